@@ -1,0 +1,236 @@
+"""Pre-flight checks of the numbers themselves: what is in `x`, and in `y` before it means anything.
+
+The common case, a clean table, must cost next to nothing: one dot product of the whole table with
+itself, at the speed of memory, tells that every number is finite (NaN and infinity survive it) and,
+when it is below 2^48, that no number reaches 2^24. Only a table that fails is searched.
+"""
+
+import numpy as np
+
+from .checks_words import Table, listed, plain, warn
+
+LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
+OVERFLOWING = 1e76  # sum of squares above which a number may be too large for float32
+SCREENED_ROWS = 256
+FEWEST_ROWS_TO_CALL_A_COPY = 20  # on fewer rows a feature may equal the target by chance
+
+
+def as_table(data, what):
+    """`data` as a `Table`, or None when it is not an array in memory.
+
+    Raises:
+        ValueError: a column is repeated or does not hold real numbers.
+    """
+    if data is None or not hasattr(data, "__array__") or not hasattr(data, "shape"):
+        return None
+    index = getattr(data, "index", None)
+    labels = index if hasattr(index, "equals") else None
+    counts_rows = labels is None or (
+        len(labels) > 0
+        and labels.dtype.kind == "i"
+        and bool((labels == np.arange(len(labels))).all())
+    )
+    names = {"what": what, "index": None if counts_rows else labels, "labels": labels}
+    if hasattr(data, "columns"):
+        table = Table(
+            _frame_values(data, what, names["index"]),
+            columns=list(data.columns),
+            **names,
+        )
+        check_duplicate_columns(table.columns, what)
+    elif labels is not None:
+        name = None if data.name is None else [data.name]
+        table = Table(_series_values(data), columns=name, **names)
+    else:
+        table = Table(np.asarray(data), **names)
+    _check_numeric(table)
+    return table
+
+
+def _frame_values(frame, what, index):
+    import pandas as pd  # whoever passes a DataFrame has imported it already
+
+    for position, dtype in enumerate(frame.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype) and dtype != object:
+            column = frame.iloc[:, position]
+            raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column, index)
+    if any(pd.api.types.is_extension_array_dtype(dtype) for dtype in frame.dtypes):
+        return frame.to_numpy(dtype="float64", na_value=np.nan)
+    return frame.to_numpy()
+
+
+def _series_values(series):
+    import pandas as pd
+
+    if pd.api.types.is_extension_array_dtype(series.dtype) and pd.api.types.is_numeric_dtype(
+        series.dtype
+    ):
+        return series.to_numpy(dtype="float64", na_value=np.nan)
+    return series.to_numpy()
+
+
+def _not_numeric(what, name, dtype, column, index=None):
+    first = f", first value {plain(column.iloc[0])!r}" if len(column) else ""
+    return ValueError(
+        f"Columns of `{what}` must be numeric. Received: column {name} of dtype {dtype}{first}. "
+        "`DNNClassifier` and `DNNRegressor` take such columns as they are."
+    )
+
+
+def _check_numeric(table):
+    kind = table.values.dtype.kind
+    if kind in "fiubV":  # V: bfloat16 and its kin
+        return
+    where = (0,) * table.values.ndim
+    if kind == "O":  # name the first value that is not a number, not merely the first value
+        for where, value in np.ndenumerate(table.values):
+            if not isinstance(value, (int, float, np.number, np.bool_)):
+                break
+    value = repr(plain(table.values[where])) if table.values.size else "no value"
+    cell = table.cell(where) if table.values.size else "an empty array"
+    raise ValueError(
+        f"`{table.what}` must be numeric. Received: {cell} is {value}, dtype {table.values.dtype}. "
+        "`DNNClassifier` and `DNNRegressor` take text, dates and labels of any kind as they are."
+    )
+
+
+def check_duplicate_columns(columns, what="x"):
+    """Refuse a table whose column names are not unique.
+
+    Raises:
+        ValueError: a name appears twice; it names them.
+    """
+    if columns is None or len(set(columns)) == len(columns):
+        return
+    twice = list(dict.fromkeys(name for name in columns if list(columns).count(name) > 1))
+    raise ValueError(
+        f"Columns of `{what}` must have different names. Received: {listed(twice)} more than once. "
+        f"`{what}.loc[:, ~{what}.columns.duplicated()]` keeps the first of each."
+    )
+
+
+def check_finite(table, precision="float32"):
+    """Refuse NaN, infinity and numbers that overflow `precision`; returns the sum of squares.
+
+    Raises:
+        ValueError: it names column, first bad row, value and remedy.
+    """
+    values = table.values
+    if values.dtype.kind in "bV" or values.size == 0:
+        return 0.0
+    if values.dtype.kind in "iu":
+        return float(max(abs(float(values.min())), abs(float(values.max())))) ** 2
+    flat = values.ravel(order="K")
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(np.dot(flat, flat))
+        if total < OVERFLOWING:  # not of NaN or infinity either
+            return total
+        rounded = values.astype(precision) if values.dtype.itemsize > 4 else values
+        good = np.isfinite(rounded)
+    if good.all():  # large numbers, but legal
+        return np.inf
+    where = np.unravel_index(int(good.argmin()), good.shape)
+    raise ValueError(_not_finite(table, good, where, precision))
+
+
+def _not_finite(table, good, where, precision):
+    value, what = table.values[where], table.what
+    bad = ~good.reshape(len(good), -1)
+    rows = int(bad.any(axis=1).sum())
+    found = f"{table.cell(where)} is {plain(value)} ({rows} of {len(bad)} rows hold such a value)"
+    if np.isfinite(value):
+        return (
+            f"`{what}` must fit in {precision}. Received: {found}, which becomes infinite. "
+            f"Rescale the column, e.g. by its logarithm."
+        )
+    if len(where) == 2 and len(bad) > 1 and bad[:, where[1]].all():
+        remedy = "The whole column is so: a constant column divided by its zero spread gives this."
+    elif np.isnan(value):
+        remedy = f"Drop such rows: keep = np.isfinite({what}); x, y = x[keep], y[keep]."
+        if len(where) == 2:
+            remedy = (
+                "Fill it, e.g. with the median of the column, or drop such rows; `DNNClassifier` "
+                "and `DNNRegressor` fill missing values themselves."
+            )
+    else:
+        remedy = "A division by zero or the logarithm of zero gives this: drop or clip such rows."
+    return f"`{what}` must hold finite numbers. Received: {found}. {remedy}"
+
+
+def check_float32(table, sum_of_squares, precision="float32"):
+    """Warn of a column whose distinct values become equal as float32, as identifiers do."""
+    values = table.values
+    if sum_of_squares < LARGEST_EXACT**2 or values.ndim != 2 or precision != "float32":
+        return
+    if values.dtype.kind not in "iuf" or values.dtype.itemsize <= 4 and values.dtype.kind == "f":
+        return
+    low, high = (
+        values.min(axis=0).astype("float64"),
+        values.max(axis=0).astype("float64"),
+    )
+    largest = np.maximum(np.abs(low), np.abs(high))
+    levels = (high - low) / np.spacing(largest.astype("float32"))
+    for position in np.flatnonzero((largest > LARGEST_EXACT) | ((levels > 0) & (levels < 2**12))):
+        merged = _merged(values[:, position])
+        if merged:
+            warn(
+                f"`{table.what}` is rounded to float32, which tells whole numbers apart only up to "
+                f"{LARGEST_EXACT:,}. Received: {table.column(position)}, where {merged[0]} and "
+                f"{merged[1]} become the same number. Drop an identifier, or pass it as text to "
+                "`DNNClassifier` or `DNNRegressor`; of a time or a count, subtract the smallest."
+            )
+
+
+def _merged(column):
+    """Two values that float32 makes one, or None where no values (of fractions: few) merge."""
+    if (column.astype("float32") == column).all():
+        return None
+    distinct = np.unique(column)
+    rounded = distinct.astype("float32")
+    same = rounded[1:] == rounded[:-1]
+    whole = column.dtype.kind in "iu" or bool((np.floor(distinct) == distinct).all())
+    if same.sum() <= (0 if whole else 0.01 * len(distinct)):
+        return None
+    first = int(same.argmax())
+    return plain(distinct[first]), plain(distinct[first + 1])
+
+
+def check_copies(features, targets):
+    """Warn of a feature that is the target itself.
+
+    Two classes may also be copied the other way round (1 - y). A `y` whose every column is a
+    feature is an autoencoder's and no mistake.
+    """
+    x = features.values
+    y = targets.values.reshape(len(targets), -1)
+    if x.ndim != 2 or len(x) < FEWEST_ROWS_TO_CALL_A_COPY or y.size != len(y) * y.shape[1]:
+        return
+    head = np.ascontiguousarray(x[:SCREENED_ROWS].T, dtype="float32") + np.float32(0)  # -0 is 0
+    seen = {}
+    for position, column in enumerate(head):
+        seen.setdefault(column.tobytes(), []).append(position)
+    copies = [_copies_of(y[:, j], x, seen) for j in range(y.shape[1])]
+    if y.shape[1] > 1 and all(copies):
+        return
+    for j, found in enumerate(copies):
+        if found and y[:, j].min() != y[:, j].max():
+            name = "it" if y.shape[1] == 1 else f"its {targets.column(j)}"
+            columns = ", ".join(features.column(position) for position in found[:5])
+            warn(
+                f"No feature should be the target. Received: {columns} of `{features.what}` equals "
+                f"`{targets.what}`" + ("" if name == "it" else f" ({name})") + " in every row. "
+                "The network learns to copy it; drop it unless it is known at prediction time."
+            )
+
+
+def _copies_of(target, x, seen):
+    target = target.astype("float32") + np.float32(0)
+    candidates = [target]
+    if set(np.unique(target[:SCREENED_ROWS]).tolist()) <= {0.0, 1.0}:
+        candidates.append(1 - target)
+    return [
+        position
+        for values in candidates
+        for position in seen.get(values[:SCREENED_ROWS].tobytes(), ())
+        if (x[:, position].astype("float32") == values).all()
+    ]

@@ -192,7 +192,8 @@ def _merged(column):
     if same.sum() <= (0 if whole else 0.01 * len(distinct)):
         return None
     first = int(same.argmax())
-    return plain(distinct[first]), plain(distinct[first + 1])
+    pair = distinct[first : first + 2].tolist()
+    return [int(value) for value in pair] if whole else pair
 
 
 def check_copies(features, targets):

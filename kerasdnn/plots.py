@@ -1,0 +1,22 @@
+"""Every picture of the project. Each function takes `ax=None` and returns the axes.
+
+    from kerasdnn import plots
+
+    ax = plots.learning_curves({"adam": history.history["val_loss"]})
+    plots.save(ax, "curve.png")
+
+How they look is in `plots_style.py`; the pictures themselves in `plots_*.py`.
+"""
+
+from .plots_compare import bars as bars
+from .plots_compare import dots as dots
+from .plots_compare import heat_map as heat_map
+from .plots_curves import functions as functions
+from .plots_curves import learning_curves as learning_curves
+from .plots_style import figure as figure
+from .plots_style import png as png
+from .plots_style import save as save
+from .plots_style import series as series
+from .plots_style import style as style
+from .plots_surface import animate_paths as animate_paths
+from .plots_surface import surface_paths as surface_paths

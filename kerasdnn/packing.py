@@ -1,0 +1,128 @@
+"""One vector instead of many small variables.
+
+A step of a small network is a handful of tiny kernels per variable; most of its time is the
+fixed cost of each. Every optimizer listed in `ELEMENTWISE` treats each number by itself, so
+that a copy of it, built on all small weights glued into one vector, computes the same update
+with Keras's own code in one kernel instead of one per variable. Large weights stay as they are:
+their kernels are worth their fixed cost, and gluing them would copy them.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .optimizers import NAG, Momentum
+
+SMALL = 65_536  # numbers; a weight of this size or more stays on its own
+
+ELEMENTWISE = {Momentum, NAG} | {
+    getattr(keras.optimizers, name)
+    for name in "SGD Adam AdamW Adagrad RMSprop Adamax Nadam Adadelta Lion".split()
+}
+
+
+def can_pack(optimizer, variables):
+    """Whether `optimizer` gives the same update on glued variables."""
+    return (
+        type(optimizer) in ELEMENTWISE
+        and isinstance(
+            optimizer._learning_rate,
+            (keras.Variable, keras.optimizers.schedules.LearningRateSchedule),
+        )
+        and not optimizer.clipnorm  # a norm per variable
+        and not optimizer.gradient_accumulation_steps
+        and not optimizer.ema_overwrite_frequency
+        and not getattr(optimizer, "_exclude_from_weight_decay", None)
+        and not getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+        and all(v.dtype == "float32" and v.constraint is None for v in variables)
+        and not any(getattr(v, "overwrite_with_gradient", False) for v in variables)
+    )
+
+
+class Packing:
+    """A list of tensors seen as a shorter list: the small ones glued together, then the large."""
+
+    def __init__(self, shapes):
+        self.shapes = [tuple(s) for s in shapes]
+        self.sizes = [int(np.prod(s)) for s in self.shapes]
+        self.small = [i for i, size in enumerate(self.sizes) if size < SMALL]
+        self.large = [i for i, size in enumerate(self.sizes) if size >= SMALL]
+
+    @property
+    def packed_shapes(self):
+        glued = [(sum(self.sizes[i] for i in self.small),)] if self.small else []
+        return glued + [self.shapes[i] for i in self.large]
+
+    def pack(self, tensors):
+        glued = [tf.concat([tf.reshape(tensors[i], [-1]) for i in self.small], 0)]
+        return (glued if self.small else []) + [
+            tf.convert_to_tensor(tensors[i]) for i in self.large
+        ]
+
+    def unpack(self, packed):
+        tensors, start = [None] * len(self.shapes), 0
+        for i in self.small:
+            tensors[i] = tf.reshape(packed[0][start : start + self.sizes[i]], self.shapes[i])
+            start += self.sizes[i]
+        for i, tensor in zip(self.large, packed[1 if self.small else 0 :], strict=True):
+            tensors[i] = tf.convert_to_tensor(tensor)
+        return tensors
+
+
+class PackedOptimizer:
+    """A copy of a built Keras optimizer that works on packed variables.
+
+    `load` and `store` move weights and optimizer state between the model's variables, given as
+    lists of `tf.Variable`, and the packed ones; both are called inside the compiled program.
+    """
+
+    def __init__(self, optimizer, variables):
+        self.packing = Packing([v.shape for v in variables])
+        self.parameters = [
+            keras.Variable(np.zeros(s, "float32")) for s in self.packing.packed_shapes
+        ]
+        self.twin = type(optimizer).from_config(optimizer.get_config())
+        self.twin.build(self.parameters)
+        place = {id(v): i for i, v in enumerate(optimizer.variables)}
+        slots = [
+            (name, [place[id(v)] for v in value])
+            for name, value in vars(optimizer).items()
+            if isinstance(value, list)
+            and len(value) == len(variables)
+            and all(id(v) in place for v in value)
+            and name != "_variables"
+        ]
+        self.slots = [(where, getattr(self.twin, name)) for name, where in slots]
+        in_slots = {i for where, _ in self.slots for i in where}
+        in_twin_slots = {id(v) for _, twins in self.slots for v in twins}
+        rest = [i for i in range(len(optimizer.variables)) if i not in in_slots]
+        twin_rest = [v for v in self.twin.variables if id(v) not in in_twin_slots]
+        self.scalars = list(zip(rest, twin_rest, strict=True))  # iteration, learning rate, ...
+
+    def load(self, weights, state):
+        assign(self.parameters, self.packing.pack(weights))
+        for where, twins in self.slots:
+            assign(twins, self.packing.pack([state[i] for i in where]))
+        for i, twin in self.scalars:
+            twin.value.assign(state[i])
+
+    def store(self, weights, state):
+        assign(weights, self.weights())
+        for where, twins in self.slots:
+            assign([state[i] for i in where], self.packing.unpack([v.value for v in twins]))
+        for i, twin in self.scalars:
+            state[i].assign(twin.value)
+
+    def weights(self):
+        """The weights as views into the packed parameters, in the model's order."""
+        return self.packing.unpack([v.value for v in self.parameters])
+
+    def apply(self, gradients):
+        self.twin.apply(self.packing.pack(gradients), self.parameters)
+
+
+def assign(variables, tensors):
+    for variable, tensor in zip(variables, tensors, strict=True):
+        getattr(variable, "value", variable).assign(tensor) if isinstance(
+            variable, keras.Variable
+        ) else variable.assign(tensor)

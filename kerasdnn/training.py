@@ -1,0 +1,281 @@
+"""Network: a `keras.Sequential` that trains, evaluates and predicts as compiled programs.
+
+This file holds what `fit`, `evaluate` and `predict` mean; which rows go into a block is in
+`fitting.py`, what happens to them in `programs.py`. Whatever cannot take the compiled road goes to
+stock Keras: `Network.last_road` says which one was taken, and why.
+"""
+
+import math
+import random
+
+import keras
+from keras.src.callbacks.callback_list import CallbackList
+from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+
+from .saving import written_whole
+
+COMPILED = keras.backend.backend() == "tensorflow"
+if COMPILED:
+    from . import roads
+    from .evaluating import Evaluation, Prediction
+    from .fitting import Fit
+    from .resident import Table
+
+
+class Network(keras.Sequential):
+    """A stock Keras model; only the time it takes to train differs.
+
+    Everything is as in `keras.Sequential`, with these additions:
+
+    - `compile(steps_per_execution="auto")`, the default: steps run in compiled blocks of up to
+      half a second. A number of steps sets the size of the blocks; 1 is stock Keras.
+    - `fit(batch_size="full")`: one step per epoch over all rows, batch gradient descent.
+    - A callback that hooks batches is called once per block.
+
+    Args:
+        layers: list of Keras layers.
+        seed: int, fixes the order of the rows, which is a function of `seed` and of the step at
+            which an epoch starts: a resumed training goes on as the uninterrupted one. None draws
+            one (`keras.utils.set_random_seed` decides which); `network.seed` holds it.
+
+    Example:
+        network = Network([keras.Input((4,)), keras.layers.Dense(1)], seed=0)
+        network.compile("sgd", "mse")
+        history = network.fit(x, y, epochs=3)
+        network.last_road    # "compiled"
+    """
+
+    def __init__(self, layers=None, trainable=True, name=None, seed=None):
+        super().__init__(layers, trainable=trainable, name=name)
+        self.seed = random.randrange(2**31) if seed is None else seed
+        self.last_road = None
+        self.block_steps = "auto"
+        self.compile_allowed = True
+        self._predictor = None
+
+    def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
+        """As `keras.Model.compile`; see the class for `steps_per_execution`."""
+        self.block_steps = steps_per_execution
+        self.compile_allowed = jit_compile is not False
+        self._predictor = None
+        steps = 1 if steps_per_execution == "auto" else steps_per_execution
+        super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
+
+    def compile_from_config(self, config):
+        config = keras.saving.deserialize_keras_object(config)
+        # A file holds what "auto" stood for, since plain Keras reads it too.
+        if config.get("steps_per_execution") == 1:
+            del config["steps_per_execution"]
+        if config.get("jit_compile") is False:
+            del config["jit_compile"]
+        self.compile(**config)
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """As `keras.Model.fit`; also takes `batch_size="full"`."""
+        stock_arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        self._assert_compile_called("fit")
+        if isinstance(batch_size, str):
+            batch_size = full_batch(batch_size, x, 0 if validation_data else validation_split)
+            stock_arguments["batch_size"] = batch_size
+        try:
+            if not COMPILED:
+                return super().fit(**stock_arguments)
+            roads.need_plain_training(self)
+            if steps_per_epoch or validation_steps:
+                raise roads.StockRoad("a number of steps is given")
+            if shuffle == "batch":
+                raise roads.StockRoad("shuffle='batch'")
+            parts = roads.training_arrays(x, y, sample_weight, class_weight)
+            held_out = None
+            if validation_data is not None:
+                held_out = roads.validation_arrays(validation_data)
+            elif validation_split:
+                parts, held_out = train_validation_split(parts, validation_split)
+            roads.prepare(self, parts)
+        except roads.StockRoad as reason:
+            self.last_road = f"stock: {reason}"
+            return super().fit(**stock_arguments)
+
+        self.last_road = "compiled"
+        table = Table(parts)
+        batch = min(batch_size or 32, table.rows)
+        initial_epoch = self._initial_epoch or initial_epoch
+        fit = Fit(
+            self,
+            table,
+            batch,
+            shuffle,
+            epochs - initial_epoch,
+            together=not (verbose or callbacks or held_out),
+            steps=None if self.block_steps == "auto" else self.block_steps,
+        )
+        validate = None
+        if held_out is not None:
+            validate = self._evaluator(held_out, validation_batch_size or batch)
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks,
+                add_history=True,
+                add_progbar=verbose != 0,
+                verbose=verbose,
+                epochs=epochs,
+                steps=math.ceil(table.rows / batch),
+                model=self,
+            )
+        return self._run(fit, validate, callbacks, initial_epoch, epochs, validation_freq)
+
+    def _run(self, fit, validate, callbacks, initial_epoch, epochs, validation_freq):
+        self.stop_training = False
+        callbacks.on_train_begin()
+        logs, epoch = None, self._initial_epoch or initial_epoch
+        while epoch < epochs and not self.stop_training:
+            if fit.epochs_at_once > 1:
+                for logs in fit.epochs(min(fit.epochs_at_once, epochs - epoch)):
+                    callbacks.on_epoch_begin(epoch)
+                    callbacks.on_epoch_end(epoch, logs)
+                    epoch += 1
+                continue
+            callbacks.on_epoch_begin(epoch)
+            for first, last, run in fit.blocks():
+                callbacks.on_train_batch_begin(first)
+                logs = run()
+                callbacks.on_train_batch_end(last, logs)
+                if self.stop_training:
+                    break
+            if validate is not None and self._should_eval(epoch, validation_freq):
+                logs = logs | {f"val_{name}": value for name, value in validate(callbacks).items()}
+            callbacks.on_epoch_end(epoch, logs)
+            epoch += 1
+        if epochs > 0:
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def _evaluator(self, parts, batch):
+        """A function from callbacks to the logs of an evaluation on `parts`."""
+        try:
+            roads.need_sums_over_rows(self)
+        except roads.StockRoad:
+            x, y, *weight = parts
+            weight = weight[0] if weight else None
+            return lambda callbacks: super(Network, self).evaluate(
+                x, y, batch, sample_weight=weight, callbacks=callbacks, return_dict=True
+            )
+        return Evaluation(self, Table(parts), batch).run
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """As `keras.Model.evaluate`."""
+        stock_arguments = {
+            k: v for k, v in locals().items() if k not in ("self", "__class__", "kwargs")
+        } | kwargs
+        self._assert_compile_called("evaluate")
+        try:
+            if not COMPILED:
+                return super().evaluate(**stock_arguments)
+            roads.need_plain_training(self, needed=("test_step", "compute_loss", "compute_metrics"))
+            if steps or kwargs:
+                raise roads.StockRoad("a number of steps is given")
+            parts = roads.training_arrays(x, y, sample_weight)
+            roads.prepare(self, parts)
+            roads.need_sums_over_rows(self)
+        except roads.StockRoad as reason:
+            self.last_road = f"stock: {reason}"
+            return super().evaluate(**stock_arguments)
+        self.last_road = "compiled"
+        batch = batch_size or 32
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks,
+                add_progbar=verbose != 0,
+                verbose=verbose,
+                epochs=1,
+                steps=math.ceil(len(parts[0]) / batch),
+                model=self,
+            )
+        logs = Evaluation(self, Table(parts), batch).run(callbacks)
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
+        try:
+            if not COMPILED:
+                return super().predict(x, batch_size, verbose, steps, callbacks)
+            roads.need_plain_model(self)
+            if type(self).predict_step is not keras.Sequential.predict_step:
+                raise roads.StockRoad("`predict_step` is overridden")
+            if steps or callbacks:
+                raise roads.StockRoad("steps or callbacks are given")
+            array = roads.prediction_array(x)
+        except roads.StockRoad as reason:
+            self.last_road = f"stock: {reason}"
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+        self.last_road = "compiled"
+        return self._prediction(array)(array)
+
+    def _prediction(self, x):
+        # Stock Keras, too, keeps its compiled function until `compile` or `add`.
+        if not self.built:
+            self(x[:1])
+        key = x.shape[1:], x.dtype, id(self._functional)
+        if self._predictor is None or self._predictor.key != key:
+            self._predictor = Prediction(self, x, key)
+        return self._predictor
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """As `keras.Model.save`, whole or not at all; opens in plain Keras."""
+        kind = type(self)
+        target = str(filepath)
+        if not target.endswith(".keras") or zipped is False or not overwrite:
+            return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        try:
+            self.__class__ = keras.Sequential  # the class that the file names
+            with written_whole(target) as beside:
+                keras.Sequential.save(self, beside, zipped=zipped, **kwargs)
+        finally:
+            self.__class__ = kind
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """As `keras.Model.save_weights`, whole or not at all."""
+        if max_shard_size is not None or not overwrite:
+            return super().save_weights(filepath, overwrite, max_shard_size)
+        with written_whole(filepath) as beside:
+            super().save_weights(beside)
+
+
+def full_batch(batch_size, x, validation_split):
+    if batch_size != "full":
+        raise ValueError(
+            f"`batch_size` must be a number of rows or 'full'. Received: batch_size={batch_size!r}"
+        )
+    return max(1, math.floor(len(x) * (1 - validation_split)))

@@ -17,8 +17,10 @@ FLOPS = 3e10
 # XLA takes half a second to compile and then 20 microseconds a step; TensorFlow's graphs take
 # nothing and then 300.
 COMPILE_FROM = 2_000  # steps
-EPOCHS_AT_ONCE = 64  # of epochs that take less than `STEPS_AT_ONCE` steps in all
-STEPS_AT_ONCE = 2_048
+# Epochs of fewer steps than this share a call where nobody needs to see each of them. A longer
+# one is worth its call, and one program then serves with and without callbacks.
+SHORT_EPOCH = 256
+EPOCHS_AT_ONCE = 64
 
 
 class Fit:
@@ -43,9 +45,9 @@ class Fit:
         in_epoch = math.ceil(self.rows / batch)
         most = steps or steps_per_block(network, table, batch)
         size = round_up(min(in_epoch, most)) if steps is None else min(in_epoch, steps)
-        at_once = together and not self.tail and in_epoch <= most and self.flat
+        at_once = together and self.flat and not self.tail and in_epoch < SHORT_EPOCH
         compiled = math.ceil(table.rows / batch) * epochs >= COMPILE_FROM
-        count = min(EPOCHS_AT_ONCE, STEPS_AT_ONCE // size, most // size, epochs) if at_once else 1
+        count = min(EPOCHS_AT_ONCE, most // size, epochs) if at_once else 1
         self.layout = Layout(power_of_two(max(1, count)), size, batch, padded, compiled)
         self.key = programs.structure(network) or str(id(network))
 

@@ -10,15 +10,18 @@ their kernels are worth their fixed cost, and gluing them would copy them.
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import optimizers as ko
 
 from .optimizers import NAG, Momentum
 
 SMALL = 65_536  # numbers; a weight of this size or more stays on its own
 
-ELEMENTWISE = {Momentum, NAG} | {
-    getattr(keras.optimizers, name)
-    for name in "SGD Adam AdamW Adagrad RMSprop Adamax Nadam Adadelta Lion".split()
+# fmt: off
+ELEMENTWISE = {
+    Momentum, NAG, ko.SGD, ko.Adam, ko.AdamW, ko.Adagrad, ko.RMSprop,
+    ko.Adamax, ko.Nadam, ko.Adadelta, ko.Lion,
 }
+# fmt: on
 
 
 def can_pack(optimizer, variables):

@@ -17,6 +17,7 @@ import json
 
 import keras
 import tensorflow as tf
+from keras import layers as kl
 
 from . import scoring
 from .packing import PackedOptimizer, can_pack
@@ -29,13 +30,13 @@ Layout = collections.namedtuple("Layout", "epochs steps batch padded compiled")
 
 # Layers whose output for a row depends on that row alone and on no random number: rows that
 # weigh nothing may be added to a batch without changing the others.
-ROW_BY_ROW = tuple(
-    getattr(keras.layers, name)
-    for name in (
-        "InputLayer Dense Activation ReLU LeakyReLU ELU PReLU Softmax Flatten Reshape Rescaling "
-        "Normalization LayerNormalization UnitNormalization Embedding EinsumDense"
-    ).split()
-)
+# fmt: off
+ROW_BY_ROW = {
+    kl.InputLayer, kl.Dense, kl.EinsumDense, kl.Embedding, kl.Activation, kl.ReLU, kl.LeakyReLU,
+    kl.ELU, kl.PReLU, kl.Softmax, kl.Flatten, kl.Reshape, kl.Rescaling, kl.Normalization,
+    kl.LayerNormalization, kl.UnitNormalization,
+}
+# fmt: on
 
 
 def recall(key, make):
@@ -51,13 +52,9 @@ def recall(key, make):
 
 def state_of(model, training=True):
     """The variables of `model` that a program reads and writes, as `tf.Variable`s."""
-    values = lambda variables: [v._value for v in variables]  # noqa: E731
-    return State(
-        values(model.trainable_variables),
-        values(model.non_trainable_variables),
-        values(model.optimizer.variables) if training else [],
-        values(model.metrics_variables),
-    )
+    optimizer = model.optimizer.variables if training else []
+    groups = model.trainable_variables, model.non_trainable_variables, optimizer
+    return State(*([v._value for v in group] for group in (*groups, model.metrics_variables)))
 
 
 def structure(model):
@@ -116,7 +113,9 @@ def pads(model):
     """Whether rows of weight zero leave everything that a training step computes unchanged."""
     losses = [part.loss for part in model._compile_loss._flat_losses]
     return all(
-        type(layer) in ROW_BY_ROW or getattr(layer, "row_by_row", False) for layer in model.layers
+        (type(layer) in ROW_BY_ROW or getattr(layer, "row_by_row", False))
+        and layer.activity_regularizer is None
+        for layer in model.layers
     ) and all(
         loss.reduction in ("sum_over_batch_size", "mean_with_sample_weight")
         and scoring.from_keras(type(loss))

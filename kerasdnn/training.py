@@ -12,6 +12,7 @@ import keras
 from keras.src.callbacks.callback_list import CallbackList
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
+from .checks import check_fit
 from .saving import written_whole
 
 COMPILED = keras.backend.backend() == "tensorflow"
@@ -97,6 +98,9 @@ class Network(keras.Sequential):
         if isinstance(batch_size, str):
             batch_size = full_batch(batch_size, x, 0 if validation_data else validation_split)
             stock_arguments["batch_size"] = batch_size
+        check_fit(
+            self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
+        )
         try:
             if not COMPILED:
                 return super().fit(**stock_arguments)

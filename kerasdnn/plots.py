@@ -13,6 +13,7 @@ from .plots_compare import dots as dots
 from .plots_compare import heat_map as heat_map
 from .plots_curves import functions as functions
 from .plots_curves import learning_curves as learning_curves
+from .plots_graph import graph as graph
 from .plots_style import figure as figure
 from .plots_style import png as png
 from .plots_style import save as save

@@ -1,0 +1,277 @@
+"""What the recipes share: options, the device, tables of numbers, a progress bar, the report.
+
+TensorFlow is imported by `start` alone, so `--help` and a wrong option answer at once.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+
+# ------------------------------------------------------------------------------------- options
+def options(doc, name, *, csv=False, epochs=None, seeds=None):
+    """The parser of a recipe: --out, --seed and --quick, and those asked for.
+
+    Args:
+        doc: str, the recipe's docstring; its first line is the description.
+        name: str, names the folder the recipe writes to.
+        csv: bool, adds --csv, --target and --problem for a table of the user's own.
+        epochs, seeds: int, defaults of --epochs and --seeds; None leaves the option out.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc.strip(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("results") / name, metavar="DIR",
+        help="folder for pictures, tables and the page (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="first random seed (default: 0)")
+    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
+    if epochs:
+        parser.add_argument("--epochs", type=positive, default=epochs,
+                            help="passes over the rows (default: %(default)s)")  # fmt: skip
+    if seeds:
+        parser.add_argument("--seeds", type=positive, default=seeds,
+                            help="repeats per row of the table (default: %(default)s)")  # fmt: skip
+    if csv:
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="a table of your own: numbers")
+        parser.add_argument("--target", metavar="COLUMN", help="the column of FILE to predict")
+        parser.add_argument("--problem", choices=("binary", "multiclass", "regression"),
+                            help="what the target is, where its values leave doubt")  # fmt: skip
+    return parser
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {number}")
+    return number
+
+
+def parse(parser, argv):
+    """The options given. A --csv without its --target ends the program with a clear line."""
+    args = parser.parse_args(argv)
+    if getattr(args, "csv", None) and not args.target:
+        parser.error("--csv needs --target COLUMN, the column to predict")
+    if getattr(args, "target", None) and not args.csv:
+        parser.error("--target needs --csv FILE, the table it is a column of")
+    return args
+
+
+def start(args):
+    """Imports TensorFlow, says which device it runs on, seeds everything. Returns that line."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)  # leave the rest to other programs
+    names = [tf.config.experimental.get_device_details(g).get("device_name", "GPU") for g in gpus]
+    line = f"Device: {', '.join(names) if gpus else f'CPU, {os.cpu_count()} cores'}"
+    print(line, flush=True)
+    keras.utils.set_random_seed(args.seed)
+    return line
+
+
+# -------------------------------------------------------------------------------------- tables
+class Table(NamedTuple):
+    """Numbers to learn from: X (rows, features) float32, y (rows,), and what y is."""
+
+    name: str
+    problem: str  # "binary", "multiclass" or "regression", as in heads.py
+    X: np.ndarray
+    y: np.ndarray
+
+
+class Split(NamedTuple):
+    """A table in two parts, scaled by what the training rows alone tell."""
+
+    x: np.ndarray
+    y: np.ndarray
+    x_valid: np.ndarray
+    y_valid: np.ndarray
+
+
+# fmt: off
+SHIPPED = {  # name          loader in sklearn.datasets  problem
+    "breast cancer":        ("load_breast_cancer",       "binary"),
+    "digits":               ("load_digits",              "multiclass"),
+    "wine":                 ("load_wine",                "multiclass"),
+    "diabetes":             ("load_diabetes",            "regression"),
+}
+# fmt: on
+
+
+def shipped(name):
+    """A real table that comes with scikit-learn."""
+    from sklearn import datasets
+
+    loader, problem = SHIPPED[name]
+    X, y = getattr(datasets, loader)(return_X_y=True)
+    return Table(name, problem, X.astype("float32"), _as_target(y, problem))
+
+
+def read_csv(path, target, problem=None):
+    """A user's table of numbers.
+
+    Args:
+        path: a CSV file with a header; every column but the target must be numeric and complete.
+        target: name of the column to predict.
+        problem: what the target is; None decides: words, truth values and up to ten whole
+            numbers are classes, other numbers a quantity.
+
+    Raises:
+        ValueError: the file, the column or the values at fault, and what to do.
+    """
+    import pandas as pd
+
+    if not Path(path).is_file():
+        raise ValueError(f"--csv must be a file. Received: {path}")
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a CSV table: {error}") from error
+    if target not in table:
+        raise ValueError(
+            f"--target must be a column of {path}: {', '.join(map(str, table.columns))}. "
+            f"Received: {target}"
+        )
+    missing = table.isna().sum()
+    if missing.any():
+        column = missing.idxmax()
+        raise ValueError(
+            f"Values must not be missing. Received: {missing[column]} missing in column "
+            f"{column!r}. Remove those rows, or fill them in."
+        )
+    X = table.drop(columns=target)
+    for column in X:
+        if not pd.api.types.is_numeric_dtype(X[column]):
+            raise ValueError(
+                f"Columns must be numeric. Received: column {column!r} of dtype "
+                f"{X[column].dtype}, first value {X[column].iloc[0]!r}. Remove it, or see "
+                "recipes/train_table.py, which takes mixed columns."
+            )
+    X = X.to_numpy("float32")
+    if not np.isfinite(X).all():
+        raise ValueError("Values must be finite in float32. Received: an infinite or huge value.")
+    if len(X) < 50 or not X.shape[1]:
+        raise ValueError(
+            f"{path} must have at least 50 rows and a column beside the target. "
+            f"Received: {len(X)} rows, {X.shape[1]} columns beside the target"
+        )
+    y = table[target]
+    problem = problem or _problem_of(y)
+    classes, counts = np.unique(y, return_counts=True)
+    if problem == "regression" and not pd.api.types.is_numeric_dtype(y):
+        raise ValueError(f"A regression target must be numeric. Received: column {target!r}")
+    if len(classes) < 2:
+        raise ValueError(f"The target must vary. Received: {target!r} is always {classes[0]!r}")
+    if problem != "regression" and counts.min() < 5:
+        raise ValueError(
+            "Every class needs at least 5 rows. "
+            f"Received: {counts.min()} with {target!r} = {classes[counts.argmin()]!r}"
+        )
+    if problem == "binary" and len(classes) != 2:
+        raise ValueError(f"A binary target has 2 values. Received: {len(classes)}")
+    print(f"Table: {path}, {len(X)} rows, {X.shape[1]} columns, {problem} target {target!r}")
+    return Table(Path(path).stem, problem, X, _as_target(y, problem))
+
+
+def split(table, seed, valid_share=0.3):
+    """Training and validation rows, standardised with the training rows' mean and spread.
+
+    A regression target is standardised too: a loss of 1 is then that of predicting the mean.
+    """
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    strata = None if table.problem == "regression" else table.y
+    x, x_valid, y, y_valid = train_test_split(
+        table.X, table.y, test_size=valid_share, random_state=seed, stratify=strata
+    )
+    scale = StandardScaler().fit(x)
+    x, x_valid = (scale.transform(part).astype("float32") for part in (x, x_valid))
+    if table.problem == "regression":
+        mean, spread = y.mean(), y.std()
+        y, y_valid = (((part - mean) / spread).astype("float32") for part in (y, y_valid))
+    return Split(x, y, x_valid, y_valid)
+
+
+def _problem_of(y):
+    import pandas as pd
+
+    number = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
+    values = y.nunique()
+    if number and (values > 10 or (y % 1 != 0).any()):
+        return "regression"
+    return "binary" if values == 2 else "multiclass"
+
+
+def _as_target(y, problem):
+    if problem == "regression":
+        return np.asarray(y, "float32")
+    return np.unique(y, return_inverse=True)[1].astype("int32")
+
+
+# ------------------------------------------------------------------------------------- results
+class Progress:
+    """A line that grows on a terminal; elsewhere one line at every tenth of the work."""
+
+    def __init__(self, total, doing):
+        self.total, self.doing, self.done, self.began = total, doing, 0, time.perf_counter()
+
+    def step(self, what=""):
+        self.done += 1
+        share = self.done / self.total
+        seconds = time.perf_counter() - self.began
+        left = f"{seconds / share - seconds:.0f} s left" if share < 1 else f"{seconds:.0f} s"
+        bar = ("#" * round(24 * share)).ljust(24, ".")
+        line = f"{self.doing} [{bar}] {self.done}/{self.total} {left}"
+        if sys.stdout.isatty():
+            end = "\n" if share == 1 else ""
+            print(f"\r{line}  {what[:30]:<30}", end=end, flush=True)
+        elif self.done * 10 // self.total != (self.done - 1) * 10 // self.total:
+            print(line, flush=True)
+
+
+class Report:
+    """Keeps what a recipe found: each table as CSV, each picture as PNG, all on one page."""
+
+    def __init__(self, args, title, device):
+        from kerasdnn.pages import Page
+
+        self.out, self.page = args.out, Page(title)
+        self.page.text(device)
+        if args.quick:
+            self.page.text("A quick run: too short to conclude from.")
+
+    def table(self, name, table, title, digits=4):
+        from kerasdnn.plots_style import write_bytes
+
+        write_bytes(self.out / f"{name}.csv", table.to_csv(index=False).encode())
+        self.page.heading(title)
+        self.page.table(table, digits)
+        print(f"\n{title}\n{table.round(digits).to_string(index=False)}", flush=True)
+
+    def picture(self, name, drawing, caption):
+        from kerasdnn import plots
+
+        plots.save(drawing, self.out / f"{name}.png")
+        self.page.picture(drawing, caption)
+
+    def findings(self, lines):
+        print("\nFindings")
+        for line in lines:
+            print(f"- {line}")
+        self.page.heading("Findings")
+        self.page.findings(lines)
+
+    def save(self):
+        path = self.page.save(self.out / "index.html")
+        print(f"\nPictures, tables and the page are in {self.out}; open {path}", flush=True)

@@ -13,7 +13,7 @@ the result could only be wrong, and a `DataWarning` where it may be meant:
                class_weight: not a dict, keys that are no class, weights below 0, no classes
                sample_weight: below 0, all 0
                a callback that monitors what is not reported
-    warning    soft labels (between 0 and 1) for binary cross-entropy
+    warning    soft labels (between 0 and 1) for binary cross-entropy, softmax under it
                one class only, or classes without a row; a constant target
                targets that the output activation cannot reach
                a class without a weight in class_weight

@@ -4,7 +4,7 @@ import numpy as np
 
 from .checks_head import FITTING, RANGES
 from .checks_oddities import warn_of_odd_targets
-from .checks_words import plain
+from .checks_words import plain, warn
 
 BY_NAME = "`DNNClassifier` takes labels of any kind."
 
@@ -35,11 +35,17 @@ def check_output(head):
                 f"output activation={head.activation!r}, which would be applied twice. "
                 "Use activation='linear' or from_logits=False."
             )
+    elif head.activation == "softmax" and head.kind == "binary":
+        warn(
+            f"`{head.loss}` judges each output alone, softmax makes them sum to 1. Received: output "
+            "activation='softmax'. Classes that exclude each other take "
+            "loss='categorical_crossentropy', several labels per row activation='sigmoid'."
+        )
     elif head.activation not in fitting:
-        instead = {"softmax": ", or loss='categorical_crossentropy'"}.get(head.activation, "")
+        logits = "" if head.kind == "count" else ", or from_logits=True on activation='linear'"
         raise ValueError(
             f"`{head.loss}` takes the values of activation={fitting[0]!r}. Received: output "
-            f"activation={head.activation!r}. Use activation={fitting[0]!r}{instead}."
+            f"activation={head.activation!r}. Use activation={fitting[0]!r}{logits}."
         )
 
 

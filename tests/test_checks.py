@@ -188,7 +188,6 @@ def test_a_likely_mistake_is_warned_of(mistake):
 CONTRADICTIONS = [
     (1, "softmax", "binary_crossentropy", "always 1"),
     (1, "sigmoid", "sparse_categorical_crossentropy", "one output per class"),
-    (3, "softmax", "binary_crossentropy", "or loss='categorical_crossentropy'"),
     (1, None, "binary_crossentropy", "activation='linear'. Use activation='sigmoid'"),
     (3, "sigmoid", "sparse_categorical_crossentropy", "Use activation='softmax'"),
     (1, "linear", "poisson", "Use activation='exponential'"),
@@ -210,6 +209,11 @@ def test_an_output_layer_that_contradicts_the_loss_is_refused(units, activation,
 def test_targets_out_of_the_outputs_reach_are_warned_of(activation, y):
     with pytest.warns(DataWarning, match=f"never reach: activation='{activation}'"):
         check_fit(network(1, activation, "mse"), X, y)
+
+
+def test_binary_cross_entropy_on_softmax_is_warned_of():
+    with pytest.warns(DataWarning, match="judges each output alone.*'categorical_crossentropy'"):
+        check_fit(network(3, "softmax", "binary_crossentropy"), X, ONE_HOT)
 
 
 def test_the_head_is_read_from_any_form_of_a_loss():

@@ -1,0 +1,249 @@
+"""Back-propagation with every number in sight, each beside automatic differentiation's.
+
+    scripts/run recipes/backprop_by_hand.py          # about 10 s
+
+Apples with tax as a graph, the chain rule on z = (x + y)^2, and a network of two layers on real
+rows: forwards, backwards factor by factor, W1[1,1] spelt out, and the update. Expect all three
+ways (formulas, graph engine, automatic differentiation) to agree to better than 1e-6.
+"""
+
+import numpy as np
+from _common import Report, options, parse, shipped, start
+
+ROWS, FEATURES, HIDDEN, LEARNING_RATE = 8, 4, 3, 0.5
+TOLERANCE = 1e-6
+
+
+def main(argv=None):
+    args = parse(options(__doc__, "backprop_by_hand"), argv)
+    device = start(args)
+    report = Report(args, "Back-propagation by hand", device)
+    worst = {
+        "the apples": apples(report),
+        "z = (x + y)^2": composite(report),
+        "one unit": one_unit(report, args.seed),
+        "the network": network(report, args.seed),
+    }
+    report.findings(
+        [f"Largest difference in {part}: {gap:.1e}." for part, gap in worst.items()]
+        + [f"By hand and by machine agree to {TOLERANCE:.0e}: {max(worst.values()) < TOLERANCE}."]
+    )
+    report.save()
+    if max(worst.values()) >= TOLERANCE:
+        raise SystemExit("A gradient by hand differs from automatic differentiation.")
+
+
+def apples(report):
+    """Two apples at 100 won each, 10 % tax: what does the total depend on, and how much?"""
+    from kerasdnn import plots
+    from kerasdnn.graphs import Node
+
+    price, count, tax = Node(100, "price"), Node(2, "count"), Node(1.1, "tax")
+    total = price * count * tax
+    total.backward()
+    machine, theirs = differentiate(lambda p, c, t: p * c * t, 100.0, 2.0, 1.1)
+    report.picture(
+        "apples", plots.graph(total, name="total", title="Two apples, 10 % tax"),
+        "Backwards, each edge carries the derivative of the total: an operation multiplies what "
+        "arrives by its own derivative and passes it on.",
+    )  # fmt: skip
+    rows = [("total", total.value, machine)]
+    rows += [
+        (f"d total / d {node.name}", node.gradient, g)
+        for node, g in zip((price, count, tax), theirs)
+    ]
+    return compare(report, "apples", "Apples", rows)
+
+
+def composite(report):
+    """z = t^2 with t = x + y: the chain rule, then the graph."""
+    from kerasdnn import plots
+    from kerasdnn.graphs import Node
+
+    x, y = Node(3.0, "x"), Node(4.0, "y")
+    t = x + y
+    z = t**2
+    z.backward()
+    machine, theirs = differentiate(lambda x, y: (x + y) ** 2, 3.0, 4.0)
+    report.picture(
+        "composite", plots.graph(z, name="z", title="z = (x + y)^2"),
+        "dz/dx = dz/dt * dt/dx = 2 t * 1 = 14 at x = 3, y = 4.",
+    )  # fmt: skip
+    chain = 2 * (3.0 + 4.0) * 1  # dz/dt * dt/dx
+    rows = [
+        ("z", z.value, machine),
+        ("dz/dx = 2 t * 1", chain, theirs[0]),
+        ("dz/dx by the graph", x.gradient, theirs[0]),
+        ("dz/dy by the graph", y.gradient, theirs[1]),
+    ]
+    return compare(report, "composite", "A function of a function", rows)
+
+
+def one_unit(report, seed):
+    """z = w.x + b, a = sigmoid(z): a single unit, by hand and as a Dense layer."""
+    import keras
+
+    x = rows_of(seed)[0][:1]
+    unit = keras.layers.Dense(
+        1, activation="sigmoid", kernel_initializer=keras.initializers.GlorotUniform(seed)
+    )
+    theirs = unit(x).numpy()[0, 0]
+    w, b = (v.numpy().astype(float) for v in (unit.kernel, unit.bias))
+    z = sum(w[i, 0] * x[0, i] for i in range(FEATURES)) + b[0]
+    rows = [("a = sigmoid(w.x + b)", sigmoid(z), theirs)]
+    return compare(report, "one_unit", "One unit, by hand and as Dense(1)", rows)
+
+
+def network(report, seed):
+    """Two layers on real rows: every value, every gradient, one update."""
+    import keras
+    import tensorflow as tf
+
+    import kerasdnn
+    from kerasdnn import plots
+
+    x, y = rows_of(seed)
+    model = kerasdnn.build_classifier(
+        FEATURES, hidden_units=(HIDDEN,), activation="sigmoid",
+        optimizer="sgd", learning_rate=LEARNING_RATE, seed=seed,
+    )  # fmt: skip
+    W1, b1, W2, b2 = (w.astype(float) for w in model.get_weights())
+
+    # Forwards.
+    z1 = x @ W1 + b1
+    a1 = sigmoid(z1)
+    z2 = a1 @ W2 + b2
+    y_hat = sigmoid(z2)
+    losses = -y * np.log(y_hat) - (1 - y) * np.log(1 - y_hat)
+    loss = losses.mean()
+
+    # Backwards: one factor per step, each row for itself; the loss is the mean over the rows.
+    dL_dyhat = -y / y_hat + (1 - y) / (1 - y_hat)
+    dyhat_dz2 = y_hat * (1 - y_hat)
+    dL_dz2 = dL_dyhat * dyhat_dz2  # = y_hat - y: sigmoid and cross-entropy fit each other
+    dL_dW2 = a1.T @ dL_dz2 / ROWS
+    dL_db2 = dL_dz2.mean(axis=0)
+    dL_da1 = dL_dz2 @ W2.T
+    da1_dz1 = a1 * (1 - a1)
+    dL_dz1 = dL_da1 * da1_dz1
+    dL_dW1 = x.T @ dL_dz1 / ROWS
+    dL_db1 = dL_dz1.mean(axis=0)
+
+    # The same by the graph engine and by automatic differentiation.
+    graph_loss, leaves = loss_as_graph(x, y, W1, b1, W2, b2)
+    graph_loss.backward()
+    with tf.GradientTape() as tape:
+        machine_loss = keras.losses.BinaryCrossentropy()(y, model(x))
+    machine = tape.gradient(machine_loss, model.trainable_variables)
+    names = ["dL/dW1", "dL/db1", "dL/dW2", "dL/db2"]
+    rows = [("L", loss, machine_loss), ("L by the graph", graph_loss.value, machine_loss)]
+    for name, ours, leaf, theirs in zip(names, (dL_dW1, dL_db1, dL_dW2, dL_db2), leaves, machine):
+        rows += [(name, ours, theirs), (f"{name} by the graph", leaf.gradient, theirs)]
+    report.picture(
+        "network", plots.graph(graph_loss, name="L", title="The network as a graph"),
+        "X @ W1 + b1, sigmoid, @ W2 + b2, sigmoid, cross-entropy. Matrices show their shape "
+        "forwards and their largest derivative backwards.",
+    )  # fmt: skip
+
+    # The first weight of the first layer, factor by factor, row by row.
+    factors = spelt_out(report, x, y, y_hat, dL_dyhat, dyhat_dz2, W2, da1_dz1)
+    rows += [("dL/dW1[1,1], mean of the products", factors, machine[0][0, 0])]
+
+    # The update, and Keras's after one step of plain gradient descent on the same rows.
+    updated = W1[0, 0] - LEARNING_RATE * dL_dW1[0, 0]
+    model.fit(x, y, batch_size="full", epochs=1, verbose=0)
+    rows += [
+        (f"W1[1,1] <- {W1[0, 0]:.6f} - {LEARNING_RATE} * {dL_dW1[0, 0]:.6f}",
+         updated, model.get_weights()[0][0, 0]),
+        ("W1 after the step", W1 - LEARNING_RATE * dL_dW1, model.get_weights()[0]),
+        ("W2 after the step", W2 - LEARNING_RATE * dL_dW2, model.get_weights()[2]),
+    ]  # fmt: skip
+    return compare(report, "network", f"Two layers on {ROWS} rows of breast cancer data", rows)
+
+
+def spelt_out(report, x, y, y_hat, dL_dyhat, dyhat_dz2, W2, da1_dz1):
+    """A table of the five factors of dL/dW1[1,1] for every row; returns the mean product."""
+    import pandas as pd
+
+    table = pd.DataFrame(
+        {
+            "row": np.arange(1, ROWS + 1),
+            "y": y[:, 0].astype(int),
+            "y_hat": y_hat[:, 0],
+            "dL/dy_hat": dL_dyhat[:, 0],
+            "dy_hat/dz2": dyhat_dz2[:, 0],
+            "dz2/da1[1] = W2[1]": W2[0, 0],
+            "da1[1]/dz1[1]": da1_dz1[:, 0],
+            "dz1[1]/dW1[1,1] = x[1]": x[:, 0],
+        }
+    )
+    table["product"] = table.iloc[:, 3:].prod(axis=1)
+    report.table("w11_factors", table, "dL/dW1[1,1], factor by factor")
+    return table["product"].mean()
+
+
+def loss_as_graph(x, y, W1, b1, W2, b2):
+    """The loss as an expression of the graph engine, and its weights as nodes."""
+    from kerasdnn.graphs import Node, exp, log
+
+    leaves = [Node(v, n) for v, n in ((W1, "W1"), (b1, "b1"), (W2, "W2"), (b2, "b2"))]
+    W1, b1, W2, b2 = leaves
+    X, y = Node(x, "X", constant=True), Node(y, "y", constant=True)
+    a1 = 1 / (1 + exp(-(X @ W1 + b1)))
+    y_hat = 1 / (1 + exp(-(a1 @ W2 + b2)))
+    losses = y * log(y_hat) + (1 - y) * log(1 - y_hat)
+    return losses.sum() / -ROWS, leaves
+
+
+def rows_of(seed):
+    """A few standardised rows of real data: x (ROWS, FEATURES), y (ROWS, 1)."""
+    table = shipped("breast cancer")
+    chosen = np.random.default_rng(seed).choice(len(table.X), ROWS, replace=False)
+    X = table.X[:, :FEATURES]
+    return ((X - X.mean(0)) / X.std(0))[chosen].astype(float), table.y[chosen, None].astype(float)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def differentiate(function, *values):
+    """Value and gradients of a function of numbers by automatic differentiation."""
+    import tensorflow as tf
+
+    variables = [tf.Variable(v, dtype=tf.float64) for v in values]
+    with tf.GradientTape() as tape:
+        result = function(*variables)
+    return result, tape.gradient(result, variables)
+
+
+def compare(report, name, title, rows):
+    """Adds a table of numbers by hand and by machine; returns the largest difference."""
+    import pandas as pd
+
+    table = pd.DataFrame(
+        [
+            {
+                "what": what,
+                "by hand": _shown(ours),
+                "automatic": _shown(theirs),
+                "difference": np.abs(np.asarray(ours, float) - np.asarray(theirs, float)).max(),
+            }
+            for what, ours, theirs in rows
+        ]
+    )
+    table["difference"] = table["difference"].map("{:.1e}".format)
+    report.table(name, table, title)
+    return table["difference"].astype(float).max()
+
+
+def _shown(value):
+    """A number as it is, an array by its first entry and its shape."""
+    value = np.asarray(value, float)
+    if value.size == 1:
+        return f"{value.item():.7f}"
+    return f"{value.flat[0]:.7f} ... {'x'.join(map(str, value.shape))}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""Six optimizers: their paths over a loss surface, and their results on three real tables.
+
+    scripts/run recipes/compare_optimizers.py                             # DURATION
+    scripts/run recipes/compare_optimizers.py --csv my.csv --target price
+
+Every optimizer gets its own best learning rate out of one small grid, chosen on other seeds than
+those reported. A seed draws the validation rows, the first weights and the order of the rows.
+Each run is judged at the epoch of its lowest validation loss, as early stopping would; the
+simple rival (logistic or linear regression) is judged on the same rows. EXPECT
+"""
+
+import time
+
+import numpy as np
+from _common import Progress, Report, options, parse, read_csv, shipped, split, start
+
+OPTIMIZERS = ("sgd", "momentum", "nag", "adagrad", "rmsprop", "adam")
+LEARNING_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+TABLES = ("breast cancer", "digits", "diabetes")
+HIDDEN_UNITS, BATCH_SIZE, EPOCHS, SEEDS, TUNING_SEEDS = (32, 16), 32, 40, 10, 2
+SHARE_OF_WAY = 0.9  # the threshold: this share of the way from a constant guess to the best loss
+
+# The surface: a ravine twenty times as steep across as along, where plain descent zigzags.
+START, STEPS = (-7.0, 2.0), 50
+SURFACE_RATES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.5)
+
+
+def main(argv=None):
+    parser = options(__doc__, "compare_optimizers", csv=True, epochs=EPOCHS, seeds=SEEDS)
+    args = parse(parser, argv)
+    own = [read_csv(args.csv, args.target, args.problem)] if args.csv else None
+    device = start(args)
+    tables = own or [shipped(name) for name in TABLES]
+    rates, epochs, seeds = LEARNING_RATES, args.epochs, args.seeds
+    if args.quick:
+        rates, epochs, seeds = (0.01, 0.1), min(epochs, 5), min(seeds, 2)
+    report = Report(args, "Six optimizers, each at its best learning rate", device)
+    findings = on_a_surface(report, args.quick)
+    progress = Progress(
+        len(tables) * len(OPTIMIZERS) * (len(rates) * TUNING_SEEDS + seeds), "Training"
+    )
+    results = [compare(t, OPTIMIZERS, rates, epochs, seeds, args.seed, progress) for t in tables]
+    for result in results:
+        name = result.table.name
+        report.table(_file(name), result.summary, f"{name}: {len(result.table.X)} rows, "
+                     f"{result.table.X.shape[1]} columns, {result.table.problem}")  # fmt: skip
+        findings += result.findings(rates)
+    draw(report, results)
+    report.findings(findings)
+    report.save()
+
+
+# ------------------------------------------------------------------------------- (a) the surface
+def surface(w1, w2):
+    return w1**2 / 20 + w2**2
+
+
+def gradient(w):
+    return np.array([w[0] / 10, 2 * w[1]], "float32")
+
+
+def on_a_surface(report, quick):
+    """Draws the path of each optimizer at the rate with the lowest mean loss along it."""
+    from kerasdnn import plots
+
+    paths, rows = {}, []
+    for name in OPTIMIZERS:
+        tried = {rate: descend(name, rate) for rate in SURFACE_RATES[:: 3 if quick else 1]}
+        cost = {rate: np.nan_to_num(surface(*p.T), nan=np.inf).mean() for rate, p in tried.items()}
+        best = min(cost, key=cost.get)
+        paths[name] = tried[best]
+        losses = surface(*paths[name].T)
+        rows.append((name, best, (losses < 0.01).argmax() if losses.min() < 0.01 else np.nan,
+                     losses[-1]))  # fmt: skip
+    frame = {"minimum": (0, 0), "title": "w1^2 / 20 + w2^2"}
+    limits = (-8.0, 3.0), (-2.6, 2.6)
+    report.picture(
+        "paths", plots.surface_paths(surface, paths, *limits, **frame),
+        f"{STEPS} steps from the same start, each optimizer at its best rate on this surface.",
+    )  # fmt: skip
+    moving = report.out / "paths.gif"
+    plots.animate_paths(surface, paths, *limits, moving, frames=10 if quick else STEPS, **frame)
+    report.page.picture(moving, "The same paths, step by step.")
+    import pandas as pd
+
+    table = pd.DataFrame(
+        rows, columns=["optimizer", "learning rate", "steps to loss 0.01", "last loss"]
+    )
+    report.table("surface", table, "On the surface", digits=6)
+    reached = table.dropna().sort_values("steps to loss 0.01")
+    if not len(reached):
+        return [f"On the surface no optimizer reached a loss of 0.01 in {STEPS} steps."]
+    first = reached.iloc[0]
+    return [
+        f"On the surface {first['optimizer']} was first at a loss of 0.01, after "
+        f"{first['steps to loss 0.01']:.0f} steps; {len(reached)} of {len(table)} came that far "
+        f"in {STEPS}."
+    ]
+
+
+def descend(name, rate):
+    """The weights from start to end, (STEPS + 1, 2), by the optimizer itself."""
+    import keras
+
+    from kerasdnn import optimizers
+
+    optimizer = optimizers.get(name, learning_rate=rate)
+    w = keras.Variable(np.array(START, "float32"))
+    path = [np.array(START)]
+    for _ in range(STEPS):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient(path[-1]))], [w])
+        path.append(np.array(w))
+    return np.array(path)
+
+
+# ---------------------------------------------------------------------------- (b) the real tables
+class Trainer:
+    """One network per table and optimizer, trained again and again: it compiles once."""
+
+    def __init__(self, table, optimizer):
+        self.table, self.optimizer = table, optimizer
+        self.network = self._build(seed=0)
+        self.network.optimizer.build(self.network.trainable_variables)
+        self.fresh = [np.array(v) for v in self.network.optimizer.variables]
+
+    def _build(self, seed):
+        import kerasdnn
+
+        settings = {"hidden_units": HIDDEN_UNITS, "optimizer": self.optimizer, "seed": seed}
+        features = self.table.X.shape[1]
+        if self.table.problem == "regression":
+            return kerasdnn.build_regressor(features, metrics=["mean_absolute_error"], **settings)
+        classes = len(np.unique(self.table.y))
+        return kerasdnn.build_classifier(features, classes, metrics=["accuracy"], **settings)
+
+    def run(self, rows, weights, rate, seed, epochs):
+        """Trains from the given first weights. Returns validation losses, metrics, seconds."""
+        network = self.network
+        network.set_weights(weights)
+        for variable, value in zip(network.optimizer.variables, self.fresh):
+            variable.assign(value)
+        network.optimizer.learning_rate = rate
+        network.seed = seed
+        began = time.perf_counter()
+        history = network.fit(
+            rows.x, rows.y, validation_data=(rows.x_valid, rows.y_valid),
+            batch_size=BATCH_SIZE, epochs=epochs, verbose=0,
+        ).history  # fmt: skip
+        seconds = time.perf_counter() - began
+        metric = next(key for key in history if key.startswith("val_") and key != "val_loss")
+        return np.array(history["val_loss"]), np.array(history[metric]), seconds
+
+
+class Result:
+    """What `compare` found: the runs of each optimizer at its best rate, and their summary."""
+
+    def __init__(self, table, rates, losses, metrics, seconds, rival):
+        import pandas as pd
+
+        from kerasdnn.intervals import mean_interval
+
+        self.table, self.rates, self.losses = table, rates, losses
+        self.metric = "MAE" if table.problem == "regression" else "accuracy"
+        best = {name: run.min(axis=1) for name, run in losses.items()}
+        constant = guess(table)
+        lowest = min(value.mean() for value in best.values())
+        self.threshold = constant - SHARE_OF_WAY * (constant - lowest)
+        rows = []
+        for name, run in losses.items():
+            loss, loss_width = mean_interval(best[name])
+            metric, metric_width = mean_interval(
+                np.take_along_axis(metrics[name], run.argmin(axis=1)[:, None], axis=1)[:, 0]
+            )
+            reached = (run <= self.threshold).any(axis=1)
+            epochs = (run <= self.threshold).argmax(axis=1)[reached] + 1
+            rows.append(
+                (name, rates[name], loss, loss_width, metric, metric_width,
+                 epochs.mean() if reached.any() else np.nan, f"{reached.sum()} of {len(run)}",
+                 np.median(seconds[name]))
+            )  # fmt: skip
+        loss, loss_width = mean_interval(rival[:, 0])
+        metric, metric_width = mean_interval(rival[:, 1])
+        self.rival_name = f"{'linear' if table.problem == 'regression' else 'logistic'} regression"
+        rows.append((self.rival_name, np.nan, loss, loss_width, metric, metric_width,
+                     np.nan, "", np.median(rival[:, 2])))  # fmt: skip
+        columns = ["optimizer", "learning rate", "validation loss", "+-", self.metric, "+- ",
+                   f"epochs to {self.threshold:.3g}", "reached", "seconds"]  # fmt: skip
+        self.summary = pd.DataFrame(rows, columns=columns)
+
+    def findings(self, grid):
+        ours = self.summary.iloc[:-1].sort_values("validation loss")
+        rival = self.summary.iloc[-1]
+        first, second, last = ours.iloc[0], ours.iloc[1], ours.iloc[-1]
+        name, gap = self.table.name, second["validation loss"] - first["validation loss"]
+        clear = gap > max(first["+-"], second["+-"])
+        lines = [
+            f"{name}: lowest validation loss with {first['optimizer']} "
+            f"({first['validation loss']:.4f} +- {first['+-']:.4f}); "
+            + (f"clearly ahead of {second['optimizer']}" if clear else
+               f"{second['optimizer']} is within its interval")
+            + f"; last is {last['optimizer']} ({last['validation loss']:.4f}).",
+            f"{name}: {self.rival_name} has {rival['validation loss']:.4f}, "
+            + ("which no optimizer's network beats."
+               if rival["validation loss"] <= first["validation loss"]
+               else f"{first['optimizer']}'s network beats it."),
+        ]  # fmt: skip
+        epochs = ours.columns[6]
+        if ours[epochs].notna().any():
+            soonest, latest = ours.loc[ours[epochs].idxmin()], ours.loc[ours[epochs].idxmax()]
+            lines.append(
+                f"{name}: {soonest['optimizer']} needs {soonest[epochs]:.1f} epochs to come "
+                f"{SHARE_OF_WAY:.0%} of the way, {latest['optimizer']} {latest[epochs]:.1f}."
+            )
+        edge = [n for n, rate in self.rates.items() if rate in (grid[0], grid[-1])]
+        if edge:
+            lines.append(f"{name}: at the end of the grid of rates: {', '.join(edge)}.")
+        return lines
+
+
+def compare(table, optimizers, rates, epochs, seeds, first_seed, progress):
+    """Best learning rate of each optimizer on its own seeds, then the runs to report."""
+    tuning = range(first_seed + 1000, first_seed + 1000 + TUNING_SEEDS)
+    judging = range(first_seed, first_seed + seeds)
+    rows = {seed: split(table, seed) for seed in (*tuning, *judging)}
+    weights, best, losses, metrics, seconds = {}, {}, {}, {}, {}
+    for name in optimizers:
+        trainer = Trainer(table, name)
+        for seed in rows:
+            weights.setdefault(seed, trainer._build(seed).get_weights())
+
+        def run(rate, seed):
+            progress.step(f"{table.name}, {name}, {rate}")
+            return trainer.run(rows[seed], weights[seed], rate, seed, epochs)
+
+        cost = {
+            rate: np.mean([np.nan_to_num(run(rate, s)[0], nan=np.inf).min() for s in tuning])
+            for rate in rates
+        }
+        best[name] = min(cost, key=cost.get)
+        runs = [run(best[name], seed) for seed in judging]
+        losses[name], metrics[name], seconds[name] = (np.array(part) for part in zip(*runs))
+    rivals = np.array([rival(table, rows[seed]) for seed in judging])
+    return Result(table, best, losses, metrics, seconds, rivals)
+
+
+def rival(table, rows):
+    """Loss, metric and seconds of logistic or linear regression on the same rows."""
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.metrics import log_loss
+
+    began = time.perf_counter()
+    if table.problem == "regression":
+        model = LinearRegression().fit(rows.x, rows.y)
+        error = model.predict(rows.x_valid) - rows.y_valid
+        return (error**2).mean(), abs(error).mean(), time.perf_counter() - began
+    model = LogisticRegression(max_iter=2000).fit(rows.x, rows.y)
+    seconds = time.perf_counter() - began
+    loss = log_loss(rows.y_valid, model.predict_proba(rows.x_valid), labels=model.classes_)
+    return loss, model.score(rows.x_valid, rows.y_valid), seconds
+
+
+def guess(table):
+    """Loss of the best constant: the mean of a standardised target, or the class shares."""
+    if table.problem == "regression":
+        return 1.0
+    share = np.bincount(table.y) / len(table.y)
+    return -(share * np.log(share)).sum()
+
+
+# -------------------------------------------------------------------------------------- pictures
+def draw(report, results):
+    from kerasdnn import plots
+
+    count = len(results)
+    drawing, axes = plots.figure(1, count, width=5.2 * count + 1, height=4.2, squeeze=False)
+    for result, ax in zip(results, axes[0]):
+        rival_loss = result.summary["validation loss"].iloc[-1]
+        plots.learning_curves(
+            result.losses, log_y=True, title=result.table.name, legend=ax is axes[0, -1],
+            reference={result.rival_name: rival_loss}, ax=ax,
+            ylabel="validation loss" + (" (target variances)" * (result.metric == "MAE")),
+        )  # fmt: skip
+    report.picture("curves", drawing, "Mean over the seeds, and its 95 % confidence interval.")
+    drawing, axes = plots.figure(1, count, width=5.2 * count + 1, height=3.4, squeeze=False)
+    for result, ax in zip(results, axes[0]):
+        ours, rival_row = result.summary.iloc[:-1], result.summary.iloc[-1]
+        plots.dots(
+            ours["optimizer"].tolist(), ours["validation loss"], ours["+-"], ax=ax,
+            xlabel="lowest validation loss (less is better)", title=result.table.name,
+            reference={result.rival_name: rival_row["validation loss"]},
+        )  # fmt: skip
+    report.picture("losses", drawing, "Lowest validation loss of a run: mean and 95 % interval.")
+
+
+def _file(name):
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+if __name__ == "__main__":
+    main()

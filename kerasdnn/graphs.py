@@ -76,7 +76,7 @@ class Node:
         return _operation("sum", np.sum, (self,), lambda g, a: (g * np.ones_like(a),))
 
     def __neg__(self):
-        return -1 * self
+        return _operation("neg", np.negative, (self,), lambda g, a: (-g,))
 
     def __radd__(self, other):
         return _node(other) + self

@@ -9,31 +9,33 @@ FORWARD, BACKWARD = "#0072B2", "#A63D00"
 SWEEPS = 24
 
 
-def graph(expression, *, name="result", title=None, ax=None):
+def graph(expression, *, name="result", start_at=(), title=None, ax=None):
     """Draws how a `kerasdnn.graphs.Node` was computed, from its inputs on the left.
 
     On every edge stands the value that flows forwards, above the line, and the derivative of the
     result that flows backwards, below it and in italics. Call `expression.backward()` first to
-    see the derivatives. An array with more than three entries is written as its shape, its
+    see the derivatives. An array with more than two entries is written as its shape, its
     derivative as its largest absolute value.
 
     Args:
         expression: `Node`, the result.
         name: str, what the result is called.
+        start_at: nodes to draw as inputs, without what they were computed from: the way to show
+            a large graph in parts. Give them a `name` first.
         ax: axes to draw on; a new figure that fits the graph where None.
 
     Returns:
         The axes.
     """
-    order = expression.nodes()
-    ways, place = _layout(order)
+    inputs = _inputs(expression, set(start_at))
+    ways, place = _layout(inputs)
     columns = max(x for x, _ in place.values()) + 1
     rows = max(y for _, y in place.values()) + 1
     with style():
         if ax is None:
             ax = figure(width=1.0 + 1.75 * (columns + 0.6), height=0.9 + 1.15 * rows)[1]
         users = Counter(source for source, *_ in ways)
-        shared = [source for source in order if users[source] > 1]
+        shared = [source for source in inputs if users[source] > 1]
         for source, node, edge, way in ways:
             # Lines of neighbours that fan out cross halfway: their labels stand before or behind.
             along = (0.4, 0.68)[shared.index(source) % 2] if source in shared else 0.5
@@ -43,8 +45,8 @@ def graph(expression, *, name="result", title=None, ax=None):
         done = expression.gradient if expression.gradient.any() else None
         _edge([(x, y), (x + 0.85, y)], expression.value, done, ax)
         ax.text(x + 0.95, y, name, ha="left", va="center", fontweight="bold")
-        for node in order:
-            _node(node, place[node], ax)
+        for node, sources in inputs.items():
+            _node(node, bool(sources), place[node], ax)
         ax.text(
             0, 0, "above: value, forwards →      below: ← derivative, backwards",
             transform=ax.transAxes, fontsize=8, color="#555555", va="top",
@@ -54,22 +56,32 @@ def graph(expression, *, name="result", title=None, ax=None):
     return ax
 
 
-def _layout(order):
+def _inputs(expression, start_at):
+    """Every node to draw with the nodes its edges come from, inputs first."""
+    needed, inputs = {expression}, {}
+    for node in reversed(expression.nodes()):
+        if node in needed:
+            inputs[node] = [] if node in start_at else node.inputs
+            needed.update(inputs[node])
+    return dict(reversed(inputs.items()))
+
+
+def _layout(inputs):
     """The stops of every edge, and column and row of every stop.
 
     Sugiyama's way: an edge that crosses columns gets a stop in each of them; then every stop
     moves, sweep by sweep, to the mean row of its neighbours, a row apart from the next one.
     """
     depth = {}
-    for node in order:
-        depth[node] = 1 + max((depth[i] for i in node.inputs), default=-1)
-    for source in order:  # an input stands just before the first operation that uses it
-        users = [depth[n] for n in order if source in n.inputs]
-        if users and not source.inputs:
+    for node, sources in inputs.items():
+        depth[node] = 1 + max((depth[i] for i in sources), default=-1)
+    for source in reversed(inputs):  # as far to the right as what uses it allows
+        users = [depth[node] for node in inputs if source in inputs[node]]
+        if users:
             depth[source] = min(users) - 1
     ways = []
-    for node in order:
-        for edge, source in enumerate(node.inputs):
+    for node, sources in inputs.items():
+        for edge, source in enumerate(sources):
             between = [(node, edge, d) for d in range(depth[source] + 1, depth[node])]
             depth |= {stop: stop[2] for stop in between}
             ways.append((source, node, edge, [source, *between, node]))
@@ -95,10 +107,10 @@ def _layout(order):
     return ways, {stop: (depth[stop] - first, row[stop] - top) for stop in depth}
 
 
-def _node(node, place, ax):
-    text = node.operation or node.name or _number(node.value)
-    look = {"boxstyle": "circle,pad=0.35" if node.operation else "round,pad=0.35",
-            "fc": "white" if node.operation else "#EEEEEE", "ec": "#333333", "lw": 1.2}  # fmt: skip
+def _node(node, computed, place, ax):
+    text = node.operation if computed else node.name or _number(node.value)
+    look = {"boxstyle": "circle,pad=0.35" if computed else "round,pad=0.35",
+            "fc": "white" if computed else "#EEEEEE", "ec": "#333333", "lw": 1.2}  # fmt: skip
     ax.text(*place, text, ha="center", va="center", fontsize=11, bbox=look, zorder=4)
 
 
@@ -117,7 +129,7 @@ def _edge(stops, value, flow, ax, along=0.5):
 
 
 def _number(array, flow=False):
-    if array.size > 3:
+    if array.size > 2:
         shape = "×".join(map(str, array.shape))
         return f"max {abs(array).max():.2g}" if flow else shape
     return ", ".join(f"{v:.4g}" for v in array.ravel())

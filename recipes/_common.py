@@ -4,8 +4,10 @@ TensorFlow is imported by `start` alone, so `--help` and a wrong option answer a
 """
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -66,10 +68,11 @@ def parse(parser, argv):
 def start(args):
     """Imports TensorFlow, says which device it runs on, seeds everything. Returns that line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-    import tensorflow as tf
+    with _hushed():
+        import keras
+        import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+        gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)  # leave the rest to other programs
     names = [tf.config.experimental.get_device_details(g).get("device_name", "GPU") for g in gpus]
@@ -77,6 +80,27 @@ def start(args):
     print(line, flush=True)
     keras.utils.set_random_seed(args.seed)
     return line
+
+
+@contextlib.contextmanager
+def _hushed():
+    """Keeps back what TensorFlow's libraries write while they load, unless loading fails.
+
+    No log level silences it, and on a computer without a GPU it reads like an error.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 # -------------------------------------------------------------------------------------- tables

@@ -30,8 +30,9 @@ file. With a loss of one's own, y is checked for NaN and length alone. Data that
 """
 
 from .checks_callbacks import check_distribution, check_monitors, reported_names
-from .checks_columns import as_table, check_copies, check_finite, check_float32
+from .checks_columns import as_table, check_copies, check_finite
 from .checks_head import read_head
+from .checks_rounding import check_float32
 from .checks_targets import check_output, check_targets
 from .checks_weights import (
     check_class_weight,

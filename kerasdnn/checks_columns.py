@@ -1,15 +1,14 @@
 """Pre-flight checks of the numbers themselves: what is in `x`, and in `y` before it means anything.
 
 The common case, a clean table, must cost next to nothing: one dot product of the whole table with
-itself, at the speed of memory, tells that every number is finite (NaN and infinity survive it) and,
-when it is below 2^48, that no number reaches 2^24. Only a table that fails is searched.
+itself, at the speed of memory, tells that every number is finite (NaN and infinity survive it).
+Only a table that fails is searched.
 """
 
 import numpy as np
 
 from .checks_words import Table, listed, plain, warn
 
-LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
 OVERFLOWING = 1e76  # sum of squares above which a number may be too large for float32
 SCREENED_ROWS = 256
 FEWEST_ROWS_TO_CALL_A_COPY = 20  # on fewer rows a feature may equal the target by chance
@@ -25,11 +24,7 @@ def as_table(data, what):
         return None
     index = getattr(data, "index", None)
     labels = index if hasattr(index, "equals") else None
-    counts_rows = labels is None or (
-        len(labels) > 0
-        and labels.dtype.kind == "i"
-        and bool((labels == np.arange(len(labels))).all())
-    )
+    counts_rows = labels is None or getattr(labels, "start", None) == 0 and labels.step == 1
     names = {"what": what, "index": None if counts_rows else labels, "labels": labels}
     if hasattr(data, "columns"):
         table = Table(
@@ -119,7 +114,7 @@ def check_finite(table, precision="float32"):
     if values.dtype.kind in "bV" or values.size == 0:
         return 0.0
     if values.dtype.kind in "iu":
-        return float(max(abs(float(values.min())), abs(float(values.max())))) ** 2
+        return _largest_whole(values) ** 2
     flat = values.ravel(order="K")
     with np.errstate(over="ignore", invalid="ignore"):
         total = float(np.dot(flat, flat))
@@ -131,6 +126,13 @@ def check_finite(table, precision="float32"):
         return np.inf
     where = np.unravel_index(int(good.argmin()), good.shape)
     raise ValueError(_not_finite(table, good, where, precision))
+
+
+def _largest_whole(values):
+    """The largest magnitude, in parts that stay in the cache between the two passes."""
+    flat = values.ravel(order="K")
+    parts = np.array_split(flat, max(1, flat.size >> 16))
+    return float(max(max(-int(part.min()), int(part.max())) for part in parts))
 
 
 def _not_finite(table, good, where, precision):
@@ -155,45 +157,6 @@ def _not_finite(table, good, where, precision):
     else:
         remedy = "A division by zero or the logarithm of zero gives this: drop or clip such rows."
     return f"`{what}` must hold finite numbers. Received: {found}. {remedy}"
-
-
-def check_float32(table, sum_of_squares, precision="float32"):
-    """Warn of a column whose distinct values become equal as float32, as identifiers do."""
-    values = table.values
-    if sum_of_squares < LARGEST_EXACT**2 or values.ndim != 2 or precision != "float32":
-        return
-    if values.dtype.kind not in "iuf" or values.dtype.itemsize <= 4 and values.dtype.kind == "f":
-        return
-    low, high = (
-        values.min(axis=0).astype("float64"),
-        values.max(axis=0).astype("float64"),
-    )
-    largest = np.maximum(np.abs(low), np.abs(high))
-    levels = (high - low) / np.spacing(largest.astype("float32"))
-    for position in np.flatnonzero((largest > LARGEST_EXACT) | ((levels > 0) & (levels < 2**12))):
-        merged = _merged(values[:, position])
-        if merged:
-            warn(
-                f"`{table.what}` is rounded to float32, which tells whole numbers apart only up to "
-                f"{LARGEST_EXACT:,}. Received: {table.column(position)}, where {merged[0]} and "
-                f"{merged[1]} become the same number. Drop an identifier, or pass it as text to "
-                "`DNNClassifier` or `DNNRegressor`; of a time or a count, subtract the smallest."
-            )
-
-
-def _merged(column):
-    """Two values that float32 makes one, or None where no values (of fractions: few) merge."""
-    if (column.astype("float32") == column).all():
-        return None
-    distinct = np.unique(column)
-    rounded = distinct.astype("float32")
-    same = rounded[1:] == rounded[:-1]
-    whole = column.dtype.kind in "iu" or bool((np.floor(distinct) == distinct).all())
-    if same.sum() <= (0 if whole else 0.01 * len(distinct)):
-        return None
-    first = int(same.argmax())
-    pair = distinct[first : first + 2].tolist()
-    return [int(value) for value in pair] if whole else pair
 
 
 def check_copies(features, targets):

@@ -14,6 +14,12 @@ from .plots_compare import heat_map as heat_map
 from .plots_curves import functions as functions
 from .plots_curves import learning_curves as learning_curves
 from .plots_graph import graph as graph
+from .plots_judge import calibration_curves as calibration_curves
+from .plots_judge import confusion_matrix as confusion_matrix
+from .plots_judge import precision_recall_curves as precision_recall_curves
+from .plots_judge import predicted_against_true as predicted_against_true
+from .plots_judge import residuals as residuals
+from .plots_judge import roc_curves as roc_curves
 from .plots_style import figure as figure
 from .plots_style import png as png
 from .plots_style import save as save

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasdnn.checks import check_data, check_fit, match_columns
-from kerasdnn.checks_columns import as_table, check_finite, check_float32
+from kerasdnn.checks_columns import as_table, check_finite
 from kerasdnn.checks_head import read_head
+from kerasdnn.checks_rounding import FEWEST_STEPS, LARGEST_EXACT, _coarse_columns, check_float32
 from kerasdnn.checks_words import DataWarning
 
 ROWS = 40
@@ -374,6 +375,25 @@ def test_rounded_identifiers_are_found_exactly_when_float32_merges_two(values):
         table = as_table(values, "x")
         check_float32(table, check_finite(table))
     assert bool(caught) == merged
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0, 1e3, 1.7e9, -2e12]),
+    st.sampled_from([0.0, 0.1, 30.0, 1e6]),
+    st.sampled_from([1, 255, 256, 257, 700]),
+)
+def test_the_first_rows_clear_no_column_that_all_rows_would_not(seed, offset, spread, rows):
+    rng = np.random.default_rng(seed)
+    values = offset + spread * rng.normal(size=(rows, 3))
+    values[rng.integers(rows), 0] *= rng.choice([1, 1e3, -1e9])  # one row unlike the others
+    values[:, 1] = np.round(values[:, 1])
+    low, high = values.min(axis=0), values.max(axis=0)
+    size = np.maximum(np.abs(low), np.abs(high))
+    steps = (high - low) / np.spacing(size.astype("float32"))
+    close = np.flatnonzero((steps > 0) & (steps < FEWEST_STEPS))
+    whole = (np.floor(values) == values).all(axis=0) & (size > LARGEST_EXACT)
+    assert set(close) | set(np.flatnonzero(whole)) <= set(_coarse_columns(values))
 
 
 labels = st.one_of(st.integers(-2, 5).map(float), st.sampled_from([0.5, 2.999, 1e9]))

@@ -23,6 +23,7 @@ KINDS = {  # Keras loss                      what y holds
     "huber":                                 "regression",
     "log_cosh":                              "regression",
 }
+OWN_LOSSES = {"SmoothedSparseCategoricalCrossentropy": "sparse_categorical_crossentropy"}
 FITTING = {  # kind    output activations that give what the loss takes
     "binary":        ("sigmoid", "hard_sigmoid"),
     "sparse":        ("softmax",),
@@ -113,10 +114,12 @@ def _loss_name(loss):
         return None, {}
     settings = {}
     if isinstance(loss, keras.losses.Loss):
+        settings = {name: getattr(loss, name, None) for name in ("from_logits", "ignore_class")}
+        if type(loss).__name__ in OWN_LOSSES and type(loss).__module__.startswith("kerasdnn."):
+            return OWN_LOSSES[type(loss).__name__], settings
         function = getattr(loss, "fn", None)
         if not _is_keras(type(loss)) or function is None:
             return None, {}
-        settings = {name: getattr(loss, name, None) for name in ("from_logits", "ignore_class")}
         loss = function
     return (getattr(loss, "__name__", None), settings) if _is_keras(loss) else (None, {})
 

@@ -230,6 +230,15 @@ def test_the_head_is_read_from_any_form_of_a_loss():
     assert (read_head(unbuilt).units, read_head(unbuilt).kind) == (4, "regression")
 
 
+def test_smoothed_labels_are_class_indices_too():
+    from kerasdnn import build_classifier
+
+    smoothed = build_classifier(3, 3, label_smoothing=0.1, seed=0)
+    assert (read_head(smoothed).kind, read_head(smoothed).units) == ("sparse", 3)
+    with pytest.raises(ValueError, match="row 2 is 3"):
+        check_fit(smoothed, X, SPARSE + 1)
+
+
 class OwnLoss(keras.losses.MeanSquaredError):
     def call(self, y_true, y_pred):
         return keras.ops.mean(keras.ops.abs(y_true[:, :1] - y_pred), axis=-1)

@@ -1,0 +1,116 @@
+"""Leaky ReLU, and the activation of hidden layers looked up by name.
+
+    leaky_relu(z) = z            where z > 0
+                    alpha * z    elsewhere
+
+which is max(alpha * z, z) for 0 < alpha < 1. It is not computed as that maximum: z = inf is a tie
+of the two, and its gradient would come out as alpha, or as the mean of both, instead of 1.
+"""
+
+import keras
+from keras import ops
+
+from .errors import invalid, one_of, within
+
+ALPHA = 0.01  # Keras: 0.2 for the function, 0.3 for the layer
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+def leaky_relu(z, alpha=ALPHA):
+    """`z` where it is positive, `alpha * z` elsewhere.
+
+    The derivative is 1 for z > 0 and `alpha` for z < 0. At 0, where there is none, it is what the
+    Keras backend takes: `alpha` on TensorFlow and PyTorch, 1 on JAX.
+
+    Args:
+        z: tensor of any shape.
+        alpha: float in (0, 1), the slope for z < 0.
+
+    Raises:
+        ValueError: `alpha` is outside (0, 1).
+
+    Reference:
+        Maas et al., Rectifier nonlinearities improve neural network acoustic models, 2013.
+
+    Example:
+        leaky_relu(np.array([-2.0, 0.0, 3.0]))    # [-0.02, 0., 3.]
+    """
+    return ops.leaky_relu(z, negative_slope=slope(alpha))
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class LeakyReLU(keras.layers.Layer):
+    """`leaky_relu` as a layer. Keras's layer of this name has slope 0.3 by default, this one 0.01.
+
+    Args:
+        alpha: float in (0, 1), the slope for z < 0.
+
+    Raises:
+        ValueError: `alpha` is outside (0, 1).
+    """
+
+    def __init__(self, alpha=ALPHA, **kwargs):
+        alpha = slope(alpha)
+        super().__init__(**kwargs)
+        self.alpha = alpha
+        self.supports_masking = True
+
+    def call(self, z):
+        return leaky_relu(z, self.alpha)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "alpha": self.alpha}
+
+
+def slope(alpha):
+    return within("alpha", alpha, "(0, 1)", "0.01 is the usual slope; 0 would be `relu`.")
+
+
+# "leaky_relu" is ours, of slope 0.01. Every other name means what it means in Keras.
+BY_NAME = {name: getattr(keras.activations, name) for name in ("relu", "sigmoid", "tanh")}
+BY_NAME["leaky_relu"] = leaky_relu
+for _name, _function in vars(keras.activations).items():
+    if not _name.startswith("_") and _name not in ("get", "serialize", "deserialize"):
+        BY_NAME.setdefault(_name, _function)
+
+SUMS_TO_ONE = {
+    "softmax": "Softmax",
+    "log_softmax": "LogSoftmax",
+    "sparsemax": "Sparsemax",
+}
+
+
+def get(activation):
+    """The activation of a hidden layer: a callable, or a Keras layer to be copied.
+
+    Args:
+        activation: name ("leaky_relu" is the one above, the rest are Keras's), callable from a
+            tensor to a tensor of the same shape, or a Keras layer such as `LeakyReLU(0.1)`.
+
+    Raises:
+        ValueError: unknown name, not an activation, or softmax.
+    """
+    if isinstance(activation, str):
+        activation = BY_NAME[one_of("activation", activation, BY_NAME)]
+    if isinstance(activation, type) or not callable(activation):
+        raise invalid(
+            "activation",
+            "must be a name, a function or a Keras layer",
+            activation,
+            "Pass an instance of a layer, such as `LeakyReLU()`.",
+        )
+    function = getattr(activation, "activation", activation)  # of `keras.layers.Activation`
+    name = getattr(function, "__name__", type(function).__name__)
+    if name in SUMS_TO_ONE or name in SUMS_TO_ONE.values():
+        raise invalid(
+            "activation",
+            "of a hidden layer must not be softmax or its kin: their outputs sum to 1, so that "
+            "the units of a layer compete and little gradient gets through",
+            name,
+            "Use 'relu' or 'leaky_relu'; the factories put softmax on the output of a multi-class "
+            "classifier by themselves.",
+        )
+    return activation

@@ -1,0 +1,206 @@
+"""Momentum and NAG, and optimizers by name. With velocity v, gradient g, momentum m, rate lr:
+
+Momentum    v = m * v - lr * g        w = w + v
+NAG         v = m * v - lr * g        w = w + m * v - lr * g
+"""
+
+import keras
+from keras import ops
+
+from .errors import fraction, invalid, is_number, one_of, positive
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class Momentum(keras.optimizers.Optimizer):
+    """Gradient descent that remembers where it was going.
+
+        v = momentum * v - learning_rate * g
+        w = w + v
+
+    Args:
+        learning_rate: float above 0, `LearningRateSchedule`, or callable without arguments that
+            returns the rate: the length of a step.
+        momentum: float in [0, 1), the share of the velocity kept each step. 0 is plain gradient
+            descent.
+        **kwargs: arguments of every Keras optimizer: `weight_decay`, `clipnorm`, `clipvalue`,
+            `global_clipnorm`, `use_ema`, `ema_momentum`, `ema_overwrite_frequency`,
+            `loss_scale_factor`, `gradient_accumulation_steps`, `name`.
+
+    Raises:
+        ValueError: `momentum` is outside [0, 1), or `learning_rate` is not above 0.
+
+    Reference:
+        Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.9, **kwargs):
+        momentum = fraction("momentum", momentum, MOMENTUM_REMEDY)
+        super().__init__(learning_rate=rate(learning_rate), **kwargs)
+        self.momentum = momentum
+
+    def build(self, variables):
+        """Create one velocity per variable, zeros of its shape and dtype."""
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Move `variable` by one step. Called by `Optimizer.apply`, once per variable."""
+        v = self.velocities[self._get_variable_index(variable)]
+        # Functions of `ops`, not operators: they also take the sparse gradients of embeddings.
+        step = ops.multiply(
+            ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
+        )
+        self.assign(v, ops.subtract(ops.multiply(v, self.momentum), step))
+        self.assign_add(variable, self.displacement(v, step))
+
+    def displacement(self, v, step):
+        """What is added to the weights, given the new velocity and `learning_rate * gradient`."""
+        return v
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """As every Keras optimizer. Takes a rate of 0 too, where a callback may have put it."""
+        saved = config.get("learning_rate")
+        if not is_number(saved) or saved > 0:
+            return super().from_config(config, custom_objects)
+        optimizer = super().from_config({**config, "learning_rate": 1.0}, custom_objects)
+        optimizer.learning_rate = saved
+        return optimizer
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class NAG(Momentum):
+    """Nesterov's accelerated gradient: Momentum that looks where it will be before it steps.
+
+        v = momentum * v - learning_rate * g
+        w = w + momentum * v - learning_rate * g
+
+    Momentum takes the gradient where it stands, w. Nesterov takes it at the point that the
+    velocity alone would lead to, w + m v (Sutskever et al., equations 3 and 4):
+
+        v' = m v - lr g(w + m v)                                                      (1)
+        w' = w + v'                                                                   (2)
+
+    An optimizer is handed the gradient at the weights that it keeps. So keep the point ahead,
+    u = w + m v, instead of w. The gradient in (1) is then g(u), and the next point ahead is
+
+        u' = w' + m v' = w + v' + m v'             by (2)
+                       = u - m v + v' + m v'       as w = u - m v
+                       = u + m v' - lr g(u)        as v' - m v = -lr g(u), by (1)
+
+    which, with u named w again, is the rule above. The network's weights are therefore the points
+    ahead. They start at the same place, for v = 0, and end at the same place, as v goes to 0.
+
+    Args, Raises:
+        As `Momentum`.
+
+    References:
+        Nesterov, A method for solving the convex programming problem with convergence rate
+        O(1/k^2), 1983. Sutskever et al., On the importance of initialization and momentum in deep
+        learning, 2013. Bengio et al., Advances in optimizing recurrent networks, 2012 (the form
+        in u).
+    """
+
+    def displacement(self, v, step):
+        return ops.subtract(ops.multiply(v, self.momentum), step)
+
+
+MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."
+RATE_REMEDY = "0.01 is a usual rate for 'sgd', 'momentum' and 'nag', 0.001 for 'adam'."
+
+# fmt: off
+BY_NAME = {     # class                      learning rate where none is given
+    "sgd":      (keras.optimizers.SGD,       0.01),
+    "momentum": (Momentum,                   0.01),
+    "nag":      (NAG,                        0.01),
+    "adagrad":  (keras.optimizers.Adagrad,   0.01),   # Keras: 0.001, which hardly moves
+    "rmsprop":  (keras.optimizers.RMSprop,   0.001),
+    "adam":     (keras.optimizers.Adam,      0.001),
+}
+# fmt: on
+TAKE_MOMENTUM = ("sgd", "momentum", "nag")
+# The rest of Keras's, at Keras's own default rate. Some names are not rules but wrap other ones.
+NOT_RULES = ("optimizer", "lossscaleoptimizer", "multioptimizer", "optimizermap")
+for _class in vars(keras.optimizers).values():
+    if isinstance(_class, type) and _class.__name__.lower() not in NOT_RULES:
+        BY_NAME.setdefault(_class.__name__.lower(), (_class, None))
+
+
+def get(optimizer="adam", learning_rate=None, momentum=None):
+    """A Keras optimizer, from its name and its hyperparameters.
+
+    Args:
+        optimizer: a name of `BY_NAME`, upper or lower case; a `keras.optimizers.Optimizer` not
+            used by another network; or the config of one, as `keras.optimizers.serialize` makes.
+        learning_rate: float above 0, `LearningRateSchedule` or callable. None: the rate of
+            `BY_NAME`. Only beside a name.
+        momentum: float in [0, 1), for "sgd", "momentum" and "nag" only. None: 0.9, and 0 for
+            "sgd".
+
+    Raises:
+        ValueError: unknown name, a number out of its range, or a hyperparameter that the optimizer
+            does not take or brings itself.
+    """
+    return check(optimizer, learning_rate, momentum)()
+
+
+def check(optimizer, learning_rate=None, momentum=None):
+    """`get`, in two halves: checks the arguments, and returns a function that creates it."""
+    if learning_rate is not None:
+        learning_rate = rate(learning_rate)
+    if momentum is not None:
+        momentum = fraction("momentum", momentum, MOMENTUM_REMEDY)
+    if not isinstance(optimizer, str):
+        return _check_instance(optimizer, learning_rate, momentum)
+    name = one_of("optimizer", optimizer.lower(), BY_NAME)
+    if momentum is not None and name not in TAKE_MOMENTUM:
+        raise invalid(
+            "momentum",
+            f"is a hyperparameter of {', '.join(map(repr, TAKE_MOMENTUM))}, not of {name!r}",
+            momentum,
+            "Leave it out, or choose optimizer='momentum' or 'nag'.",
+        )
+    kind, default_rate = BY_NAME[name]
+    settings = {"learning_rate": default_rate if learning_rate is None else learning_rate}
+    settings["momentum"] = momentum
+    return lambda: kind(**{key: value for key, value in settings.items() if value is not None})
+
+
+def _check_instance(optimizer, learning_rate, momentum):
+    for name, value in (("learning_rate", learning_rate), ("momentum", momentum)):
+        if value is not None:
+            raise invalid(
+                name,
+                "goes with the name of an optimizer; an instance or a config brings its own",
+                value,
+                f"Set it there, such as `NAG({name}={value!r})`, and leave it out here.",
+            )
+    if isinstance(optimizer, dict):
+        return lambda: keras.optimizers.deserialize(dict(optimizer))
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise invalid(
+            "optimizer",
+            "must be a name, a Keras optimizer or the config of one",
+            optimizer,
+            "Names: " + ", ".join(repr(name) for name in list(BY_NAME)[:6]) + ".",
+        )
+    if optimizer.built:
+        raise invalid(
+            "optimizer",
+            "must not have trained another network: it holds that network's state",
+            optimizer,
+            "Pass a new one, `type(optimizer).from_config(optimizer.get_config())`.",
+        )
+    return lambda: optimizer
+
+
+def rate(learning_rate):
+    """A learning rate that Keras takes: a float above 0, a schedule, or a callable."""
+    if callable(learning_rate) and not isinstance(learning_rate, type):
+        return learning_rate
+    return positive("learning_rate", learning_rate, RATE_REMEDY)

@@ -1,0 +1,219 @@
+"""How one column of a table becomes columns of a matrix: what it learns, and how it writes.
+
+    numeric, duration    one scaled column
+    datetime             elapsed days, and the place in year, week and day as sine and cosine
+    boolean, 2 categories    one column of -1 and +1, 0 for a category never seen
+    K categories         K columns of 0 and 1, all 0 for a category never seen
+    many categories      a whole number for an embedding, 0 for one never seen or seen once
+
+Whatever does not vary in training is left out. Where values were missing in training there is one
+more column, 1 where missing. A missing number itself counts as the mean (robust: the median).
+Each learned state is a dataclass of plain numbers and strings, ready for JSON.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from .frames import as_text
+from .scaling import center_and_scale, scaled
+
+DAY = 86_400.0
+FEW = 64  # rows below which a dict looks categories up faster than a hash table of pandas
+
+
+@dataclass
+class NumericColumn:
+    """A number, a duration or a date.
+
+    Attributes:
+        parts: `[suffix of the name, centre, scale]` of every part that varied in training.
+        missing: `[value where present, value where missing]`, empty if none was in training.
+    """
+
+    name: str | int
+    kind: str
+    parts: list
+    missing: list = field(default_factory=list)
+    role = "numeric"
+    embedded = False
+
+    @property
+    def flags(self):
+        """Names of the columns beside the scaled ones."""
+        return [f"{self.name} is missing"] if self.missing else []
+
+    def write(self, column, out):
+        write_missing(self.missing, column, out)
+
+
+@dataclass
+class CategoricalColumn:
+    """A text or a boolean.
+
+    Attributes:
+        categories: sorted; of a boolean "False", "True".
+        numbers: whether some category is a number, so that numbers are let in.
+        levels: `[value if not, value if it is]` per category; of two categories in one column
+            `[first, neither, second]`.
+        embedded: whether its number goes to an embedding.
+    """
+
+    name: str | int
+    kind: str
+    categories: list
+    numbers: bool = False
+    embedded: bool = False
+    levels: list = field(default_factory=list)
+    missing: list = field(default_factory=list)
+    role = "categorical"
+
+    def __post_init__(self):
+        self.codes_of = {category: code for code, category in enumerate(self.categories)}
+
+    @property
+    def flags(self):
+        names = [f"{self.name}={category}" for category in self.categories]
+        names = [] if self.embedded or len(names) < 2 else names[1:] if len(names) == 2 else names
+        return names + ([f"{self.name} is missing"] if self.missing else [])
+
+    def codes(self, column):
+        """The position of each value among the categories, -1 if missing or never seen."""
+        if column.kind == "empty":
+            return np.full(len(column.values), -1)
+        if self.kind == "boolean":
+            return np.where(np.isnan(column.values), -1, column.values).astype("int64")
+        values = column.values
+        if column.kind != "text":
+            values = texts_of(column).values
+        if len(values) < FEW:
+            return np.array([self.codes_of.get(value, -1) for value in values], dtype="int64")
+        codes, uniques = pd.factorize(values)
+        table = [self.codes_of.get(value, -1) for value in uniques]
+        return np.array([*table, -1])[codes]
+
+    def write(self, column, out):
+        count = len(self.levels)
+        if count:
+            codes, levels = self.codes(column), np.array(self.levels, dtype="float32")
+            if len(self.categories) == 2:
+                out[:, 0] = levels[0][np.where(codes < 0, 1, 2 * codes)]
+            else:
+                out[:, :count] = levels[:, 0]
+                rows = np.flatnonzero(codes >= 0)
+                out[rows, codes[rows]] = levels[codes[rows], 1]
+        write_missing(self.missing, column, out)
+
+
+def write_missing(levels, column, out):
+    if levels:
+        out[:, -1] = np.array(levels, dtype="float32")[column.missing.view("int8")]
+
+
+def learn_numeric(name, column, weights, scaling):
+    """The `NumericColumn` of a numeric, datetime, duration or empty column."""
+    state = NumericColumn(name, column.kind, [], learn_missing(column, weights, scaling))
+    if column.kind != "empty":
+        present = ~column.missing
+        weights = None if weights is None else weights[present]
+        for suffix, values in parts_of(column).items():
+            center, scale = center_and_scale(values[present], weights, scaling)
+            if scale:
+                state.parts.append([suffix, center, scale])
+    return state
+
+
+def learn_categorical(name, column, weights, scaling, one_hot_limit):
+    """The `CategoricalColumn` of a text or boolean column; numbers become text."""
+    kind = "boolean" if column.kind == "boolean" else "text"
+    if kind == "boolean":
+        present = column.values[~np.isnan(column.values)]
+        categories = ["False", "True"] if present.min() != present.max() else []
+        state = CategoricalColumn(name, kind, categories)
+    else:
+        column = texts_of(column)
+        codes, uniques = pd.factorize(column.values)
+        numbers = any(map(is_number, uniques))
+        if len(uniques) > one_hot_limit:
+            seen = np.bincount(codes[codes >= 0], minlength=len(uniques))
+            categories = sorted(uniques[seen > 1])
+            state = CategoricalColumn(name, kind, categories, numbers, embedded=bool(categories))
+        else:
+            state = CategoricalColumn(name, kind, sorted(uniques), numbers)
+    if not state.embedded:
+        state.levels = learn_levels(state.codes(column), len(state.categories), weights, scaling)
+    state.missing = learn_missing(column, weights, scaling)
+    return state
+
+
+def is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def texts_of(column):
+    """A column of numbers as one of text."""
+    if column.kind == "text":
+        return column
+    texts = np.empty(len(column.values), dtype=object)
+    present = ~column.missing
+    if column.kind == "boolean":
+        texts[present] = [str(value == 1) for value in column.values[present]]
+    else:
+        texts[present] = [as_text(value) for value in column.values[present].tolist()]
+    return type(column)("text", texts)
+
+
+def learn_levels(codes, count, weights, scaling):
+    """What a column of 0 and 1 (of two categories: -1, 0 and +1) becomes."""
+    if count < 2:
+        return []
+    mass = np.bincount(codes[codes >= 0], None if weights is None else weights[codes >= 0], count)
+    total = len(codes) if weights is None else weights.sum()
+    if count == 2:
+        return [two_levels([-1.0, 0.0, 1.0], [mass[0], total - mass.sum(), mass[1]], scaling)]
+    return [two_levels([0.0, 1.0], [total - m, m], scaling) for m in mass]
+
+
+def learn_missing(column, weights, scaling):
+    missing = column.missing
+    if not missing.any() or missing.all():
+        return []
+    mass = missing.sum() if weights is None else weights[missing].sum()
+    total = len(missing) if weights is None else weights.sum()
+    return two_levels([0.0, 1.0], [total - mass, mass], scaling)
+
+
+def two_levels(values, mass, scaling):
+    """`values` after scaling, where `mass` is how often each occurs; standard scaling keeps them."""
+    if scaling == "standard":
+        return values
+    values = np.array(values)
+    center, scale = center_and_scale(values, np.maximum(mass, 0), scaling)
+    return scaled(values, center, scale, scaling).tolist()
+
+
+def parts_of(column):
+    """The numbers that a numeric, duration or datetime column holds, by suffix of its name."""
+    if column.kind != "datetime":
+        return {"": column.values}
+    moments = column.values
+    missing = np.isnat(moments)
+    seconds = np.where(missing, np.nan, moments.astype("int64") / 1e6)
+    days = np.floor(seconds / DAY)
+    year = moments.astype("datetime64[Y]").astype("datetime64[D]")
+    day_of_year = (moments.astype("datetime64[D]") - year).astype("float64")
+    day_of_year[missing] = np.nan
+    parts = {" elapsed days": seconds / DAY}
+    for period, turn in (
+        ("year", day_of_year / 365.25),
+        ("week", (days + 3) % 7 / 7),  # 1970-01-01 was a Thursday
+        ("day", seconds / DAY % 1),
+    ):
+        parts[f" sine of {period}"] = np.sin(2 * np.pi * turn)
+        parts[f" cosine of {period}"] = np.cos(2 * np.pi * turn)
+    return parts

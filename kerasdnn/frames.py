@@ -1,0 +1,274 @@
+"""Tables of any make as plain columns of NumPy.
+
+A pandas DataFrame (NumPy, nullable, Arrow-backed dtypes), polars, pyarrow and whatever else speaks
+the dataframe interchange protocol, a dict of columns, a dict of scalars (one row), an array or a
+list of rows: all become a `Frame` whose columns are of five kinds, and of no other:
+
+    numeric     float64, NaN where missing           numbers of any width, decimals
+    boolean     float64 0, 1, NaN where missing
+    datetime    datetime64[us], NaT where missing    the time on the wall: a time zone is dropped
+    duration    float64 seconds, NaN where missing
+    text        str objects, None or NaN if missing  strings, categories, mixed objects
+    empty       nothing but missing values, of any dtype
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_array
+
+from .checks_columns import check_duplicate_columns
+from .checks_words import plain
+
+NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
+DATES = {"datetime", "datetime64", "date"}
+DURATIONS = {"timedelta", "timedelta64"}
+
+
+@dataclass
+class Column:
+    """One column: `kind` as in the head of this file, `values` of shape `(rows,)`."""
+
+    kind: str
+    values: np.ndarray
+
+    def take(self, rows):
+        return Column(self.kind, self.values[rows])
+
+    @cached_property
+    def missing(self):
+        """Where a value is missing, bool `(rows,)`."""
+        if self.kind == "empty":
+            return np.ones(len(self.values), dtype=bool)
+        return np.isnan(self.values) if self.values.dtype.kind == "f" else pd.isna(self.values)
+
+
+class Frame:
+    """The columns of a table, read when asked for.
+
+    Attributes:
+        names: column names, None where the table is an array.
+        matrix: float64 `(rows, columns)` where the table is an array of numbers, else None.
+        index: pandas row labels, or None.
+        rows, width: how many.
+    """
+
+    def __init__(self, columns, rows, names=None, matrix=None, index=None):
+        self.columns, self.rows, self.names = columns, rows, names
+        self.matrix, self.index = matrix, index
+        self.width = len(columns) if matrix is None else matrix.shape[1]
+
+    def column(self, position):
+        """The `Column` at `position`."""
+        if self.matrix is not None:
+            return Column("numeric", self.matrix[:, position])
+        column = self.columns[position]
+        if not isinstance(column, Column):
+            try:
+                column = read_column(column)
+            except (ValueError, TypeError, OverflowError) as error:
+                raise ValueError(f"Column {self.label(position)}: {error}") from error
+            self.columns[position] = column
+        return column
+
+    def take(self, rows):
+        """The frame with the rows at `rows`, a bool mask or positions."""
+        rows = np.asarray(rows)
+        count = int(rows.sum()) if rows.dtype == bool else len(rows)
+        if self.matrix is not None:
+            return Frame(None, count, self.names, self.matrix[rows])
+        columns = [self.column(j).take(rows) for j in range(self.width)]
+        return Frame(columns, count, self.names)
+
+    def label(self, position):
+        return repr(plain(self.names[position])) if self.names is not None else str(position)
+
+
+def read_frame(X, what="X"):
+    """`X` as a `Frame`.
+
+    Args:
+        X: see the head of this file; shape `(rows, columns)`.
+        what: the argument's name, for messages.
+
+    Raises:
+        ValueError: not two-dimensional, no columns, a name twice, columns of different lengths,
+            complex numbers.
+        TypeError: a sparse matrix.
+    """
+    if isinstance(X, pd.DataFrame):
+        return _from_pandas(X, what)
+    if isinstance(X, Mapping):
+        return _from_dict(X, what)
+    if not isinstance(X, (np.ndarray, list, tuple)):
+        native = nw.from_native(X, eager_only=True, pass_through=True)
+        if isinstance(native, nw.DataFrame):
+            return _from_narwhals(native, what)
+        if hasattr(X, "__dataframe__") and not hasattr(X, "__array__"):
+            return _from_pandas(pd.api.interchange.from_dataframe(X), what)
+    elif isinstance(X, (list, tuple)) and np.asarray(X).dtype.kind in "US":
+        X = np.asarray(X, dtype=object)  # else the numbers beside the strings turn into strings
+    allowed = {"ensure_all_finite": False, "ensure_min_samples": 0, "input_name": what}
+    X = check_array(X, dtype=None, **allowed)
+    if X.dtype.kind in "fiub" and X.dtype.itemsize <= 8:
+        return Frame(None, len(X), matrix=X.astype("float64", copy=False))
+    return Frame(list(X.T), len(X))
+
+
+def _from_pandas(X, what):
+    if isinstance(X.columns, pd.MultiIndex):
+        raise ValueError(
+            f"`{what}` must have one row of column names. Received: {X.columns.nlevels} levels, "
+            f"such as {X.columns[0]!r}. {what}.columns = {what}.columns.map('_'.join) joins them."
+        )
+    return _named([s for _, s in X.items()], list(X.columns), len(X), what, X.index)
+
+
+def _from_dict(X, what):
+    scalars = [np.ndim(value) == 0 for value in X.values()]
+    columns = list(X.values())
+    if scalars and all(scalars):
+        columns = [read_scalar(value) for value in columns]
+    elif any(scalars):
+        raise ValueError(
+            f"`{what}` must hold one value per column (a row) or one sequence per column. "
+            f"Received: a dict of both; {plain(list(X)[scalars.index(True)])!r} has a single value."
+        )
+    lengths = {} if scalars and all(scalars) else {k: len(v) for k, v in X.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"Columns of `{what}` must be of one length. Received: lengths {str(lengths)[:200]}."
+        )
+    return _named(columns, list(X), next(iter(lengths.values()), 1), what)
+
+
+def _from_narwhals(X, what):
+    def to_numpy(series):
+        if series.dtype in (nw.Categorical, nw.Enum):
+            # pyarrow's dictionary arrays would give a missing value the last category
+            series = series.cast(nw.String)
+        if series.dtype == nw.Datetime and series.dtype.time_zone is not None:
+            series = series.dt.replace_time_zone(None)
+        return series.to_numpy()
+
+    return _named([to_numpy(X[name]) for name in X.columns], list(X.columns), len(X), what)
+
+
+def _named(columns, names, rows, what, index=None):
+    names = [plain(name) for name in names]
+    if not names:
+        raise ValueError(
+            f"Found `{what}` with 0 feature(s) (shape=({rows}, 0)) while a minimum of 1 is required."
+        )
+    for name in names:
+        if not isinstance(name, (str, int)) or isinstance(name, bool):
+            raise ValueError(  # noqa: TRY004 - what bad input raises everywhere here
+                f"Column names of `{what}` must be strings or whole numbers. Received: {name!r}. "
+                f"{what}.columns = {what}.columns.map(str) makes them so."
+            )
+    check_duplicate_columns(names, what)
+    return Frame(columns, rows, names, index=index)
+
+
+def read_column(values):
+    """An array or a pandas Series as a `Column`.
+
+    Raises:
+        ValueError: complex numbers, dates that are not dates.
+    """
+    if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
+        return _read_extension(values)
+    values = np.asarray(values)
+    if values.ndim != 1:
+        raise ValueError(f"a column must be one-dimensional. Received: shape {values.shape}.")
+    kind = values.dtype.kind
+    if kind == "b":
+        return Column("boolean", values.astype("float64"))
+    if kind in "fiu":
+        return Column("numeric", values.astype("float64", copy=False))
+    if kind == "M":
+        return Column("datetime", values.astype("datetime64[us]", copy=False))
+    if kind == "m":
+        return Column("duration", _seconds(values))
+    if kind == "c":
+        raise ValueError("Complex data not supported.")
+    return _read_objects(values.astype(object, copy=False))
+
+
+def _read_extension(series):
+    dtype = series.dtype
+    types = pd.api.types
+    if isinstance(dtype, pd.CategoricalDtype):
+        texts = np.array([as_text(v) for v in dtype.categories] + [None], dtype=object)
+        return _text(texts[series.cat.codes.to_numpy()])
+    if isinstance(dtype, pd.PeriodDtype):
+        return read_column(series.dt.to_timestamp())
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return read_column(series.dt.tz_localize(None))
+    if isinstance(dtype, pd.SparseDtype):
+        return read_column(np.asarray(series))
+    if types.is_bool_dtype(dtype):
+        return Column("boolean", series.to_numpy(dtype="float64", na_value=np.nan))
+    if types.is_numeric_dtype(dtype) and dtype.kind in "iuf":
+        return Column("numeric", series.to_numpy(dtype="float64", na_value=np.nan))
+    if getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None) is not None:
+        series = series.dt.tz_localize(None)
+    return _read_objects(series.to_numpy(dtype=object))
+
+
+def _read_objects(values):
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind == "string":
+        return _text(values)
+    missing = pd.isna(values)
+    if missing.all():
+        return Column("empty", values)
+    if kind == "boolean" or kind in NUMBERS:
+        numbers = np.full(len(values), np.nan)
+        numbers[~missing] = values[~missing].astype("float64")
+        return Column("boolean" if kind == "boolean" else "numeric", numbers)
+    if kind in DATES:
+        dates = pd.to_datetime(pd.Series(np.where(missing, None, values)))
+        return read_column(dates)
+    if kind in DURATIONS:
+        return Column("duration", _seconds(pd.to_timedelta(pd.Series(values)).to_numpy()))
+    if kind == "complex":
+        raise ValueError("Complex data not supported.")
+    texts = np.empty(len(values), dtype=object)
+    texts[~missing] = [as_text(value) for value in values[~missing]]
+    return Column("text", texts)
+
+
+def _text(values):
+    column = Column("text", values)
+    return Column("empty", values) if column.missing.all() else column
+
+
+def read_scalar(value):
+    """A single value as a `Column` of one row; the common types without the way through pandas."""
+    if isinstance(value, str):
+        return Column("text", np.array([value], dtype=object))
+    if isinstance(value, (bool, np.bool_)):
+        return Column("boolean", np.array([float(value)]))
+    if isinstance(value, (int, float, np.integer, np.floating)) and value == value:  # not NaN
+        return Column("numeric", np.array([float(value)]))
+    if isinstance(value, datetime) and value is not pd.NaT:
+        return Column("datetime", np.array([value.replace(tzinfo=None)], dtype="datetime64[us]"))
+    return read_column(np.array([value], dtype=object))
+
+
+def _seconds(values):
+    seconds = values.astype("timedelta64[us]").astype("int64") / 1e6
+    return np.where(np.isnat(values), np.nan, seconds)
+
+
+def as_text(value):
+    """A category as text: 3, 3.0 and "3" are the same one, since a missing value turns 3 into 3.0."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        value = int(value)
+    return str(value)

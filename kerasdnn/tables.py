@@ -1,0 +1,348 @@
+"""TableEncoder: a table of any columns to a float32 matrix for a network, and the names back.
+
+Everything it learns is plain numbers and strings: `encoder.to_dict()` is JSON.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .checks import match_columns
+from .checks_words import listed, plain, warn
+from .columns import (
+    CategoricalColumn,
+    NumericColumn,
+    learn_categorical,
+    learn_numeric,
+    parts_of,
+)
+from .errors import one_of, whole
+from .frames import Frame, read_frame
+from .scaling import SCALINGS, scaled
+
+LARGEST = float(np.finfo("float32").max)
+LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
+ROWS_TO_CALL_IDENTIFIER = 50
+
+# What may stand in a column at predict time, by what stood there in training.
+# fmt: off
+TAKES = {
+    "numeric":  {"numeric", "boolean", "empty"},
+    "boolean":  {"boolean", "empty"},
+    "datetime": {"datetime", "empty"},
+    "duration": {"duration", "empty"},
+    "text":     {"text", "empty"},
+    "empty":    {"numeric", "boolean", "datetime", "duration", "text", "empty"},
+}
+# fmt: on
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Turn a table into a float32 matrix that a network can be trained on.
+
+    Numbers are scaled, dates split into calendar parts, categories one-hot encoded or, where there
+    are many, numbered for an `EmbedCategories` layer; missing values are filled and marked. See
+    `columns.py` for the rules and `frames.py` for what counts as a table. Columns that do not vary
+    are left out. Columns are matched by name: another order is put right, a missing, an unknown or
+    an extra column, or one of another type, is an error that lists the differences.
+
+    Args:
+        scaling: "standard" (mean 0, spread 1) or "robust" (median, quartiles, smooth clip).
+        one_hot_limit: most categories of a column to be one-hot encoded; with more it is embedded.
+        categorical: names (positions of an array) of columns of numbers that are categories.
+
+    Attributes:
+        columns_: what each column of the table has learned.
+        n_features_in_, feature_names_in_: of the table; names only where all are strings.
+        n_dense_: how many of the matrix's columns are numbers. The others, on its right, are the
+            categories to embed.
+        cardinalities_: how many categories each of those has, with 0 for "never seen".
+
+    Example:
+        encoder = TableEncoder().fit(frame)
+        matrix = encoder.transform(frame)        # float32 (rows, n_dense_ + len(cardinalities_))
+        encoder.get_feature_names_out()          # 'age', 'city=Oslo', 'income is missing', ...
+    """
+
+    def __init__(self, scaling="standard", one_hot_limit=32, categorical=()):
+        self.scaling = scaling
+        self.one_hot_limit = one_hot_limit
+        self.categorical = categorical
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn from X, a table of `(rows, columns)`; rows of weight 2 count twice.
+
+        Raises:
+            ValueError: no rows, infinite or complex numbers, names twice or of no kind.
+
+        Warns:
+            DataWarning: a column of text whose values are all different, or whole numbers that
+                float32 cannot tell apart.
+        """
+        one_of("scaling", self.scaling, SCALINGS)
+        whole("one_hot_limit", self.one_hot_limit, 2)
+        frame = X if isinstance(X, Frame) else read_frame(X)
+        if frame.rows == 0:
+            raise ValueError("`X` must have rows. Received: 0 rows (minimum of 1 is required).")
+        categorical = self._positions_of_categorical(frame)
+        self.names_ = frame.names
+        self.columns_ = []
+        self._plan = None
+        for j in range(frame.width):
+            column, name = frame.column(j), j if frame.names is None else frame.names[j]
+            if column.kind in ("text", "boolean") or j in categorical and column.kind != "empty":
+                state = learn_categorical(
+                    name, column, sample_weight, self.scaling, self.one_hot_limit
+                )
+            else:
+                check_sizes(column, frame.label(j), frame)
+                state = learn_numeric(name, column, sample_weight, self.scaling)
+            self.columns_.append(state)
+            warn_of_identifiers(state, column, frame.label(j))
+        return self
+
+    def _positions_of_categorical(self, frame):
+        known = list(range(frame.width)) if frame.names is None else frame.names
+        unknown = [name for name in self.categorical if plain(name) not in known]
+        if unknown:
+            raise ValueError(
+                f"`categorical` must name columns of X. Received: {listed(unknown)}. "
+                f"X has {listed(known, 20)}."
+            )
+        return {known.index(plain(name)) for name in self.categorical}
+
+    def transform(self, X):
+        """X as a matrix, float32 `(rows, n_dense_ + len(cardinalities_))`.
+
+        Raises:
+            ValueError: columns other than those of `fit`, by name or by type; infinite numbers.
+        """
+        check_is_fitted(self, "columns_")
+        plan = self._the_plan()
+        frame = X if isinstance(X, Frame) else read_frame(X)
+        order = self._order(frame)
+        columns = None
+        if frame.matrix is None or plan.flagged:
+            columns = [frame.column(j) for j in order]
+            self._check_kinds(columns, frame)
+        out = np.empty((frame.rows, plan.width), dtype="float32")
+        if plan.centers.size:
+            block = self._block(plan, frame, order, columns)
+            out[:, : plan.centers.size] = scaled(block, plan.centers, plan.scales, self.scaling)
+            gaps = np.isnan(out[:, : plan.centers.size])
+            if gaps.any():
+                out[:, : plan.centers.size][gaps] = 0
+        for j, start, stop in plan.flagged:
+            self.columns_[j].write(columns[j], out[:, start:stop])
+        for position, j in enumerate(plan.embedded):
+            out[:, plan.dense + position] = self.columns_[j].codes(columns[j]) + 1
+        if plan.empty:
+            out[:] = 0
+        return out
+
+    def _block(self, plan, frame, order, columns):
+        """The numbers to scale, float64 `(rows, scaled columns)`, NaN where missing."""
+        sources = [j for j, _ in plan.parts]
+        if columns is None and len(sources) == frame.width:
+            block = frame.matrix.copy()
+        else:
+            block = np.empty((frame.rows, len(sources)), order="F")
+            held, source = None, None
+            for position, (j, suffix) in enumerate(plan.parts):
+                if j != source:  # the parts of one column lie side by side
+                    column = frame.column(order[j])
+                    held = {} if column.kind == "empty" else parts_of(column)
+                    source = j
+                block[:, position] = held.get(suffix, np.nan)
+        flat = block.ravel(order="K")
+        with np.errstate(over="ignore", invalid="ignore"):
+            clean = np.dot(flat, flat) < LARGEST  # NaN is not, and infinity is not
+        if not clean:
+            for j in dict.fromkeys(sources):
+                check_sizes(frame.column(order[j]), frame.label(order[j]), frame)
+        return block
+
+    def _order(self, frame):
+        """For each column of `fit` its position in `frame`."""
+        if frame.names is None or self.names_ is None:
+            if (frame.names is None) != (self.names_ is None):
+                given, known = ("no", "") if frame.names is None else ("", "no ")
+                warn(
+                    f"X has {given} column names".replace("  ", " ")
+                    + f", but was fitted with {known}names: columns are matched by position."
+                )
+            if frame.width != len(self.columns_):
+                raise ValueError(
+                    f"X has {frame.width} features, but TableEncoder is expecting "
+                    f"{len(self.columns_)} features as input."
+                )
+            return range(frame.width)
+        if frame.names == self.names_:
+            return range(frame.width)
+        match_columns(pd.DataFrame(columns=frame.names), self.names_, "X")
+        return [frame.names.index(name) for name in self.names_]
+
+    def _check_kinds(self, columns, frame):
+        wrong = []
+        for state, column in zip(self.columns_, columns, strict=True):
+            takes = TAKES[state.kind]
+            if column.kind in takes or state.role == "categorical" and self._fits(state, column):
+                continue
+            name = plain(state.name)
+            first = next(v for v in column.values[~column.missing])
+            wrong.append(f"column {name!r} was {state.kind}, is {column.kind} ({plain(first)!r})")
+        if wrong:
+            raise ValueError(
+                "Columns of `X` must be of the types of `fit`. Received: "
+                f"{'; '.join(wrong[:5])}{f' and {len(wrong) - 5} more' if wrong[5:] else ''}. "
+                "pd.to_numeric and pd.to_datetime turn text into numbers and dates; .astype(str) "
+                "makes text of numbers."
+            )
+
+    @staticmethod
+    def _fits(state, column):
+        if state.kind == "boolean":
+            return column.kind == "numeric" and np.isin(column.values, (0, 1, np.nan)).all()
+        return state.numbers and column.kind in ("numeric", "boolean")
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the matrix's columns, object array of `(columns,)`."""
+        check_is_fitted(self, "columns_")
+        return np.array(self._the_plan().names, dtype=object)
+
+    @property
+    def n_features_in_(self):
+        return len(self._fitted_columns())
+
+    @property
+    def feature_names_in_(self):
+        self._fitted_columns()
+        if self.names_ is None or not all(isinstance(name, str) for name in self.names_):
+            raise AttributeError("The table had no column names, or not of strings alone.")
+        return np.array(self.names_, dtype=object)
+
+    def _fitted_columns(self):
+        if not hasattr(self, "columns_"):
+            raise AttributeError("The encoder is not fitted.")
+        return self.columns_
+
+    @property
+    def n_dense_(self):
+        return self._the_plan().dense
+
+    @property
+    def cardinalities_(self):
+        return [len(self.columns_[j].categories) + 1 for j in self._the_plan().embedded]
+
+    def _the_plan(self):
+        if getattr(self, "_plan", None) is None:
+            self._plan = Plan(self.columns_)
+        return self._plan
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_plan"}
+
+    def to_dict(self):
+        """What `fit` learned, as JSON takes it."""
+        check_is_fitted(self, "columns_")
+        return {
+            "scaling": self.scaling,
+            "one_hot_limit": self.one_hot_limit,
+            "categorical": [plain(name) for name in self.categorical],
+            "names": self.names_,
+            "columns": [{"role": c.role, **asdict(c)} for c in self.columns_],
+        }
+
+    @classmethod
+    def from_dict(cls, state):
+        """The encoder whose `to_dict` gave `state`."""
+        state = dict(state)
+        roles = {"numeric": NumericColumn, "categorical": CategoricalColumn}
+        columns = state.pop("columns")
+        names = state.pop("names")
+        encoder = cls(**state)
+        encoder.names_ = names
+        encoder.columns_ = [
+            roles[c["role"]](**{k: v for k, v in c.items() if k != "role"}) for c in columns
+        ]
+        return encoder
+
+
+class Plan:
+    """Where each column of the table goes in the matrix: numbers, then flags, then categories."""
+
+    def __init__(self, columns):
+        numeric = [(j, c) for j, c in enumerate(columns) if c.role == "numeric"]
+        self.parts = [(j, suffix) for j, c in numeric for suffix, _, _ in c.parts]
+        self.centers = np.array([center for _, c in numeric for _, center, _ in c.parts])
+        self.scales = np.array([scale for _, c in numeric for _, _, scale in c.parts])
+        self.names = [f"{columns[j].name}{suffix}" for j, suffix in self.parts]
+        self.flagged = []
+        for j, column in enumerate(columns):
+            if column.flags:
+                start = len(self.names)
+                self.names += column.flags
+                self.flagged.append((j, start, len(self.names)))
+        self.dense = len(self.names)
+        self.embedded = [j for j, c in enumerate(columns) if c.embedded]
+        self.names += [str(columns[j].name) for j in self.embedded]
+        self.empty = not self.names
+        if self.empty:  # no column varies: a network still needs an input
+            self.names, self.dense = ["constant"], 1
+        self.width = len(self.names)
+
+
+def check_sizes(column, name, frame):
+    """Refuse infinite numbers and those beyond float32; `column` is a `frames.Column`."""
+    if column.kind not in ("numeric", "duration"):
+        return
+    with np.errstate(invalid="ignore"):
+        good = (np.abs(column.values) <= LARGEST) | np.isnan(column.values)
+    if good.all():
+        return
+    row = int(good.argmin())
+    value = plain(column.values[row])
+    label = "" if frame.index is None else f" (index {plain(frame.index[row])!r})"
+    if np.isinf(value):
+        rule, remedy = (
+            "hold finite numbers",
+            "A division by zero gives this: drop such rows, or mark them as missing (NaN), which "
+            "is learned from.",
+        )
+    else:
+        rule, remedy = "fit in float32", "Rescale the column, e.g. by its logarithm."
+    raise ValueError(
+        f"`X` must {rule}. Received: column {name}, row {row}{label} is {value} "
+        f"({int((~good).sum())} of {len(good)} rows hold such a value). {remedy}"
+    )
+
+
+def warn_of_identifiers(state, column, name):
+    """Warn of a column that tells rows apart and hence nothing about other rows."""
+    rows = len(column.values)
+    if rows < ROWS_TO_CALL_IDENTIFIER:
+        return
+    if state.role == "categorical" and state.kind == "text":
+        if not state.categories:
+            warn(
+                f"`X` should not hold identifiers. Received: column {name}, whose {rows:,} values "
+                "are all different. It is left out, for nothing can be learned from it."
+            )
+    elif column.kind == "numeric" and state.parts:
+        values = column.values[~np.isnan(column.values)]
+        if np.abs(values).max() <= LARGEST_EXACT or (values != np.floor(values)).any():
+            return
+        distinct = np.unique(values)
+        _, center, scale = state.parts[0]
+        after = ((distinct - center) * scale).astype("float32")
+        same = np.flatnonzero(after[1:] == after[:-1])
+        if len(same):
+            pair = distinct[same[0] : same[0] + 2].astype("int64").tolist()
+            warn(
+                f"Column {name} of `X` holds whole numbers that float32 cannot tell apart. "
+                f"Received: {pair[0]} and {pair[1]}, which become the same number. If it is an "
+                "identifier, drop it or name it in `categorical`."
+            )

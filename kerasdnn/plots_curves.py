@@ -22,13 +22,15 @@ def learning_curves(
 ):
     """Mean over the runs as a line, its 95 % confidence interval as a band.
 
+    On a logarithmic axis both are those of the logarithms: the line is the geometric mean.
+
     Args:
         curves: dict of name to array `(points,)`, one run, or `(runs, points)`.
         x: array `(points,)`, or a dict of name to such an array; 1, 2, ... where None.
         xlabel, ylabel: str, with units where there are any.
         log_x, log_y: bool, logarithmic axis.
         reference: dict of name to float, values drawn as thin level lines.
-        legend: bool, or the place of the legend as matplotlib names it.
+        legend: bool, or "below" for a legend under all axes of the figure, in one line.
         ax: axes to draw on; a new figure where None.
 
     Returns:
@@ -38,23 +40,23 @@ def learning_curves(
         runs = np.atleast_2d(np.asarray(runs, float))
         at = x.get(name) if isinstance(x, dict) else x
         at = np.arange(1, runs.shape[1] + 1) if at is None else np.asarray(at)
-        mean, half_width = mean_interval(runs)
+        center, low, high = _band(runs, log_y)
         look = series(index)
-        points = max(1, len(at) // 6)
-        ax.plot(at, mean, label=name, markevery=(points * index // 8, points), **look)
+        every = max(1, len(at) // 6)
+        ax.plot(at, center, label=name, markevery=(every * index // 8, every), **look)
         if len(runs) > 1:
-            low = mean - half_width
-            if log_y:  # a band may reach below zero, where a logarithmic axis has no place
-                low = np.maximum(low, np.nanmin(runs) / 2)
-            ax.fill_between(at, low, mean + half_width, color=look["color"], alpha=0.15, lw=0)
+            ax.fill_between(at, low, high, color=look["color"], alpha=0.15, lw=0)
     _level_lines(reference, ax)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if log_x:
-        ax.set_xscale("log")
+        _logarithmic(ax, "x")
     if log_y:
-        ax.set_yscale("log")
-    if legend:
-        ax.legend(loc=legend if isinstance(legend, str) else "best")
+        _logarithmic(ax, "y")
+    if legend == "below":
+        ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center",
+                         ncols=min(8, len(curves)))  # fmt: skip
+    elif legend:
+        ax.legend(loc="best")
 
 
 @picture()
@@ -78,10 +80,30 @@ def functions(named, low=-5.0, high=5.0, *, xlabel="z", ylabel="a", title=None, 
     ax.legend(loc="best")
 
 
+def _band(runs, log):
+    """Mean and both ends of its interval; of the logarithms where the axis is logarithmic."""
+    mean, half_width = mean_interval(np.log(runs) if log else runs)
+    ends = mean, mean - half_width, mean + half_width
+    return [np.exp(end) for end in ends] if log else ends
+
+
+def _logarithmic(ax, which):
+    """Ticks at 1, 2 and 5 times the powers of ten, written as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    (ax.set_xscale if which == "x" else ax.set_yscale)("log")
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    low, high = ax.get_xlim() if which == "x" else ax.get_ylim()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _level_lines(reference, ax):
     for name, value in (reference or {}).items():
         ax.axhline(value, color="#555555", lw=1.0, ls=(0, (2, 2)), zorder=1)
         ax.annotate(
-            name, (1, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=8, color="#333333",
+            name, (0, value), xycoords=("axes fraction", "data"), xytext=(3, 2),
+            textcoords="offset points", ha="left", va="bottom", fontsize=8, color="#333333",
+            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip

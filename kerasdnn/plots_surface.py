@@ -92,9 +92,8 @@ def _contours(surface, xlim, ylim, minimum, ax):
     ax.contourf(w1, w2, loss, levels, colors=shades)
     ax.contour(w1, w2, loss, levels, colors="#999999", linewidths=0.6)
     if minimum is not None:
-        ax.plot(*minimum, marker="*", ms=15, mfc="white", mec="black", ls="none", zorder=4)
-        ax.annotate("minimum", minimum, xytext=(0, -14), textcoords="offset points",
-                    ha="center", fontsize=9)  # fmt: skip
+        ax.plot(*minimum, marker="*", ms=15, mfc="white", mec="black", ls="none", zorder=4,
+                label="minimum")  # fmt: skip
     ax.set(xlim=xlim, ylim=ylim, xlabel="weight w1", ylabel="weight w2")
     ax.grid(visible=False)
 
@@ -114,7 +113,7 @@ def _palette():
 
 def _hide_paths(ax, count):
     """The lines and end points that `surface_paths` drew, taken out of the still picture."""
-    named = [line for line in ax.lines if not line.get_label().startswith("_")][:count]
+    named = [line for line in ax.lines if not line.get_label().startswith("_")][-count:]
     heads = [ax.lines[ax.lines.index(line) + 1] for line in named]
     for artist in named + heads:
         artist.set_animated(True)

@@ -116,7 +116,7 @@ def judge(report, models, problem, X, y, unit):
         ("precision_recall", plots.precision_recall_curves, "Of those answered so, how many are."),
         ("calibration", plots.calibration_curves, "On the dashed line a probability is honest."),
     ):
-        report.picture(name, draw(truth, rows), f"{caption} Class {classes[1]!r} counts as 1.")
+        report.picture(name, draw(truth, rows), f"{caption} Class {str(classes[1])!r} counts as 1.")
 
 
 def importances(report, model, problem, X, y, repeats, seed):
@@ -160,26 +160,32 @@ def learning_curve(report, history):
     )  # fmt: skip
 
 
-def findings(table, important, model):
-    """Sentences computed from the numbers of this run."""
-    metric = table.columns[1]
-    higher = metric == "accuracy"
-    ranked = table.sort_values(metric, ascending=not higher)
-    best, mine = ranked.iloc[0], table.set_index("model").loc[NETWORK, metric]
-    lines = [f"Best {metric} on the test rows: {best['model']}, {best[metric]:.4g}."]
-    rivals = table[~table["model"].isin([NETWORK])]
-    for _, rival in rivals.iterrows():
-        better = mine > rival[metric] if higher else mine < rival[metric]
-        word = "as good as" if mine == rival[metric] else "better than" if better else "worse than"
-        lines.append(f"The network ({mine:.4g}) is {word} {rival['model']} ({rival[metric]:.4g}).")
-    column, rise, what = important
+def findings(losses, what, important, epochs):
+    """Sentences computed from the numbers of this run.
+
+    Args:
+        losses: dict of model name to its loss on each test row, in the same order.
+        what: name of the mean of these losses.
+    """
+    means = {name: float(loss.mean()) for name, loss in losses.items()}
+    best = min(means, key=means.get)
+    lines = [f"Lowest {what} on the test rows: {best}, {means[best]:.4g}."]
+    for name in means:
+        if name != NETWORK:
+            gap = losses[NETWORK] - losses[name]
+            spread = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
+            word = "lower" if gap.mean() < 0 else "higher"
+            clear = "" if abs(gap.mean()) > spread else ", which these rows cannot tell from zero"
+            lines.append(
+                f"The network's {what} is {means[NETWORK]:.4g}, {abs(gap.mean()):.2g} {word} than "
+                f"that of {name} (95 % interval ±{spread:.2g}{clear})."
+            )
+    column, rise, _ = important
     if rise > 0:
         lines.append(f"It leans most on {column!r}: shuffled, the {what} rises by {rise:.3g}.")
     else:
         lines.append("No column matters: shuffling any of them does not make it worse.")
-    epochs = len(model.history_)
-    lines.append(f"Trained {epochs} epochs; one test set tells little about small gaps.")
-    return lines
+    return [*lines, f"It trained for {epochs} epochs."]
 
 
 def main(argv=None):
@@ -191,7 +197,7 @@ def main(argv=None):
         options.error(str(error))
     device = _common.start(args)
     print("\n".join(said))
-    from _table_rivals import rivals, scores
+    from _table_rivals import rivals, row_losses, scores
     from sklearn.model_selection import train_test_split
 
     report = _common.Report(args, f"Table: {args.csv or args.table}, target {y.name}", device)
@@ -203,6 +209,7 @@ def main(argv=None):
     )  # fmt: skip
     models = {**rivals(problem, args.seed), NETWORK: network(args, problem)}
     seconds, found = train(models, X_train, y_train)
+    args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "model.kerasdnn"
     models[NETWORK].save(path)
 
@@ -222,7 +229,9 @@ def main(argv=None):
     judge(report, models, problem, X_test, y_test, str(y.name))
     repeats = 1 if args.quick else REPEATS
     important = importances(report, models[NETWORK], problem, X_test, y_test, repeats, args.seed)
-    report.findings(findings(table, important, models[NETWORK]))
+    losses = {name: row_losses(problem, m, X_test, y_test) for name, m in models.items()}
+    epochs = len(models[NETWORK].history_)
+    report.findings(findings(losses, important[2], important, epochs))
     report.save()
     print(f"The model: {path}. Apply it: scripts/run recipes/predict_table.py {path} rows.csv")
     return table

@@ -77,6 +77,7 @@ def check_fit(
     head, y_table = checked
     check_class_weight(class_weight, head, y_table, sample_weight)
     if isinstance(validation_data, (tuple, list)):
+        match_validation(validation_data[0], column_names(x))
         names = ("x", "y", "sample_weight")[: len(validation_data)]
         judged = check_data(
             network,
@@ -110,12 +111,8 @@ def check_data(
     x = as_table(x, what[0])
     if x is None:
         return None
-    if len(x) == 0 or x.values.ndim < 1:
-        raise ValueError(f"`{what[0]}` must have rows. Received: shape {x.values.shape}.")
-    _check_width(network, x)
-    precision = getattr(network, "compute_dtype", "float32")
-    precision = precision if precision in ("float32", "float64") else "float32"
-    sum_of_squares = check_finite(x, precision)
+    sum_of_squares = _check_features(network, x)
+    precision = _precision(network)
     if training:
         check_float32(x, sum_of_squares, precision)
     check_sample_weight(sample_weight, len(x), what[2])
@@ -132,6 +129,45 @@ def check_data(
     return head, y
 
 
+def check_rows(network, x, columns=None):
+    """Check rows to predict; returns them, a DataFrame with its columns in the order of `columns`.
+
+    Args:
+        network: a `keras.Model`.
+        x: array or DataFrame, shape `(rows, features)`. Anything else passes.
+        columns: the names at `fit`, or None.
+
+    Raises:
+        ValueError: NaN, infinity or text; other columns than those of `fit`. No rows are no
+            mistake here, nor is a missing column name.
+    """
+    x = match_columns(x, columns)
+    table = as_table(x, "x")
+    if table is not None and len(table):
+        _check_features(network, table)
+    return x
+
+
+def column_names(x):
+    """The names of a DataFrame's columns, or None of an array and of columns only numbered."""
+    if not hasattr(x, "columns") or all(isinstance(name, int) for name in x.columns):
+        return None
+    return tuple(x.columns)
+
+
+def _check_features(network, x):
+    """Rows, width and finite numbers; returns the sum of squares."""
+    if x.values.ndim < 1 or len(x) == 0:
+        raise ValueError(f"`{x.what}` must have rows. Received: shape {x.values.shape}.")
+    _check_width(network, x)
+    return check_finite(x, _precision(network))
+
+
+def _precision(network):
+    precision = getattr(network, "compute_dtype", "float32")
+    return precision if precision == "float64" else "float32"
+
+
 def _check_width(network, x):
     """Refuse another number of columns than the network was built for."""
     try:
@@ -142,6 +178,19 @@ def _check_width(network, x):
         raise ValueError(
             f"`{x.what}` must have {width} columns, as the network's input. Received: "
             f"{x.values.shape[1]} columns."
+        )
+
+
+def match_validation(x, columns):
+    """Refuse validation rows whose columns stand in another order than those to train on.
+
+    Raises:
+        ValueError: it lists the differences, or says how to put the order right.
+    """
+    if column_names(match_columns(x, columns, "validation_data[0]")) != column_names(x):
+        raise ValueError(
+            "`validation_data[0]` must have its columns in the order of `x`. Received: "
+            f"{listed(x.columns)}. Pass validation_data=(x_val[x.columns], y_val)."
         )
 
 

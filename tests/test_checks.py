@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kerasdnn.checks import check_data, check_fit, match_columns
+from kerasdnn.checks import check_data, check_fit, check_rows, column_names, match_columns
 from kerasdnn.checks_columns import as_table, check_finite
 from kerasdnn.checks_head import read_head
 from kerasdnn.checks_rounding import FEWEST_STEPS, LARGEST_EXACT, _coarse_columns, check_float32
@@ -138,6 +138,10 @@ ERRORS = {  # mistake: (network, arguments of fit, words of the error)
         keras.callbacks.ReduceLROnPlateau(monitor="los")]}, r"ReduceLROnPlateau.*'loss'"),
     "validation labels": ("binary", {"x": X, "y": BINARY, "validation_data": (X, BINARY + 1)},
                           r"`validation_data\[1\]`.*row 1 is 2"),
+    "validation columns": ("binary", {"x": frame(), "y": BINARY, "validation_data":
+                           (frame()[["income", "age", "height"]], BINARY)}, r"in the order of `x`"),
+    "validation names": ("binary", {"x": frame(), "y": BINARY, "validation_data":
+                         (frame(columns=["age", "income", "size"]), BINARY)}, r"unknown 'size'"),
     "validation nan": ("binary", {"x": X, "y": BINARY, "validation_data": (X * np.nan, BINARY)},
                        r"`validation_data\[0\]` must hold finite"),
 }
@@ -317,9 +321,12 @@ def test_batch_normalization_on_two_replicas_is_warned_of():
 
 
 def test_rows_to_predict_are_looked_through_too():
-    check_data(NETWORKS["binary"], X[:1], training=False)
+    assert check_rows(NETWORKS["binary"], X[:1]) is not None
+    assert check_rows(NETWORKS["binary"], X[:0]).shape == (0, 3)
     with pytest.raises(ValueError, match="column 1, row 0 is nan"):
-        check_data(NETWORKS["binary"], with_cell(X[:1], (0, 1), np.nan), training=False)
+        check_rows(NETWORKS["binary"], with_cell(X[:1], (0, 1), np.nan))
+    with pytest.raises(ValueError, match="must have 3 columns"):
+        check_rows(NETWORKS["binary"], X[:1, :2])
 
 
 def test_rows_to_evaluate_may_be_of_one_class():
@@ -331,6 +338,8 @@ def test_columns_are_put_in_the_order_of_fit():
     shuffled = frame()[["height", "age", "income"]]
     pd.testing.assert_frame_equal(match_columns(shuffled, names), frame())
     assert match_columns(X, names) is X
+    assert list(check_rows(NETWORKS["binary"], shuffled, column_names(frame()))) == names
+    assert column_names(pd.DataFrame(X)) is column_names(X) is None
     assert match_columns(shuffled, None) is shuffled
 
 

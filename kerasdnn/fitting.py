@@ -39,7 +39,7 @@ class Fit:
     def __init__(self, network, table, batch, shuffle, epochs, together=False, steps=None):
         self.network, self.table, self.batch, self.shuffle = network, table, batch, shuffle
         self.flat = programs.can_flatten(network)
-        padded = self.flat and table.rows % batch != 0 and programs.pads(network)
+        padded = self.flat and programs.pads(network)
         self.tail = 0 if padded else table.rows % batch
         self.rows = table.rows - self.tail  # of the blocks that are not the tail
         in_epoch = math.ceil(self.rows / batch)
@@ -50,6 +50,20 @@ class Fit:
         count = min(EPOCHS_AT_ONCE, most // size, epochs) if at_once else 1
         self.layout = Layout(power_of_two(max(1, count)), size, batch, padded, compiled)
         self.key = programs.structure(network) or str(id(network))
+
+    def catch_up(self):
+        """Set the random streams of layers to where the steps taken so far have brought them.
+
+        Keras saves no random state with the weights. Every layer draws once per step, so that the
+        step count restores it: a resumed training draws what the uninterrupted one would have.
+        """
+        taken = steps_taken(self.network.optimizer)
+        for layer in self.network.layers:
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                seed, count = (int(number) for number in generator.state.numpy())
+                if count < taken:
+                    generator.state.assign([seed, taken])
 
     @property
     def epochs_at_once(self):

@@ -126,6 +126,4 @@ class PackedOptimizer:
 
 def assign(variables, tensors):
     for variable, tensor in zip(variables, tensors, strict=True):
-        getattr(variable, "value", variable).assign(tensor) if isinstance(
-            variable, keras.Variable
-        ) else variable.assign(tensor)
+        variable.assign(tensor)

@@ -101,9 +101,9 @@ class Network(keras.Sequential):
         check_fit(
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
         )
+        if not COMPILED:
+            return super().fit(**stock_arguments)
         try:
-            if not COMPILED:
-                return super().fit(**stock_arguments)
             roads.need_plain_training(self)
             if steps_per_epoch or validation_steps:
                 raise roads.StockRoad("a number of steps is given")
@@ -151,6 +151,7 @@ class Network(keras.Sequential):
     def _run(self, fit, validate, callbacks, initial_epoch, epochs, validation_freq):
         self.stop_training = False
         callbacks.on_train_begin()
+        fit.catch_up()
         logs, epoch = None, self._initial_epoch or initial_epoch
         while epoch < epochs and not self.stop_training:
             if fit.epochs_at_once > 1:
@@ -204,11 +205,11 @@ class Network(keras.Sequential):
             k: v for k, v in locals().items() if k not in ("self", "__class__", "kwargs")
         } | kwargs
         self._assert_compile_called("evaluate")
+        if not COMPILED or kwargs:  # the latter from within stock `fit`
+            return super().evaluate(**stock_arguments)
         try:
-            if not COMPILED:
-                return super().evaluate(**stock_arguments)
             roads.need_plain_training(self, needed=("test_step", "compute_loss", "compute_metrics"))
-            if steps or kwargs:
+            if steps:
                 raise roads.StockRoad("a number of steps is given")
             parts = roads.training_arrays(x, y, sample_weight)
             roads.prepare(self, parts)
@@ -232,9 +233,9 @@ class Network(keras.Sequential):
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
+        if not COMPILED:
+            return super().predict(x, batch_size, verbose, steps, callbacks)
         try:
-            if not COMPILED:
-                return super().predict(x, batch_size, verbose, steps, callbacks)
             roads.need_plain_model(self)
             if type(self).predict_step is not keras.Sequential.predict_step:
                 raise roads.StockRoad("`predict_step` is overridden")

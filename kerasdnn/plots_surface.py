@@ -25,7 +25,8 @@ def surface_paths(surface, paths, xlim, ylim, *, minimum=None, title=None, ax):
     for index, (name, path) in enumerate(paths.items()):
         path = np.asarray(path)
         every = (index, max(8, len(path) // 6))
-        ax.plot(path[:, 0], path[:, 1], label=name, markevery=every, **series(index))
+        thin = {"lw": 0.9, "alpha": 0.8} if len(path) > 200 else {}  # or it would hide the rest
+        ax.plot(path[:, 0], path[:, 1], label=name, markevery=every, **series(index), **thin)
         ax.plot(*path[-1], marker=series(index)["marker"], ms=9, mec="white",
                 color=series(index)["color"], zorder=5)  # fmt: skip
     if paths:

@@ -8,7 +8,8 @@ ways (formulas, graph engine, automatic differentiation) to agree to better than
 """
 
 import numpy as np
-from _common import Report, options, parse, shipped, start
+from _common import Report, options, parse, start
+from _tables import shipped
 
 ROWS, FEATURES, HIDDEN, LEARNING_RATE = 8, 4, 3, 0.5
 TOLERANCE = 1e-6

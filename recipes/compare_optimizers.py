@@ -9,15 +9,15 @@ Rates are chosen and runs are judged by the validation loss after the last epoch
 rival (logistic or linear regression) is judged on the same rows. EXPECT
 """
 
-import time
-
 import numpy as np
-from _common import Progress, Report, options, parse, read_csv, shipped, split, start
+from _common import Progress, Report, options, parse, start
+from _tables import read_csv, shipped, split
+from _training import Trainer, best_rate, guess, paired, rival, rival_name
 
 OPTIMIZERS = ("sgd", "momentum", "nag", "adagrad", "rmsprop", "adam")
 LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 TABLES = ("breast cancer", "digits", "diabetes")
-HIDDEN_UNITS, BATCH_SIZE, EPOCHS, SEEDS, TUNING_SEEDS = (32, 16), 32, 25, 10, 2
+HIDDEN_UNITS, BATCH_SIZE, EPOCHS, SEEDS, TUNING_SEEDS = (32, 16), 32, 25, 8, 2
 SHARE_OF_WAY = 0.9  # the threshold: this share of the way from a constant guess to the best loss
 
 # The surface: a ravine twenty times as steep across as along, where plain descent zigzags.
@@ -113,43 +113,6 @@ def descend(name, rate):
 
 
 # ---------------------------------------------------------------------------- (b) the real tables
-class Trainer:
-    """One network per table and optimizer, trained again and again: it compiles once."""
-
-    def __init__(self, table, optimizer):
-        self.table, self.optimizer = table, optimizer
-        self.network = self._build(seed=0)
-        self.network.optimizer.build(self.network.trainable_variables)
-        self.fresh = [v.numpy() for v in self.network.optimizer.variables]
-
-    def _build(self, seed):
-        import kerasdnn
-
-        settings = {"hidden_units": HIDDEN_UNITS, "optimizer": self.optimizer, "seed": seed}
-        features = self.table.X.shape[1]
-        if self.table.problem == "regression":
-            return kerasdnn.build_regressor(features, metrics=["mean_absolute_error"], **settings)
-        classes = len(np.unique(self.table.y))
-        return kerasdnn.build_classifier(features, classes, metrics=["accuracy"], **settings)
-
-    def run(self, rows, weights, rate, seed, epochs):
-        """Trains from the given first weights. Returns validation losses, metrics, seconds."""
-        network = self.network
-        network.set_weights(weights)
-        for variable, value in zip(network.optimizer.variables, self.fresh):
-            variable.assign(value)
-        network.optimizer.learning_rate = rate
-        network.seed = seed
-        began = time.perf_counter()
-        history = network.fit(
-            rows.x, rows.y, validation_data=(rows.x_valid, rows.y_valid),
-            batch_size=BATCH_SIZE, epochs=epochs, verbose=0,
-        ).history  # fmt: skip
-        seconds = time.perf_counter() - began
-        metric = next(key for key in history if key.startswith("val_") and key != "val_loss")
-        return np.array(history["val_loss"]), np.array(history[metric]), seconds
-
-
 class Result:
     """What `compare` found: the runs of each optimizer at its best rate, and their summary."""
 
@@ -177,7 +140,7 @@ class Result:
             )  # fmt: skip
         loss, loss_width = mean_interval(rival[:, 0])
         metric, metric_width = mean_interval(rival[:, 1])
-        self.rival_name = f"{'linear' if table.problem == 'regression' else 'logistic'} regression"
+        self.rival_name = rival_name(table)
         rows.append((self.rival_name, np.nan, loss, loss_width, metric, metric_width,
                      np.nan, "", np.median(rival[:, 2])))  # fmt: skip
         columns = ["optimizer", "learning rate", "validation loss", "+-", self.metric, "+- ",
@@ -211,16 +174,6 @@ class Result:
         return lines
 
 
-def paired(ours, theirs):
-    """In words: how much higher or lower their losses are, seed by seed on the same rows."""
-    from kerasdnn.intervals import mean_interval
-
-    gap, half_width = mean_interval(theirs - ours)
-    side = "higher" if gap > 0 else "lower"
-    word = "a clear difference" if abs(gap) > half_width else "no clear difference"
-    return f"{side} by {abs(gap):.4f} +- {half_width:.4f}, {word}"
-
-
 def compare(table, optimizers, rates, epochs, seeds, first_seed, progress):
     """Best learning rate of each optimizer on its own seeds, then the runs to report."""
     tuning = range(first_seed + 1000, first_seed + 1000 + TUNING_SEEDS)
@@ -228,47 +181,18 @@ def compare(table, optimizers, rates, epochs, seeds, first_seed, progress):
     rows = {seed: split(table, seed) for seed in (*tuning, *judging)}
     weights, best, losses, metrics, seconds = {}, {}, {}, {}, {}
     for name in optimizers:
-        trainer = Trainer(table, name)
-        for seed in rows:
-            weights.setdefault(seed, trainer._build(seed).get_weights())
+        trainer = Trainer(table, optimizer=name, hidden_units=HIDDEN_UNITS)
+        weights = weights or {seed: trainer.first_weights(seed) for seed in rows}
 
         def run(rate, seed):
             progress.step(f"{table.name}, {name}, {rate}")
-            return trainer.run(rows[seed], weights[seed], rate, seed, epochs)
+            return trainer.run(rows[seed], weights[seed], rate, seed, epochs, BATCH_SIZE)
 
-        cost = {
-            rate: np.mean([np.nan_to_num(run(rate, s)[0][-1], nan=np.inf) for s in tuning])
-            for rate in rates
-        }
-        best[name] = min(cost, key=cost.get)
+        best[name] = best_rate(rates, lambda rate: [run(rate, seed)[0][-1] for seed in tuning])
         runs = [run(best[name], seed) for seed in judging]
         losses[name], metrics[name], seconds[name] = (np.array(part) for part in zip(*runs))
     rivals = np.array([rival(table, rows[seed]) for seed in judging])
     return Result(table, best, losses, metrics, seconds, rivals)
-
-
-def rival(table, rows):
-    """Loss, metric and seconds of logistic or linear regression on the same rows."""
-    from sklearn.linear_model import LinearRegression, LogisticRegression
-    from sklearn.metrics import log_loss
-
-    began = time.perf_counter()
-    if table.problem == "regression":
-        model = LinearRegression().fit(rows.x, rows.y)
-        error = model.predict(rows.x_valid) - rows.y_valid
-        return (error**2).mean(), abs(error).mean(), time.perf_counter() - began
-    model = LogisticRegression(max_iter=2000).fit(rows.x, rows.y)
-    seconds = time.perf_counter() - began
-    loss = log_loss(rows.y_valid, model.predict_proba(rows.x_valid), labels=model.classes_)
-    return loss, model.score(rows.x_valid, rows.y_valid), seconds
-
-
-def guess(table):
-    """Loss of the best constant: the mean of a standardised target, or the class shares."""
-    if table.problem == "regression":
-        return 1.0
-    share = np.bincount(table.y) / len(table.y)
-    return -(share * np.log(share)).sum()
 
 
 # -------------------------------------------------------------------------------------- pictures

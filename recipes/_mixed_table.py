@@ -10,9 +10,10 @@ ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 
 # fmt: off
 SHIPPED = {  # real tables with text columns that come with scikit-lego (MIT)
-    "abalone":  ("abalone",  "rings",    "4,177 shellfish: sex and sizes; how many rings (age)?"),
-    "arrests":  ("arrests",  "released", "5,226 arrests in Toronto: was the person released?"),
-    "penguins": ("penguins", "species",  "344 penguins, some cells missing: which of 3 species?"),
+    # name       target      rows and columns                        problem
+    "abalone":  ("rings",    "4,177 shellfish: sex and sizes",       "regression"),
+    "arrests":  ("released", "5,226 arrests: was the person freed?", "binary"),
+    "penguins": ("species",  "344 penguins, some cells missing",     "multiclass"),
 }
 # fmt: on
 
@@ -21,8 +22,7 @@ def shipped(name):
     """A table that comes with a package, and the name of its target."""
     from sklego import datasets
 
-    loader, target, _ = SHIPPED[name]
-    return getattr(datasets, f"load_{loader}")(as_frame=True), target
+    return getattr(datasets, f"load_{name}")(as_frame=True), SHIPPED[name][0]
 
 
 def read_table(path):

@@ -46,7 +46,7 @@ class Fit:
         most = steps or steps_per_block(network, table, batch)
         size = round_up(min(in_epoch, most)) if steps is None else min(in_epoch, steps)
         at_once = together and self.flat and not self.tail and in_epoch < SHORT_EPOCH
-        compiled = math.ceil(table.rows / batch) * epochs >= COMPILE_FROM
+        compiled = network.use_xla is True or in_epoch * epochs >= COMPILE_FROM
         count = min(EPOCHS_AT_ONCE, most // size, epochs) if at_once else 1
         self.layout = Layout(power_of_two(max(1, count)), size, batch, padded, compiled)
         self.key = programs.structure(network) or str(id(network))

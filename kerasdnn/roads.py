@@ -22,7 +22,7 @@ def need_plain_training(network, *, needed=("train_step", "compute_loss", "compu
     need_plain_model(network)
     if network.block_steps == 1:
         raise StockRoad("steps_per_execution=1")
-    if not network.compile_allowed:
+    if network.use_xla is False:
         raise StockRoad("jit_compile=False")
     if network.optimizer is None or network._compile_loss is None:
         raise StockRoad("no optimizer or loss")

@@ -12,7 +12,7 @@ import keras
 from keras.src.callbacks.callback_list import CallbackList
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
-from .checks import check_fit
+from .checks import check_data, check_fit, check_rows, column_names, match_columns
 from .saving import written_whole
 
 COMPILED = keras.backend.backend() == "tensorflow"
@@ -32,6 +32,8 @@ class Network(keras.Sequential):
       half a second. A number of steps sets the size of the blocks; 1 is stock Keras.
     - `fit(batch_size="full")`: one step per epoch over all rows, batch gradient descent.
     - A callback that hooks batches is called once per block.
+    - `compile(jit_compile="auto")`, the default: XLA compiles the blocks where the steps of the
+      `fit` are worth it. True compiles always; False is stock Keras.
 
     Args:
         layers: list of Keras layers.
@@ -50,14 +52,15 @@ class Network(keras.Sequential):
         super().__init__(layers, trainable=trainable, name=name)
         self.seed = random.randrange(2**31) if seed is None else seed
         self.last_road = None
+        self.column_names = None  # of the DataFrame last fitted: predict puts another order right
         self.block_steps = "auto"
-        self.compile_allowed = True
+        self.use_xla = "auto"
         self._predictor = None
 
     def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; see the class for `steps_per_execution`."""
         self.block_steps = steps_per_execution
-        self.compile_allowed = jit_compile is not False
+        self.use_xla = jit_compile
         self._predictor = None
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
@@ -101,6 +104,7 @@ class Network(keras.Sequential):
         check_fit(
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
         )
+        self.column_names = column_names(x)
         if not COMPILED:
             return super().fit(**stock_arguments)
         try:
@@ -201,6 +205,9 @@ class Network(keras.Sequential):
         **kwargs,
     ):
         """As `keras.Model.evaluate`."""
+        if not kwargs:  # not from within stock `fit`, which has checked
+            x = match_columns(x, self.column_names)
+            check_data(self, x, y, sample_weight, training=False)
         stock_arguments = {
             k: v for k, v in locals().items() if k not in ("self", "__class__", "kwargs")
         } | kwargs
@@ -233,6 +240,7 @@ class Network(keras.Sequential):
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
+        x = check_rows(self, x, self.column_names)
         if not COMPILED:
             return super().predict(x, batch_size, verbose, steps, callbacks)
         try:

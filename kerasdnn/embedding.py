@@ -1,0 +1,61 @@
+"""EmbedCategories: a layer for tables in which some columns are numbers of categories."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class EmbedCategories(keras.layers.Layer):
+    """Replace the last columns, which number categories, by learned vectors.
+
+    With the codes c_1..c_k of a row in the last k columns, x the other ones, and a table of vectors
+    E_j for each of the k columns:
+
+        output = [x, E_1[c_1], ..., E_k[c_k]]        E_j[0] starts at 0, the others at N(0, 1/size)
+
+    Code 0 is "never seen": where training does not meet it, its vector stays 0. All tables lie in
+    one weight, so that a batch is one gather.
+
+    Args:
+        cardinalities: list of ints, how many codes each of the k columns has, 0 included.
+        size: int, length of the vectors.
+        seed: int, of the initial vectors.
+
+    Shapes: `(rows, n + k)` to `(rows, n + k * size)`.
+
+    Reference:
+        Guo and Berkhahn, Entity embeddings of categorical variables, 2016.
+    """
+
+    row_by_row = True  # a row's output depends on that row alone: see `programs.pads`
+
+    def __init__(self, cardinalities, size=8, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.cardinalities, self.size, self.seed = list(cardinalities), size, seed
+        self.starts = np.cumsum([0, *self.cardinalities[:-1]]).astype("int32")
+
+    def build(self, input_shape):
+        self.vectors = self.add_weight(
+            shape=(sum(self.cardinalities), self.size),
+            initializer=keras.initializers.RandomNormal(stddev=self.size**-0.5, seed=self.seed),
+            name="vectors",
+        )
+        vectors = np.array(self.vectors)
+        vectors[self.starts] = 0
+        self.vectors.assign(vectors)
+
+    def call(self, x):
+        k = len(self.cardinalities)
+        codes = ops.cast(x[:, -k:], "int32")
+        codes = ops.clip(codes, 0, np.array(self.cardinalities, "int32") - 1) + self.starts
+        vectors = ops.reshape(ops.take(self.vectors, codes, axis=0), (-1, k * self.size))
+        return ops.concatenate([x[:, :-k], ops.cast(vectors, x.dtype)], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        k = len(self.cardinalities)
+        return (*input_shape[:-1], input_shape[-1] - k + k * self.size)
+
+    def get_config(self):
+        own = {"cardinalities": self.cardinalities, "size": self.size, "seed": self.seed}
+        return {**super().get_config(), **own}

@@ -1,0 +1,326 @@
+"""DNNClassifier and DNNRegressor: a table in, labels out, as scikit-learn estimators."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from . import presets
+from .files import ESTIMATORS, save_estimator
+from .fit_table import fit_table, read_part
+from .judging import judge
+from .labels import NumberTarget, learn_classes
+from .network_files import network_from_bytes, network_to_bytes
+
+SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
+
+
+class TableEstimator(BaseEstimator):
+    """What both estimators share; see `DNNClassifier`."""
+
+    def hyperparameters_of_preset(self):
+        return presets.resolve(self.preset, self.get_params(deep=False))
+
+    def draw_seed(self):
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _fit(self, X, y, sample_weight, validation_data, make_target):
+        preset = presets.preset_of(self.preset)
+        fitted = fit_table(self, X, y, sample_weight, validation_data, make_target, preset)
+        self.take_fitted(fitted)
+        return self
+
+    def take_fitted(self, fitted):
+        """Take over what `fit_table` returned, or what a file holds."""
+        for name, value in fitted.items():
+            setattr(self, name, value)
+        self.n_features_in_ = self.encoder_.n_features_in_
+        if hasattr(self.encoder_, "feature_names_in_"):
+            self.feature_names_in_ = self.encoder_.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _output(self, X):
+        """The network's output for a table, float64 `(rows, outputs)`."""
+        check_is_fitted(self)
+        matrix = self.encoder_.transform(X)
+        if len(matrix) == 0:
+            return np.empty((0, self.network_.output_shape[-1]))
+        return self.network_.predict(matrix, verbose=0).astype("float64")
+
+    def evaluate(self, X, y, sample_weight=None):
+        """Loss and metrics on a table, and beside each what a model gets that ignores X.
+
+        Args:
+            X, y, sample_weight: as in `fit`.
+
+        Returns:
+            dict: "loss" (the head's, without regularisation or smoothing), the metrics, and
+            "baseline_loss" ...: always answering the class frequencies (regression: the mean) of
+            the training rows. Errors of a regressor are in the units of y.
+        """
+        check_is_fitted(self)
+        part, _ = read_part(X, y, sample_weight, self.target_)
+        return judge(self, part)
+
+    def summary(self):
+        """Print the network's layers."""
+        check_is_fitted(self)
+        self.network_.summary()
+
+    def save(self, path):
+        """Write all of it to one file, which `kerasdnn.load` reads; whole or not at all.
+
+        Args:
+            path: str or Path; the ending `.kerasdnn` is usual.
+        """
+        check_is_fitted(self)
+        save_estimator(self, path)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "network_" in state:
+            network = state["network_"]
+            state["network_"] = network_to_bytes(network), network.seed
+        return state
+
+    def __setstate__(self, state):
+        if "network_" in state:
+            state = {**state, "network_": network_from_bytes(*state["network_"])}
+        super().__setstate__(state)
+
+
+class DNNClassifier(ClassifierMixin, TableEstimator):
+    """A dense network that tells classes apart, from a table of any columns.
+
+    Numbers, text, booleans and dates are taken as they are, missing values included; see
+    `TableEncoder`. Labels are strings, whole numbers or booleans; y of several columns of 0 and 1
+    is the multi-label problem.
+
+    Hyperparameters that are None are the preset's, see `presets.py`.
+
+    Args:
+        preset: "standard" (the plain network), None for the package's default.
+        hidden_units, activation, optimizer, learning_rate, momentum, dropout, l2, batch_norm,
+            label_smoothing, metrics: see `build_classifier`.
+        batch_size: rows per step, or "full".
+        epochs: most passes over the rows.
+        validation_fraction: share of the rows, drawn by class, on which each epoch is judged; 0
+            for none. Tables under 50 rows are trained on all of theirs.
+        early_stopping: stop after `patience` epochs without a lower loss on the held-out rows.
+            The best epoch's weights are kept either way.
+        patience: epochs.
+        class_weight: "balanced", or dict from label to weight; labels left out weigh 1.
+        scaling, one_hot_limit: see `TableEncoder`.
+        categorical: names (positions) of columns of numbers that are categories.
+        embedding_size: length of the vector that stands for a category of many.
+        callbacks: list of Keras callbacks.
+        random_state: int, `RandomState` or None: weights, held-out rows, order of rows.
+        verbose: 0 silent, 1 progress bar, 2 one line per epoch.
+
+    Attributes:
+        classes_: labels, sorted; of a multi-label problem the columns' names.
+        n_features_in_, feature_names_in_: columns of X; names only where all are strings.
+        network_: the trained `Network`; encoder_: the `TableEncoder` before it.
+        history_: DataFrame, a row per epoch. Metrics are weighted as the rows are.
+        best_epoch_: the epoch whose weights were kept, from 1.
+        hyperparameters_: dict, those that were used.
+
+    Example:
+        model = DNNClassifier(random_state=0).fit(frame, labels)
+        model.predict(frame.head(1))
+        model.predict({"age": 41, "city": "Oslo"})       # one row
+    """
+
+    def __init__(
+        self,
+        preset=None,
+        *,
+        hidden_units=None,
+        activation=None,
+        optimizer=None,
+        learning_rate=None,
+        momentum=None,
+        dropout=None,
+        l2=None,
+        batch_norm=None,
+        label_smoothing=None,
+        metrics=None,
+        batch_size=None,
+        epochs=None,
+        validation_fraction=0.2,
+        early_stopping=True,
+        patience=None,
+        class_weight=None,
+        scaling=None,
+        one_hot_limit=None,
+        categorical=None,
+        embedding_size=None,
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.preset = preset
+        self.hidden_units = hidden_units
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.dropout = dropout
+        self.l2 = l2
+        self.batch_norm = batch_norm
+        self.label_smoothing = label_smoothing
+        self.metrics = metrics
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.class_weight = class_weight
+        self.scaling = scaling
+        self.one_hot_limit = one_hot_limit
+        self.categorical = categorical
+        self.embedding_size = embedding_size
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, validation_data=None):
+        """Train on a table.
+
+        Args:
+            X: table of `(rows, columns)`; see `frames.py`.
+            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
+            sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
+            validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
+                share of the rows.
+
+        Raises:
+            ValueError: data from which nothing right could be learned; the message names column,
+                row, value and remedy.
+
+        Warns:
+            DataWarning: data that is legal, but a mistake more often than not.
+        """
+        return self._fit(X, y, sample_weight, validation_data, learn_classes)
+
+    def take_fitted(self, fitted):
+        super().take_fitted(fitted)
+        self.classes_ = self.target_.classes
+
+    def predict_proba(self, X):
+        """Probability of each class, float64 `(rows, classes)`, of each label `(rows, labels)`."""
+        p = self._output(X).clip(SMALLEST, LARGEST)
+        if self.target_.problem == "binary":
+            return np.column_stack([1 - p[:, 0], p[:, 0]])
+        return p if self.target_.problem == "multilabel" else p / p.sum(axis=1, keepdims=True)
+
+    def decision_function(self, X):
+        """What is compared: above 0, or the largest, is the answer.
+
+        The log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows, labels)`, and
+        the log-probabilities of more classes `(rows, classes)`.
+        """
+        p = self._output(X).clip(SMALLEST, LARGEST)
+        if self.target_.problem == "multiclass":
+            return np.log(p)
+        odds = np.log(p) - np.log1p(-p)
+        return odds[:, 0] if self.target_.problem == "binary" else odds
+
+    def predict(self, X):
+        """The most probable class `(rows,)`, or 0 and 1 of each label `(rows, labels)`."""
+        p = self._output(X)
+        if self.target_.problem == "multilabel":
+            return (p > 0.5).astype("int64")
+        if self.target_.problem == "binary":
+            return self.classes_[(p[:, 0] > 0.5).astype("int64")]
+        return self.classes_[p.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class DNNRegressor(RegressorMixin, TableEstimator):
+    """A dense network that predicts numbers, from a table of any columns.
+
+    The target is standardised for training and given back in its own units; the history is in
+    standard deviations. Everything else as `DNNClassifier`, without classes.
+
+    Args:
+        target: "real" for any number, "count" for whole numbers from 0 (Poisson loss).
+        others: see `DNNClassifier`.
+    """
+
+    def __init__(
+        self,
+        preset=None,
+        *,
+        target="real",
+        hidden_units=None,
+        activation=None,
+        optimizer=None,
+        learning_rate=None,
+        momentum=None,
+        dropout=None,
+        l2=None,
+        batch_norm=None,
+        metrics=None,
+        batch_size=None,
+        epochs=None,
+        validation_fraction=0.2,
+        early_stopping=True,
+        patience=None,
+        scaling=None,
+        one_hot_limit=None,
+        categorical=None,
+        embedding_size=None,
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.preset = preset
+        self.target = target
+        self.hidden_units = hidden_units
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.dropout = dropout
+        self.l2 = l2
+        self.batch_norm = batch_norm
+        self.metrics = metrics
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.scaling = scaling
+        self.one_hot_limit = one_hot_limit
+        self.categorical = categorical
+        self.embedding_size = embedding_size
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, validation_data=None):
+        """Train on a table; y holds numbers, `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
+        make_target = NumberTarget.of(self.target)
+        return self._fit(X, y, sample_weight, validation_data, make_target)
+
+    def predict(self, X):
+        """The target in its own units, float64 `(rows,)` or `(rows, columns)`."""
+        output = self._output(X)
+        return self.target_.from_network(output)
+
+
+ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

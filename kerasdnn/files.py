@@ -1,0 +1,153 @@
+"""One file for a fitted estimator: a zip of JSON and of the network as Keras writes it.
+
+    manifest.json     format, version, checksum and length of every other part
+    estimator.json    class, hyperparameters, encoder, labels, history, library versions
+    network.keras     the network; opens in plain Keras where it holds no layer of this package
+
+There is no pickle, and nothing in a file is run. Parts lie in the zip as they are, without
+compression, so that no file grows when it is read. Before Keras sees the network's configuration,
+every class named in it must be one of Keras's or of this package's that runs no code of its own
+(`network_files.py`).
+"""
+
+import hashlib
+import io
+import json
+import platform
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import sklearn
+
+from .network_files import BadFile, network_from_bytes, network_to_bytes
+from .saving import written_whole
+from .states import estimator_from_state, estimator_to_state
+
+ESTIMATORS = {}  # by name; `estimators.py` enters them
+FORMAT = "kerasdnn estimator"
+VERSION = 1  # of the format; a file of a newer one is refused
+PARTS = ("estimator.json", "network.keras")
+
+
+def save_estimator(estimator, path):
+    """Write a fitted estimator to `path`, whole or not at all."""
+    state = {**estimator_to_state(estimator), "versions": library_versions()}
+    parts = {
+        "estimator.json": to_json(state),
+        "network.keras": network_to_bytes(estimator.network_),
+    }
+    sums = {
+        name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in parts.items()
+    }
+    manifest = {"format": FORMAT, "version": VERSION, "parts": sums}
+    manifest["sha256"] = hashlib.sha256(to_json(manifest)).hexdigest()
+    with written_whole(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as file:
+        for name, data in {"manifest.json": to_json(manifest), **parts}.items():
+            # A fixed date: equal estimators give equal files.
+            file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+
+
+def load(path):
+    """Read what `save` wrote: an estimator, or a `Network` from a `.keras` file.
+
+    Args:
+        path: str or Path.
+
+    Returns:
+        `DNNClassifier`, `DNNRegressor` or `Network`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, cut off, of another program, of a newer version, or names
+            a class that could run code; the message says which.
+    """
+    data = Path(path).read_bytes()
+    try:
+        parts = read_zip(data)
+        if "manifest.json" not in parts:
+            return network_from_bytes(data)
+        state, network = checked(parts)
+        return estimator_from_state(
+            ESTIMATORS, state, lambda seed: network_from_bytes(network, seed)
+        )
+    except BadFile as error:
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def read_zip(data):
+    """The parts of a zip, by name."""
+    if not data:
+        raise BadFile("it is empty.")
+    if not data.startswith(b"PK"):
+        raise BadFile("it is no file of kerasdnn or Keras, which begins with the letters PK.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            return read_parts(file)
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+        raise BadFile(f"it is damaged or cut off ({error}).") from error
+    except (RuntimeError, KeyError, OverflowError, UnicodeError) as error:
+        raise BadFile(f"it is damaged ({error}).") from error
+
+
+def read_parts(file):
+    names = file.namelist()
+    if len(set(names)) < len(names):
+        raise BadFile("it holds a part twice.")
+    if "manifest.json" not in names:
+        if "config.json" in names and "model.weights.h5" in names:
+            return {}
+        raise BadFile(
+            "it is a zip of another program: neither kerasdnn's nor Keras's parts are in it."
+        )
+    for info in file.infolist():
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise BadFile(f"part {info.filename!r} is compressed, which kerasdnn never does.")
+    missing = [name for name in PARTS if name not in names]
+    if missing:
+        raise BadFile(f"part {missing[0]!r} is missing.")
+    return {name: file.read(name) for name in ("manifest.json", *PARTS)}
+
+
+def checked(parts):
+    """`(state, bytes of the network)` of parts whose checksums are right."""
+    manifest = from_json(parts["manifest.json"], "manifest.json")
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BadFile("its manifest is not that of a kerasdnn estimator.")
+    if not isinstance(manifest.get("version"), int):
+        raise BadFile("its manifest has no version.")
+    if manifest["version"] > VERSION:
+        raise BadFile(
+            f"it is of format {manifest['version']}, this is a program for formats up to "
+            f"{VERSION}. Update kerasdnn to open it."
+        )
+    claimed = manifest.pop("sha256", None)
+    if claimed != hashlib.sha256(to_json(manifest)).hexdigest():
+        raise BadFile("'manifest.json' was changed after it was written.")
+    for name in PARTS:
+        wanted = manifest["parts"][name]
+        if wanted["bytes"] != len(parts[name]):
+            raise BadFile(f"{name!r} has {len(parts[name])} bytes, not {wanted['bytes']}.")
+        if wanted["sha256"] != hashlib.sha256(parts[name]).hexdigest():
+            raise BadFile(f"{name!r} was changed after it was written: its checksum is wrong.")
+    return from_json(parts["estimator.json"], "estimator.json"), parts["network.keras"]
+
+
+def to_json(value):
+    return json.dumps(value, sort_keys=True, allow_nan=True).encode("ascii")
+
+
+def from_json(data, name):
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{name!r} is not JSON ({error}).") from error
+
+
+def library_versions():
+    libraries = {"keras": keras, "numpy": np, "pandas": pd, "scikit-learn": sklearn}
+    versions = {name: library.__version__ for name, library in libraries.items()}
+    return {"python": platform.python_version(), "backend": keras.backend.backend(), **versions}

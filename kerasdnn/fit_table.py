@@ -1,0 +1,177 @@
+"""What fitting an estimator is: from a table and labels to a trained network.
+
+read X and y, check the weights      errors that name the column, the row, the remedy
+drop rows of weight 0, merge equal ones (small tables)
+hold out rows to judge by            stratified, shuffled
+learn the encoding and the target's units on the rows to train on
+train, keep the best epoch
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+
+from .checks_weights import check_same_rows, check_sample_weight
+from .checks_words import Table
+from .copies import warn_of_copies
+from .errors import flag, fraction, whole
+from .frames import read_frame
+from .labels import read_target
+from .rows import class_weights, hold_out, merged
+from .tables import TableEncoder
+
+LEAST_TO_HOLD_OUT_OF = 50  # rows; fewer leave no rows to judge an epoch by
+
+
+@dataclass
+class Part:
+    """Rows to train on or to judge by: `frame`, encoded `y`, `weights` (None: all equal)."""
+
+    frame: object
+    y: np.ndarray
+    weights: np.ndarray | None
+
+
+def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
+    """`(X, y, sample_weight)` checked, as a `Part` without rows of weight 0.
+
+    Args:
+        target: a target of `labels.py`, or a function that makes one of `(y, column names)`.
+
+    Returns:
+        `(Part, target)`.
+    """
+    labels = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
+    y, columns = read_target(y, names[1])
+    frame = read_frame(X, names[0])
+    check_same_rows(
+        Table(np.arange(frame.rows), names[0], labels=frame.index),
+        Table(np.arange(len(y)), names[1], labels=labels),
+    )
+    if frame.rows == 0:
+        raise ValueError(
+            f"`{names[0]}` must have rows. Received: 0 rows, a minimum of 1 is required."
+        )
+    weights = None
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, dtype="float64")
+        check_sample_weight(weights, frame.rows, names[2])
+        weights = weights.ravel()
+        if weights.min() == 0:
+            keep = weights > 0
+            frame, y, weights = frame.take(keep), y[keep], weights[keep]
+    if callable(target):
+        target = target(y, columns)
+    return Part(frame, target.encode(y, names[1]), weights), target
+
+
+def fit_table(estimator, X, y, sample_weight, validation_data, make_target, preset):
+    """Train on a table. Returns a dict of the estimator's fitted attributes."""
+    settings = estimator.hyperparameters_of_preset()
+    held = fraction("validation_fraction", estimator.validation_fraction)
+    early = flag("early_stopping", estimator.early_stopping)
+    epochs, patience = whole("epochs", settings["epochs"]), whole("patience", settings["patience"])
+    if settings["batch_size"] != "full":
+        whole("batch_size", settings["batch_size"], remedy="'full' is all rows in one step.")
+    whole("embedding_size", settings["embedding_size"])
+    rng = np.random.default_rng(estimator.draw_seed())
+
+    part, target = read_part(X, y, sample_weight, make_target)
+    warn_of_copies(part.frame, part.y)
+    part.weights = class_weights(
+        getattr(estimator, "class_weight", None), target, part.y, part.weights
+    )
+    n_rows = part.frame.rows
+    part = Part(*merged(part.frame, part.y, part.weights))
+    judged = None
+    if validation_data is not None:
+        judged = read_validation(validation_data, target)
+        judged.weights = class_weights(
+            getattr(estimator, "class_weight", None), target, judged.y, judged.weights
+        )
+    elif held and part.frame.rows >= LEAST_TO_HOLD_OUT_OF:
+        part, judged = divide(part, target, held, rng)
+
+    encoder = TableEncoder(
+        settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
+    )
+    encoder.fit(part.frame, sample_weight=part.weights)
+    target.learn(part.y, part.weights)
+    network = preset.build(
+        target.problem,
+        target.n,
+        encoder.n_dense_,
+        encoder.cardinalities_,
+        settings,
+        int(rng.integers(2**31)),
+    )
+    callbacks = list(estimator.callbacks or ())
+    best = None
+    if judged is not None:
+        best = keras.callbacks.EarlyStopping(
+            "val_loss", patience=patience if early else epochs, restore_best_weights=True
+        )
+        callbacks.append(best)
+    x, y, weights = for_network(part, encoder, target)
+    network.fit(
+        x,
+        y,
+        sample_weight=weights,
+        batch_size=settings["batch_size"],
+        epochs=epochs,
+        verbose=estimator.verbose,
+        callbacks=callbacks or None,
+        validation_data=None if judged is None else for_network(judged, encoder, target),
+    )
+    history = network.history
+    return {
+        "encoder_": encoder,
+        "target_": target,
+        "network_": network,
+        "hyperparameters_": settings,
+        "history_": history_frame(history.history, history.epoch),
+        "best_epoch_": best.best_epoch + 1 if best else len(history.epoch),
+        "n_rows_": n_rows,
+    }
+
+
+def read_validation(validation_data, target):
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+        raise ValueError(
+            "`validation_data` must be (X, y) or (X, y, sample_weight). Received: "
+            f"{type(validation_data).__name__}."
+        )
+    X, y, weight = (*validation_data, None)[:3]
+    names = [f"validation_data[{i}]" for i in range(3)]
+    return read_part(X, y, weight, target, names)[0]
+
+
+def divide(part, target, held, rng):
+    """`part` as rows to train on and rows to judge by."""
+    one_class_each = target.problem in ("binary", "multiclass")
+    strata = part.y if one_class_each else np.zeros(part.frame.rows, dtype="int64")
+    chosen = hold_out(strata, held, rng)
+    if not chosen.any():
+        return part, None
+
+    def take(rows):
+        weights = None if part.weights is None else part.weights[rows]
+        return Part(part.frame.take(rows), part.y[rows], weights)
+
+    return take(~chosen), take(chosen)
+
+
+def for_network(part, encoder, target):
+    """`(x, y, weights)` as the network takes them; weights have mean 1."""
+    y = target.to_network(part.y) if hasattr(target, "to_network") else part.y
+    weights = part.weights
+    if weights is not None:
+        weights = (weights / weights.mean()).astype("float32")
+    return encoder.transform(part.frame), y, weights
+
+
+def history_frame(history, epochs):
+    index = pd.RangeIndex(1, len(epochs) + 1, name="epoch")
+    return pd.DataFrame(history, index=index)

@@ -53,11 +53,13 @@ def fraction(name, value, remedy=""):
     return within(name, value, "[0, 1)", remedy)
 
 
-def whole(name, value, at_least=1, remedy=""):
-    """`value` as an int, which must be a whole number of at least `at_least`."""
-    if is_number(value) and math.isfinite(value) and value == int(value) and value >= at_least:
-        return int(value)
-    raise invalid(name, f"must be a whole number of at least {at_least}", value, remedy)
+def whole(name, value, at_least=1, remedy="", at_most=math.inf):
+    """`value` as an int, which must be a whole number from `at_least` to `at_most`."""
+    if is_number(value) and math.isfinite(value) and value == int(value):
+        if at_least <= value <= at_most:
+            return int(value)
+    bounds = f"of at least {at_least}" + (f", at most {at_most}" if at_most < math.inf else "")
+    raise invalid(name, f"must be a whole number {bounds}", value, remedy)
 
 
 def flag(name, value):

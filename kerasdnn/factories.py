@@ -11,11 +11,11 @@ is made.
 import random
 
 import keras
-from keras import layers
 
 from . import activations, optimizers
-from .errors import flag, fraction, invalid, is_number, one_of, whole, within
+from .errors import flag, fraction, one_of, whole, within
 from .heads import check_metrics, head_of, make_loss, make_metrics
+from .layers import check_hidden_units, hidden_layer, output_layer
 from .priors import output_bias
 from .training import Network
 
@@ -170,17 +170,17 @@ def _build(
     label_smoothing = fraction("label_smoothing", label_smoothing, "0.1 is a usual value.")
     bias = None if prior is None else output_bias(problem, prior, n)
     metrics = check_metrics(head, metrics)
-    seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0)
+    seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0, at_most=2**32 - 1)
 
     # Two seeds for each layer, used or not: dropout does not change the weights drawn.
     seeds = random.Random(seed)
     parts = [keras.Input((n_features,))]
     for i, units in enumerate(hidden_units):
-        parts += _hidden_layer(
+        parts += hidden_layer(
             i, units, activation, dropout, l2, batch_norm,
             kernel_seed=seeds.randrange(2**31), dropout_seed=seeds.randrange(2**31),
         )  # fmt: skip
-    parts.append(_output_layer(head, n, bias, l2, seeds.randrange(2**31)))
+    parts.append(output_layer(head, n, bias, l2, seeds.randrange(2**31)))
     network = Network(parts, name=name, seed=seed)
     network.compile(
         optimizer=make_optimizer(),
@@ -188,59 +188,6 @@ def _build(
         metrics=make_metrics(head, n, metrics),
     )
     return network
-
-
-def _hidden_layer(i, units, activation, dropout, l2, batch_norm, kernel_seed, dropout_seed):
-    """Dense, batch norm, activation, dropout: the parts of one hidden layer, in that order."""
-    is_layer = isinstance(activation, layers.Layer)
-    own_layer = batch_norm or is_layer  # else the activation lives in the Dense layer
-    parts = [
-        layers.Dense(
-            units,
-            activation=None if own_layer else activation,
-            use_bias=not batch_norm,  # batch norm subtracts it, and adds its own
-            kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
-            kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
-            name=f"hidden_{i + 1}",
-        )
-    ]
-    if batch_norm:
-        parts.append(layers.BatchNormalization(name=f"batch_norm_{i + 1}"))
-    if own_layer:
-        called = f"activation_{i + 1}"
-        if is_layer:  # a copy: a layer with weights, such as PReLU, must not be shared
-            config = {**activation.get_config(), "name": called}
-            parts.append(type(activation).from_config(config))
-        else:
-            parts.append(layers.Activation(activation, name=called))
-    if dropout:
-        parts.append(layers.Dropout(dropout, seed=dropout_seed, name=f"dropout_{i + 1}"))
-    return parts
-
-
-def _output_layer(head, n, bias, l2, kernel_seed):
-    mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
-    return layers.Dense(
-        head.n_units(n),
-        activation=head.activation,
-        kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
-        bias_initializer="zeros" if bias is None else keras.initializers.Constant(bias),
-        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
-        dtype="float32" if mixed else None,  # losses need more digits than half precision has
-        name="output",
-    )
-
-
-def check_hidden_units(hidden_units):
-    """`hidden_units` as a tuple of ints."""
-    remedy = "For two layers of 64 and 32 units write hidden_units=(64, 32), for one (64,)."
-    rule = "must be a sequence of whole numbers of at least 1, one per hidden layer"
-    if isinstance(hidden_units, (str, bytes, dict)) or not hasattr(hidden_units, "__iter__"):
-        raise invalid("hidden_units", rule, hidden_units, remedy)
-    units = tuple(hidden_units)
-    if not units or not all(is_number(u) and u == u // 1 and u >= 1 for u in units):
-        raise invalid("hidden_units", rule, hidden_units, remedy)
-    return tuple(int(u) for u in units)
 
 
 SHARED = """hidden_units: sequence of ints, the units of each hidden layer, first to last.
@@ -259,7 +206,7 @@ SHARED = """hidden_units: sequence of ints, the units of each hidden layer, firs
             activation. That Dense layer then has no bias: batch norm brings one.
         metrics: list of names, Keras metrics or functions instead of the default ones. [] for
             none.
-        seed: int from 0, fixes the weights, the dropout and the order of rows: the same seed
+        seed: int from 0 to 2**32 - 1, fixes the weights, the dropout and the order of rows: the same seed
             gives the same network. None draws one; `network.seed` holds it.
         name: of the network.
 

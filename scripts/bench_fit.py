@@ -123,18 +123,18 @@ def ours(features, hidden, outputs, batch, x, y):
 
     model = network(Network, features, hidden, outputs)
 
-    return lambda epochs: model.fit(
-        x, y, batch, epochs=epochs, shuffle=False, verbose=0
-    ).history["loss"][0]
+    return lambda epochs: model.fit(x, y, batch, epochs=epochs, shuffle=False, verbose=0).history[
+        "loss"
+    ][0]
 
 
 def stock(features, hidden, outputs, batch, x, y):
     import keras
 
     model = network(keras.Sequential, features, hidden, outputs)
-    return lambda epochs: model.fit(
-        x, y, batch, epochs=epochs, shuffle=False, verbose=0
-    ).history["loss"][0]
+    return lambda epochs: model.fit(x, y, batch, epochs=epochs, shuffle=False, verbose=0).history[
+        "loss"
+    ][0]
 
 
 def sklearn(features, hidden, outputs, batch, x, y):

@@ -127,7 +127,7 @@ class Node:
             node.gradient = np.zeros_like(node.value)
         self.gradient = np.ones_like(self.value)
         for node in reversed(order):
-            for edge, (source, back) in enumerate(zip(node.inputs, node.backs)):
+            for edge, (source, back) in enumerate(zip(node.inputs, node.backs, strict=True)):
                 if source.constant:
                     continue
                 with np.errstate(all="ignore"):

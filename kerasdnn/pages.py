@@ -132,7 +132,9 @@ def _escape(text):
 
 def _row(tag, values, words, form):
     kinds = [' class="word"' if word else "" for word in words]
-    cells = (f"<{tag}{kind}>{_escape(form(v))}</{tag}>" for v, kind in zip(values, kinds))
+    cells = (
+        f"<{tag}{kind}>{_escape(form(v))}</{tag}>" for v, kind in zip(values, kinds, strict=True)
+    )
     return f"<tr>{''.join(cells)}</tr>"
 
 

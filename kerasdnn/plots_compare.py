@@ -23,7 +23,9 @@ def dots(names, values, half_widths=None, *, xlabel, reference=None, title=None,
     values = np.asarray(values, float)
     half_widths = np.full(len(values), np.nan) if half_widths is None else np.asarray(half_widths)
     rows = np.arange(len(names))[::-1]
-    for row, value, half_width, index in zip(rows, values, half_widths, range(len(values))):
+    for row, value, half_width, index in zip(
+        rows, values, half_widths, range(len(values)), strict=True
+    ):
         look = series(index)
         ax.plot(value, row, ls="none", color=look["color"], marker=look["marker"], ms=8)
         if np.isfinite(half_width):

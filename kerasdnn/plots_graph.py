@@ -118,9 +118,9 @@ def _edge(stops, value, flow, ax, along=0.5):
     for start, end in pairwise(stops):
         last = end == stops[-1]
         arrow = {"arrowstyle": "-|>" if last else "-", "color": "#777777", "lw": 1.1,
-                 "shrinkA": 14 if start == stops[0] else 0, "shrinkB": 17 if last else 0}  # fmt: skip
+                 "shrinkA": 14 * (start == stops[0]), "shrinkB": 17 * last}  # fmt: skip
         ax.annotate("", end, start, zorder=2, arrowprops=arrow)
-    x, y = (s + along * (e - s) for s, e in zip(*stops[:2]))
+    x, y = (s + along * (e - s) for s, e in zip(*stops[:2], strict=True))
     box = {"boxstyle": "square,pad=0.08", "fc": "white", "ec": "none"}
     write = {"ha": "center", "fontsize": 9, "bbox": box, "zorder": 3}
     ax.text(x, y - 0.05, _number(value), va="bottom", color=FORWARD, **write)

@@ -61,7 +61,7 @@ def animate_paths(surface, paths, xlim, ylim, file, *, minimum=None, title="", f
     pictures = []
     for step in np.unique(np.linspace(0, longest - 1, frames).astype(int)):
         canvas.restore_region(background)
-        for line, head, way in zip(lines, heads, paths.values()):
+        for line, head, way in zip(lines, heads, paths.values(), strict=True):
             way = np.asarray(way)[: step + 1]
             line.set_data(way[:, 0], way[:, 1])
             head.set_data(way[-1:, 0], way[-1:, 1])

@@ -37,7 +37,7 @@ class Trainer:
     def reset(self, weights, rate, seed):
         """The network as if just built with these weights, this learning rate and this seed."""
         self.network.set_weights(weights)
-        for variable, value in zip(self.network.optimizer.variables, self._state):
+        for variable, value in zip(self.network.optimizer.variables, self._state, strict=True):
             variable.assign(value)
         self.network.optimizer.learning_rate = rate
         self.network.seed = seed

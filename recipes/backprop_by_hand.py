@@ -52,7 +52,7 @@ def apples(report):
     rows = [("total", total.value, machine)]
     rows += [
         (f"d total / d {node.name}", node.gradient, g)
-        for node, g in zip((price, count, tax), theirs)
+        for node, g in zip((price, count, tax), theirs, strict=True)
     ]
     return compare(report, "apples", "Apples", rows)
 
@@ -139,7 +139,9 @@ def network(report, seed):
     machine = tape.gradient(machine_loss, model.trainable_variables)
     names = ["dL/dW1", "dL/db1", "dL/dW2", "dL/db2"]
     rows = [("L", loss, machine_loss), ("L by the graph", graph_loss.value, machine_loss)]
-    for name, ours, leaf, theirs in zip(names, (dL_dW1, dL_db1, dL_dW2, dL_db2), leaves, machine):
+    for name, ours, leaf, theirs in zip(
+        names, (dL_dW1, dL_db1, dL_dW2, dL_db2), leaves, machine, strict=True
+    ):
         rows += [(name, ours, theirs), (f"{name} by the graph", leaf.gradient, theirs)]
     caption = "Matrices show their shape forwards and their largest derivative backwards."
     a1_node, y_hat_node = middle

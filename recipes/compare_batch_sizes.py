@@ -106,11 +106,11 @@ def on_digits(report, rates, epochs, seeds, first_seed, quick):
         per_epoch = 1 if size == "full" else -(-n // size)
         length = max(epochs, -(-LEAST_STEPS // per_epoch)) if not quick else epochs
 
-        def run(rate, seed):
+        def run(rate, seed, size=size, length=length):
             progress.step(f"{named(size)}, {rate}")
             return trainer.run(rows[seed], weights[seed], rate, seed, length, size)
 
-        rate = best_rate(rates, lambda rate: [run(rate, tuning)[0][-1]])
+        rate = best_rate(rates, lambda rate, run=run: [run(rate, tuning)[0][-1]])
         runs = [run(rate, seed) for seed in judging]
         seconds = np.median([time_alone(trainer, rows[s], weights[s], rate, s, length, size)
                              for s in judging])  # fmt: skip
@@ -151,7 +151,7 @@ def draw_curves(report, losses, steps, times):
     epochs = {name: np.arange(1, run.shape[1] + 1) for name, run in losses.items()}
     against = [("steps (updates)", steps), ("epochs (passes over the rows)", epochs),
                ("time (seconds)", times)]  # fmt: skip
-    for ax, (xlabel, x) in zip(axes, against):
+    for ax, (xlabel, x) in zip(axes, against, strict=True):
         plots.learning_curves(
             losses, x, xlabel=xlabel, log_x=True, log_y=True, ax=ax,
             legend="below" if ax is axes[0] else False,

@@ -179,18 +179,21 @@ def compare(table, optimizers, rates, epochs, seeds, first_seed, progress):
     tuning = range(first_seed + 1000, first_seed + 1000 + TUNING_SEEDS)
     judging = range(first_seed, first_seed + seeds)
     rows = {seed: split(table, seed) for seed in (*tuning, *judging)}
-    weights, best, losses, metrics, seconds = {}, {}, {}, {}, {}
+    best, losses, metrics, seconds = {}, {}, {}, {}
+    weights = Trainer(table, hidden_units=HIDDEN_UNITS).first_weights
+    weights = {seed: weights(seed) for seed in rows}
     for name in optimizers:
         trainer = Trainer(table, optimizer=name, hidden_units=HIDDEN_UNITS)
-        weights = weights or {seed: trainer.first_weights(seed) for seed in rows}
 
-        def run(rate, seed):
+        def run(rate, seed, trainer=trainer, name=name):
             progress.step(f"{table.name}, {name}, {rate}")
             return trainer.run(rows[seed], weights[seed], rate, seed, epochs, BATCH_SIZE)
 
-        best[name] = best_rate(rates, lambda rate: [run(rate, seed)[0][-1] for seed in tuning])
+        best[name] = best_rate(rates, lambda rate, run=run: [run(rate, s)[0][-1] for s in tuning])
         runs = [run(best[name], seed) for seed in judging]
-        losses[name], metrics[name], seconds[name] = (np.array(part) for part in zip(*runs))
+        losses[name], metrics[name], seconds[name] = (
+            np.array(part) for part in zip(*runs, strict=True)
+        )
     rivals = np.array([rival(table, rows[seed]) for seed in judging])
     return Result(table, best, losses, metrics, seconds, rivals)
 
@@ -201,7 +204,7 @@ def draw(report, results):
 
     count = len(results)
     drawing, axes = plots.figure(1, count, width=5.2 * count + 1, height=4.2, squeeze=False)
-    for result, ax in zip(results, axes[0]):
+    for result, ax in zip(results, axes[0], strict=True):
         plots.learning_curves(
             result.losses, log_y=True, title=result.table.name,
             legend="below" if ax is axes[0, 0] else False,
@@ -210,7 +213,7 @@ def draw(report, results):
         )  # fmt: skip
     report.picture("curves", drawing, "Geometric mean over the seeds, and its 95 % interval.")
     drawing, axes = plots.figure(1, count, width=5.2 * count + 1, height=3.4, squeeze=False)
-    for result, ax in zip(results, axes[0]):
+    for result, ax in zip(results, axes[0], strict=True):
         table = result.summary
         plots.dots(
             table["optimizer"].tolist(), table["validation loss"], table["+-"], ax=ax,

@@ -18,6 +18,7 @@ def main(argv=None):
     args = parse(options(__doc__, "problem_types", epochs=EPOCHS), argv)
     device = start(args)
     import pandas as pd
+
     from kerasdnn.heads import head_of
 
     epochs = min(args.epochs, 3) if args.quick else args.epochs
@@ -51,9 +52,10 @@ def main(argv=None):
 
 # Each problem: data, model, result, rival, constant guess.
 def binary(seed, epochs):
-    import kerasdnn
     from sklearn.datasets import load_breast_cancer
     from sklearn.linear_model import LogisticRegression
+
+    import kerasdnn
 
     x, x_test, y, y_test = halves(*load_breast_cancer(return_X_y=True))
     model = kerasdnn.build_classifier(x.shape[1], 2, HIDDEN_UNITS, prior=[1 - y.mean(), y.mean()],
@@ -65,9 +67,10 @@ def binary(seed, epochs):
 
 
 def multiclass(seed, epochs):
-    import kerasdnn
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
+
+    import kerasdnn
 
     x, x_test, y, y_test = halves(*load_digits(return_X_y=True))
     model = kerasdnn.build_classifier(64, 10, HIDDEN_UNITS, metrics=["accuracy"], seed=seed)
@@ -85,9 +88,10 @@ def multiclass(seed, epochs):
 
 
 def multiclass_one_hot(seed, epochs):
-    import kerasdnn
     from sklearn.datasets import load_wine
     from sklearn.linear_model import LogisticRegression
+
+    import kerasdnn
 
     x, x_test, y, y_test = halves(*load_wine(return_X_y=True))
     one_hot, one_hot_test = np.eye(3)[y], np.eye(3)[y_test]
@@ -108,10 +112,11 @@ def multiclass_one_hot(seed, epochs):
 
 def multilabel(seed, epochs):
     """Three questions about a digit, asked at once: is it even, above 4, a prime?"""
-    import kerasdnn
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
     from sklearn.multioutput import MultiOutputClassifier
+
+    import kerasdnn
 
     X, digit = load_digits(return_X_y=True)
     answers = np.column_stack([digit % 2 == 0, digit > 4, np.isin(digit, (2, 3, 5, 7))])
@@ -125,9 +130,10 @@ def multilabel(seed, epochs):
 
 
 def regression(seed, epochs):
-    import kerasdnn
     from sklearn.datasets import load_diabetes
     from sklearn.linear_model import LinearRegression
+
+    import kerasdnn
 
     x, x_test, y, y_test = halves(*load_diabetes(return_X_y=True))
     model = kerasdnn.build_regressor(10, 1, HIDDEN_UNITS, l2=0.01, seed=seed)
@@ -139,9 +145,10 @@ def regression(seed, epochs):
 
 def outputs(seed, epochs):
     """Two outputs at once: the disease a year later, and the blood serum value s5."""
-    import kerasdnn
     from sklearn.datasets import load_diabetes
     from sklearn.linear_model import LinearRegression
+
+    import kerasdnn
 
     X, progression = load_diabetes(return_X_y=True)
     both = np.column_stack([progression, X[:, 8]])
@@ -162,9 +169,10 @@ def outputs(seed, epochs):
 
 def count(seed, epochs):
     """How many of 16 dots are inked in one square of a digit, given the 63 other squares."""
-    import kerasdnn
     from sklearn.datasets import load_digits
     from sklearn.linear_model import PoissonRegressor
+
+    import kerasdnn
 
     dots = load_digits().data
     x, x_test, y, y_test = halves(np.delete(dots, 28, axis=1), dots[:, 28])

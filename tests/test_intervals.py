@@ -24,11 +24,12 @@ def test_covers_the_true_mean_as_often_as_it_says():
 
 def test_one_run_has_a_mean_but_no_interval():
     mean, half_width = mean_interval([3.0])
-    assert mean == 3.0 and np.isnan(half_width)
+    assert mean == 3.0
+    assert np.isnan(half_width)
 
 
 @pytest.mark.parametrize(
-    "samples, confidence, words",
+    ("samples", "confidence", "words"),
     [([], 0.95, "at least one run"), ([1.0, 2.0], 1.0, "in \\(0, 1\\). Received: confidence=1.0")],
 )
 def test_bad_input_is_refused(samples, confidence, words):

@@ -48,8 +48,10 @@ def test_every_text_comes_out_as_it_went_in_and_every_tag_is_closed():
     assert outline.open == []
     words = outline.words
     assert words["h1"] == words["title"] == ["Six <b>optimizers</b> & more"]
-    assert words["h2"] == ["A & B"] and words["p"] == ["x < y {braces}"]
-    assert words["pre"] == ["line 1\n  line 2"] and words["li"] == ["one <", "two"]
+    assert words["h2"] == ["A & B"]
+    assert words["p"] == ["x < y {braces}"]
+    assert words["pre"] == ["line 1\n  line 2"]
+    assert words["li"] == ["one <", "two"]
     assert words["th"] == ["na<me", "x", "n"]
     assert words["td"] == ["a&b", "1.235", "1", "c", "123456"]  # a missing value: an empty cell
     assert words["figcaption"] == ['bars "quoted"']
@@ -68,8 +70,8 @@ def test_an_index_with_names_becomes_the_first_column():
 
 
 def test_a_picture_file_must_be_a_picture(tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(ValueError, match=r"must be .png or .gif. Received: .*notes.txt"):
-        (tmp_path / "notes.txt").write_text("no picture")
         Page("t").picture(tmp_path / "notes.txt")
 
 
@@ -79,4 +81,5 @@ def test_save_leaves_the_old_page_when_it_fails(tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         Page("other").save(path)
-    assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1

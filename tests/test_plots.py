@@ -135,7 +135,8 @@ def test_draws_on_the_axes_it_is_given_and_leaves_the_settings_alone():
     before = dict(matplotlib.rcParams)
     _, (left, right) = plots.figure(1, 2)
     returned = plots.bars(["a"], [1], ylabel="time (s)", ax=right)
-    assert returned is right and not left.has_data()
+    assert returned is right
+    assert not left.has_data()
     assert dict(matplotlib.rcParams) == before
 
 
@@ -165,11 +166,12 @@ def test_save_leaves_the_old_picture_when_it_fails(tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         plots.save(dots(), path)
-    assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 1
+    assert path.read_bytes() == before
+    assert len(list(path.parent.iterdir())) == 1
 
 
 def test_what_is_no_drawing_is_refused():
-    with pytest.raises(ValueError, match="`drawing` must be .* Received: drawing=3"):
+    with pytest.raises(ValueError, match=r"`drawing` must be .* Received: drawing=3"):
         plots.save(3, "three.png")
 
 

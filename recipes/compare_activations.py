@@ -1,0 +1,259 @@
+"""Sigmoid, tanh, ReLU and Leaky ReLU in shallow and deep networks; vanishing and dying units.
+
+    scripts/run recipes/compare_activations.py          # DURATION
+
+Three real tables, two hidden layers or eight, every activation at its own best learning rate out
+of a small grid, plain gradient descent. Then two things to see: the gradient that vanishes layer
+by layer in a deep sigmoid network, and ReLU units that die in one epoch at too high a rate and
+stay dead, while Leaky ReLU's come back. EXPECT
+"""
+
+import numpy as np
+from _common import Progress, Report, options, parse, start
+from _tables import shipped, split
+from _training import Trainer, best_rate, guess, rival, rival_name
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
+DEPTHS = {"shallow": (32,) * 2, "deep": (32,) * 8}
+TABLES = ("breast cancer", "digits", "diabetes")
+LEARNING_RATES = (0.01, 0.03, 0.1)
+OPTIMIZER, EPOCHS, SEEDS = "sgd", 20, 5
+
+# Dying units: an epoch at a rate far too high for Adam, then epochs at a sound one.
+DYING_UNITS, SHOCK_RATE, SOUND_RATE = (32,) * 4, 0.1, 0.003
+
+
+def main(argv=None):
+    parser = options(__doc__, "compare_activations", epochs=EPOCHS, seeds=SEEDS)
+    args = parse(parser, argv)
+    device = start(args)
+    tables, rates, epochs, seeds = TABLES, LEARNING_RATES, args.epochs, args.seeds
+    if args.quick:
+        tables, rates, epochs, seeds = TABLES[:1], (0.1,), 3, 2
+    report = Report(args, "Four activations, shallow and deep", device)
+    draw_functions(report)
+    progress = Progress(
+        len(tables) * len(DEPTHS) * len(ACTIVATIONS) * (len(rates) + seeds) + 4 + 2 * seeds,
+        "Training",
+    )
+    findings = compare(report, [shipped(n) for n in tables], rates, epochs, seeds, args.seed,
+                       progress)  # fmt: skip
+    digits = shipped("digits")
+    rows = split(digits, args.seed)
+    findings += vanishing(report, digits, rows, epochs, args.seed, progress)
+    findings += dying(report, digits, rows, epochs, seeds, args.seed, progress)
+    report.findings(findings)
+    report.save()
+
+
+def draw_functions(report):
+    """The four activations and their derivatives, by automatic differentiation."""
+    import tensorflow as tf
+
+    from kerasdnn import activations, plots
+
+    def value(name):
+        return lambda z: np.array(activations.get(name)(tf.constant(z)))
+
+    def derivative(name):
+        def at(z):
+            z = tf.constant(z)
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                a = activations.get(name)(z)
+            return np.array(tape.gradient(a, z))
+
+        return at
+
+    drawing, (left, right) = plots.figure(1, 2, width=11, height=4)
+    plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=left, title="activation")
+    plots.functions({n: derivative(n) for n in ACTIVATIONS}, -4, 4, ax=right,
+                    ylabel="da / dz", title="derivative")  # fmt: skip
+    left.set_ylim(-1.2, 2.5)
+    report.picture(
+        "functions", drawing,
+        "Sigmoid's derivative is at most 0.25: eight layers of it multiply by at most 0.25^8 = "
+        "0.000015. Below zero, ReLU's is 0.",
+    )  # fmt: skip
+
+
+def compare(report, tables, rates, epochs, seeds, first_seed, progress):
+    """Every activation and depth on every table, against the simple rival."""
+    import pandas as pd
+
+    from kerasdnn import plots
+    from kerasdnn.intervals import mean_interval
+
+    rows_of_table, findings = [], []
+    drawing, axes = plots.figure(1, len(tables), width=5.4 * len(tables) + 0.5, height=3.9,
+                                 squeeze=False)  # fmt: skip
+    for table, ax in zip(tables, axes[0], strict=True):
+        judging = range(first_seed, first_seed + seeds)
+        rows = {seed: split(table, seed) for seed in (first_seed + 1000, *judging)}
+        losses = {}
+        for depth, units in DEPTHS.items():
+            for activation in ACTIVATIONS:
+                runs, rate = runs_of(table, rows, activation, units, rates, epochs, progress)
+                losses[f"{activation}, {depth}"] = runs[:, 0]
+                (loss, metric), (width, metric_width) = mean_interval(runs)
+                rows_of_table.append((table.name, depth, activation, rate, loss, width, metric,
+                                      metric_width))  # fmt: skip
+        simple = np.array([rival(table, rows[s])[:2] for s in judging])
+        (loss, metric), (width, metric_width) = mean_interval(simple)
+        rows_of_table.append((table.name, "", rival_name(table), np.nan, loss, width, metric,
+                              metric_width))  # fmt: skip
+        mean, half = zip(*(mean_interval(v) for v in losses.values()), strict=True)
+        plots.dots(
+            list(losses), mean, half, title=table.name, ax=ax,
+            xlabel="validation loss (less is better)",
+            reference={rival_name(table): loss, "constant guess": guess(table)},
+        )  # fmt: skip
+        best = min(losses, key=lambda name: losses[name].mean())
+        worst = max(losses, key=lambda name: losses[name].mean())
+        findings.append(
+            f"{table.name}: best {best} ({losses[best].mean():.3f}), worst {worst} "
+            f"({losses[worst].mean():.3f}); {rival_name(table)} {loss:.3f}, constant guess "
+            f"{guess(table):.3f}."
+        )
+    columns = ["table", "depth", "activation", "learning rate", "validation loss", "+-",
+               "accuracy or MAE", "+- "]  # fmt: skip
+    report.table("activations", pd.DataFrame(rows_of_table, columns=columns),
+                 f"After {epochs} epochs of {OPTIMIZER}, mean and 95 % interval")  # fmt: skip
+    report.picture("losses", drawing, "Validation loss after the last epoch.")
+    return findings
+
+
+def runs_of(table, rows, activation, units, rates, epochs, progress):
+    """Loss and metric of each judged run, (runs, 2), at the best rate; and that rate."""
+    trainer = Trainer(table, activation=activation, hidden_units=units, optimizer=OPTIMIZER)
+    weights = {seed: trainer.first_weights(seed) for seed in rows}
+
+    def run(rate, seed):
+        progress.step(f"{table.name}, {activation}, {len(units)} layers, {rate}")
+        loss, metric, _ = trainer.run(rows[seed], weights[seed], rate, seed, epochs)
+        return loss[-1], metric[-1]
+
+    tuning, *judging = rows
+    rate = best_rate(rates, lambda rate: [run(rate, tuning)[0]])
+    return np.array([run(rate, seed) for seed in judging]), rate
+
+
+# -------------------------------------------------------------------------- the vanishing gradient
+def vanishing(report, table, rows, epochs, seed, progress):
+    """Size of the gradient of every layer's kernel before training and after each epoch."""
+    from kerasdnn import plots
+
+    norms = {}
+    for activation in ACTIVATIONS:
+        trainer = Trainer(table, activation=activation, hidden_units=DEPTHS["deep"],
+                          optimizer=OPTIMIZER)  # fmt: skip
+        trainer.reset(trainer.first_weights(seed), 0.1, seed)
+        history = [gradient_sizes(trainer.network, rows)]
+        for epoch in range(epochs):
+            trainer.network.fit(rows.x, rows.y, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
+            history.append(gradient_sizes(trainer.network, rows))
+        norms[activation] = np.array(history).T
+        progress.step(f"gradients of {activation}")
+    drawing, axes = plots.figure(2, 2, width=11, height=6.6, sharex=True)
+    floor = max(1e-9, min(n[n > 0].min() for n in norms.values()))
+    limits = floor, max(n.max() for n in norms.values())
+    names = [f"layer {i + 1}" for i in range(len(DEPTHS["deep"]))] + ["output"]
+    for (activation, sizes), ax in zip(norms.items(), axes.flat, strict=True):
+        plots.heat_map(
+            sizes, names, label="gradient per weight", xlabel="epoch", log=True, limits=limits,
+            extent=(-0.5, epochs + 0.5), title=activation, ax=ax,
+        )  # fmt: skip
+    report.picture(
+        "gradients", drawing,
+        "Root mean square of the loss's gradient over the weights of each layer, digits, rate 0.1. "
+        "Dark layers do not learn.",
+    )  # fmt: skip
+    ratio = {name: n[0, 0] / n[-2, 0] for name, n in norms.items()}
+    return [
+        "Before training, the first layer's gradient as a share of the eighth's: "
+        + ", ".join(f"{name} {share:.2g}" for name, share in ratio.items())
+        + "."
+    ]
+
+
+def gradient_sizes(network, rows):
+    """Root mean square gradient of each kernel, first layer to output."""
+    import tensorflow as tf
+
+    x, y = rows.x[:512], rows.y[:512]
+    kernels = [layer.kernel for layer in network.layers]
+    with tf.GradientTape() as tape:
+        loss = network.compute_loss(x, y, network(x, training=False))
+    return [float(tf.sqrt(tf.reduce_mean(g**2))) for g in tape.gradient(loss, kernels)]
+
+
+# ----------------------------------------------------------------------------------- dying units
+def dying(report, table, rows, epochs, seeds, first_seed, progress):
+    """One epoch at too high a rate, then sound ones: which units come back?"""
+    import pandas as pd
+
+    from kerasdnn import plots
+    from kerasdnn.intervals import mean_interval
+
+    silent, accuracy = {}, {}
+    for activation in ("relu", "leaky_relu"):
+        trainer = Trainer(table, activation=activation, hidden_units=DYING_UNITS, optimizer="adam")
+        runs = []
+        for seed in range(first_seed, first_seed + seeds):
+            runs.append(shocked(trainer, rows, seed, epochs))
+            progress.step(f"dying units of {activation}")
+        silent[activation] = np.mean([share for share, _ in runs], axis=0).T
+        accuracy[activation] = np.array([score for _, score in runs])
+    drawing, axes = plots.figure(1, 2, width=11.5, height=3.2)
+    names = [f"layer {i + 1}" for i in range(len(DYING_UNITS))]
+    for (activation, share), ax in zip(silent.items(), axes, strict=True):
+        plots.heat_map(
+            100 * share, names, label="silent units (%)", xlabel="epoch", limits=(0, 100),
+            extent=(-0.5, share.shape[1] - 0.5), title=activation, ax=ax,
+        )  # fmt: skip
+    report.picture(
+        "dying", drawing,
+        f"Units that are above zero for no row at all. Epoch 1 runs at rate {SHOCK_RATE}, the "
+        f"others at {SOUND_RATE}. A silent ReLU unit has no gradient: it is dead.",
+    )  # fmt: skip
+    rows = []
+    for name, scores in accuracy.items():
+        mean, half_width = mean_interval(scores)
+        rows.append((name, 100 * silent[name][:, 1].mean(), 100 * silent[name][:, -1].mean(), mean,
+                     half_width))  # fmt: skip
+    columns = ["activation", "% silent after the shock", "% silent at the end", "accuracy", "+-"]
+    report.table("dying", pd.DataFrame(rows, columns=columns), "Dying units, digits")
+    (_, shock, end, relu, _), (_, leaky_shock, leaky_end, leaky, _) = rows
+    return [
+        f"One epoch at rate {SHOCK_RATE} silences {shock:.0f} % of the ReLU units; after {epochs} "
+        f"sound epochs {end:.0f} % are silent and accuracy is {relu:.3f}.",
+        f"Of Leaky ReLU's units {leaky_shock:.0f} % are silent after the shock and "
+        f"{leaky_end:.0f} % at the end; accuracy is {leaky:.3f}.",
+    ]
+
+
+def shocked(trainer, rows, seed, epochs):
+    """Share of silent units, (1 + 1 + epochs, layers), and the accuracy at the end."""
+    trainer.reset(trainer.first_weights(seed), SHOCK_RATE, seed)
+    network = trainer.network
+    share = [silent_share(network, rows.x)]
+    for epoch in range(1 + epochs):
+        network.fit(rows.x, rows.y, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
+        network.optimizer.learning_rate = SOUND_RATE
+        share.append(silent_share(network, rows.x))
+    return share, network.evaluate(rows.x_valid, rows.y_valid, verbose=0, return_dict=True)[
+        "accuracy"
+    ]
+
+
+def silent_share(network, x):
+    """Share of the units of each hidden layer whose output is above zero for no row."""
+    shares = []
+    for layer in network.layers[:-1]:
+        x = layer(x)
+        shares.append(float(np.mean(np.max(x, axis=0) <= 0)))
+    return shares
+
+
+if __name__ == "__main__":
+    main()

@@ -55,9 +55,8 @@ def fraction(name, value, remedy=""):
 
 def whole(name, value, at_least=1, remedy="", at_most=math.inf):
     """`value` as an int, which must be a whole number from `at_least` to `at_most`."""
-    if is_number(value) and math.isfinite(value) and value == int(value):
-        if at_least <= value <= at_most:
-            return int(value)
+    if is_number(value) and at_least <= value <= at_most and value % 1 == 0:
+        return int(value)
     bounds = f"of at least {at_least}" + (f", at most {at_most}" if at_most < math.inf else "")
     raise invalid(name, f"must be a whole number {bounds}", value, remedy)
 

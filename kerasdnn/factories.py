@@ -206,8 +206,8 @@ SHARED = """hidden_units: sequence of ints, the units of each hidden layer, firs
             activation. That Dense layer then has no bias: batch norm brings one.
         metrics: list of names, Keras metrics or functions instead of the default ones. [] for
             none.
-        seed: int from 0 to 2**32 - 1, fixes the weights, the dropout and the order of rows: the same seed
-            gives the same network. None draws one; `network.seed` holds it.
+        seed: int from 0 to 2**32 - 1, fixes the weights, the dropout and the order of rows: the
+            same seed gives the same network. None draws one; `network.seed` holds it.
         name: of the network.
 
     Returns:

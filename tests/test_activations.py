@@ -63,7 +63,9 @@ def test_the_slope_is_one_hundredth_unless_given():
 def test_the_layer_comes_back_from_its_config_with_its_slope():
     config = keras.layers.serialize(LeakyReLU(0.25, name="leak"))
     after = keras.layers.deserialize(config)
-    assert type(after) is LeakyReLU and after.alpha == 0.25 and after.name == "leak"
+    assert type(after) is LeakyReLU
+    assert after.alpha == 0.25
+    assert after.name == "leak"
 
 
 def test_the_function_comes_back_from_its_name_in_a_file():
@@ -74,7 +76,8 @@ def test_the_function_comes_back_from_its_name_in_a_file():
 
 def test_the_layer_keeps_shape_and_mask():
     layer = LeakyReLU()
-    assert layer.compute_output_shape((None, 3)) == (None, 3) and layer.supports_masking
+    assert layer.compute_output_shape((None, 3)) == (None, 3)
+    assert layer.supports_masking
 
 
 def test_leaky_relu_by_name_is_ours_and_the_rest_are_keras():
@@ -85,11 +88,12 @@ def test_leaky_relu_by_name_is_ours_and_the_rest_are_keras():
 
 def test_functions_and_layers_are_taken_as_they_are():
     layer = LeakyReLU(0.5)
-    assert activations.get(layer) is layer and activations.get(ops.sin) is ops.sin
+    assert activations.get(layer) is layer
+    assert activations.get(ops.sin) is ops.sin
 
 
 @pytest.mark.parametrize(
-    "wrong, words",
+    ("wrong", "words"),
     [
         (lambda: leaky_relu(1.0, 0), "`alpha` must be a number in (0, 1). Received: alpha=0."),
         (lambda: leaky_relu(1.0, 1.0), "Received: alpha=1.0"),

@@ -51,7 +51,8 @@ def test_every_problem_learns_and_reports_the_metrics_of_its_row(problem):
 
 def test_the_layers_are_those_of_the_docstring():
     network = build_classifier(4, 3, (64, 32))
-    assert isinstance(network, kerasdnn.Network) and isinstance(network, keras.Sequential)
+    assert isinstance(network, kerasdnn.Network)
+    assert isinstance(network, keras.Sequential)
     assert [(layer.units, layer.activation.__name__) for layer in network.layers] == [
         (64, "relu"),
         (32, "relu"),
@@ -78,7 +79,8 @@ def test_a_hidden_layer_is_dense_batch_norm_activation_dropout_in_this_order():
 
 def test_without_options_the_layers_hold_nothing_more():
     network = build_classifier(4, hidden_units=(8,))
-    assert kinds(network) == ["Dense", "Dense"] and network.layers[0].kernel_regularizer is None
+    assert kinds(network) == ["Dense", "Dense"]
+    assert network.layers[0].kernel_regularizer is None
 
 
 def test_an_activation_layer_is_copied_for_each_hidden_layer():
@@ -86,7 +88,8 @@ def test_an_activation_layer_is_copied_for_each_hidden_layer():
     network = build_regressor(4, hidden_units=(8, 6), activation=given)
     assert kinds(network) == ["Dense", "PReLU", "Dense", "PReLU", "Dense"]
     first, second = network.layers[1], network.layers[3]
-    assert given not in network.layers and first is not second
+    assert given not in network.layers
+    assert first is not second
     assert [w.shape for w in (*first.weights, *second.weights)] == [(8,), (6,)]
     assert first.get_weights()[0][0] == 0.5
 
@@ -101,7 +104,8 @@ def test_a_function_and_our_leaky_relu_work_as_activations():
 def test_the_optimizer_and_its_hyperparameters_reach_the_network():
     network = build_regressor(4, optimizer="nag", learning_rate=0.5, momentum=0.75)
     assert type(network.optimizer) is kerasdnn.NAG
-    assert float(network.optimizer.learning_rate) == 0.5 and network.optimizer.momentum == 0.75
+    assert float(network.optimizer.learning_rate) == 0.5
+    assert network.optimizer.momentum == 0.75
     assert float(build_regressor(4).optimizer.learning_rate) == pytest.approx(0.001)
 
 
@@ -145,7 +149,7 @@ def test_without_a_seed_one_is_drawn_which_set_random_seed_decides():
 
 
 # fmt: off
-@pytest.mark.parametrize("build, prior, guess", [
+PRIORS = [  # factory, prior, what an untrained network says of a row of zeros
     (lambda p: build_classifier(4, prior=p),                          0.2,         [0.2]),
     (lambda p: build_classifier(4, prior=p),                          [300, 100],  [0.25]),
     (lambda p: build_classifier(4, 3, prior=p),                       [5, 3, 2],   [0.5, 0.3, 0.2]),
@@ -153,8 +157,11 @@ def test_without_a_seed_one_is_drawn_which_set_random_seed_decides():
     (lambda p: build_multilabel_classifier(4, 2, prior=p),            [0.1, 0.7],  [0.1, 0.7]),
     (lambda p: build_regressor(4, 2, prior=p),                        [-1.0, 9.0], [-1.0, 9.0]),
     (lambda p: build_regressor(4, target="count", prior=p),           4.0,         [4.0]),
-])
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("build", "prior", "guess"), PRIORS)
 def test_an_untrained_network_guesses_the_prior_where_nothing_is_known_of_the_row(
     build, prior, guess
 ):
@@ -170,7 +177,8 @@ def test_label_smoothing_reaches_the_loss():
         return network.loss.get_config().get("label_smoothing", 0.0)
 
     for build in (PROBLEMS[name][0] for name in ("binary", "multiclass", "one-hot", "multilabel")):
-        assert smoothing(build()) == 0.0 and smoothing(build(label_smoothing=0.1)) == 0.1
+        assert smoothing(build()) == 0.0
+        assert smoothing(build(label_smoothing=0.1)) == 0.1
 
 
 def test_l2_adds_the_sum_of_squares_of_every_kernel():
@@ -285,7 +293,7 @@ WRONG = [
 # fmt: on
 
 
-@pytest.mark.parametrize("arguments, words", WRONG, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("arguments", "words"), WRONG, ids=lambda value: str(value)[:40])
 def test_a_wrong_argument_is_an_error_before_any_work(idle, arguments, words):
     with pytest.raises(ValueError) as error:
         build_classifier(**{"n_features": 4, **arguments})
@@ -293,7 +301,7 @@ def test_a_wrong_argument_is_an_error_before_any_work(idle, arguments, words):
 
 
 @pytest.mark.parametrize(
-    "build, words",
+    ("build", "words"),
     [
         (lambda: build_multilabel_classifier(4, 0), "`n_labels` must be a whole number of at"),
         (lambda: build_regressor(4, 0), "`n_outputs` must be a whole number of at least 1"),

@@ -116,7 +116,8 @@ def test_smoothed_class_indices_lose_what_keras_loses_on_smoothed_one_hot_rows()
 def test_the_smoothed_loss_comes_back_from_its_config():
     before = SmoothedSparseCategoricalCrossentropy(0.3, reduction="sum")
     after = keras.losses.deserialize(keras.losses.serialize(before))
-    assert after.label_smoothing == 0.3 and after.reduction == "sum"
+    assert after.label_smoothing == 0.3
+    assert after.reduction == "sum"
     with pytest.raises(ValueError, match=r"`label_smoothing` must be a number in \[0, 1\)"):
         SmoothedSparseCategoricalCrossentropy(1.0)
 
@@ -190,7 +191,7 @@ def test_metrics_agree_with_scikit_learn():
 
 
 # fmt: off
-@pytest.mark.parametrize("problem, prior, n, guess", [
+PRIORS = [
     ("binary",     0.2,             2, [0.2]),
     ("binary",     [0.8, 0.2],      2, [0.2]),
     ("binary",     [400, 100],      2, [0.2]),
@@ -200,8 +201,11 @@ def test_metrics_agree_with_scikit_learn():
     ("regression", -3.5,            1, [-3.5]),
     ("regression", [1.0, -2.0],     2, [1.0, -2.0]),
     ("count",      2.5,             1, [2.5]),
-])
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("problem", "prior", "n", "guess"), PRIORS)
 def test_the_output_bias_alone_gives_the_prior(problem, prior, n, guess):
     activation = keras.activations.get(HEADS[problem].activation)
     bias = np.float32([output_bias(problem, prior, n)])
@@ -209,7 +213,7 @@ def test_the_output_bias_alone_gives_the_prior(problem, prior, n, guess):
 
 
 # fmt: off
-@pytest.mark.parametrize("problem, prior, n, words", [
+WRONG_PRIORS = [
     ("binary",     1.0,          2, "the share of ones, in (0, 1), or the two classes'"),
     ("binary",     [0.2] * 3,    2, "Received: prior=[0.2, 0.2, 0.2]"),
     ("binary",     "half",       2, "Received: prior='half'"),
@@ -220,8 +224,11 @@ def test_the_output_bias_alone_gives_the_prior(problem, prior, n, guess):
     ("regression", float("nan"), 1, "Received: prior=nan"),
     ("regression", [1, 2],       1, "the mean of each of the 1 target columns"),
     ("count",      0.0,          1, "above 0. Received: prior=0.0"),
-])
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("problem", "prior", "n", "words"), WRONG_PRIORS)
 def test_a_wrong_prior_is_an_error_that_says_what_it_must_be(problem, prior, n, words):
     with pytest.raises(ValueError) as error:
         output_bias(problem, prior, n)
@@ -229,7 +236,7 @@ def test_a_wrong_prior_is_an_error_that_says_what_it_must_be(problem, prior, n, 
 
 
 def test_an_unknown_problem_is_an_error_with_the_nearest_name():
-    with pytest.raises(ValueError, match="problem='binay'. Did you mean 'binary'"):
+    with pytest.raises(ValueError, match=r"problem='binay'\. Did you mean 'binary'"):
         head_of("binay")
 
 

@@ -263,7 +263,8 @@ def test_half_precision_weights_move_as_keras_sgd_moves_them(rule, dtype):
         for g in ([1.0, 2.0, 3.0], [0.5, 0.0, -1.0]):
             optimizer.apply([ops.convert_to_tensor(np.float32(g))], [w])
         found.append(ops.convert_to_numpy(ops.cast(w, "float32")))
-    assert found[0].dtype == "float32" and not np.array_equal(found[0], np.ones(3))
+    assert found[0].dtype == "float32"
+    assert not np.array_equal(found[0], np.ones(3))
     np.testing.assert_array_equal(*found)
 
 
@@ -279,7 +280,8 @@ def test_mixed_precision_scales_the_loss_and_keeps_float32_weights(rule):
         scaled = keras.optimizers.LossScaleOptimizer(optimizer)
         model.compile(scaled, "mean_squared_error", jit_compile=False)
         model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
-        assert scaled.inner_optimizer is optimizer and model.weights[0].dtype == "float32"
+        assert scaled.inner_optimizer is optimizer
+        assert model.weights[0].dtype == "float32"
         found.append(np.concatenate([w.ravel() for w in model.get_weights()]))
     np.testing.assert_array_equal(*found)
 
@@ -290,7 +292,9 @@ def test_a_config_makes_the_same_optimizer():
         after = keras.optimizers.deserialize(keras.optimizers.serialize(before))
         assert type(after) is kind
         assert (after.momentum, after.weight_decay, after.clipnorm) == (0.8, 0.1, 2.0)
-        assert float(after.learning_rate) == 0.25 and after.use_ema and after.name == "named"
+        assert float(after.learning_rate) == 0.25
+        assert after.use_ema
+        assert after.name == "named"
 
 
 def test_a_config_keeps_a_schedule_and_a_rate_that_a_callback_set_to_zero():
@@ -358,7 +362,7 @@ def test_training_resumed_in_a_fresh_process_gives_the_same_bits(resumed, rule):
 
 
 @pytest.mark.parametrize(
-    "name, kind, rate",
+    ("name", "kind", "rate"),
     [
         ("sgd", keras.optimizers.SGD, 0.01),
         ("momentum", Momentum, 0.01),
@@ -371,7 +375,8 @@ def test_training_resumed_in_a_fresh_process_gives_the_same_bits(resumed, rule):
 )
 def test_a_name_gives_its_optimizer_at_its_own_rate_or_the_one_given(name, kind, rate):
     made = optimizers.get(name)
-    assert type(made) is kind and float(made.learning_rate) == pytest.approx(rate)
+    assert type(made) is kind
+    assert float(made.learning_rate) == pytest.approx(rate)
     assert float(optimizers.get(name, 0.5).learning_rate) == 0.5
 
 
@@ -391,7 +396,8 @@ def test_a_config_and_an_instance_are_taken_as_they_are():
     instance = NAG(0.5)
     assert optimizers.get(instance) is instance
     copy = optimizers.get(keras.optimizers.serialize(instance))
-    assert type(copy) is NAG and float(copy.learning_rate) == 0.5
+    assert type(copy) is NAG
+    assert float(copy.learning_rate) == 0.5
     assert callable(optimizers.get("nag", lambda: 0.5)._learning_rate)
 
 
@@ -402,7 +408,7 @@ def used():
 
 
 @pytest.mark.parametrize(
-    "wrong, words",
+    ("wrong", "words"),
     [
         (lambda: Momentum(momentum=1.0), "`momentum` must be a number in [0, 1). Received:"),
         (lambda: NAG(momentum=-0.1), "Received: momentum=-0.1. 0.9 is the usual value"),

@@ -1,0 +1,127 @@
+"""What a training step with Momentum and NAG costs, beside Keras's SGD with the same rule.
+
+    scripts/run scripts/bench_optimizers.py         # about a minute on a CPU
+
+Each optimizer trains the same network from the same weights on the same rows. The weights after
+the first block must be equal before anything is timed. Then blocks of steps are timed in turns,
+ours and Keras's one after the other, so that a busy moment of the machine meets both; printed are
+the medians and the median of the ratios of neighbours. Two ways to take a step:
+
+    one call     one compiled training step of stock Keras for each call from Python
+    one program  a block of steps as one XLA program, where nothing but the step costs time
+
+Ends with exit code 1 if a ratio is above the limit.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+FEATURES, BATCH, LEARNING_RATE, MOMENTUM = 20, 32, 0.01, 0.9
+LIMIT = 1.05
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=200, help="steps in a block")
+    parser.add_argument("--rounds", type=int, default=101, help="blocks of each optimizer")
+    parser.add_argument("--units", type=int, nargs="+", default=[64, 32], help="hidden layers")
+    parser.add_argument("--quick", action="store_true", help="few rounds, for a test")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.steps, options.rounds = 10, 3
+
+    import keras
+    import tensorflow as tf
+
+    from kerasdnn import NAG, Momentum
+
+    sgd = keras.optimizers.SGD
+    pairs = {
+        "Momentum": (
+            lambda: Momentum(LEARNING_RATE, MOMENTUM),
+            lambda: sgd(LEARNING_RATE, momentum=MOMENTUM),
+        ),
+        "NAG": (
+            lambda: NAG(LEARNING_RATE, MOMENTUM),
+            lambda: sgd(LEARNING_RATE, momentum=MOMENTUM, nesterov=True),
+        ),
+    }
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    units = "-".join(map(str, [FEATURES, *options.units, 1]))
+    print(f"{device}, network {units}, batch {BATCH}, {options.rounds} blocks of {options.steps}")
+    print(f"{'':10}{'way':13}{'ours, us':>10}{'Keras, us':>11}{'ratio':>8}   a step")
+    worst = 0.0
+    for name, makers in pairs.items():
+        for way in ("one call", "one program"):
+            ours, theirs = (training(make(), options, way) for make in makers)
+            need_equal_weights(name, ours, theirs)
+            pair = [(seconds(ours), seconds(theirs)) for _ in range(options.rounds)]
+            a, b = (1e6 * statistics.median(t) / options.steps for t in zip(*pair, strict=True))
+            ratio = statistics.median(x / y for x, y in pair)
+            print(f"{name:10}{way:13}{a:10.1f}{b:11.1f}{ratio:8.3f}")
+            worst = max(worst, ratio)
+    verdict = "within" if worst <= LIMIT else "ABOVE"
+    print(f"largest ratio {worst:.3f}, {verdict} the limit of {LIMIT}")
+    return 0 if worst <= LIMIT or options.quick else 1
+
+
+def training(optimizer, options, way):
+    """(model, a function that trains it for a block of steps)."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((FEATURES,))]
+    layers += [keras.layers.Dense(units, "relu") for units in options.units]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    model.compile(optimizer, "mean_squared_error")
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(BATCH, FEATURES)), "float32")
+    y = tf.constant(rng.normal(size=(BATCH, 1)), "float32")
+    model.train_step((x, y))  # makes the optimizer's variables
+
+    @tf.function(jit_compile=True)
+    def step():
+        model.train_step((x, y))
+
+    @tf.function(jit_compile=True)
+    def program():
+        for _ in tf.range(options.steps):
+            model.train_step((x, y))
+
+    def calls():
+        for _ in range(options.steps):
+            step()
+
+    return model, program if way == "one program" else calls
+
+
+def need_equal_weights(name, ours, theirs):
+    """Train both for a block, which also compiles, and compare."""
+    import numpy as np
+
+    for _, block in (ours, theirs):
+        block()
+    for a, b in zip(ours[0].get_weights(), theirs[0].get_weights(), strict=True):
+        if not np.allclose(a, b, rtol=1e-5, atol=1e-6):
+            raise SystemExit(f"{name}: weights differ from Keras's by {np.abs(a - b).max():.2g}")
+
+
+def seconds(trained):
+    model, block = trained
+    began = time.perf_counter()
+    block()
+    model.trainable_weights[0].numpy()  # waits for the device
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())

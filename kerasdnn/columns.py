@@ -189,7 +189,7 @@ def learn_missing(column, weights, scaling):
 
 
 def two_levels(values, mass, scaling):
-    """`values` after scaling, where `mass` is how often each occurs; standard scaling keeps them."""
+    """`values` after scaling, `mass` being how often each occurs; standard scaling keeps them."""
     if scaling == "standard":
         return values
     values = np.array(values)

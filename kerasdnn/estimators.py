@@ -1,101 +1,13 @@
 """DNNClassifier and DNNRegressor: a table in, labels out, as scikit-learn estimators."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin, RegressorMixin
 
-from . import presets
-from .files import ESTIMATORS, save_estimator
-from .fit_table import fit_table, read_part
-from .judging import judge
+from .files import ESTIMATORS
 from .labels import NumberTarget, learn_classes
-from .network_files import network_from_bytes, network_to_bytes
+from .table_estimator import TableEstimator
 
 SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
-
-
-class TableEstimator(BaseEstimator):
-    """What both estimators share; see `DNNClassifier`."""
-
-    def hyperparameters_of_preset(self):
-        return presets.resolve(self.preset, self.get_params(deep=False))
-
-    def draw_seed(self):
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _fit(self, X, y, sample_weight, validation_data, make_target):
-        preset = presets.preset_of(self.preset)
-        fitted = fit_table(self, X, y, sample_weight, validation_data, make_target, preset)
-        self.take_fitted(fitted)
-        return self
-
-    def take_fitted(self, fitted):
-        """Take over what `fit_table` returned, or what a file holds."""
-        for name, value in fitted.items():
-            setattr(self, name, value)
-        self.n_features_in_ = self.encoder_.n_features_in_
-        if hasattr(self.encoder_, "feature_names_in_"):
-            self.feature_names_in_ = self.encoder_.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-
-    def _output(self, X):
-        """The network's output for a table, float64 `(rows, outputs)`."""
-        check_is_fitted(self)
-        matrix = self.encoder_.transform(X)
-        if len(matrix) == 0:
-            return np.empty((0, self.network_.output_shape[-1]))
-        return self.network_.predict(matrix, verbose=0).astype("float64")
-
-    def evaluate(self, X, y, sample_weight=None):
-        """Loss and metrics on a table, and beside each what a model gets that ignores X.
-
-        Args:
-            X, y, sample_weight: as in `fit`.
-
-        Returns:
-            dict: "loss" (the head's, without regularisation or smoothing), the metrics, and
-            "baseline_loss" ...: always answering the class frequencies (regression: the mean) of
-            the training rows. Errors of a regressor are in the units of y.
-        """
-        check_is_fitted(self)
-        part, _ = read_part(X, y, sample_weight, self.target_)
-        return judge(self, part)
-
-    def summary(self):
-        """Print the network's layers."""
-        check_is_fitted(self)
-        self.network_.summary()
-
-    def save(self, path):
-        """Write all of it to one file, which `kerasdnn.load` reads; whole or not at all.
-
-        Args:
-            path: str or Path; the ending `.kerasdnn` is usual.
-        """
-        check_is_fitted(self)
-        save_estimator(self, path)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        tags.target_tags.multi_output = True
-        return tags
-
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "network_" in state:
-            network = state["network_"]
-            state["network_"] = network_to_bytes(network), network.seed
-        return state
-
-    def __setstate__(self, state):
-        if "network_" in state:
-            state = {**state, "network_": network_from_bytes(*state["network_"])}
-        super().__setstate__(state)
 
 
 class DNNClassifier(ClassifierMixin, TableEstimator):
@@ -313,7 +225,7 @@ class DNNRegressor(RegressorMixin, TableEstimator):
         self.verbose = verbose
 
     def fit(self, X, y, sample_weight=None, validation_data=None):
-        """Train on a table; y holds numbers, `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
+        """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
         make_target = NumberTarget.of(self.target)
         return self._fit(X, y, sample_weight, validation_data, make_target)
 

@@ -163,11 +163,11 @@ def _named(columns, names, rows, what, index=None):
     names = [plain(name) for name in names]
     if not names:
         raise ValueError(
-            f"Found `{what}` with 0 feature(s) (shape=({rows}, 0)) while a minimum of 1 is required."
+            f"`{what}` has 0 feature(s) (shape=({rows}, 0)) while a minimum of 1 is required."
         )
     for name in names:
         if not isinstance(name, (str, int)) or isinstance(name, bool):
-            raise ValueError(  # noqa: TRY004 - what bad input raises everywhere here
+            raise ValueError(
                 f"Column names of `{what}` must be strings or whole numbers. Received: {name!r}. "
                 f"{what}.columns = {what}.columns.map(str) makes them so."
             )
@@ -268,7 +268,7 @@ def _seconds(values):
 
 
 def as_text(value):
-    """A category as text: 3, 3.0 and "3" are the same one, since a missing value turns 3 into 3.0."""
+    """A category as text: 3, 3.0, "3" are one, since a missing value beside it turns 3 into 3.0."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         value = int(value)
     return str(value)

@@ -107,8 +107,8 @@ def check_config(config):
     if "class_name" in config and not is_known(config):
         raise BadFile(
             f"it names {config.get('module') or ''} {config['class_name']!r}".replace("  ", " ")
-            + ", which is no layer, loss, metric or optimizer of Keras or kerasdnn that is known to "
-            "run no code of its own. Rebuild such a network in Python and load its weights."
+            + ", which is no layer, loss, metric or optimizer of Keras or kerasdnn known to run no "
+            "code of its own. Rebuild such a network in Python and load its weights."
         )
     for value in config.values():
         check_config(value)

@@ -4,8 +4,8 @@ A preset is the hyperparameters in the one vocabulary; an argument of an estimat
 takes the place of the preset's. A new preset is a new row of `PRESETS`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import keras
 

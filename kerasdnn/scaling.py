@@ -6,8 +6,8 @@ With centre m and scale s of a column,
     robust      x' = s (x - m)    m = median    s = 1 / (q75 - q25), or 2 / (max - min) if q75 = q25
                 x'' = x' / sqrt(1 + (x' / 3)^2)             a smooth clip to (-3, 3)
 
-A column that is constant but for rounding has s = 0 and is left out. A quantile q_p is the smallest value x with
-P(X <= x) >= p: so that a row of weight 2 counts exactly like the row twice.
+A column that is constant but for rounding has s = 0 and is left out. A quantile q_p is the smallest
+value x with P(X <= x) >= p: so that a row of weight 2 counts exactly like the row twice.
 
 Source of "robust": Holzmueller, Grinsztajn, Steinwart, Better by Default, 2024, appendix A.
 """

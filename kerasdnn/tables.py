@@ -19,25 +19,10 @@ from .columns import (
     learn_numeric,
     parts_of,
 )
+from .columns_checks import LARGEST, check_kinds, check_sizes, warn_of_identifiers
 from .errors import one_of, whole
 from .frames import Frame, read_frame
 from .scaling import SCALINGS, scaled
-
-LARGEST = float(np.finfo("float32").max)
-LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
-ROWS_TO_CALL_IDENTIFIER = 50
-
-# What may stand in a column at predict time, by what stood there in training.
-# fmt: off
-TAKES = {
-    "numeric":  {"numeric", "boolean", "empty"},
-    "boolean":  {"boolean", "empty"},
-    "datetime": {"datetime", "empty"},
-    "duration": {"duration", "empty"},
-    "text":     {"text", "empty"},
-    "empty":    {"numeric", "boolean", "datetime", "duration", "text", "empty"},
-}
-# fmt: on
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -93,7 +78,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._plan = None
         for j in range(frame.width):
             column, name = frame.column(j), j if frame.names is None else frame.names[j]
-            if column.kind in ("text", "boolean") or j in categorical and column.kind != "empty":
+            if column.kind in ("text", "boolean") or (j in categorical and column.kind != "empty"):
                 state = learn_categorical(
                     name, column, sample_weight, self.scaling, self.one_hot_limit
                 )
@@ -127,7 +112,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns = None
         if frame.matrix is None or plan.flagged:
             columns = [frame.column(j) for j in order]
-            self._check_kinds(columns, frame)
+            check_kinds(self.columns_, columns)
         out = np.empty((frame.rows, plan.width), dtype="float32")
         if plan.centers.size:
             block = self._block(plan, frame, order, columns)
@@ -184,29 +169,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return range(frame.width)
         match_columns(pd.DataFrame(columns=frame.names), self.names_, "X")
         return [frame.names.index(name) for name in self.names_]
-
-    def _check_kinds(self, columns, frame):
-        wrong = []
-        for state, column in zip(self.columns_, columns, strict=True):
-            takes = TAKES[state.kind]
-            if column.kind in takes or state.role == "categorical" and self._fits(state, column):
-                continue
-            name = plain(state.name)
-            first = next(v for v in column.values[~column.missing])
-            wrong.append(f"column {name!r} was {state.kind}, is {column.kind} ({plain(first)!r})")
-        if wrong:
-            raise ValueError(
-                "Columns of `X` must be of the types of `fit`. Received: "
-                f"{'; '.join(wrong[:5])}{f' and {len(wrong) - 5} more' if wrong[5:] else ''}. "
-                "pd.to_numeric and pd.to_datetime turn text into numbers and dates; .astype(str) "
-                "makes text of numbers."
-            )
-
-    @staticmethod
-    def _fits(state, column):
-        if state.kind == "boolean":
-            return column.kind == "numeric" and np.isin(column.values, (0, 1, np.nan)).all()
-        return state.numbers and column.kind in ("numeric", "boolean")
 
     def get_feature_names_out(self, input_features=None):
         """Names of the matrix's columns, object array of `(columns,)`."""
@@ -293,56 +255,3 @@ class Plan:
         if self.empty:  # no column varies: a network still needs an input
             self.names, self.dense = ["constant"], 1
         self.width = len(self.names)
-
-
-def check_sizes(column, name, frame):
-    """Refuse infinite numbers and those beyond float32; `column` is a `frames.Column`."""
-    if column.kind not in ("numeric", "duration"):
-        return
-    with np.errstate(invalid="ignore"):
-        good = (np.abs(column.values) <= LARGEST) | np.isnan(column.values)
-    if good.all():
-        return
-    row = int(good.argmin())
-    value = plain(column.values[row])
-    label = "" if frame.index is None else f" (index {plain(frame.index[row])!r})"
-    if np.isinf(value):
-        rule, remedy = (
-            "hold finite numbers",
-            "A division by zero gives this: drop such rows, or mark them as missing (NaN), which "
-            "is learned from.",
-        )
-    else:
-        rule, remedy = "fit in float32", "Rescale the column, e.g. by its logarithm."
-    raise ValueError(
-        f"`X` must {rule}. Received: column {name}, row {row}{label} is {value} "
-        f"({int((~good).sum())} of {len(good)} rows hold such a value). {remedy}"
-    )
-
-
-def warn_of_identifiers(state, column, name):
-    """Warn of a column that tells rows apart and hence nothing about other rows."""
-    rows = len(column.values)
-    if rows < ROWS_TO_CALL_IDENTIFIER:
-        return
-    if state.role == "categorical" and state.kind == "text":
-        if not state.categories:
-            warn(
-                f"`X` should not hold identifiers. Received: column {name}, whose {rows:,} values "
-                "are all different. It is left out, for nothing can be learned from it."
-            )
-    elif column.kind == "numeric" and state.parts:
-        values = column.values[~np.isnan(column.values)]
-        if np.abs(values).max() <= LARGEST_EXACT or (values != np.floor(values)).any():
-            return
-        distinct = np.unique(values)
-        _, center, scale = state.parts[0]
-        after = ((distinct - center) * scale).astype("float32")
-        same = np.flatnonzero(after[1:] == after[:-1])
-        if len(same):
-            pair = distinct[same[0] : same[0] + 2].astype("int64").tolist()
-            warn(
-                f"Column {name} of `X` holds whole numbers that float32 cannot tell apart. "
-                f"Received: {pair[0]} and {pair[1]}, which become the same number. If it is an "
-                "identifier, drop it or name it in `categorical`."
-            )

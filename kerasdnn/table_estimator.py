@@ -1,0 +1,100 @@
+"""TableEstimator: what `DNNClassifier` and `DNNRegressor` share."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from . import presets
+from .files import save_estimator
+from .fit_table import fit_table, read_part
+from .judging import judge
+from .network_files import network_from_bytes, network_to_bytes
+
+BLOCK = 16  # rows
+
+
+class TableEstimator(BaseEstimator):
+    """What both estimators share; see `DNNClassifier`."""
+
+    def hyperparameters_of_preset(self):
+        return presets.resolve(self.preset, self.get_params(deep=False))
+
+    def draw_seed(self):
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _fit(self, X, y, sample_weight, validation_data, make_target):
+        preset = presets.preset_of(self.preset)
+        fitted = fit_table(self, X, y, sample_weight, validation_data, make_target, preset)
+        self.take_fitted(fitted)
+        return self
+
+    def take_fitted(self, fitted):
+        """Take over what `fit_table` returned, or what a file holds."""
+        for name, value in fitted.items():
+            setattr(self, name, value)
+        self.n_features_in_ = self.encoder_.n_features_in_
+        if hasattr(self.encoder_, "feature_names_in_"):
+            self.feature_names_in_ = self.encoder_.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _output(self, X):
+        """The network's output for a table, float64 `(rows, outputs)`."""
+        check_is_fitted(self)
+        matrix = self.encoder_.transform(X)
+        if len(matrix) == 0:
+            return np.empty((0, self.network_.output_shape[-1]))
+        # Full blocks: matrix products treat the last rows of a table in another order of sums.
+        # With them a row's prediction is the same to the bit whatever rows stand beside it.
+        full = np.pad(matrix, ((0, -len(matrix) % BLOCK), (0, 0)))
+        return self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
+
+    def evaluate(self, X, y, sample_weight=None):
+        """Loss and metrics on a table, and beside each what a model gets that ignores X.
+
+        Args:
+            X, y, sample_weight: as in `fit`.
+
+        Returns:
+            dict: "loss" (the head's, without regularisation or smoothing), the metrics, and
+            "baseline_loss" ...: always answering the class frequencies (regression: the mean) of
+            the training rows. Errors of a regressor are in the units of y.
+        """
+        check_is_fitted(self)
+        part, _ = read_part(X, y, sample_weight, self.target_)
+        return judge(self, part)
+
+    def summary(self):
+        """Print the network's layers."""
+        check_is_fitted(self)
+        self.network_.summary()
+
+    def save(self, path):
+        """Write all of it to one file, which `kerasdnn.load` reads; whole or not at all.
+
+        Args:
+            path: str or Path; the ending `.kerasdnn` is usual.
+        """
+        check_is_fitted(self)
+        save_estimator(self, path)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "network_" in state:
+            network = state["network_"]
+            state["network_"] = network_to_bytes(network), network.seed
+        return state
+
+    def __setstate__(self, state):
+        if "network_" in state:
+            state = {**state, "network_": network_from_bytes(*state["network_"])}
+        super().__setstate__(state)

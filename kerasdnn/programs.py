@@ -73,7 +73,7 @@ def structure(model):
             model._compile_metrics._user_weighted_metrics,
         ]
     try:
-        parts = [[layer for layer in model.layers], model.loss, metrics, model.optimizer]
+        parts = [list(model.layers), model.loss, metrics, model.optimizer]
         stripped = strip(serialize(parts))
         loss_weights = model._compile_loss._user_loss_weights if model._compile_loss else None
         names = [metric.name for metric in scoring.compiled_metrics(model)]

@@ -270,7 +270,8 @@ class Network(keras.Sequential):
         kind = type(self)
         target = str(filepath)
         if not target.endswith(".keras") or zipped is False or not overwrite:
-            return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+            super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+            return
         try:
             self.__class__ = keras.Sequential  # the class that the file names
             with written_whole(target) as beside:
@@ -281,7 +282,8 @@ class Network(keras.Sequential):
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """As `keras.Model.save_weights`, whole or not at all."""
         if max_shard_size is not None or not overwrite:
-            return super().save_weights(filepath, overwrite, max_shard_size)
+            super().save_weights(filepath, overwrite, max_shard_size)
+            return
         with written_whole(filepath) as beside:
             super().save_weights(beside)
 

@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import time
+from itertools import pairwise
 
 ROUNDS, SEED, RATE = 5, 0, 0.01
 NETS = {  # name: features, hidden units, outputs, batch, rows
@@ -163,7 +164,7 @@ def torch(features, hidden, outputs, batch, x, y):
     weights = network_weights(features, hidden, outputs)
     widths = (features, *hidden, outputs)
     parts = []
-    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(widths)):
         linear = torch.nn.Linear(a, b)
         linear.weight.data = torch.from_numpy(np.ascontiguousarray(weights[2 * i].T))
         linear.bias.data = torch.from_numpy(weights[2 * i + 1])
@@ -246,7 +247,7 @@ def limit(features, hidden, outputs, batch, steps):
     import tensorflow as tf
 
     widths = (features, *hidden, outputs)
-    shapes = list(zip(widths, widths[1:], strict=False))
+    shapes = list(pairwise(widths))
     a = [tf.random.normal((batch, m)) for m, _ in shapes]
     d = [tf.random.normal((batch, n)) for _, n in shapes]
     w = [tf.random.normal((m, n)) for m, n in shapes]

@@ -364,7 +364,7 @@ def test_data_beyond_the_memory_share_streams_and_says_so(monkeypatch):
 
 def test_other_rows_rates_epochs_and_equal_networks_compile_nothing_again():
     x, y = table(256, kind="binary")
-    optimizer = lambda rate=0.01: keras.optimizers.Adam(rate)  # noqa: E731
+    optimizer = lambda rate=0.01: keras.optimizers.Adam(rate)
     network = pair(optimizer=optimizer)[0]
     fit = {"verbose": 0, "epochs": 2, "callbacks": [keras.callbacks.Callback()]}
     network.fit(x, y, validation_data=(x, y), **fit)
@@ -453,7 +453,7 @@ def test_callbacks_of_keras_work(tmp_path):
 
 
 def test_a_learning_rate_scheduler_is_obeyed():
-    schedule = lambda epoch, rate: 0.1 / (epoch + 1)  # noqa: E731
+    schedule = lambda epoch, rate: 0.1 / (epoch + 1)
     ours, stock, x, y = pair(optimizer=lambda: keras.optimizers.SGD(0.5))
     assert_equal(ours, stock, x, y, callbacks=[keras.callbacks.LearningRateScheduler(schedule)])
 

@@ -1,4 +1,4 @@
-"""Pre-flight checks of callbacks and layers: settings that Keras would let run and come to nothing."""
+"""Pre-flight checks of callbacks and layers: settings that Keras lets run and come to nothing."""
 
 import difflib
 import re

@@ -25,7 +25,7 @@ def as_table(data, what):
         return None
     index = getattr(data, "index", None)
     labels = index if hasattr(index, "equals") else None
-    counts_rows = labels is None or getattr(labels, "start", None) == 0 and labels.step == 1
+    counts_rows = labels is None or (getattr(labels, "start", None) == 0 and labels.step == 1)
     names = {"what": what, "index": None if counts_rows else labels, "labels": labels}
     if hasattr(data, "columns"):
         table = Table(
@@ -47,7 +47,8 @@ def _frame_values(frame, what, index):
     import pandas as pd  # whoever passes a DataFrame has imported it already
 
     for position, dtype in enumerate(frame.dtypes):
-        if not pd.api.types.is_numeric_dtype(dtype) and dtype != object:
+        plain_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"  # searched later
+        if not pd.api.types.is_numeric_dtype(dtype) and not plain_objects:
             column = frame.iloc[:, position]
             raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column, index)
     if any(pd.api.types.is_extension_array_dtype(dtype) for dtype in frame.dtypes):
@@ -79,9 +80,9 @@ def _check_numeric(table):
         return
     where = (0,) * table.values.ndim
     if kind == "O":  # name the first value that is not a number, not merely the first value
-        for where, value in np.ndenumerate(table.values):
-            if not isinstance(value, (int, float, np.number, np.bool_)):
-                break
+        numbers = (int, float, np.number, np.bool_)
+        cells = np.ndenumerate(table.values)
+        where = next((at for at, value in cells if not isinstance(value, numbers)), where)
     value = repr(plain(table.values[where])) if table.values.size else "no value"
     cell = table.cell(where) if table.values.size else "an empty array"
     raise ValueError(

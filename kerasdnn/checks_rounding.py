@@ -18,7 +18,7 @@ def check_float32(table, sum_of_squares, precision="float32"):
     values = table.values
     if sum_of_squares < LARGEST_EXACT**2 or values.ndim != 2 or precision != "float32":
         return
-    if values.dtype.kind not in "iuf" or values.dtype.itemsize <= 4 and values.dtype.kind == "f":
+    if values.dtype.kind not in "iuf" or (values.dtype.itemsize <= 4 and values.dtype.kind == "f"):
         return
     for position in _coarse_columns(values):
         merged = _merged(values[:, position])

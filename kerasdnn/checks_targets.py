@@ -37,8 +37,8 @@ def check_output(head):
             )
     elif head.activation == "softmax" and head.kind == "binary":
         warn(
-            f"`{head.loss}` judges each output alone, softmax makes them sum to 1. Received: output "
-            "activation='softmax'. Classes that exclude each other take "
+            f"`{head.loss}` judges each output alone, softmax makes them sum to 1. Received: "
+            "output activation='softmax'. Classes that exclude each other take "
             "loss='categorical_crossentropy', several labels per row activation='sigmoid'."
         )
     elif head.activation not in fitting:

@@ -50,7 +50,11 @@ def check_sample_weight(sample_weight, rows, what="sample_weight"):
     if weights is None:
         return
     values = weights.values
-    if values.shape[:1] != (rows,) or values.ndim == 2 and values.shape[1] != 1 or values.ndim > 2:
+    if (
+        values.shape[:1] != (rows,)
+        or (values.ndim == 2 and values.shape[1] != 1)
+        or values.ndim > 2
+    ):
         raise ValueError(
             f"`{what}` must hold one number per row, shape ({rows},). "
             f"Received: shape {values.shape}. To weigh classes use `class_weight`."
@@ -84,7 +88,7 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
             "weight of each row's class into `sample_weight`."
         )
     if not isinstance(class_weight, dict):
-        raise ValueError(  # noqa: TRY004 - what bad input raises everywhere here
+        raise ValueError(
             "`class_weight` must be a dict from class index to weight, such as {0: 1.0, 1: 5.0}. "
             f"Received: class_weight={class_weight!r}. `DNNClassifier` takes 'balanced'."
         )
@@ -99,7 +103,7 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
             raise ValueError(
                 "Keys of `class_weight` must be class indices (whole numbers). Received: key "
                 f"{key!r}, which Keras would ignore. Use "
-                f"{ {i: w for i, w in enumerate(class_weight.values())} } if the classes are "
+                f"{dict(enumerate(class_weight.values()))} if the classes are "
                 "numbered in this order; `DNNClassifier` takes the labels themselves."
             )
         if not isinstance(weight, Real) or not 0 <= weight < np.inf:

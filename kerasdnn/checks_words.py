@@ -60,7 +60,7 @@ class Table:
     def cell(self, where):
         """`column 'age', row 3`; the row alone where there is one column without a name."""
         row = self.row(int(where[0]))
-        if len(where) == 1 or self.columns is None and self.values[0].size == 1:
+        if len(where) == 1 or (self.columns is None and self.values[0].size == 1):
             return row
         if len(where) == 2:
             return f"{self.column(int(where[1]))}, {row}"

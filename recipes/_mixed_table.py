@@ -1,4 +1,4 @@
-"""What train_table.py and predict_table.py share: reading a table, and telling what its target is."""
+"""What train_table.py and predict_table.py share: reading a table, telling what its target is."""
 
 from pathlib import Path
 

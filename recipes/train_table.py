@@ -33,7 +33,7 @@ def parser():
     made.add_argument("--csv", type=Path, metavar="FILE", help="a table of your own, with a header")
     made.add_argument("--target", metavar="COLUMN", help="the column of FILE to predict")
     made.add_argument("--table", choices=_mixed_table.SHIPPED, default="abalone",
-                      help="without --csv: a table that comes along (default: %(default)s)")  # fmt: skip
+                      help="if no --csv: one that comes along (default: %(default)s)")  # fmt: skip
     made.add_argument("--problem", choices=("binary", "multiclass", "regression"),
                       help="what the target is, where its values leave doubt")  # fmt: skip
     made.add_argument("--hidden-units", type=_common.positive, nargs="*", default=HIDDEN_UNITS,

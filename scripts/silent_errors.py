@@ -20,11 +20,6 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
-
-tf.config.set_logical_device_configuration(  # two replicas for the distributed mistake
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
 from silent_mistakes import MISTAKES, data, score
 
 from kerasdnn.training import Network
@@ -56,7 +51,7 @@ def attempt(model_class, mistake):
         warnings.simplefilter("always")
         try:
             result = mistake.make(model_class, data())
-        except Exception as error:  # noqa: BLE001 - whatever stock Keras raises is its answer
+        except Exception as error:  # whatever stock Keras raises is its answer
             return "refuses", f"{type(error).__name__}: {first_line(error)}", None
     said = [w for w in caught if issubclass(w.category, UserWarning)]
     if said:
@@ -87,6 +82,8 @@ def main(argv=None):
     parser.add_argument("word", nargs="?", default="", help="only mistakes with this word")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     arguments = parser.parse_args(argv)
+    cpu = tf.config.list_physical_devices("CPU")[0]  # as two, for the mistake on replicas
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     rows = []
     for mistake in MISTAKES:
         if arguments.word in mistake.title:

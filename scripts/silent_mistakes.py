@@ -149,7 +149,7 @@ def incomplete_row(model_class, d):
 
 
 def simple(title, problem, arguments, harm=None, head=None):
-    """A mistake in the arguments of `fit`: `arguments(data)` is a dict, x and y by default clean."""
+    """A mistake in the arguments of `fit`: `arguments(data)` is a dict; x and y are clean."""
 
     def make(model_class, d):
         given = {"x": d.x, "y": getattr(d, problem), **arguments(d)}
@@ -214,7 +214,8 @@ MISTAKES = [
            lambda d: {"x": d.frame.round().astype("Int64").mask(d.frame > 3)}),
     simple("a constant column divided by its zero spread", "binary",
            lambda d: {"x": standardised_constant(d.x)}),
-    simple("a number that overflows float32", "binary", lambda d: {"x": planted(d.x, 1e39, (7, 1))}),
+    simple("a number that overflows float32", "binary",
+           lambda d: {"x": planted(d.x, 1e39, (7, 1))}),
     Mistake("NaN in a row to predict", "binary", incomplete_row,
             lambda m: f"answers {m.answer:.2f}"),
     simple("NaN among the targets of a regression", "number",
@@ -227,7 +228,8 @@ MISTAKES = [
     simple("fractions as class labels", "classes",
            lambda d: {"y": np.clip(d.number, -1.4, 1.4) + 1.45}),
     simple("labels 1 and 2 with binary cross-entropy", "binary", lambda d: {"y": d.binary + 1}),
-    simple("labels -1 and 1 with binary cross-entropy", "binary", lambda d: {"y": 2 * d.binary - 1}),
+    simple("labels -1 and 1 with binary cross-entropy", "binary",
+           lambda d: {"y": 2 * d.binary - 1}),
     simple("a measured number with binary cross-entropy", "binary", lambda d: {"y": d.number * 10}),
     simple("a number between 0 and 1 with binary cross-entropy", "binary",
            lambda d: {"y": np.clip(0.3 + d.number / 20, 0, 1)}),
@@ -254,7 +256,8 @@ MISTAKES = [
     simple("y of one column against three outputs", "numbers", lambda d: {"y": d.number[:, None]}),
     simple("text keys in class_weight", "binary", lambda d: {"class_weight": {"0": 1.0, "1": 9.0}},
            same_as_without),
-    simple("class_weight that lacks a class", "classes", lambda d: {"class_weight": {0: 5.0, 2: 5.0}},
+    simple("class_weight that lacks a class", "classes",
+           lambda d: {"class_weight": {0: 5.0, 2: 5.0}},
            lambda m: "class 1 weighs 1"),
     simple("class_weight on a regression", "number", lambda d: {"class_weight": {0: 50.0, 1: 1.0}}),
     simple("class_weight on several labels per row", "labels",
@@ -264,7 +267,8 @@ MISTAKES = [
     simple("a row weight that is NaN", "binary",
            lambda d: {"sample_weight": planted(np.ones(ROWS), np.nan, 7)}),
     simple("row weights that are all zero", "binary", lambda d: {"sample_weight": np.zeros(ROWS)}),
-    simple("row weights of another length", "binary", lambda d: {"sample_weight": np.ones(ROWS - 1)}),
+    simple("row weights of another length", "binary",
+           lambda d: {"sample_weight": np.ones(ROWS - 1)}),
     simple("validation_split on sorted labels", "classes",
            lambda d: {"x": d.x[by_target(d)], "y": d.classes[by_target(d)],
                       "validation_split": 0.3}, validated),

@@ -81,13 +81,16 @@ ERRORS = {  # mistake: (network, arguments of fit, words of the error)
     "named nan": ("binary", {"x": frame(with_cell(X, (7, 1), np.nan), index=list(range(100, 140))),
                                  "y": BINARY}, r"column 'income', row 7 \(index 107\) is nan"),
     "nullable nan": ("binary", {"x": frame().astype("Float64").mask(np.arange(ROWS * 3)
-                                    .reshape(ROWS, 3) == 16), "y": BINARY}, r"'income', row 5 is nan"),
+                                    .reshape(ROWS, 3) == 16), "y": BINARY},
+        r"'income', row 5 is nan"),
     "overflow": ("binary", {"x": with_cell(X, (7, 1), 1e39), "y": BINARY},
                  r"must fit in float32.*column 1, row 7 is 1e\+39"),
     "nan in y": ("real", {"x": X, "y": with_cell(REAL, 3, np.nan)}, r"`y` must hold.*row 3 is nan"),
-    "text": ("binary", {"x": frame().assign(city="Oslo"), "y": BINARY}, r"'city'.*'Oslo'.*DNNClass"),
+    "text": ("binary", {"x": frame().assign(city="Oslo"), "y": BINARY},
+        r"'city'.*'Oslo'.*DNNClass"),
     "dates": ("binary", {"x": frame().assign(age=pd.Timestamp(0)), "y": BINARY}, r"'age' of dtype"),
-    "text labels": ("binary", {"x": X, "y": np.array(["no", "yes"])[BINARY]}, r"`y`.*row 0 is 'no'"),
+    "text labels": ("binary", {"x": X, "y": np.array(["no", "yes"])[BINARY]},
+        r"`y`.*row 0 is 'no'"),
     "objects": ("binary", {"x": X, "y": np.array([1, "?"] * 20, dtype=object)}, r"row 1 is '\?'"),
     "complex": ("binary", {"x": X + 1j, "y": BINARY}, r"`x` must be numeric.*complex"),
     "no rows": ("binary", {"x": X[:0], "y": BINARY[:0]}, r"`x` must have rows.*\(0, 3\)"),
@@ -111,24 +114,32 @@ ERRORS = {  # mistake: (network, arguments of fit, words of the error)
     "negative count": ("count", {"x": X, "y": SPARSE - 1}, r"negative.*`poisson`.*row 0 is -1"),
     "weight keys": ("binary", {"x": X, "y": BINARY, "class_weight": {"0": 1, "1": 2}},
                     r"key '0'.*Use {0: 1, 1: 2}"),
-    "weights by word": ("binary", {"x": X, "y": BINARY, "class_weight": "balanced"}, r"must be a dict"),
-    "class weight below 0": ("binary", {"x": X, "y": BINARY, "class_weight": {0: -1, 1: 1}}, r"-1 for"),
+    "weights by word": ("binary", {"x": X, "y": BINARY, "class_weight": "balanced"},
+        r"must be a dict"),
+    "class weight below 0": ("binary", {"x": X, "y": BINARY, "class_weight": {0: -1, 1: 1}},
+        r"-1 for"),
     "weight of class 2": ("binary", {"x": X, "y": BINARY, "class_weight": {0: 1, 1: 1, 2: 1}},
                           r"from 0 to 1. Received: 2"),
-    "no class weighs": ("binary", {"x": X, "y": BINARY, "class_weight": {0: 0, 1: 0}}, r"every class"),
+    "no class weighs": ("binary", {"x": X, "y": BINARY, "class_weight": {0: 0, 1: 0}},
+        r"every class"),
     "class weight of a number": ("real", {"x": X, "y": REAL, "class_weight": {0: 2}},
                                  r"mean_squared_error.*sample_weight"),
     "class weight of labels": ("multilabel", {"x": X, "y": CLEAN["multilabel"],
                                "class_weight": {0: 1, 1: 1, 2: 1}}, r"several labels per row"),
     "both weights": ("binary", {"x": X, "y": BINARY, "class_weight": {0: 1, 1: 2},
                                     "sample_weight": np.ones(ROWS)}, r"exclude each other"),
-    "weights too short": ("binary", {"x": X, "y": BINARY, "sample_weight": np.ones(39)}, r"\(39,\)"),
-    "negative weight": ("binary", {"x": X, "y": BINARY, "sample_weight": with_cell(np.ones(ROWS), 5, -2)},
+    "weights too short": ("binary", {"x": X, "y": BINARY, "sample_weight": np.ones(39)},
+        r"\(39,\)"),
+    "negative weight": ("binary", {
+        "x": X, "y": BINARY, "sample_weight": with_cell(np.ones(ROWS), 5, -2)},
                         r"row 5 weighs -2.0"),
-    "nan weight": ("binary", {"x": X, "y": BINARY, "sample_weight": with_cell(np.ones(ROWS), 5, np.nan)},
+    "nan weight": ("binary", {
+        "x": X, "y": BINARY, "sample_weight": with_cell(np.ones(ROWS), 5, np.nan)},
                    r"`sample_weight`.*row 5 is nan"),
-    "all weights 0": ("binary", {"x": X, "y": BINARY, "sample_weight": np.zeros(ROWS)}, r"40 zeros"),
-    "no validation": ("binary", {"x": X, "y": BINARY, "callbacks": [STOP()]}, r"EarlyStopping.*'loss'"),
+    "all weights 0": ("binary", {"x": X, "y": BINARY, "sample_weight": np.zeros(ROWS)},
+        r"40 zeros"),
+    "no validation": ("binary", {"x": X, "y": BINARY, "callbacks": [STOP()]},
+        r"EarlyStopping.*'loss'"),
     "misspelt monitor": ("binary", {"x": X, "y": BINARY, "validation_split": 0.5,
                          "callbacks": STOP(monitor="val_acuracy")}, r"Did you mean 'val_accuracy'"),
     "misspelt checkpoint": ("binary", {"x": X, "y": BINARY, "validation_split": 0.5, "callbacks": [
@@ -149,7 +160,8 @@ WARNINGS = {
     "probabilities": ("binary", {"x": X, "y": BINARY * 0.25}, r"soft labels.*row 1 is 0.25"),
     "absent class": ("sparse", {"x": X, "y": BINARY}, r"no row of class 2"),
     "absent column": ("categorical", {"x": X, "y": np.eye(3)[BINARY]}, r"no row of class 2"),
-    "one class": ("sparse", {"x": X, "y": SPARSE * 0 + 1}, r"one value only. Received: 1 in all 40"),
+    "one class": ("sparse", {"x": X, "y": SPARSE * 0 + 1},
+        r"one value only. Received: 1 in all 40"),
     "one answer": ("binary", {"x": X, "y": BINARY * 0}, r"one value only. Received: 0 in all 40"),
     "constant target": ("real", {"x": X, "y": REAL * 0 + 3}, r"3.0 in all 40 rows"),
     "constant label": ("multilabel", {"x": X, "y": np.stack([BINARY, BINARY, BINARY * 0], 1)},
@@ -160,7 +172,8 @@ WARNINGS = {
                       r"the last 10 rows, all of class 1.*Shuffle first"),
     "sorted classes": ("sparse", {"x": X, "y": np.sort(SPARSE), "validation_split": 0.5},
                        r"lack classes.*class 2"),
-    "sorted numbers": ("real", {"x": X, "y": np.sort(REAL), "validation_split": 0.25}, r"beyond all"),
+    "sorted numbers": ("real", {"x": X, "y": np.sort(REAL), "validation_split": 0.25},
+        r"beyond all"),
     "validation of one class": ("binary", {"x": X, "y": BINARY, "validation_data": (X, BINARY * 0)},
                                 r"of one class.*validation_data of 40 rows"),
     "identifiers": ("binary", {"x": frame().assign(age=np.arange(ROWS) + 2**24), "y": BINARY},
@@ -168,7 +181,8 @@ WARNINGS = {
     "times": ("binary", {"x": frame(X.astype("float64")).assign(age=1.7e9 + np.arange(ROWS) * 0.1),
                              "y": BINARY}, r"column 'age', where 1700000000.0 and 1700000000.1"),
     "the target": ("real", {"x": np.column_stack([X[:, :2], REAL]), "y": REAL}, r"column 2 of `x`"),
-    "the other class": ("binary", {"x": frame().assign(income=1 - BINARY), "y": BINARY}, r"'income'"),
+    "the other class": ("binary", {"x": frame().assign(income=1 - BINARY), "y": BINARY},
+        r"'income'"),
 }
 # fmt: on
 
@@ -202,14 +216,14 @@ CONTRADICTIONS = [
 # fmt: on
 
 
-@pytest.mark.parametrize("units, activation, loss, words", CONTRADICTIONS)
+@pytest.mark.parametrize(("units", "activation", "loss", "words"), CONTRADICTIONS)
 def test_an_output_layer_that_contradicts_the_loss_is_refused(units, activation, loss, words):
     with pytest.raises(ValueError, match=words):
         check_fit(network(units, activation, loss), X, BINARY if units == 1 else SPARSE)
 
 
 @pytest.mark.parametrize(
-    "activation, y", [("relu", REAL), ("sigmoid", 5 + REAL), ("tanh", 9 * REAL)]
+    ("activation", "y"), [("relu", REAL), ("sigmoid", 5 + REAL), ("tanh", 9 * REAL)]
 )
 def test_targets_out_of_the_outputs_reach_are_warned_of(activation, y):
     with pytest.warns(DataWarning, match=f"never reach: activation='{activation}'"):
@@ -344,7 +358,7 @@ def test_columns_are_put_in_the_order_of_fit():
 
 
 @pytest.mark.parametrize(
-    "columns, words",
+    ("columns", "words"),
     [
         ("age income hight", "missing 'height'; unknown 'hight'"),
         ("age income", "missing 'height'"),

@@ -59,7 +59,7 @@ TARGETS = [
 # fmt: on
 
 
-@pytest.mark.parametrize("values, problem, why", TARGETS)
+@pytest.mark.parametrize(("values", "problem", "why"), TARGETS)
 def test_the_problem_is_told_from_the_target(values, problem, why):
     assert _mixed_table.infer_problem(pd.Series(values))[0] == problem
     assert why in _mixed_table.infer_problem(pd.Series(values))[1]
@@ -72,7 +72,7 @@ def test_numbers_with_a_fraction_are_a_quantity_and_never_refused(values):
 
 
 @pytest.mark.parametrize(
-    "y, words",
+    ("y", "words"),
     [
         (pd.Series([f"name {i}" for i in range(80)], name="who"), "'who' with 80 different values"),
         (pd.Series(pd.date_range("2020", periods=80), name="day"), "dates in 'day'"),
@@ -106,7 +106,7 @@ UNFIT = [
 ]
 
 
-@pytest.mark.parametrize("table, target, words", UNFIT)
+@pytest.mark.parametrize(("table", "target", "words"), UNFIT)
 def test_a_table_that_cannot_be_learned_is_refused(table, target, words):
     with pytest.raises(ValueError, match=words):
         _mixed_table.split_target(table, target)
@@ -119,7 +119,7 @@ def test_a_rare_class_is_refused():
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         (["--csv", "x.csv"], "needs --target"),
         (["--csv", "no.csv", "--target", "a"], "no.csv, which is no file"),

@@ -1,6 +1,8 @@
 """Pictures that hold things side by side: dots with intervals, bars, heat maps."""
 
 import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.ticker import MaxNLocator
 
 from .plots_style import picture, series
 
@@ -14,7 +16,8 @@ def dots(names, values, half_widths=None, *, xlabel, reference=None, title=None,
         values: list of float, one per name.
         half_widths: list of float, half the width of each interval; NaN draws none.
         xlabel: str, what `values` are, with the unit and which end is better.
-        reference: dict of name to float, values drawn as thin upright lines.
+        reference: dict of name to float, values drawn as thin upright lines; named below
+            the axes, unless the name is empty.
         ax: axes to draw on; a new figure where None.
 
     Returns:
@@ -30,12 +33,12 @@ def dots(names, values, half_widths=None, *, xlabel, reference=None, title=None,
         ax.plot(value, row, ls="none", color=look["color"], marker=look["marker"], ms=8)
         if np.isfinite(half_width):
             ax.hlines(row, value - half_width, value + half_width, color=look["color"], lw=2)
-    for name, value in (reference or {}).items():
-        ax.axvline(value, color="#555555", lw=1.0, ls=(0, (2, 2)), zorder=1)
-        ax.annotate(
-            name, (value, 1), xycoords=("data", "axes fraction"), xytext=(3, -2), rotation=90,
-            textcoords="offset points", ha="left", va="top", fontsize=8, color="#333333",
-        )  # fmt: skip
+    dashes = ((2, 2), (6, 2), (1, 1))
+    for index, (name, value) in enumerate((reference or {}).items()):
+        line = (0, dashes[index % 3])
+        ax.axvline(value, color="#555555", lw=1.2, ls=line, zorder=1, label=name)
+    if any(reference or {}):
+        ax.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3, fontsize=9)
     ax.set_yticks(rows, names)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ax.grid(axis="y", visible=False)
@@ -112,8 +115,6 @@ def heat_map(
     Returns:
         The axes.
     """
-    from matplotlib.colors import LogNorm, Normalize
-
     values = np.asarray(values, float)
     shown = np.ma.masked_invalid(np.ma.masked_less_equal(values, 0) if log else values)
     low, high = limits or (shown.min(), shown.max())
@@ -127,6 +128,8 @@ def heat_map(
     ax.set_yticks(range(len(row_names)), row_names)
     if column_names is not None:
         ax.set_xticks(range(len(column_names)), column_names)
+    if extent is not None:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(visible=False)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if form:

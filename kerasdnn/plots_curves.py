@@ -1,6 +1,7 @@
 """Pictures of quantities that change along an axis: training curves and plain functions."""
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .intervals import mean_interval
 from .plots_style import picture, series
@@ -48,6 +49,8 @@ def learning_curves(
             ax.fill_between(at, low, high, color=look["color"], alpha=0.15, lw=0)
     _level_lines(reference, ax)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if x is None:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log_x:
         _logarithmic(ax, "x")
     if log_y:
@@ -89,8 +92,6 @@ def _band(runs, log):
 
 def _logarithmic(ax, which):
     """Ticks at 1, 2 and 5 times the powers of ten, written as plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     (ax.set_xscale if which == "x" else ax.set_yscale)("log")
     axis = ax.xaxis if which == "x" else ax.yaxis
     low, high = ax.get_xlim() if which == "x" else ax.get_ylim()

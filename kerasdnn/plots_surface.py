@@ -3,6 +3,9 @@
 import io
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from PIL import Image
 
 from .plots_style import SERIES, figure, picture, series, style, write_bytes
 
@@ -45,9 +48,6 @@ def animate_paths(surface, paths, xlim, ylim, file, *, minimum=None, title="", f
         file: path of the file to write.
         frames: int, pictures in the animation, spread evenly over the steps; 12 a second.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-
     with style():
         drawing, ax = figure(width=7.0, height=5.0)
         surface_paths(surface, paths, xlim, ylim, minimum=minimum, ax=ax)
@@ -101,9 +101,6 @@ def _contours(surface, xlim, ylim, minimum, ax):
 
 def _palette():
     """A GIF has 256 colours: greys, and the colours of the series in shades towards white."""
-    from matplotlib.colors import to_rgb
-    from PIL import Image
-
     greys = [np.full(3, level) for level in np.linspace(0, 1, 64)]
     colours = [np.array(to_rgb(look["color"])) for look in SERIES]
     shades = [1 - share * (1 - c) for c in colours for share in np.linspace(1, 0.2, 16)]

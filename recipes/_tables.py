@@ -97,11 +97,11 @@ def read_csv(path, target, problem=None):
     if problem == "regression" and not pd.api.types.is_numeric_dtype(y):
         raise ValueError(f"A regression target must be numeric. Received: column {target!r}")
     if len(classes) < 2:
-        raise ValueError(f"The target must vary. Received: {target!r} is always {classes[0]!r}")
+        raise ValueError(f"The target must vary. Received: {target!r} is always {classes[0]}")
     if problem != "regression" and counts.min() < 5:
         raise ValueError(
             "Every class needs at least 5 rows. "
-            f"Received: {counts.min()} with {target!r} = {classes[counts.argmin()]!r}"
+            f"Received: {counts.min()} with {target!r} = {classes[counts.argmin()]}"
         )
     if problem == "binary" and len(classes) != 2:
         raise ValueError(f"A binary target has 2 values. Received: {len(classes)}")

@@ -17,7 +17,7 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
 DEPTHS = {"shallow": (32,) * 2, "deep": (32,) * 8}
 TABLES = ("breast cancer", "digits", "diabetes")
 LEARNING_RATES = (0.01, 0.03, 0.1)
-OPTIMIZER, EPOCHS, SEEDS = "sgd", 20, 5
+OPTIMIZER, EPOCHS, SEEDS, TUNING_SEEDS = "sgd", 20, 5, 2
 
 # Dying units: an epoch at a rate far too high for Adam, then epochs at a sound one.
 DYING_UNITS, SHOCK_RATE, SOUND_RATE = (32,) * 4, 0.1, 0.003
@@ -33,7 +33,9 @@ def main(argv=None):
     report = Report(args, "Four activations, shallow and deep", device)
     draw_functions(report)
     progress = Progress(
-        len(tables) * len(DEPTHS) * len(ACTIVATIONS) * (len(rates) + seeds) + 4 + 2 * seeds,
+        len(tables) * len(DEPTHS) * len(ACTIVATIONS) * (len(rates) * TUNING_SEEDS + seeds)
+        + 4
+        + 2 * seeds,
         "Training",
     )
     findings = compare(report, [shipped(n) for n in tables], rates, epochs, seeds, args.seed,
@@ -89,7 +91,8 @@ def compare(report, tables, rates, epochs, seeds, first_seed, progress):
                                  squeeze=False)  # fmt: skip
     for table, ax in zip(tables, axes[0], strict=True):
         judging = range(first_seed, first_seed + seeds)
-        rows = {seed: split(table, seed) for seed in (first_seed + 1000, *judging)}
+        tuning = range(first_seed + 1000, first_seed + 1000 + TUNING_SEEDS)
+        rows = {seed: split(table, seed) for seed in (*tuning, *judging)}
         losses = {}
         for depth, units in DEPTHS.items():
             for activation in ACTIVATIONS:
@@ -133,9 +136,9 @@ def runs_of(table, rows, activation, units, rates, epochs, progress):
         loss, metric, _ = trainer.run(rows[seed], weights[seed], rate, seed, epochs)
         return loss[-1], metric[-1]
 
-    tuning, *judging = rows
-    rate = best_rate(rates, lambda rate: [run(rate, tuning)[0]])
-    return np.array([run(rate, seed) for seed in judging]), rate
+    seeds = list(rows)
+    rate = best_rate(rates, lambda rate: [run(rate, s)[0] for s in seeds[:TUNING_SEEDS]])
+    return np.array([run(rate, seed) for seed in seeds[TUNING_SEEDS:]]), rate
 
 
 # -------------------------------------------------------------------------- the vanishing gradient

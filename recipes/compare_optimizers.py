@@ -28,18 +28,22 @@ SURFACE_RATES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.5)
 def main(argv=None):
     parser = options(__doc__, "compare_optimizers", csv=True, epochs=EPOCHS, seeds=SEEDS)
     args = parse(parser, argv)
-    own = [read_csv(args.csv, args.target, args.problem)] if args.csv else None
+    try:
+        own = [read_csv(args.csv, args.target, args.problem)] if args.csv else None
+    except ValueError as error:
+        parser.error(str(error))
     device = start(args)
     tables = own or [shipped(name) for name in TABLES]
-    rates, epochs, seeds = LEARNING_RATES, args.epochs, args.seeds
+    optimizers, rates, epochs, seeds = OPTIMIZERS, LEARNING_RATES, args.epochs, args.seeds
     if args.quick:
-        rates, epochs, seeds = (0.01, 0.1), min(epochs, 5), min(seeds, 2)
+        optimizers, rates = ("sgd", "nag", "adam"), (0.01, 0.1)
+        epochs, seeds = min(epochs, 5), min(seeds, 2)
     report = Report(args, "Six optimizers, each at its best learning rate", device)
     findings = on_a_surface(report, args.quick)
     progress = Progress(
-        len(tables) * len(OPTIMIZERS) * (len(rates) * TUNING_SEEDS + seeds), "Training"
+        len(tables) * len(optimizers) * (len(rates) * TUNING_SEEDS + seeds), "Training"
     )
-    results = [compare(t, OPTIMIZERS, rates, epochs, seeds, args.seed, progress) for t in tables]
+    results = [compare(t, optimizers, rates, epochs, seeds, args.seed, progress) for t in tables]
     for result in results:
         name = result.table.name
         report.table(_file(name), result.summary, f"{name}: {len(result.table.X)} rows, "

@@ -4,10 +4,14 @@ from .activations import LeakyReLU as LeakyReLU
 from .activations import leaky_relu as leaky_relu
 from .checks import check_fit as check_fit
 from .checks_words import DataWarning as DataWarning
+from .estimators import DNNClassifier as DNNClassifier
+from .estimators import DNNRegressor as DNNRegressor
 from .factories import build_classifier as build_classifier
 from .factories import build_multilabel_classifier as build_multilabel_classifier
 from .factories import build_regressor as build_regressor
+from .files import load as load
 from .heads import HEADS as HEADS
 from .optimizers import NAG as NAG
 from .optimizers import Momentum as Momentum
+from .tables import TableEncoder as TableEncoder
 from .training import Network as Network

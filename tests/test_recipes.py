@@ -1,0 +1,43 @@
+"""Every recipe runs to its end in quick mode, draws its pictures, and helps without TensorFlow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES = sorted(path.name for path in ROOT.glob("recipes/[!_]*.py"))
+NOT_ALONE = {"predict_table.py", "search_worker.py"}  # need a model or a search: tested elsewhere
+
+
+def run(name, *options, **kwargs):
+    command = [sys.executable, str(ROOT / "recipes" / name), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in NOT_ALONE])
+def test_a_recipe_runs_and_draws(name, tmp_path):
+    done = run(name, "--quick", "--out", str(tmp_path), "--seed", "1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    pictures = list(tmp_path.rglob("*.png"))
+    assert pictures
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "<img" in page or "<svg" in page
+    assert "http" not in page.replace("http://www.w3.org", "")  # self-contained
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_helps_without_tensorflow(name, tmp_path):
+    # A tensorflow that cannot be imported stands before the real one.
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow was imported')")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run(name, "--help", env=env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "--out" in done.stdout or name in NOT_ALONE
+    done = run(name, "--no-such-option", env=env)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr

@@ -73,6 +73,8 @@ class Frame:
                 column = read_column(column)
             except (ValueError, TypeError, OverflowError) as error:
                 raise ValueError(f"Column {self.label(position)}: {error}") from error
+            if column.missing[:1].all() and column.missing.all():
+                column = Column("empty", column.values)
             self.columns[position] = column
         return column
 
@@ -205,7 +207,7 @@ def _read_extension(series):
     types = pd.api.types
     if isinstance(dtype, pd.CategoricalDtype):
         texts = np.array([as_text(v) for v in dtype.categories] + [None], dtype=object)
-        return _text(texts[series.cat.codes.to_numpy()])
+        return Column("text", texts[series.cat.codes.to_numpy()])
     if isinstance(dtype, pd.PeriodDtype):
         return read_column(series.dt.to_timestamp())
     if isinstance(dtype, pd.DatetimeTZDtype):
@@ -224,7 +226,7 @@ def _read_extension(series):
 def _read_objects(values):
     kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind == "string":
-        return _text(values)
+        return Column("text", values)
     missing = pd.isna(values)
     if missing.all():
         return Column("empty", values)
@@ -242,11 +244,6 @@ def _read_objects(values):
     texts = np.empty(len(values), dtype=object)
     texts[~missing] = [as_text(value) for value in values[~missing]]
     return Column("text", texts)
-
-
-def _text(values):
-    column = Column("text", values)
-    return Column("empty", values) if column.missing.all() else column
 
 
 def read_scalar(value):

@@ -1,0 +1,332 @@
+import datetime
+import decimal
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from kerasdnn import DataWarning, TableEncoder
+from kerasdnn.embedding import EmbedCategories
+from kerasdnn.frames import read_frame
+
+
+def mixed(rows=60):
+    """A column of every role, each with a gap."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(40, 9, rows),
+            "count": pd.array(rng.integers(0, 9, rows), "Int64"),
+            "member": pd.array(rng.random(rows) < 0.5, "boolean"),
+            "city": rng.choice(["Oslo", "Rome", "Bern"], rows),
+            "size": pd.Categorical(rng.choice(["S", "L"], rows)),
+            "since": pd.Timestamp("2020-02-28 13:00")
+            + pd.to_timedelta(rng.integers(0, 900, rows), "h"),
+            "zip": [f"z{code}" for code in rng.integers(0, 20, rows)],
+        }
+    )
+    for row, name in enumerate(frame.columns):
+        frame.loc[row, name] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return mixed()
+
+
+def encoded(frame, **arguments):
+    encoder = TableEncoder(**arguments).fit(frame)
+    return pd.DataFrame(encoder.transform(frame), columns=encoder.get_feature_names_out())
+
+
+def test_standard_scaling_agrees_with_scikit_learn(frame):
+    numbers = frame[["age", "count"]].dropna().astype(float)
+    theirs = StandardScaler().fit_transform(numbers)
+    np.testing.assert_allclose(encoded(numbers), theirs, atol=1e-6)
+
+
+def test_robust_scaling_follows_its_equation():
+    rng = np.random.default_rng(0)
+    x = rng.standard_cauchy(101)
+    low, median, high = np.quantile(x, [0.25, 0.5, 0.75])  # exact at 101 values
+    straight = (x - median) / (high - low)
+    ours = encoded(x[:, None], scaling="robust").to_numpy()[:, 0]
+    np.testing.assert_allclose(ours, straight / np.sqrt(1 + (straight / 3) ** 2), rtol=1e-5)
+    assert np.abs(ours).max() < 3
+
+
+def test_robust_scaling_of_a_column_with_equal_quartiles_uses_its_range():
+    x = np.array([5.0] * 9 + [9.0])[:, None]
+    ours = encoded(x, scaling="robust").to_numpy()[:, 0]
+    straight = 2 / (9 - 5) * (x[:, 0] - 5)
+    np.testing.assert_allclose(ours, straight / np.sqrt(1 + (straight / 3) ** 2), rtol=1e-6)
+
+
+def test_robust_scaling_takes_columns_of_zero_and_one_as_numbers():
+    city = pd.DataFrame({"city": ["a", "a", "a", "b", "c"] * 20})
+    as_numbers = pd.get_dummies(city["city"]).to_numpy(dtype="float64")
+    np.testing.assert_allclose(
+        encoded(city, scaling="robust"), encoded(as_numbers, scaling="robust"), rtol=1e-6
+    )
+
+
+def test_categories_agree_with_scikit_learn(frame):
+    city = frame[["city"]].dropna()
+    theirs = OneHotEncoder(sparse_output=False).fit(city)
+    ours = encoded(city)
+    np.testing.assert_array_equal(ours, theirs.transform(city))
+    assert [name.replace("=", "_") for name in ours] == theirs.get_feature_names_out().tolist()
+
+
+def test_two_categories_are_one_column_of_minus_and_plus_one():
+    ours = encoded(pd.DataFrame({"size": ["S", "L", "S"], "member": [True, False, False]}))
+    assert ours.to_dict("list") == {"size=S": [1, -1, 1], "member=True": [1, -1, -1]}
+
+
+def test_dates_agree_with_pandas(frame):
+    since = frame["since"].dropna()
+    ours = encoded(since.to_frame())
+    angles = {
+        "year": (since.dt.day_of_year - 1) / 365.25,
+        "week": since.dt.day_of_week / 7,
+        "day": since.dt.hour / 24,
+    }
+    for period, turn in angles.items():
+        for name, function in (("sine", np.sin), ("cosine", np.cos)):
+            expected = StandardScaler().fit_transform(function(2 * np.pi * turn).to_frame())
+            column = ours[[f"since {name} of {period}"]]
+            np.testing.assert_allclose(column, expected, atol=1e-5)
+    elapsed = StandardScaler().fit_transform(since.astype("int64").to_frame())
+    np.testing.assert_allclose(ours[["since elapsed days"]], elapsed, atol=1e-4)
+
+
+def test_a_missing_value_is_filled_with_the_mean_and_marked(frame):
+    ours = encoded(frame, one_hot_limit=5)
+    for row, name in enumerate(frame.columns):
+        expected = np.zeros(len(frame))
+        expected[row] = 1
+        np.testing.assert_array_equal(ours[f"{name} is missing"], expected)
+    assert ours.loc[0, "age"] == 0
+    assert ours.loc[2, "member=True"] == 0
+    assert (ours.loc[3, ["city=Bern", "city=Oslo", "city=Rome"]] == 0).all()
+    assert (ours.loc[5, [name for name in ours if name.startswith("since s")]] == 0).all()
+    assert ours.loc[6, "zip"] == 0
+
+
+def test_a_value_missing_for_the_first_time_after_fit_is_filled_too():
+    encoder = TableEncoder().fit(pd.DataFrame({"a": [1.0, 3.0], "b": ["x", "y"], "c": ["p", "q"]}))
+    later = pd.DataFrame({"a": [np.nan], "b": [None], "c": ["never seen"]})
+    np.testing.assert_array_equal(encoder.transform(later), [[0, 0, 0]])
+
+
+def test_many_categories_are_numbered_and_rare_ones_share_zero():
+    names = ["a", "a", "b", "b", "c", "d", None]
+    with pytest.warns(DataWarning, match="column 'id'.*left out") as caught:
+        encoder = TableEncoder(one_hot_limit=2).fit(
+            pd.DataFrame({"name": names * 10 + ["once"], "id": [f"i{k}" for k in range(71)]})
+        )
+    assert len(caught) == 1
+    assert encoder.cardinalities_ == [5]  # zero, a, b, c, d
+    assert encoder.n_dense_ == 1  # "name is missing"
+    later = pd.DataFrame({"name": ["a", "d", "once", "new", None], "id": "x"})
+    np.testing.assert_array_equal(encoder.transform(later)[:, 1], [1, 4, 0, 0, 0])
+
+
+def test_columns_that_do_not_vary_are_left_out():
+    frame = pd.DataFrame(
+        {"a": [0.1, 0.1, 0.1], "b": ["x"] * 3, "c": [None] * 3, "d": [1, 2, 3], "e": [True] * 3}
+    )
+    assert list(encoded(frame)) == ["d"]
+    np.testing.assert_array_equal(encoded(frame[["a", "b", "c"]]), np.zeros((3, 1)))
+
+
+def test_a_row_of_weight_two_counts_as_the_row_twice():
+    rng = np.random.default_rng(0)
+    frame = mixed(30)
+    weights = rng.integers(1, 4, 30)
+    for scaling in ("standard", "robust"):
+        twice = TableEncoder(scaling).fit(frame.loc[frame.index.repeat(weights)])
+        heavy = TableEncoder(scaling).fit(frame, sample_weight=weights.astype(float))
+        np.testing.assert_allclose(heavy.transform(frame), twice.transform(frame), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", ["arrow", "nullable", "polars", "pyarrow", "dict", "objects"])
+def test_the_same_table_of_another_make_gives_the_same_matrix(frame, make):
+    pytest.importorskip("pyarrow")
+    expected = TableEncoder(one_hot_limit=10).fit(frame).transform(frame)
+    if make in ("polars", "pyarrow"):
+        pl = pytest.importorskip("polars")
+        other = pl.from_pandas(frame.astype({"zip": "string"}))
+        other = other.with_columns(pl.col("zip").cast(pl.Categorical))
+        other = other.to_arrow() if make == "pyarrow" else other
+    elif make == "dict":
+        other = {name: frame[name].to_numpy() for name in frame}
+    elif make == "objects":
+        other = frame.astype(object)
+    else:
+        other = frame.convert_dtypes(dtype_backend={"arrow": "pyarrow"}.get(make, "numpy_nullable"))
+    ours = TableEncoder(one_hot_limit=10).fit(other)
+    np.testing.assert_array_equal(ours.transform(other), expected)
+    np.testing.assert_array_equal(ours.transform(frame), expected)
+
+
+def test_every_kind_of_pandas_column_is_read():
+    zone = pd.to_datetime(["2024-06-01 12:00", None]).tz_localize("Europe/Oslo")
+    columns = {
+        "numeric": [
+            np.float16([1, 2]),
+            pd.array([1, None], "Int64"),
+            [decimal.Decimal("1.5"), None],
+        ],
+        "boolean": [np.array([True, False]), pd.array([True, None], "boolean"), [True, None]],
+        "datetime": [zone, [datetime.date(2024, 1, 1), None], pd.period_range("2024", periods=2)],
+        "duration": [pd.to_timedelta(["1s", None])],
+        "text": [
+            ["a", 1.0],
+            pd.Categorical([1.0, 2.0]),
+            pd.array(["a", None], "string"),
+            [b"a", "b"],
+        ],
+        "empty": [[None, None], pd.Categorical([None, None])],
+    }
+    for kind, many in columns.items():
+        for values in many:
+            column = read_frame(pd.DataFrame({"a": pd.Series(values)})).column(0)
+            assert column.kind == kind, values
+    wall = read_frame(pd.DataFrame({"a": zone})).column(0).values[0]
+    assert wall == np.datetime64("2024-06-01T12:00")
+
+
+@pytest.mark.parametrize("row", ["dict", "frame", "dict of lists"])
+def test_one_row_is_encoded_as_it_is_in_the_table(frame, row):
+    encoder = TableEncoder(one_hot_limit=10).fit(frame)
+    for position in (0, 3, 5, 20):
+        values = frame.iloc[position].to_dict()
+        forms = {
+            "dict": values,
+            "frame": frame.iloc[[position]],
+            "dict of lists": {name: [value] for name, value in values.items()},
+        }
+        np.testing.assert_array_equal(
+            encoder.transform(forms[row]), encoder.transform(frame)[[position]]
+        )
+
+
+def test_columns_in_another_order_are_put_right(frame):
+    encoder = TableEncoder().fit(frame)
+    np.testing.assert_array_equal(
+        encoder.transform(frame[frame.columns[::-1]]), encoder.transform(frame)
+    )
+
+
+def test_other_columns_are_refused_by_name(frame):
+    encoder = TableEncoder().fit(frame)
+    with pytest.raises(ValueError, match=r"missing 'age'; unknown 'height', 'weight'"):
+        encoder.transform(frame.drop(columns="age").assign(height=1, weight=2))
+
+
+def test_columns_of_another_type_are_refused_by_name(frame):
+    encoder = TableEncoder().fit(frame)
+    with pytest.raises(
+        ValueError, match=r"'age' was numeric, is text \('old'\).*'city' was text, is num"
+    ):
+        encoder.transform(frame.assign(age="old", city=3))
+
+
+def test_numbers_are_taken_for_categories_of_numbers():
+    encoder = TableEncoder().fit(pd.DataFrame({"code": ["1", "2", "x"]}))
+    np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"code": [2.0]})), [[0, 1, 0]])
+    encoder = TableEncoder(categorical=["code"]).fit(pd.DataFrame({"code": [7, 8, 9]}))
+    np.testing.assert_array_equal(encoder.transform(pd.DataFrame({"code": [9.0]})), [[0, 0, 1]])
+
+
+def test_names_given_in_fit_and_not_later_are_a_warning(frame):
+    encoder = TableEncoder().fit(frame[["age"]])
+    with pytest.warns(DataWarning, match="no column names.*matched by position"):
+        encoder.transform(frame[["age"]].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame({"a": [1.0, np.inf]}), "finite numbers.*column 'a', row 1.*inf"),
+        (pd.DataFrame({"a": [1.0, 1e39]}), "fit in float32.*column 'a', row 1"),
+        (pd.DataFrame({"a": [1 + 2j]}), "Column 'a': Complex data not supported"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "'a' more than once"),
+        (pd.DataFrame({("a", "b"): [1]}), "one row of column names"),
+        (pd.DataFrame({1.5: [1]}), "strings or whole numbers.*1.5"),
+        (pd.DataFrame({"a": []}), "must have rows"),
+        ({"a": [1, 2], "b": [1]}, "of one length"),
+        ({"a": [1, 2], "b": 1}, "'b' has a single value"),
+        (np.zeros((2, 2, 2)), "dim 3"),
+        (np.zeros(3), "Expected 2D array"),
+    ],
+)
+def test_tables_that_are_none_are_refused(table, message):
+    with pytest.raises(ValueError, match=message):
+        TableEncoder().fit(table)
+
+
+def test_an_infinite_number_is_refused_after_fit_too():
+    encoder = TableEncoder().fit(np.array([[1.0], [2.0]]))
+    with pytest.raises(ValueError, match="column 0, row 1 is -inf"):
+        encoder.transform(np.array([[1.0], [-np.inf]]))
+
+
+def test_identifiers_beyond_float32_are_warned_of():
+    with pytest.warns(DataWarning, match="Column 'id'.*2000000000000 and 2000000000001"):
+        TableEncoder().fit(pd.DataFrame({"id": np.r_[0, np.arange(2 * 10**12, 2 * 10**12 + 99)]}))
+
+
+def test_an_unknown_name_in_categorical_is_refused(frame):
+    with pytest.raises(ValueError, match=r"`categorical`.*'town'"):
+        TableEncoder(categorical=["town"]).fit(frame)
+
+
+def test_the_state_is_json_and_says_it_all(frame):
+    encoder = TableEncoder("robust", one_hot_limit=10, categorical=["count"]).fit(frame)
+    after = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
+    assert (after.scaling, after.one_hot_limit, after.categorical) == ("robust", 10, ["count"])
+    np.testing.assert_array_equal(after.transform(frame), encoder.transform(frame))
+    assert list(after.get_feature_names_out()) == list(encoder.get_feature_names_out())
+    assert after.cardinalities_ == encoder.cardinalities_
+    assert encoder.cardinalities_ == [1 + (frame["zip"].value_counts() > 1).sum()]
+
+
+def test_the_encoder_is_a_transformer_whose_output_can_be_a_frame(frame):
+    transformer = make_column_transformer((TableEncoder(), ["age", "city"])).set_output(
+        transform="pandas"
+    )
+    assert "tableencoder__city=Oslo" in transformer.fit_transform(frame).columns
+
+
+def test_the_embedding_layer_looks_up_its_vectors():
+    layer = EmbedCategories([3, 2], size=4, seed=1)
+    x = np.array([[0.5, 2, 1], [0.7, 0, 0], [0.9, 99, 1]], "float32")
+    ours = np.array(layer(x))
+    vectors = np.array(layer.vectors)
+    assert vectors.shape == (5, 4)
+    expected = [
+        [0.5, *vectors[2], *vectors[4]],
+        [0.7, *np.zeros(8)],
+        [0.9, *vectors[2], *vectors[4]],
+    ]
+    np.testing.assert_array_equal(ours, np.float32(expected))
+    assert layer.compute_output_shape((None, 3)) == (None, 9)
+    after = EmbedCategories.from_config(layer.get_config())
+    np.testing.assert_array_equal(np.array(after(x)), ours)  # the seed is part of the config
+
+
+def test_the_gradient_reaches_the_vectors_of_the_batch_alone():
+    layer = EmbedCategories([4], size=2)
+    network = keras.Sequential([keras.Input((2,)), layer, keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+    before = np.array(layer.vectors)
+    network.fit(np.float32([[1, 2], [3, 2]]), np.float32([1, 2]), verbose=0)
+    changed = (np.array(layer.vectors) != before).any(axis=1)
+    assert changed.tolist() == [False, False, True, False]

@@ -57,8 +57,10 @@ def build_classifier(
         {shared}
 
     Example:
-        build_classifier(30).predict(x)                             # (rows, 1), sigmoid
-        build_classifier(64, n_classes=10).predict(x)               # (rows, 10), softmax
+        x, y = load_digits(return_X_y=True)                     # scikit-learn: (1797, 64), 0..9
+        network = build_classifier(n_features=64, n_classes=10, seed=0)
+        network.fit(x / 16, y, epochs=20)
+        network.predict(x / 16).argmax(axis=1)                  # the likeliest of the ten classes
     """
     remedy = "Two classes are n_classes=2: one output, the probability of class 1."
     n_classes = whole("n_classes", n_classes, 2, remedy)
@@ -100,6 +102,11 @@ def build_multilabel_classifier(
         prior: the share of ones of each label, in (0, 1). The output bias starts at its
             log-odds. Default: 0.
         {shared}
+
+    Example:
+        network = build_multilabel_classifier(n_features=20, n_labels=3, prior=y.mean(axis=0))
+        network.fit(x, y)
+        network.predict(x) > 0.5                                # (rows, 3), True for yes
     """
     n_labels = whole("n_labels", n_labels)
     return _build(
@@ -142,7 +149,13 @@ def build_regressor(
 
     The mean squared error has no factor of one half: its gradient is 2 (output - y), twice that
     of the textbook form. Under "sgd", "momentum" and "nag" half the learning rate gives the
-    textbook's steps; Adam, Adagrad and RMSProp do not depend on it but for their epsilon.
+    textbook's steps; Adam and RMSProp do not depend on it but for their epsilon.
+
+    Example:
+        x, y = load_diabetes(return_X_y=True)                   # scikit-learn: (442, 10), 25..346
+        network = build_regressor(n_features=10, prior=y.mean(), seed=0)
+        network.fit(x, y, epochs=50)
+        network.predict(x)[:, 0]                                # (rows,), as y
     """
     n_outputs = whole("n_outputs", n_outputs)
     problem = {"real": "regression", "count": "count"}[one_of("target", target, ("real", "count"))]

@@ -1,7 +1,8 @@
 """What a problem decides: the output layer, the loss, the metrics, and what y must look like.
 
 A new kind of problem is a new row of `HEADS`. The metrics carry fixed names, so that a column of
-the history is called the same in the first network of a session and in the hundredth.
+the history is called the same in the first network of a session and in the hundredth. Both areas
+under curves are Keras's, from 200 thresholds: good to about 0.002.
 """
 
 import re

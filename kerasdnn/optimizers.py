@@ -181,7 +181,7 @@ def _check_instance(optimizer, learning_rate, momentum):
                 f"Set it there, such as `NAG({name}={value!r})`, and leave it out here.",
             )
     if isinstance(optimizer, dict):
-        return lambda: keras.optimizers.deserialize(dict(optimizer))
+        return lambda: _from_config(optimizer)
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise invalid(
             "optimizer",
@@ -197,6 +197,14 @@ def _check_instance(optimizer, learning_rate, momentum):
             "Pass a new one, `type(optimizer).from_config(optimizer.get_config())`.",
         )
     return lambda: optimizer
+
+
+def _from_config(config):
+    try:
+        return keras.optimizers.get(dict(config))
+    except (KeyError, TypeError, ValueError) as error:
+        rule = "as a config must be what `keras.optimizers.serialize` gives"
+        raise invalid("optimizer", rule, config, f"Keras says: {error}") from error
 
 
 def rate(learning_rate):

@@ -20,6 +20,10 @@ from .plots_judge import precision_recall_curves as precision_recall_curves
 from .plots_judge import predicted_against_true as predicted_against_true
 from .plots_judge import residuals as residuals
 from .plots_judge import roc_curves as roc_curves
+from .plots_search import parallel_coordinates as parallel_coordinates
+from .plots_search import score_against as score_against
+from .plots_search import scores_against as scores_against
+from .plots_search import search_history as search_history
 from .plots_style import figure as figure
 from .plots_style import png as png
 from .plots_style import save as save

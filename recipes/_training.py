@@ -102,3 +102,23 @@ def paired(ours, theirs):
     side = "higher" if gap > 0 else "lower"
     word = "a clear difference" if abs(gap) > half_width else "no clear difference"
     return f"{side} by {abs(gap):.4f} +- {half_width:.4f}, {word}"
+
+
+def gradient_sizes(network, rows):
+    """Root mean square gradient of each kernel, first layer to output."""
+    import tensorflow as tf
+
+    x, y = rows.x[:512], rows.y[:512]
+    kernels = [layer.kernel for layer in network.layers]
+    with tf.GradientTape() as tape:
+        loss = network.compute_loss(x, y, network(x, training=False))
+    return [float(tf.sqrt(tf.reduce_mean(g**2))) for g in tape.gradient(loss, kernels)]
+
+
+def silent_share(network, x):
+    """Share of the units of each hidden layer whose output is above zero for no row."""
+    shares = []
+    for layer in network.layers[:-1]:
+        x = layer(x)
+        shares.append(float(np.mean(np.max(x, axis=0) <= 0)))
+    return shares

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageSequence
 
@@ -76,8 +77,75 @@ def graph():
     return plots.graph(loss, name="loss")
 
 
-PICTURES = [learning_curves, functions, dots, bars, heat_map, heat_map_with_numbers,
+def binary_answers():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    return y, {name: np.clip(0.5 + s * (y - 0.5) + rng.normal(0, 0.25, 400), 0, 1)
+               for name, s in (("network", 0.6), ("rival", 0.3))}  # fmt: skip
+
+
+def confusion_matrix():
+    y, answers = binary_answers()
+    return plots.confusion_matrix(y, (answers["rival"] > 0.5).astype(int))
+
+
+def roc_curves():
+    return plots.roc_curves(*binary_answers())
+
+
+def precision_recall_curves():
+    return plots.precision_recall_curves(*binary_answers())
+
+
+def calibration_curves():
+    return plots.calibration_curves(*binary_answers())
+
+
+def residuals():
+    y = np.linspace(0, 10, 200)
+    return plots.residuals(y, y + np.sin(y), unit="price (euros)")
+
+
+def predicted_against_true():
+    y = np.linspace(0, 10, 200)
+    return plots.predicted_against_true(y, y + np.sin(y), unit="price (euros)")
+
+
+def search_history():
+    scores = 0.5 + 1 / np.arange(1, 31) + 0.2 * np.random.default_rng(0).random(30)
+    scores[7] = np.nan
+    return plots.search_history(scores, ylabel="validation loss")
+
+
+def trials():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"learning_rate": 10 ** rng.uniform(-4, -1, 40),
+                          "optimizer": rng.choice(["nag", "adam"], 40),
+                          "units": rng.choice([16, 32, 64], 40)})  # fmt: skip
+    return table, np.abs(np.log10(table["learning_rate"]) + 2.5).to_numpy()
+
+
+def parallel_coordinates():
+    return plots.parallel_coordinates(*trials(), label="validation loss")
+
+
+def score_against():
+    table, scores = trials()
+    return plots.score_against(
+        table["learning_rate"], scores, xlabel="learning rate", ylabel="validation loss"
+    )
+
+
+PICTURES = [confusion_matrix, roc_curves, precision_recall_curves, calibration_curves, residuals,
+            predicted_against_true, search_history, parallel_coordinates, score_against,
+            learning_curves, functions, dots, bars, heat_map, heat_map_with_numbers,
             surface_paths, graph]  # fmt: skip
+
+
+def test_every_picture_of_the_door_is_compared():
+    tools = {"figure", "png", "save", "series", "style", "animate_paths", "scores_against"}
+    public = {n for n in vars(plots) if not n.startswith("_") and callable(getattr(plots, n))}
+    assert public - tools == {f.__name__ for f in PICTURES} - {"heat_map_with_numbers"}
 
 
 def coarse(drawing):
@@ -125,8 +193,15 @@ def test_series_differ_without_colour():
 @pytest.mark.parametrize("draw", PICTURES[:-1], ids=lambda f: f.__name__)
 def test_axes_are_labelled(draw):
     ax = draw()
-    assert ax.get_xlabel() or draw is bars  # the names under bars speak for themselves
-    assert ax.get_ylabel() or any(tick.get_text() for tick in ax.get_yticklabels())
+    # Names at the ticks speak for themselves.
+    assert ax.get_xlabel() or any(tick.get_text() for tick in ax.get_xticklabels())
+    assert (
+        ax.get_ylabel()
+        or any(tick.get_text() for tick in ax.get_yticklabels())
+        or (
+            draw is parallel_coordinates  # each of its axes carries its own marks
+        )
+    )
 
 
 def test_draws_on_the_axes_it_is_given_and_leaves_the_settings_alone():

@@ -128,7 +128,7 @@ def heat_map(
     ax.set_yticks(range(len(row_names)), row_names)
     if column_names is not None:
         ax.set_xticks(range(len(column_names)), column_names)
-    if extent is not None:
+    else:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(visible=False)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)

@@ -20,7 +20,13 @@ SHIPPED = {  # real tables with text columns that come with scikit-lego (MIT)
 
 def shipped(name):
     """A table that comes with a package, and the name of its target."""
-    from sklego import datasets
+    try:
+        from sklego import datasets
+    except ImportError as error:
+        raise ValueError(
+            "The tables that come along are in the package scikit-lego. Received: none installed. "
+            "`pip install scikit-lego` gets it, or take --csv FILE --target COLUMN."
+        ) from error
 
     return getattr(datasets, f"load_{name}")(as_frame=True), SHIPPED[name][0]
 

@@ -74,10 +74,14 @@ def network(args, problem):
 
 def train(models, X, y):
     """Fit every model. Returns seconds of each and the warnings of the check before training."""
+    from threadpoolctl import threadpool_limits
+
     seconds, found = {}, []
+    # On a small table several threads of the rivals wait for each other longer than they work.
+    threads = 1 if len(X) < 50_000 else None
     for name, model in models.items():
         began = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings(record=True) as caught, threadpool_limits(threads):
             warnings.simplefilter("always")
             model.fit(X, y)
         seconds[name] = time.perf_counter() - began

@@ -1,6 +1,6 @@
 """What a training step with Momentum and NAG costs, beside Keras's SGD with the same rule.
 
-    scripts/run scripts/bench_optimizers.py         # about a minute on a CPU
+    scripts/run scripts/bench_optimizers.py         # a minute or two on a CPU
 
 Each optimizer trains the same network from the same weights on the same rows. The weights after
 the first block must be equal before anything is timed. Then blocks of steps are timed in turns,
@@ -62,7 +62,7 @@ def main(argv=None):
         for way in ("one call", "one program"):
             ours, theirs = (training(make(), options, way) for make in makers)
             need_equal_weights(name, ours, theirs)
-            pair = [(seconds(ours), seconds(theirs)) for _ in range(options.rounds)]
+            pair = [take_turns(ours, theirs, i % 2 == 0) for i in range(options.rounds)]
             a, b = (1e6 * statistics.median(t) / options.steps for t in zip(*pair, strict=True))
             ratio = statistics.median(x / y for x, y in pair)
             print(f"{name:10}{way:13}{a:10.1f}{b:11.1f}{ratio:8.3f}")
@@ -113,6 +113,14 @@ def need_equal_weights(name, ours, theirs):
     for a, b in zip(ours[0].get_weights(), theirs[0].get_weights(), strict=True):
         if not np.allclose(a, b, rtol=1e-5, atol=1e-6):
             raise SystemExit(f"{name}: weights differ from Keras's by {np.abs(a - b).max():.2g}")
+
+
+def take_turns(ours, theirs, ours_first):
+    """Seconds of a block of each; who comes first changes from round to round."""
+    if ours_first:
+        return seconds(ours), seconds(theirs)
+    later = seconds(theirs)
+    return seconds(ours), later
 
 
 def seconds(trained):

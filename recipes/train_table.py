@@ -1,6 +1,6 @@
 """Train a network on a table of mixed columns and report on it, beside its simplest rivals.
 
-    scripts/run recipes/train_table.py                                # abalone, about 30 s on a CPU
+    scripts/run recipes/train_table.py                                # abalone, about a minute on a CPU
     scripts/run recipes/train_table.py --table penguins               # or arrests
     scripts/run recipes/train_table.py --csv houses.csv --target price --out results/houses
 
@@ -9,8 +9,12 @@ whether it is a class or a quantity, and says why; --problem overrules it. A qua
 held back to judge by. In the output folder: the model (recipes/predict_table.py applies it), every
 table and picture, and index.html, one page with all of it.
 
-Expect on abalone a mean absolute error of about 1.5 rings for the network and gradient boosting,
-1.6 for the straight line, 2.4 for always answering the mean.
+Expect on abalone, mean absolute error on the rows held back, in rings:
+
+    always the mean     2.43
+    linear regression   1.57
+    gradient boosting   1.56
+    network             1.49
 """
 
 import sys

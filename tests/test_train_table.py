@@ -145,8 +145,10 @@ def test_the_shipped_tables_have_their_target_and_text_columns(name):
 def test_the_rivals_take_text_dates_and_gaps(problem):
     table = houses()
     X, y = table[["rooms", "district", "built"]], table["dear" if problem == "binary" else "price"]
-    for name, model in _table_rivals.rivals(problem, 0).items():
-        found = _table_rivals.scores(problem, model.fit(X[:120], y[:120]), X[120:], y[120:])
+    models = _table_rivals.rivals(problem, 0)
+    train_table.train(models, X[:120], y[:120])
+    for name, model in models.items():
+        found = _table_rivals.scores(problem, model, X[120:], y[120:])
         losses = _table_rivals.row_losses(problem, model, X[120:], y[120:])
         mean = found["log loss" if problem == "binary" else "mean absolute error"]
         assert losses.mean() == pytest.approx(mean, rel=1e-6), name

@@ -13,12 +13,14 @@ import json
 import warnings
 from pathlib import Path
 
+import keras_tuner
 import numpy as np
 from keras_tuner import oracles as stock
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from sklearn.exceptions import ConvergenceWarning
 
+from .errors import one_of
 from .saving import written_whole
 
 
@@ -97,6 +99,12 @@ class Waves:
             path = Path(self._get_trial_dir(trial_id), "trial.json")
             self.trials[trial_id] = Trial.from_state(read_json(path))
         self.set_state(state)
+        ended = set(self.end_order)  # keras-tuner saves an ended trial while it is still ongoing
+        self.ongoing_trials = {
+            tuner_id: trial
+            for tuner_id, trial in self.ongoing_trials.items()
+            if trial.trial_id not in ended
+        }
         for trial in self.ongoing_trials.values():
             trial.status, trial.metrics, trial.score = TrialStatus.RUNNING, MetricsTracker(), None
 
@@ -222,13 +230,29 @@ def spread_minima(mean, covariance, beta, noise):
         variance = variance - column**2
 
 
-WAVES = (RandomOracle, GridOracle, BayesianOracle, HyperbandOracle)
+ORACLES = {
+    "random": RandomOracle,
+    "grid": GridOracle,
+    "bayesian": BayesianOracle,
+    "hyperband": HyperbandOracle,
+}
+
+
+def make_oracle(kind, objective, direction, max_trials, epochs, seed):
+    """An oracle by its name; `epochs` is the most that Hyperband gives a trial."""
+    oracle = ORACLES[one_of("oracle", kind, ORACLES)](
+        keras_tuner.Objective(objective, direction),
+        seed=seed,
+        **({"max_epochs": epochs} if kind == "hyperband" else {"max_trials": max_trials}),
+    )
+    oracle.max_trials = max_trials
+    return oracle
 
 
 def in_waves(oracle):
     """`oracle`, of keras-tuner or of the user, with `ask` and `tell` added to its class."""
     if not isinstance(oracle, Waves):
-        own = {kind.__mro__[2]: kind for kind in WAVES}.get(type(oracle))
+        own = {kind.__mro__[2]: kind for kind in ORACLES.values()}.get(type(oracle))
         oracle.__class__ = own or type(f"Waves{type(oracle).__name__}", (Waves, type(oracle)), {})
     return oracle
 

@@ -60,16 +60,16 @@ def parallel_coordinates(trials, scores, *, label, minimise=True, title=None, ax
     rank[worst_first] = np.linspace(0, 1, len(worst_first)) if len(worst_first) else 0
     colours = matplotlib.colormaps["cividis_r"]
     at = np.arange(len(heights))
+    paper = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
     for trial in worst_first:
         thread = [positions[trial] for positions, _ in heights.values()]
         ax.plot(at, thread, color=colours(rank[trial]), alpha=0.35 + 0.6 * rank[trial],
                 lw=1 + 1.5 * rank[trial] ** 4)  # fmt: skip
-    for place, (positions, marks) in zip(at, heights.values()):
+    for place, (_, marks) in enumerate(heights.values()):
         ax.axvline(place, color="#555555", lw=0.8, zorder=1)
         for height, mark in marks:
             ax.annotate(mark, (place, height), xytext=(4, 2), textcoords="offset points",
-                        fontsize=8, color="#000000",
-                        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5})  # fmt: skip
+                        fontsize=8, color="#000000", bbox=paper)  # fmt: skip
     ax.set_xticks(at, list(heights), rotation=20, ha="right")
     ax.set_yticks([])
     ax.set_ylim(-0.05, 1.08)

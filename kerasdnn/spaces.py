@@ -119,11 +119,15 @@ def factory_arguments(problem, n_features, n_outputs, one_hot=False):
 class NetworkModel(keras_tuner.HyperModel):
     """A space and a factory as keras-tuner wants them; made by `hypermodel`."""
 
-    def __init__(self, problem, n_features, n_outputs, space, fixed):
+    def __init__(self, problem, n_features, n_outputs, space, fixed, one_hot=False):
         super().__init__(name=f"{problem}_network")
         self.problem, self.space = problem, space
-        self.factory, self.shape = factory_arguments(problem, n_features, n_outputs)
+        self.factory, self.shape = factory_arguments(problem, n_features, n_outputs, one_hot)
         self.fixed = fixed
+
+    def space_settings(self, hp):
+        """What `hp` chose, in the vocabulary."""
+        return settings(self.space, hp.copy())
 
     def settings(self, hp):
         """The whole description of a trial: what is fixed, and what `hp` chose."""

@@ -1,0 +1,261 @@
+"""tune(): a search for good hyperparameters in one call."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras_tuner
+import numpy as np
+
+from .errors import invalid, one_of, positive, whole
+from .objectives import check_objective, direction_of
+from .oracles import ORACLES, make_oracle, read_json, write_json
+from .population_tuner import WAVE, PopulationTuner
+from .search_data import divide, is_table, read_rows
+from .search_progress import Progress
+from .search_result import population_result
+from .spaces import NetworkModel, default_space
+
+
+def tune(
+    X,
+    y,
+    *,
+    problem=None,
+    space=None,
+    oracle="random",
+    max_trials=100,
+    epochs=50,
+    batch_size=32,
+    validation_data=None,
+    validation_fraction=0.2,
+    cv=None,
+    objective="val_loss",
+    sample_weight=None,
+    class_weight=None,
+    time_budget=None,
+    directory=None,
+    resume=True,
+    workers=1,
+    build=None,
+    silence=600.0,
+    seed=None,
+    wave=None,
+    tensorboard=None,
+    verbose=1,
+    **fixed,
+):
+    """Search for good hyperparameters; trials are trained many at a time as one program.
+
+    Args:
+        X: numbers `(rows, features)`, scaled to about mean 0 and spread 1; or a DataFrame of any
+            columns, which goes through the table encoder (the result then holds estimators).
+        y: numbers, see `search_data.infer_problem`; labels of any kind where X is a table.
+        problem: one of `HEADS`; None infers it from y.
+        space: function from `hp` to a dict of hyperparameters; None is `spaces.default_space`.
+        oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`.
+        max_trials: int, or None for all of a grid or a Hyperband run.
+        epochs: int, of every trial; the most of a trial under Hyperband.
+        batch_size: int or "full".
+        validation_data: `(X, y)` or `(X, y, sample_weight)` to judge trials by. None holds out
+            `validation_fraction` of the rows, by class.
+        cv: int, judge by cross-validation instead: a trial's folds are trained side by side, and
+            a trial that is significantly worse than the best on half of its folds is spared the
+            others.
+        objective: "val_loss" (without regularisation and label smoothing, so that trials compare)
+            or "val_" and a metric of the problem. A trial's score is that of its best epoch.
+        sample_weight, class_weight: weigh rows, in training and in the objective.
+        time_budget: seconds after which the search stops; it can be resumed.
+        directory: folder of the project. None keeps nothing: the search cannot be resumed.
+        resume: bool, go on with the search found in `directory`; False deletes it.
+        workers, build: for models that are no stack of dense layers: `build(hp)` returns a
+            compiled Keras model, and `workers` processes train one trial each; see `workers.py`.
+        silence: seconds after which a worker that finishes no epoch counts as dead.
+        seed: int, of the oracle and of the networks; None draws one, which the result's
+            hyperparameters tell.
+        wave: int, trials trained together at most.
+        tensorboard: folder for TensorBoard's HParams page, or None.
+        verbose: 1 for a line of progress: trials done, best score, time left.
+        fixed: hyperparameters of all trials, such as `batch_norm=True`.
+
+    Returns:
+        `SearchResult`.
+
+    Raises:
+        ValueError: unfit data or arguments; a damaged state file; a `directory` that holds a
+            search of other data or settings.
+
+    Example:
+        result = tune(X, y, max_trials=100, epochs=20)
+        result.trials
+        build_classifier(n_features=30, **result.best_hyperparameters)
+        result.best_network().predict(X)
+    """
+    if build is not None or workers != 1:
+        return tune_models(
+            X, y, build, workers, oracle, max_trials, epochs, batch_size, validation_data,
+            validation_fraction, objective, sample_weight, time_budget, directory, resume, silence,
+            seed, verbose, problem=problem, space=space, cv=cv, class_weight=class_weight,
+        )  # fmt: skip
+    if time_budget is not None:
+        positive("time_budget", time_budget)
+    if cv is not None and validation_data is not None:
+        raise invalid("cv", "must be None where validation_data is given", cv)
+    whole("epochs", epochs)
+    if batch_size != "full":
+        whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
+    arguments = {
+        "problem": problem, "space": space, "oracle": oracle, "max_trials": max_trials,
+        "epochs": epochs, "batch_size": batch_size, "validation_data": validation_data,
+        "validation_fraction": validation_fraction, "cv": cv, "objective": objective,
+        "sample_weight": sample_weight, "class_weight": class_weight, "time_budget": time_budget,
+        "directory": directory, "resume": resume, "seed": seed, "wave": wave,
+        "tensorboard": tensorboard, "verbose": verbose, **fixed,
+    }  # fmt: skip
+    if is_table(X, y):
+        from .tuning_tables import tune_table
+
+        return tune_table(X, y, **arguments)
+    rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
+    names = (
+        "space", "oracle", "max_trials", "epochs", "batch_size", "validation_fraction", "cv",
+        "objective", "time_budget", "directory", "resume", "seed", "wave", "tensorboard", "verbose",
+    )  # fmt: skip
+    return tune_rows(rows, **{name: arguments[name] for name in names}, fixed=fixed)
+
+
+def tune_rows(
+    rows, *, space, oracle, max_trials, epochs, batch_size, validation_fraction, cv, objective,
+    time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed, refit=None,
+):  # fmt: skip
+    """`tune` over rows that are checked. `refit(hyperparameters, training)` makes the best one."""
+    project = open_project(directory, resume)
+    seed = agreed_seed(project, seed)
+    kind = oracle if isinstance(oracle, str) else type(oracle).__name__
+    if isinstance(oracle, str):
+        one_of("oracle", oracle, ORACLES)
+        check_objective(objective, rows.problem, rows.one_hot)
+        if max_trials is not None:
+            whole("max_trials", max_trials)
+        oracle = make_oracle(
+            oracle, objective, direction_of(objective), max_trials, epochs, seed
+        )  # fmt: skip
+    trained_on = rows.splits[0][0] if rows.splits else np.arange(len(rows.x))
+    space = space or default_space(rows.problem, len(trained_on), coarse=kind == "grid")
+    if not rows.splits:
+        rows.splits = divide(rows, cv=cv, validation_fraction=validation_fraction, seed=seed)
+    model = NetworkModel(
+        rows.problem, rows.x.shape[1], rows.n_outputs, space, fixed, one_hot=rows.one_hot
+    )
+    check_same_search(project, {
+        "data": fingerprint(rows), "space": space_of(model), "oracle": kind, "epochs": epochs,
+        "batch_size": batch_size, "cv": cv, "objective": oracle.objective.name, "seed": seed,
+        "fixed": json.loads(json.dumps(fixed, default=str)),
+    })  # fmt: skip
+    tuner = PopulationTuner(
+        oracle, model, wave=wave or default_wave(kind, max_trials), seed=seed,
+        directory=project.parent, project_name=project.name,
+    )  # fmt: skip
+    tuner.on_block = Progress(oracle, verbose)
+    tuner.search_rows(rows, epochs, batch_size, time_budget)
+    tuner.on_block.close()
+
+    def train_anew(hyperparameters, training):
+        network = rows.build(**{"seed": seed, **hyperparameters})
+        x, y, weights = rows.part(trained_on)
+        network.fit(x, y, sample_weight=weights, verbose=0, **training)
+        return network
+
+    result = population_result(tuner, refit or train_anew)
+    if directory is None:  # the folder lives as long as the result that reads from it
+        result.folder = project.folder
+    if tensorboard is not None:
+        from .hparams import write_hparams
+
+        write_hparams(result, tensorboard)
+    return result
+
+
+def default_wave(kind, max_trials):
+    """Trials per wave: as many as there are, but Bayesian search must see results to learn."""
+    if kind in ("bayesian", "BayesianOracle", "BayesianOptimizationOracle"):
+        return max(8, -(-(max_trials or 100) // 6))
+    return WAVE
+
+
+class Project(type(Path())):
+    """The folder of a search; `folder` deletes a temporary one with the last reference to it."""
+
+    folder = None
+
+
+def open_project(directory, resume):
+    """The project's folder, `directory`/search, empty unless there is something to resume."""
+    if directory is None:
+        folder = tempfile.TemporaryDirectory(prefix="kerasdnn-search-")
+        project = Project(folder.name) / "search"
+        project.folder = folder
+    else:
+        project = Project(directory) / "search"
+        if not resume and project.exists():
+            shutil.rmtree(project)
+    project.mkdir(parents=True, exist_ok=True)
+    return project
+
+
+def agreed_seed(project, seed):
+    """`seed`; where it is None, that of the search to resume, or a new one."""
+    if seed is not None:
+        return whole("seed", seed, 0)
+    path = project / "search.json"
+    if path.exists():
+        return read_json(path)["seed"]
+    return int(np.random.default_rng().integers(1, 2**31))
+
+
+def check_same_search(project, about):
+    """Write what the search is about, or hold it against what was written before."""
+    path = project / "search.json"
+    if not path.exists():
+        write_json(path, about)
+        return
+    before = read_json(path)
+    for name, value in json.loads(json.dumps(about)).items():
+        if before.get(name) != value:
+            shown = "" if name in ("data", "space") else f" ({before.get(name)!r} before)"
+            raise ValueError(
+                f"The search in {project} was made with another `{name}`{shown}. Received: "
+                f"{name}={value!r}. Take another `directory`, or `resume=False` to delete it."
+            )
+
+
+def fingerprint(rows):
+    """A hash of all numbers a score depends on."""
+    digest = hashlib.sha256()
+    for array in (rows.x, rows.y, rows.weights, *(a for split in rows.splits for a in split)):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def space_of(model):
+    """The hyperparameters of a space at its defaults, as JSON takes them."""
+    hp = keras_tuner.HyperParameters()
+    model.settings(hp)
+    return hashlib.sha256(json.dumps(hp.get_config(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def tune_models(X, y, build, workers, *arguments, **refused):
+    from .tuning_models import tune_models
+
+    if build is None:
+        raise invalid(
+            "workers", "must be 1 without `build`", workers,
+            "A population already uses all cores; processes are for models of your own.",
+        )  # fmt: skip
+    for name, value in refused.items():
+        if value is not None:
+            raise invalid(name, "must be None with `build`", value)
+    return tune_models(X, y, build, workers, *arguments)

@@ -1,0 +1,180 @@
+"""tune(build=...): a search over any Keras model, in this process or in several."""
+
+import os
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+from keras_tuner.engine.trial import Trial
+
+from .errors import fraction, invalid, one_of, positive, whole
+from .objectives import direction_of
+from .oracles import ORACLES
+from .search_jobs import Job, reference
+from .search_progress import Line
+from .search_result import SearchResult
+
+
+def tune_models(
+    X, y, build, workers, oracle, max_trials, epochs, batch_size, validation_data,
+    validation_fraction, objective, sample_weight, time_budget, directory, resume, silence, seed,
+    verbose,
+):  # fmt: skip
+    """Search with keras-tuner's own tuner; arguments as in `tune`.
+
+    The objective is what the model reports under its name, as everywhere in Keras.
+    """
+    from .tuning import agreed_seed, check_same_search, open_project
+
+    check_is_not_a_worker()
+    one_of("oracle", oracle, ORACLES)
+    whole("workers", workers)
+    whole("epochs", epochs)
+    if batch_size == "full":
+        raise invalid("batch_size", "must be a number of rows with `build`", batch_size)
+    where = reference(build) if workers > 1 else {"name": getattr(build, "__qualname__", "")}
+    project = open_project(directory, resume)
+    seed = agreed_seed(project, seed)
+    arrays = as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed)
+    check_same_search(project, {
+        "oracle": oracle, "epochs": epochs, "batch_size": batch_size, "objective": objective,
+        "seed": seed,
+    })  # fmt: skip
+    job = Job(
+        project=str(project),
+        build=where,
+        oracle={
+            "kind": oracle, "objective": objective, "direction": direction_of(objective),
+            "max_trials": max_trials, "epochs": epochs, "seed": seed,
+        },
+        epochs=epochs,
+        batch_size=batch_size,
+        silence=positive("silence", silence),
+        seed=seed,
+    )  # fmt: skip
+    job.save(arrays)
+    line = Line(verbose)
+    if workers == 1:
+        search_here(job, build, time_budget, line)
+    else:
+        from .workers import supervise
+
+        job.tuner(build=build)  # a build function that fails at once fails here, not in a log
+        supervise(
+            job, workers, time_budget,
+            lambda done: line.show(f"trials {done}" + (f"/{max_trials}" if max_trials else "")),
+        )  # fmt: skip
+    line.close()
+    result = models_result(job.tuner(build=build), seed)
+    if directory is None:
+        result.folder = project.folder
+    return result
+
+
+def check_is_not_a_worker():
+    """A script that searches where it is imported would start a search in every worker."""
+    if "KERASDNN_SEARCH" in os.environ:
+        raise RuntimeError(
+            "`tune(workers=...)` was called while a worker imported the file of `build`. Put the "
+            "call under `if __name__ == '__main__':`."
+        )
+
+
+def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
+    """Arrays by the names they have in data.npz, rows to judge by included."""
+    x, y = as_numbers(X, "X"), as_numbers(y, "y")
+    if len(x) != len(y):
+        raise invalid("y", f"must have the {len(x):,} rows of X", f"{len(y):,} rows")
+    weight = None if sample_weight is None else as_numbers(sample_weight, "sample_weight")
+    if validation_data is not None:
+        x_valid, y_valid, w_valid = (*validation_data, None)[:3]
+        x_valid, y_valid = as_numbers(x_valid, "X"), as_numbers(y_valid, "y")
+    else:
+        held = np.zeros(len(x), bool)
+        count = max(1, round(len(x) * fraction("validation_fraction", validation_fraction)))
+        held[np.random.default_rng(seed).permutation(len(x))[:count]] = True
+        x_valid, y_valid, x, y = x[held], y[held], x[~held], y[~held]
+        w_valid = None if weight is None else weight[held]
+        weight = None if weight is None else weight[~held]
+    return {
+        "x": x, "y": y, "sample_weight": weight,
+        "x_valid": x_valid, "y_valid": y_valid, "w_valid": w_valid,
+    }  # fmt: skip
+
+
+def as_numbers(data, name):
+    array = np.asarray(data)
+    if array.dtype.kind not in "fiub":
+        raise invalid(name, "must be an array of numbers", f"dtype {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise invalid(name, "must hold finite numbers", "NaN or infinity")
+    return array.astype("float32") if array.dtype.kind == "f" else array
+
+
+def search_here(job, build, time_budget, line):
+    """The search in this process; trials that fail end it as with workers."""
+    tuner = job.tuner(build=build, served=True)
+    tuner.oracle.take_back_all()
+    end = None if time_budget is None else time.monotonic() + time_budget
+    create = tuner.oracle.create_trial
+
+    def create_until_over(tuner_id):
+        line.show(f"trials {len(tuner.oracle.end_order)}")
+        if end is not None and time.monotonic() > end:
+            return Trial(tuner.oracle.hyperparameters.copy(), "none", status="STOPPED")
+        return create(tuner_id)
+
+    tuner.oracle.create_trial = create_until_over
+    tuner.search(*job.fit_arrays(), verbose=0, **job.fit_arguments())
+    if reasons := tuner.oracle.stop_reason:
+        listed = "\n".join(f"  trial {trial}: {reason}" for trial, reason in reasons)
+        raise RuntimeError(f"{len(reasons)} trials in a row failed:\n{listed}")
+
+
+def models_result(tuner, seed):
+    """The trials on disk as a `SearchResult`."""
+    oracle, records, names = tuner.oracle, [], []
+    for trial_id, trial in oracle.trials.items():
+        values = {
+            k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")
+        }
+        names = list(dict.fromkeys([*names, *values]))
+        records.append({
+            "trial": trial_id, **values, "score": trial.score,
+            "status": trial.status.lower(), "message": trial.message,
+            "epochs": trial.best_step + 1, "seconds": np.nan,
+        })  # fmt: skip
+    trials = pd.DataFrame(records)
+    if len(trials):
+        rest = ["score", "status", "message", "epochs", "seconds"]
+        trials = trials.reindex(columns=["trial", *names, *rest])
+    ranked = oracle.get_best_trials(len(oracle.trials))
+    return ModelSearchResult(
+        trials=trials,
+        epochs=pd.DataFrame(),
+        objective=oracle.objective.name,
+        minimise=oracle.objective.direction == "min",
+        tuner=tuner,
+        seconds=float("nan"),
+        names=names,
+        ranked=[trial for trial in ranked if trial.score is not None],
+    )
+
+
+class ModelSearchResult(SearchResult):
+    """What `tune(build=...)` found; the best network is the trial's own, at its best epoch."""
+
+    def __init__(self, *, ranked, **kwargs):
+        super().__init__(**kwargs)
+        self.ranked = ranked
+
+    def hyperparameters(self, rank=0):
+        """The values of `hp` of the trial at a place of the ranking."""
+        return self._settings(rank)
+
+    def best_network(self, rank=0):
+        self._settings(rank)
+        with warnings.catch_warnings():  # the weights are wanted, not the optimizer's state
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return self.tuner.load_model(self.ranked[rank])

@@ -1,0 +1,158 @@
+"""A wave: many networks trained side by side, each on its rows, judged after every epoch.
+
+`Wave` is one population where the networks can be stacked. `OneByOne` does the same with
+`Network.fit`, network after network, for hyperparameters that cannot (an optimizer of Keras that
+is none of the six, an activation of the user's own).
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from .objectives import direction_of
+from .scores import score
+from .search_progress import Line
+
+
+class OneByOne:
+    """Networks trained one after the other by `Network.fit`.
+
+    Args:
+        members: list of dicts in the vocabulary, each with `epochs`, `batch_size` and `seed`.
+        rows: `search_data.Rows`.
+        splits: list of int, which of `rows.splits` each member is trained and judged on.
+        objective: what is measured after each epoch.
+    """
+
+    def __init__(self, members, rows, splits, objective, direction=None):
+        self.members, self.rows, self.splits = members, rows, splits
+        self.objective = objective
+        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+        self.curves = [np.empty(0) for _ in members]
+        self.networks = [
+            rows.build(**{k: v for k, v in m.items() if k not in ("epochs", "batch_size")})
+            for m in members
+        ]
+        self.best = [network.get_weights() for network in self.networks]
+        for network in self.networks:
+            network.optimizer.build(network.trainable_variables)
+
+    @property
+    def epoch(self):
+        return max(len(curve) for curve in self.curves)
+
+    @property
+    def epochs(self):
+        return max(member["epochs"] for member in self.members)
+
+    def advance(self, epochs):
+        """Train every member for up to `epochs` more epochs."""
+        for index, member in enumerate(self.members):
+            done = len(self.curves[index])
+            until = min(done + epochs, member["epochs"])
+            if until > done and np.isfinite(self.curves[index]).all():
+                self._fit(index, done, until)
+            if len(self.curves[index]) < until:  # a network that diverged stays so
+                rest = np.full(until - len(self.curves[index]), np.nan)
+                self.curves[index] = np.append(self.curves[index], rest)
+
+    def _fit(self, index, done, until):
+        network, (train, valid) = self.networks[index], self.rows.splits[self.splits[index]]
+        x, y, weights = self.rows.part(train)
+        judge = Judge(self, index, self.rows.part(valid))
+        network.fit(
+            x, y, sample_weight=weights, batch_size=self.members[index]["batch_size"],
+            initial_epoch=done, epochs=until, verbose=0, callbacks=[judge],
+        )  # fmt: skip
+
+    def best_weights(self, index):
+        """A member's weights after its best epoch, as `Network.set_weights` takes them."""
+        return self.best[index]
+
+    def member_state(self, index):
+        """Everything that training changes of a member, as arrays by name."""
+        network = self.networks[index]
+        found = {"curve": self.curves[index]}
+        for kind, values in (
+            ("weight", network.get_weights()),
+            ("best", self.best[index]),
+            ("optimizer", [np.asarray(v) for v in network.optimizer.variables]),
+        ):
+            found |= {f"{kind}{i}": value for i, value in enumerate(values)}
+        return found
+
+    def load_member_state(self, index, state):
+        network = self.networks[index]
+        count = len(network.get_weights())
+        self.curves[index] = state["curve"]
+        network.set_weights([state[f"weight{i}"] for i in range(count)])
+        self.best[index] = [state[f"best{i}"] for i in range(count)]
+        for i, variable in enumerate(network.optimizer.variables):
+            variable.assign(state[f"optimizer{i}"])
+
+    def state(self):
+        """The state of all members, as arrays by name."""
+        return {
+            f"{i}/{name}": value
+            for i in range(len(self.members))
+            for name, value in self.member_state(i).items()
+        }
+
+    def load_state(self, state):
+        for i in range(len(self.members)):
+            start = f"{i}/"
+            own = {k[len(start) :]: v for k, v in state.items() if k.startswith(start)}
+            self.load_member_state(i, own)
+
+
+class Judge(keras.callbacks.Callback):
+    """Measures the objective after each epoch, keeps the best weights, stops at NaN."""
+
+    def __init__(self, wave, index, part):
+        super().__init__()
+        self.wave, self.index, self.part = wave, index, part
+
+    def on_epoch_end(self, epoch, logs=None):
+        wave, (x, y, weights) = self.wave, self.part
+        prediction = self.model.predict(x, verbose=0)
+        rows = wave.rows
+        value = score(wave.objective, rows.problem, rows.one_hot, y, prediction, weights)
+        before = wave.sign * wave.curves[self.index]
+        if not len(before) or wave.sign * value < before.min():
+            wave.best[self.index] = self.model.get_weights()
+        wave.curves[self.index] = np.append(wave.curves[self.index], value)
+        if not np.isfinite(value):
+            self.model.stop_training = True
+
+
+def make_wave(members, rows, splits, objective, direction=None):
+    return OneByOne(members, rows, splits, objective, direction)
+
+
+@dataclass
+class Trained:
+    """What `train` tells of a member: the objective after each epoch, the best of it, from 1."""
+
+    curve: np.ndarray
+    best: float | None
+    best_epoch: int
+
+
+def train(members, rows, splits, objective, verbose=0):
+    """Train all members to their ends. Returns a `Trained` for each."""
+    wave = make_wave(members, rows, splits, objective)
+    line = Line(verbose)
+    while wave.epoch < wave.epochs:
+        wave.advance(max(1, wave.epochs // 20))
+        line.show(f"{len(members)} networks | epoch {wave.epoch}/{wave.epochs}")
+    line.close()
+    found = []
+    for curve in wave.curves:
+        curve = np.asarray(curve)
+        if np.isfinite(curve).any():
+            at = int(np.nanargmin(wave.sign * np.where(np.isfinite(curve), curve, np.nan)))
+            found.append(Trained(curve, float(curve[at]), at + 1))
+        else:
+            found.append(Trained(curve, None, 0))
+    return found

@@ -1,6 +1,6 @@
 """Train a network on a table of mixed columns and report on it, beside its simplest rivals.
 
-    scripts/run recipes/train_table.py                                # abalone, about a minute on a CPU
+    scripts/run recipes/train_table.py                                # abalone, a minute or so
     scripts/run recipes/train_table.py --table penguins               # or arrests
     scripts/run recipes/train_table.py --csv houses.csv --target price --out results/houses
 

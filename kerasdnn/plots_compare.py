@@ -4,11 +4,14 @@ import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
+from .plots_style import legend as add_legend
 from .plots_style import picture, series
 
 
 @picture(height=3.2)
-def dots(names, values, half_widths=None, *, xlabel, reference=None, title=None, ax):
+def dots(
+    names, values, half_widths=None, *, xlabel, reference=None, title=None, legend="below", ax
+):
     """One row per thing compared: its mean as a dot, its interval as a line, the best one filled.
 
     Args:
@@ -16,8 +19,9 @@ def dots(names, values, half_widths=None, *, xlabel, reference=None, title=None,
         values: list of float, one per name.
         half_widths: list of float, half the width of each interval; NaN draws none.
         xlabel: str, what `values` are, with the unit and which end is better.
-        reference: dict of name to float, values drawn as thin upright lines; named below
-            the axes, unless the name is empty.
+        reference: dict of name to float, values drawn as thin upright lines; an empty name
+            stays out of the legend.
+        legend: "below" the figure, True for on the axes, or False.
         ax: axes to draw on; a new figure where None.
 
     Returns:
@@ -38,7 +42,7 @@ def dots(names, values, half_widths=None, *, xlabel, reference=None, title=None,
         line = (0, dashes[index % 3])
         ax.axvline(value, color="#555555", lw=1.2, ls=line, zorder=1, label=name)
     if any(reference or {}):
-        ax.legend(loc="upper left", bbox_to_anchor=(0, -0.18), ncols=3, fontsize=9)
+        add_legend(ax, legend)
     ax.set_yticks(rows, names)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ax.grid(axis="y", visible=False)

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .intervals import mean_interval
+from .plots_style import legend as add_legend
 from .plots_style import picture, series
 
 
@@ -55,11 +56,7 @@ def learning_curves(
         _logarithmic(ax, "x")
     if log_y:
         _logarithmic(ax, "y")
-    if legend == "below":
-        ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center",
-                         ncols=min(8, len(curves)))  # fmt: skip
-    elif legend:
-        ax.legend(loc="best")
+    add_legend(ax, legend)
 
 
 @picture()

@@ -93,6 +93,15 @@ def picture(width=6.4, height=4.0):
     return decorate
 
 
+def legend(ax, place=True):
+    """Adds the legend: True puts it on the axes, "below" under all axes of the figure."""
+    handles, labels = ax.get_legend_handles_labels()
+    if place == "below":
+        ax.figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)))
+    elif place:
+        ax.legend(handles, labels, loc="best")
+
+
 def png(drawing):
     """The bytes of a PNG picture of a figure, or of the figure an axes belongs to."""
     buffer = io.BytesIO()

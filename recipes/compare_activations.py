@@ -12,15 +12,7 @@ constant guess, and about half of the ReLU units to die.
 import numpy as np
 from _common import Progress, Report, options, parse, start
 from _tables import shipped, split
-from _training import (
-    Trainer,
-    best_rate,
-    gradient_sizes,
-    guess,
-    rival,
-    rival_name,
-    silent_share,
-)
+from _training import Trainer, best_rate, gradient_sizes, guess, rival, rival_name, silent_share
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
 DEPTHS = {"shallow": (32,) * 2, "deep": (32,) * 8}
@@ -36,22 +28,23 @@ def main(argv=None):
     parser = options(__doc__, "compare_activations", epochs=EPOCHS, seeds=SEEDS)
     args = parse(parser, argv)
     device = start(args)
-    tables, rates, epochs, seeds = TABLES, LEARNING_RATES, args.epochs, args.seeds
+    names, tables, rates = ACTIVATIONS, TABLES, LEARNING_RATES
+    epochs, seeds = args.epochs, args.seeds
     if args.quick:
-        tables, rates, epochs, seeds = TABLES[:1], (0.1,), 3, 2
+        names, tables, rates, epochs, seeds = ("sigmoid", "relu"), TABLES[:1], (0.1,), 3, 2
     report = Report(args, "Four activations, shallow and deep", device)
     draw_functions(report)
     progress = Progress(
-        len(tables) * len(DEPTHS) * len(ACTIVATIONS) * (len(rates) * TUNING_SEEDS + seeds)
-        + 4
+        len(tables) * len(DEPTHS) * len(names) * (len(rates) * TUNING_SEEDS + seeds)
+        + len(names)
         + 2 * seeds,
         "Training",
     )
-    findings = compare(report, [shipped(n) for n in tables], rates, epochs, seeds, args.seed,
+    findings = compare(report, [shipped(n) for n in tables], names, rates, epochs, seeds, args.seed,
                        progress)  # fmt: skip
     digits = shipped("digits")
     rows = split(digits, args.seed)
-    findings += vanishing(report, digits, rows, epochs, args.seed, progress)
+    findings += vanishing(report, digits, rows, names, epochs, args.seed, progress)
     findings += dying(report, digits, rows, epochs, seeds, args.seed, progress)
     report.findings(findings)
     report.save()
@@ -88,7 +81,7 @@ def draw_functions(report):
     )  # fmt: skip
 
 
-def compare(report, tables, rates, epochs, seeds, first_seed, progress):
+def compare(report, tables, names, rates, epochs, seeds, first_seed, progress):
     """Every activation and depth on every table, against the simple rival."""
     import pandas as pd
 
@@ -104,7 +97,7 @@ def compare(report, tables, rates, epochs, seeds, first_seed, progress):
         rows = {seed: split(table, seed) for seed in (*tuning, *judging)}
         losses = {}
         for depth, units in DEPTHS.items():
-            for activation in ACTIVATIONS:
+            for activation in names:
                 runs, rate = runs_of(table, rows, activation, units, rates, epochs, progress)
                 losses[f"{activation}, {depth}"] = runs[:, 0]
                 (loss, metric), (width, metric_width) = mean_interval(runs)
@@ -118,7 +111,8 @@ def compare(report, tables, rates, epochs, seeds, first_seed, progress):
         plots.dots(
             list(losses), mean, half, title=table.name, ax=ax,
             xlabel="validation loss (less is better)",
-            reference={rival_name(table): loss, "constant guess": guess(table)},
+            reference={"logistic or linear regression": loss, "constant guess": guess(table)},
+            legend="below" if ax is axes[0, 0] else False,
         )  # fmt: skip
         best = min(losses, key=lambda name: losses[name].mean())
         worst = max(losses, key=lambda name: losses[name].mean())
@@ -127,6 +121,10 @@ def compare(report, tables, rates, epochs, seeds, first_seed, progress):
             f"({losses[worst].mean():.3f}); {rival_name(table)} {loss:.3f}, constant guess "
             f"{guess(table):.3f}."
         )
+        lost = {n: int((v >= guess(table)).sum()) for n, v in losses.items()}
+        if any(lost.values()):
+            said = ", ".join(f"{n} {count} of {seeds}" for n, count in lost.items() if count)
+            findings.append(f"{table.name}: runs no better than the constant guess: {said}.")
     columns = ["table", "depth", "activation", "learning rate", "validation loss", "+-",
                "accuracy or MAE", "+- "]  # fmt: skip
     report.table("activations", pd.DataFrame(rows_of_table, columns=columns),
@@ -151,12 +149,12 @@ def runs_of(table, rows, activation, units, rates, epochs, progress):
 
 
 # -------------------------------------------------------------------------- the vanishing gradient
-def vanishing(report, table, rows, epochs, seed, progress):
+def vanishing(report, table, rows, names, epochs, seed, progress):
     """Size of the gradient of every layer's kernel before training and after each epoch."""
     from kerasdnn import plots
 
     norms = {}
-    for activation in ACTIVATIONS:
+    for activation in names:
         trainer = Trainer(table, activation=activation, hidden_units=DEPTHS["deep"],
                           optimizer=OPTIMIZER)  # fmt: skip
         trainer.reset(trainer.first_weights(seed), 0.1, seed)
@@ -166,13 +164,13 @@ def vanishing(report, table, rows, epochs, seed, progress):
             history.append(gradient_sizes(trainer.network, rows))
         norms[activation] = np.array(history).T
         progress.step(f"gradients of {activation}")
-    drawing, axes = plots.figure(2, 2, width=11, height=6.6, sharex=True)
+    drawing, axes = plots.figure(-(-len(names) // 2), 2, width=11, height=6.6, sharex=True)
     floor = max(1e-9, min(n[n > 0].min() for n in norms.values()))
     limits = floor, max(n.max() for n in norms.values())
-    names = [f"layer {i + 1}" for i in range(len(DEPTHS["deep"]))] + ["output"]
+    layers = [f"layer {i + 1}" for i in range(len(DEPTHS["deep"]))] + ["output"]
     for (activation, sizes), ax in zip(norms.items(), axes.flat, strict=True):
         plots.heat_map(
-            sizes, names, label="gradient per weight", xlabel="epoch", log=True, limits=limits,
+            sizes, layers, label="gradient per weight", xlabel="epoch", log=True, limits=limits,
             extent=(-0.5, epochs + 0.5), title=activation, ax=ax,
         )  # fmt: skip
     report.picture(

@@ -41,7 +41,7 @@ class EmbedCategories(keras.layers.Layer):
             initializer=keras.initializers.RandomNormal(stddev=self.size**-0.5, seed=self.seed),
             name="vectors",
         )
-        vectors = np.array(self.vectors)
+        vectors = np.array(ops.convert_to_numpy(self.vectors))
         vectors[self.starts] = 0
         self.vectors.assign(vectors)
 

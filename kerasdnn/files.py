@@ -34,21 +34,34 @@ PARTS = ("estimator.json", "network.keras")
 
 def save_estimator(estimator, path):
     """Write a fitted estimator to `path`, whole or not at all."""
+    data = archive(estimator)
+    with written_whole(path) as beside:
+        beside.write_bytes(data)
+
+
+def archive(estimator):
+    """The file of a fitted estimator, as bytes."""
     state = {**estimator_to_state(estimator), "versions": library_versions()}
     parts = {
         "estimator.json": to_json(state),
         "network.keras": network_to_bytes(estimator.network_),
     }
+    return zipped(parts)
+
+
+def zipped(parts):
+    """The file of the parts, a dict of bytes, with a manifest of their checksums."""
     sums = {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in parts.items()
     }
     manifest = {"format": FORMAT, "version": VERSION, "parts": sums}
     manifest["sha256"] = hashlib.sha256(to_json(manifest)).hexdigest()
-    with written_whole(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as file:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as file:
         for name, data in {"manifest.json": to_json(manifest), **parts}.items():
-            # A fixed date: equal estimators give equal files.
-            file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+            file.writestr(name, data)
+    return out.getvalue()
 
 
 def load(path):
@@ -95,6 +108,9 @@ def read_zip(data):
 
 def read_parts(file):
     names = file.namelist()
+    if min((info.header_offset for info in file.infolist()), default=1) != 0:
+        # The end of the file is lost, and what was found is the end of the network inside it.
+        raise BadFile("it is damaged or cut off.")
     if len(set(names)) < len(names):
         raise BadFile("it holds a part twice.")
     if "manifest.json" not in names:

@@ -56,12 +56,12 @@ def network_from_bytes(data, seed=None):
         BadFile: damaged, no Sequential, or with a class that is neither Keras's nor ours.
     """
     config = read_config(data)
-    check_config(config)
     if config.get("class_name") != "Sequential":
         raise BadFile(
             f"it holds a {config.get('class_name')} model, no `Sequential`. "
             "keras.saving.load_model opens it."
         )
+    check_config(config)
     try:
         network = Network.from_config(config["config"])
         if seed is not None:

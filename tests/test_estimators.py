@@ -1,0 +1,422 @@
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import joblib
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import VotingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network
+
+QUICK = {"hidden_units": (16,), "epochs": 30, "learning_rate": 0.02, "random_state": 0}
+
+
+@parametrize_with_checks([DNNClassifier(), DNNRegressor()])
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+def test_the_check_that_needs_scipys_switch_passes_too():
+    code = (
+        "from sklearn.utils.estimator_checks import estimator_checks_generator as checks\n"
+        "from kerasdnn import DNNClassifier, DNNRegressor\n"
+        "for kind in (DNNClassifier, DNNRegressor):\n"
+        "    for estimator, check in checks(kind(epochs=5)):\n"
+        "        if getattr(check.func, 'func', check.func).__name__ == 'check_array_api_input':\n"
+        "            check(estimator)\n"
+        "            print('passed')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["passed", "passed"]
+
+
+def test_no_check_is_excused():
+    for estimator in (DNNClassifier(), DNNRegressor()):
+        tags = get_tags(estimator)
+        assert not tags.non_deterministic
+        assert not tags._skip_test
+        assert not tags.no_validation
+        assert not (tags.classifier_tags or tags.regressor_tags).poor_score
+
+
+def people(rows=300, seed=0):
+    """A mixed table with gaps, and a label that its columns tell."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, rows),
+            "city": rng.choice(["Oslo", "Rome", None], rows),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), "D"),
+            "member": rng.random(rows) < 0.5,
+            "street": [f"street {k}" for k in rng.integers(0, 40, rows)],
+        }
+    )
+    frame.loc[::7, "age"] = np.nan
+    score = frame["age"].fillna(40) / 10 - 4 + 2 * frame["member"] - (frame["city"] == "Rome")
+    label = np.select([score > 1.2, score > 0.2], ["high", "middle"], "low")
+    return frame, pd.Series(label, name="level")
+
+
+@pytest.fixture(scope="module")
+def table():
+    return people()
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    return DNNClassifier(**QUICK, embedding_size=2, one_hot_limit=10).fit(*table)
+
+
+def test_a_mixed_table_with_gaps_is_learned(model, table):
+    X, y = table
+    assert model.score(X, y) > 0.85
+    assert model.classes_.tolist() == ["high", "low", "middle"]
+    assert model.n_features_in_ == 5
+    assert model.feature_names_in_.tolist() == list(X.columns)
+    p = model.predict_proba(X)
+    assert p.shape == (300, 3)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_array_equal(model.predict(X), model.classes_[p.argmax(axis=1)])
+    np.testing.assert_allclose(model.decision_function(X), np.log(p), atol=1e-6)
+
+
+def test_the_network_is_a_plain_one_behind_embeddings(model):
+    assert isinstance(model.network_, Network)
+    assert [type(layer).__name__ for layer in model.network_.layers][:2] == [
+        "EmbedCategories",
+        "Dense",
+    ]
+    assert model.network_.last_road == "compiled"
+    assert model.hyperparameters_["hidden_units"] == (16,)
+    assert model.hyperparameters_["activation"] == "relu"  # the preset's
+
+
+def test_the_history_has_a_row_for_each_epoch(model):
+    assert model.history_.index.tolist() == list(range(1, 31))
+    assert set(model.history_) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert model.best_epoch_ == model.history_["val_loss"].idxmin()
+
+
+def test_the_best_epoch_is_restored(table):
+    X, y = table
+    held_out = people(100, seed=1)
+    model = DNNClassifier(**QUICK | {"epochs": 60}, early_stopping=False)
+    model.fit(X, y, validation_data=held_out)
+    assert len(model.history_) == 60
+    assert model.best_epoch_ < 60
+    np.testing.assert_allclose(
+        model.evaluate(*held_out)["loss"], model.history_["val_loss"].min(), rtol=1e-4
+    )
+    stopped = DNNClassifier(**QUICK | {"epochs": 60}, patience=3)
+    stopped.fit(X, y, validation_data=held_out)
+    assert len(stopped.history_) == stopped.best_epoch_ + 3
+
+
+def test_one_row_has_the_prediction_that_it_has_in_the_table(model, table):
+    X, _ = table
+    p = model.predict_proba(X)
+    for row in (0, 1, 2, 150):
+        np.testing.assert_array_equal(model.predict_proba(X.iloc[[row]])[0], p[row])
+        np.testing.assert_array_equal(model.predict_proba(X.iloc[row].to_dict())[0], p[row])
+
+
+def test_no_rows_give_no_predictions(model, table):
+    assert model.predict(table[0].iloc[:0]).shape == (0,)
+    assert model.predict_proba(table[0].iloc[:0]).shape == (0, 3)
+
+
+def test_columns_in_another_order_are_put_right(model, table):
+    X, _ = table
+    np.testing.assert_array_equal(model.predict_proba(X[X.columns[::-1]]), model.predict_proba(X))
+
+
+def test_evaluate_agrees_with_scikit_learn_and_shows_the_baseline(model, table):
+    X, y = table
+    weights = np.random.default_rng(0).random(300)
+    found = model.evaluate(X, y, sample_weight=weights)
+    p = model.predict_proba(X)
+    assert found["loss"] == pytest.approx(log_loss(y, p, sample_weight=weights), rel=1e-4)
+    assert found["accuracy"] == pytest.approx(
+        accuracy_score(y, model.predict(X), sample_weight=weights)
+    )
+    share = model.target_.baseline
+    guess = np.tile(share, (300, 1))
+    assert found["baseline_loss"] == pytest.approx(
+        log_loss(y, guess, sample_weight=weights), rel=1e-4
+    )
+    commonest = np.full(300, model.classes_[share.argmax()])
+    assert found["baseline_accuracy"] == pytest.approx(
+        accuracy_score(y, commonest, sample_weight=weights)
+    )
+    assert list(found) == ["loss", "accuracy", "baseline_loss", "baseline_accuracy"]
+
+
+def test_a_regressor_answers_in_the_units_of_its_target():
+    X, y = load_diabetes(return_X_y=True)
+    model = DNNRegressor(**QUICK).fit(X, 1e6 + 1e3 * y)
+    assert model.score(X, 1e6 + 1e3 * y) > 0.4
+    found = model.evaluate(X, 1e6 + 1e3 * y)
+    prediction = model.predict(X)
+    assert found["mae"] == pytest.approx(mean_absolute_error(1e6 + 1e3 * y, prediction), rel=1e-4)
+    assert found["r2"] == pytest.approx(r2_score(1e6 + 1e3 * y, prediction), abs=1e-3)
+    assert abs(found["baseline_r2"]) < 0.05
+    small = DNNRegressor(**QUICK).fit(X, y)
+    np.testing.assert_allclose(1e6 + 1e3 * small.predict(X), prediction, rtol=1e-3)
+
+
+def test_several_targets_of_different_size():
+    X, y = load_diabetes(return_X_y=True)
+    both = np.column_stack([y, 1e-3 * y])
+    model = DNNRegressor(**QUICK).fit(X, both)
+    assert model.predict(X).shape == both.shape
+    assert r2_score(both, model.predict(X), multioutput="raw_values").min() > 0.4
+
+
+def test_counts_are_predicted_as_rates():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    y = rng.poisson(np.exp(1 + 0.5 * X[:, 0]))
+    model = DNNRegressor(target="count", **QUICK).fit(X, y)
+    rate = model.predict(X)
+    assert (rate > 0).all()
+    assert np.corrcoef(np.log(rate), X[:, 0])[0, 1] > 0.9
+    assert model.predict([[1e30, 0.0]]) <= np.finfo("float32").max
+    with pytest.raises(ValueError, match=r"whole numbers from 0.*row 3 is -1.0.*'real'"):
+        DNNRegressor(target="count").fit(X[:6], [1, 2, 3, -1, 2, 0])
+
+
+def test_several_labels_per_row():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = pd.DataFrame(X > 0, columns=["red", "green", "blue"]).astype(int)
+    model = DNNClassifier(**QUICK).fit(X, y)
+    assert model.classes_.tolist() == ["red", "green", "blue"]
+    assert model.score(X, y) > 0.8
+    np.testing.assert_array_equal(model.predict(X), (model.predict_proba(X) > 0.5).astype(int))
+    np.testing.assert_array_equal(model.predict(X), (model.decision_function(X) > 0).astype(int))
+    assert {"loss", "binary_accuracy", "baseline_auc"} <= set(model.evaluate(X, y))
+
+
+def test_labels_of_any_kind_come_back():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    high = X[:, 0] > 0
+    labels = {
+        "object": np.where(high, "ja", "nej").astype(object),
+        "bool": high,
+        "int64": np.where(high, 7, -3),
+        "Int64": pd.array(np.where(high, 7, -3), "Int64"),
+        "category": pd.Categorical(np.where(high, "ja", "nej")),
+        "list": np.where(high, "ja", "nej").tolist(),
+    }
+    for kind, y in labels.items():
+        given = y if kind == "list" else pd.Series(y)
+        model = DNNClassifier(**QUICK | {"epochs": 20}).fit(X, given)
+        assert set(model.predict(X).tolist()) == set(np.asarray(y).tolist())
+        assert model.score(X, np.asarray(y).tolist()) > 0.8
+
+
+def test_a_weight_is_the_row_that_many_times():
+    X, y = people(60)
+    weights = np.random.default_rng(0).integers(0, 4, 60)
+    heavy = DNNClassifier(**QUICK).fit(X, y, sample_weight=weights)
+    again = X.loc[X.index.repeat(weights)].reset_index(drop=True)
+    repeated = DNNClassifier(**QUICK).fit(again, y.repeat(weights).reset_index(drop=True))
+    np.testing.assert_array_equal(heavy.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_weights_count_in_metrics_and_in_the_choice_of_the_epoch(table):
+    X, y = table
+    held_out, judged = people(100, seed=1)
+    weights = np.where(judged == "low", 1.0, 1e-6)
+    model = DNNClassifier(**QUICK).fit(X, y, validation_data=(held_out, judged, weights))
+    low = (judged == "low").to_numpy()
+    best = model.history_.loc[model.best_epoch_]
+    assert best["val_accuracy"] == pytest.approx(
+        accuracy_score(judged[low], model.predict(held_out[low])), abs=1e-3
+    )
+
+
+def test_class_weights_by_label_and_balanced():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 1))
+    y = np.where(X[:, 0] + rng.normal(size=400) > 1.8, "rare", "common")
+    recall = {
+        str(weight): (DNNClassifier(**QUICK, class_weight=weight).fit(X, y).predict(X) == "rare")[
+            y == "rare"
+        ].mean()
+        for weight in (None, "balanced", {"rare": 20.0})
+    }
+    assert recall["None"] + 0.2 < recall["balanced"] <= recall["{'rare': 20.0}"] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fit", "message"),
+    [
+        ({"preset": "standart"}, {}, "`preset` must be one of.*Did you mean 'standard'"),
+        ({"epochs": 0}, {}, "`epochs` must be a whole number"),
+        ({"validation_fraction": 1}, {}, "`validation_fraction` must be"),
+        ({"early_stopping": 5}, {}, "`early_stopping` must be True or False"),
+        ({"scaling": "minmax"}, {}, "`scaling` must be one of 'standard', 'robust'"),
+        ({"class_weight": {"tall": 2}}, {}, "Keys of `class_weight`.*'tall'.*'high', 'low'"),
+        ({"class_weight": {"low": -1}}, {}, "Weights in `class_weight`.*-1 for class 'low'"),
+        ({"class_weight": "even"}, {}, "`class_weight` must be 'balanced' or a dict"),
+        ({}, {"y": ["low"] * 300}, "at least two classes.*one class, 'low'"),
+        ({}, {"y": np.linspace(0, 1, 300)}, "Unknown label type: continuous"),
+        ({}, {"y": ["a", 1] * 150}, "labels must be of one type.*int, str"),
+        ({}, {"y": ["a", None] * 150}, "Input y contains NaN. Received: row 1 .150 of 300"),
+        ({}, {"y": ["a", "b"] * 140}, "same number of rows. Received: 300 and 280"),
+        ({}, {"sample_weight": np.zeros(300)}, "must not be 0 in every row"),
+        ({}, {"sample_weight": -np.ones(300)}, "row 0 weighs -1.0"),
+        ({}, {"sample_weight": np.ones(299)}, r"shape \(300,\)"),
+        ({}, {"validation_data": 3}, "`validation_data` must be"),
+        (
+            {},
+            {"validation_data": people(9)[:1] + (["tall"] * 9,)},
+            r"\[1\]` must hold classes.*tall",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(table, arguments, fit, message):
+    X, y = table
+    with pytest.raises(ValueError, match=message):
+        DNNClassifier(**{**QUICK, **arguments}).fit(**{"X": X, "y": y, **fit})
+
+
+def test_rows_of_x_and_y_in_another_order_are_refused(table):
+    X, y = table
+    with pytest.raises(ValueError, match="rows in the same order"):
+        DNNClassifier().fit(X, y.sort_values())
+
+
+def test_a_regressor_refuses_labels(table):
+    X, y = table
+    with pytest.raises(ValueError, match=r"`y` must hold numbers.*`DNNClassifier`"):
+        DNNRegressor().fit(X, y)
+
+
+def test_a_feature_that_is_the_target_is_warned_of(table):
+    X, y = table
+    X = X.assign(code=y.map({"low": "l", "middle": "m", "high": "h"}))
+    with pytest.warns(DataWarning, match="column 'code' of `X` tells `y` in every row") as caught:
+        DNNClassifier(**QUICK | {"epochs": 1}).fit(X, y)
+    assert [w.category for w in caught] == [DataWarning]
+
+
+def test_the_same_seed_gives_the_same_model(model, table):
+    X, y = table
+    again = clone(model).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    assert (other.predict_proba(X) != model.predict_proba(X)).any()
+
+
+def test_the_held_out_rows_are_stratified_and_drawn_at_random():
+    from kerasdnn.rows import hold_out
+
+    strata = np.repeat([0, 1, 2, 3], [500, 50, 10, 1])
+    chosen = [hold_out(strata, 0.2, np.random.default_rng(seed)) for seed in range(30)]
+    for taken in chosen:
+        counts = np.bincount(strata[taken], minlength=4)
+        assert abs(counts[:3] - [100, 10, 2]).max() <= 1
+        assert counts[3] == 0
+    share = np.mean(chosen, axis=0)[:500]
+    assert 0.15 < share.mean() < 0.25
+    assert share.max() < 0.6
+
+
+@pytest.mark.parametrize("way", ["pickle", "deepcopy", "joblib"])
+def test_copies_predict_the_same_and_train_on(model, table, tmp_path, way):
+    X, _ = table
+    if way == "joblib":
+        joblib.dump(model, tmp_path / "model.joblib")
+        after = joblib.load(tmp_path / "model.joblib")
+    else:
+        after = copy.deepcopy(model) if way == "deepcopy" else pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(after.predict_proba(X), model.predict_proba(X))
+    assert after.get_params() == model.get_params()
+    assert after.network_.seed == model.network_.seed
+    steps = model.network_.optimizer.iterations
+    assert int(after.network_.optimizer.iterations) == int(steps) > 0
+
+
+def test_clone_keeps_the_arguments_and_forgets_the_training(model):
+    twin = clone(model)
+    assert twin.get_params() == model.get_params()
+    assert not hasattr(twin, "network_")
+
+
+def test_callbacks_hear_of_every_epoch(table):
+    heard = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: heard.append(epoch))
+    DNNClassifier(**QUICK | {"epochs": 3}, callbacks=[callback]).fit(*table)
+    assert heard == [0, 1, 2]
+
+
+X_IRIS, Y_IRIS = load_iris(return_X_y=True)
+
+
+def test_inside_a_pipeline_with_frames(table):
+    X, y = table
+    columns = make_column_transformer(
+        (StandardScaler(), ["age"]), remainder="passthrough", verbose_feature_names_out=False
+    )
+    pipeline = make_pipeline(columns.set_output(transform="pandas"), DNNClassifier(**QUICK))
+    assert pipeline.fit(X, y).score(X, y) > 0.8
+    assert pipeline[-1].feature_names_in_.tolist() == list(X.columns)
+
+
+def test_inside_a_grid_search():
+    search = GridSearchCV(DNNClassifier(**QUICK), {"hidden_units": [(4,), (8,)]}, cv=2)
+    search.fit(X_IRIS, Y_IRIS)
+    assert search.best_score_ > 0.8
+
+
+def test_inside_cross_validation_with_weights_routed():
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = DNNClassifier(**QUICK).set_fit_request(sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        weights = np.where(Y_IRIS == 0, 0.0, 1.0)
+        found = cross_validate(
+            model, X_IRIS, Y_IRIS, cv=2, params={"sample_weight": weights}, return_estimator=True
+        )
+    assert all(fitted.classes_.tolist() == [1, 2] for fitted in found["estimator"])
+    assert found["test_score"].min() > 0.8
+    assert cross_val_score(DNNRegressor(**QUICK), X_IRIS, Y_IRIS, cv=2).shape == (2,)
+
+
+def test_inside_other_meta_estimators():
+    calibrated = CalibratedClassifierCV(DNNClassifier(**QUICK), cv=2).fit(X_IRIS, Y_IRIS)
+    assert calibrated.score(X_IRIS, Y_IRIS) > 0.85
+    vote = VotingClassifier(
+        [("dnn", DNNClassifier(**QUICK)), ("line", LogisticRegression(max_iter=500))], voting="soft"
+    )
+    assert vote.fit(X_IRIS, Y_IRIS).score(X_IRIS, Y_IRIS) > 0.9
+
+
+def test_permutation_importance_finds_the_column_that_matters(model, table):
+    found = permutation_importance(model, *table, n_repeats=2, random_state=0)
+    assert table[0].columns[found.importances_mean.argmax()] in ("age", "member")

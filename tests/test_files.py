@@ -1,0 +1,418 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network, build_classifier, load
+from kerasdnn.files import PARTS, to_json, zipped
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+DATA = Path(__file__).parent / "data"
+
+
+def table(rows=80):
+    """A table without randomness, the same in every version of every library."""
+    i = np.arange(rows)
+    frame = pd.DataFrame(
+        {
+            "age": np.where(i % 9 == 0, np.nan, (i * 37) % 50),
+            "city": np.array(["Oslo", "Rome", "Bern", None], dtype=object)[(i * 7) % 4],
+            "since": pd.Timestamp("2021-03-04") + pd.to_timedelta((i * 91) % 700, "D"),
+            "member": (i * 3) % 5 < 2,
+            "zip": [f"z{(k * 11) % 40}" for k in i],
+        }
+    )
+    return frame, np.where((i * 37) % 50 > 24, "old", "young")
+
+
+@pytest.fixture(scope="module")
+def model():
+    frame, y = table()
+    return DNNClassifier(
+        hidden_units=(8,), epochs=3, one_hot_limit=4, embedding_size=2, random_state=0,
+        class_weight={"old": 2.0}, optimizer=keras.optimizers.Adam(0.01),
+    ).fit(frame, y)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.kerasdnn"
+    model.save(path)
+    return path.read_bytes()
+
+
+def loaded(data, tmp_path, name="model.kerasdnn"):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return load(path)
+
+
+def test_everything_comes_back(model, saved, tmp_path):
+    frame, y = table()
+    after = loaded(saved, tmp_path)
+    np.testing.assert_array_equal(after.predict_proba(frame), model.predict_proba(frame))
+    np.testing.assert_array_equal(after.classes_, model.classes_)
+    assert after.classes_.dtype == model.classes_.dtype
+    assert after.evaluate(frame, y) == model.evaluate(frame, y)
+    assert after.best_epoch_ == model.best_epoch_
+    pd.testing.assert_frame_equal(after.history_, model.history_, check_exact=True)
+    assert after.network_.seed == model.network_.seed
+    ours, theirs = after.get_params(), model.get_params()
+    assert ours.pop("optimizer").get_config() == theirs.pop("optimizer").get_config()
+    assert ours == theirs
+    assert after.hyperparameters_["hidden_units"] == (8,)  # still a tuple
+    after.save(tmp_path / "again.kerasdnn")
+    assert load(tmp_path / "again.kerasdnn").score(frame, y) == model.score(frame, y)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (DNNRegressor(), np.arange(80.0) ** 2),
+        (DNNRegressor(target="count"), np.column_stack([np.arange(80), np.arange(80) % 3])),
+        (DNNClassifier(), np.arange(80) % 3),
+        (DNNClassifier(), pd.DataFrame({"a": np.arange(80) % 2, "b": np.arange(80) % 3 > 0})),
+    ],
+)
+def test_every_kind_of_target_comes_back(estimator, y, tmp_path):
+    frame, _ = table()
+    estimator.set_params(hidden_units=(4,), epochs=1, random_state=0).fit(frame, y)
+    estimator.save(tmp_path / "model.kerasdnn")
+    after = load(tmp_path / "model.kerasdnn")
+    np.testing.assert_array_equal(after.predict(frame), estimator.predict(frame))
+    assert after.evaluate(frame, y) == estimator.evaluate(frame, y)
+
+
+def test_a_fresh_process_predicts_the_same_to_the_bit(model, saved, tmp_path):
+    frame, _ = table()
+    (tmp_path / "model.kerasdnn").write_bytes(saved)
+    frame.to_pickle(tmp_path / "frame.pickle")
+    code = (
+        "import kerasdnn, numpy, pandas\n"
+        "model = kerasdnn.load('model.kerasdnn')\n"
+        "numpy.save('p.npy', model.predict_proba(pandas.read_pickle('frame.pickle')))\n"
+    )
+    root = str(Path(__file__).parents[1])
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        check=True,
+        env=os.environ | {"PYTHONPATH": root},
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), model.predict_proba(frame))
+
+
+def test_a_file_of_the_first_version_is_still_read():
+    frame, _ = table()
+    model = load(DATA / "classifier-1.kerasdnn")
+    expected = json.loads((DATA / "classifier-1.json").read_text())
+    np.testing.assert_allclose(model.predict_proba(frame), expected["predict_proba"], rtol=1e-5)
+    assert model.classes_.tolist() == expected["classes"]
+
+
+def test_the_file_is_plain_and_opens_in_plain_keras_where_nothing_is_ours(tmp_path):
+    frame, y = table()
+    model = DNNClassifier(hidden_units=(4,), epochs=1).fit(frame[["age", "city"]], y)
+    model.save(tmp_path / "model.kerasdnn")
+    with zipfile.ZipFile(tmp_path / "model.kerasdnn") as file:
+        assert set(file.namelist()) == {"manifest.json", "estimator.json", "network.keras"}
+        state = json.loads(file.read("estimator.json"))
+        file.extract("network.keras", tmp_path)
+    assert {"python", "keras", "numpy", "pandas", "scikit-learn"} <= set(state["versions"])
+    plain = keras.saving.load_model(tmp_path / "network.keras")
+    assert type(plain) is keras.Sequential
+    x = model.encoder_.transform(frame[["age", "city"]])
+    np.testing.assert_allclose(plain.predict(x, verbose=0), model.network_.predict(x), rtol=1e-6)
+
+
+def test_what_a_file_cannot_hold_is_named(tmp_path):
+    frame, y = table()
+    model = DNNClassifier(hidden_units=(4,), epochs=1, callbacks=[keras.callbacks.History()])
+    model.fit(frame, y)
+    with pytest.warns(DataWarning, match="`callbacks`, None after loading"):
+        model.save(tmp_path / "model.kerasdnn")
+    assert load(tmp_path / "model.kerasdnn").callbacks is None
+
+
+def test_a_keras_file_is_read_as_a_network(tmp_path):
+    network = build_classifier(3, hidden_units=(4,), seed=0)
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+    network.fit(x, x[:, 0] > 0, verbose=0)
+    network.save(tmp_path / "network.keras")
+    after = load(tmp_path / "network.keras")
+    assert type(after) is Network
+    np.testing.assert_array_equal(after.predict(x), network.predict(x))
+    for ours, theirs in zip(after.optimizer.variables, network.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
+        )
+    after.fit(x, x[:, 0] > 0, verbose=0)
+    assert after.last_road == "compiled"
+
+
+def edited(data, part, change):
+    """The file with `change` made to one of its JSON parts, without new checksums."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == part:
+                state = json.loads(content)
+                change(state)
+                content = to_json(state)
+            new.writestr(name, content)
+    return out.getvalue()
+
+
+def test_a_changed_estimator_is_refused(saved, tmp_path):
+    data = edited(saved, "estimator.json", lambda state: state["target"].update(classes=["a", "b"]))
+    with pytest.raises(
+        ValueError, match=r"'estimator.json' has \d+ bytes|was changed after it was"
+    ):
+        loaded(data, tmp_path)
+
+
+def test_a_newer_file_is_refused(saved, tmp_path):
+    data = edited(saved, "manifest.json", lambda state: state.update(version=2))
+    with pytest.raises(ValueError, match=r"it is of format 2.*Update kerasdnn"):
+        loaded(data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "it is empty"),
+        (b"no zip at all", "it is no file of kerasdnn or Keras"),
+        (b"PK and so on", "damaged or cut off"),
+    ],
+)
+def test_a_foreign_file_is_refused(data, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        loaded(data, tmp_path)
+
+
+def test_another_programs_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "book.docx", "w") as file:
+        file.writestr("word/document.xml", "<w/>")
+    with pytest.raises(ValueError, match="a zip of another program"):
+        load(tmp_path / "book.docx")
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "nothing.kerasdnn")
+
+
+def test_a_functional_model_is_refused_with_the_way_out(tmp_path):
+    entry = keras.Input((2,))
+    keras.Model(entry, keras.layers.Dense(1)(entry)).save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"Functional model.*keras.saving.load_model opens it"):
+        load(tmp_path / "model.keras")
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Spy(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        ran.append("Spy")
+
+    def call(self, x):
+        return x
+
+
+ran = []
+CODE = {  # ways in which a configuration has been made to run code
+    "a lambda": {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": {"function": {"class_name": "__lambda__", "config": {"value": "x"}}},
+        "registered_name": None,
+    },
+    "a class of the program's": {
+        "module": "tests",
+        "class_name": "Spy",
+        "config": {"name": "spy"},
+        "registered_name": "tests>Spy",
+    },
+    "a function of Python": {
+        "module": "os",
+        "class_name": "function",
+        "config": "system",
+        "registered_name": "system",
+    },
+    "a function by its name": {
+        "module": "builtins",
+        "class_name": "function",
+        "config": "eval",
+        "registered_name": "function",
+    },
+    "a saved model of TensorFlow": {
+        "module": "keras.layers",
+        "class_name": "TFSMLayer",
+        "config": {"filepath": "/tmp/model"},
+        "registered_name": None,
+    },
+    "a name that claims to be ours": {
+        "module": "kerasdnn",
+        "class_name": "Spy",
+        "config": {},
+        "registered_name": "kerasdnn>Spy",
+    },
+    "a helper of Keras that reads files": {
+        "module": "keras.utils",
+        "class_name": "get_file",
+        "config": {},
+        "registered_name": None,
+    },
+}
+
+
+@pytest.mark.parametrize("way", CODE)
+def test_loading_runs_no_code_from_the_file(way, tmp_path):
+    build_classifier(3, hidden_units=(4,)).save(tmp_path / "network.keras")
+    data = (tmp_path / "network.keras").read_bytes()
+    evil = edited(data, "config.json", lambda c: c["config"]["layers"].insert(1, CODE[way]))
+    ran.clear()
+    with pytest.raises(ValueError, match=f"it names .*{CODE[way]['class_name']}"):
+        loaded(evil, tmp_path, "evil.keras")
+    assert not ran
+
+
+def damaged(data, rng):
+    """The file cut off, with some bytes changed, or with a stretch of it overwritten or gone."""
+    kind, at = rng.integers(4), int(rng.integers(len(data)))
+    if kind == 0:
+        return data[:at]
+    changed = bytearray(data)
+    if kind == 1:
+        for position in rng.integers(len(data), size=rng.integers(1, 4)):
+            changed[position] ^= 1 << rng.integers(8)
+    elif kind == 2:
+        changed[at : at + 64] = rng.bytes(len(changed[at : at + 64]))
+    else:
+        del changed[at : at + int(rng.integers(1, 2000))]
+    return bytes(changed)
+
+
+def attempt(data, tmp_path):
+    """What `load` gives, or None after one clear error."""
+    try:
+        return loaded(data, tmp_path)
+    except ValueError as error:
+        message = str(error)
+    assert "model.kerasdnn cannot be loaded: " in message
+    return None
+
+
+def test_a_damaged_file_gives_a_clear_error_or_the_same_predictions(model, saved, tmp_path):
+    frame, _ = table(20)
+    expected = model.predict_proba(frame)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(500 if NIGHTLY else 100):
+        after = attempt(damaged(saved, rng), tmp_path)
+        refused += after is None
+        if after is not None:
+            np.testing.assert_array_equal(after.predict_proba(frame), expected)
+    assert refused > 50
+
+
+def values_of(state, path=()):
+    """Every place in a JSON state, as the keys that lead there."""
+    items = state.items() if isinstance(state, dict) else enumerate(state)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, (dict, list)):
+            yield from values_of(value, (*path, key))
+
+
+def test_edited_json_gives_a_clear_error(saved, tmp_path):
+    rng = np.random.default_rng(0)
+    places = {
+        part: list(values_of(json.loads(zipfile.ZipFile(io.BytesIO(saved)).read(part))))
+        for part in ("manifest.json", "estimator.json")
+    }
+    others = [None, "x", -1, {}, [], 1e300]
+    attempts = 500 if NIGHTLY else 60
+    changed = 0
+    for _ in range(attempts):
+        same = []
+        part = rng.choice(list(places))
+        *path, last = places[part][rng.integers(len(places[part]))]
+        other = others[rng.integers(len(others))]
+
+        def change(state, path=path, last=last, other=other, same=same):
+            for key in path:
+                state = state[key]
+            same.append(state[last] == other)
+            state[last] = other
+
+        data = edited(saved, part, change)
+        if not same[0]:
+            changed += 1
+            assert attempt(data, tmp_path) is None
+    assert changed > attempts / 2
+
+
+def test_edited_json_under_right_checksums_gives_a_clear_error_or_an_estimator(saved, tmp_path):
+    """Whoever writes new checksums may change the answers, but meets no crash and no code."""
+    rng = np.random.default_rng(0)
+    parts = {name: zipfile.ZipFile(io.BytesIO(saved)).read(name) for name in PARTS}
+    original = json.loads(parts["estimator.json"])
+    places = [place for place in values_of(original) if place[0] in ("encoder", "target", "class")]
+    others = [None, "x", -1, {}, [], 1e300]
+    for _ in range(300 if NIGHTLY else 40):
+        state = json.loads(parts["estimator.json"])
+        *path, last = places[rng.integers(len(places))]
+        inner = state
+        for key in path:
+            inner = inner[key]
+        inner[last] = others[rng.integers(len(others))]
+        data = zipped({**parts, "estimator.json": to_json(state)})
+        assert isinstance(attempt(data, tmp_path), DNNClassifier | None)
+
+
+SAVER = """
+import importlib.util, pathlib, sys
+spec = importlib.util.spec_from_file_location("saving", sys.argv[1])
+saving = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(saving)
+files = [pathlib.Path(path).read_bytes() for path in sys.argv[2:4]]
+while True:
+    for data in files:  # what `save_estimator` does with `archive(estimator)`
+        with saving.written_whole(sys.argv[4]) as beside:
+            beside.write_bytes(data)
+"""
+
+
+def test_a_killed_save_leaves_the_old_or_the_new_file(saved, tmp_path):
+    files = saved, saved[::-1] * 20
+    paths = [tmp_path / name for name in ("one", "two", "target")]
+    for path, data in zip(paths, files, strict=False):
+        path.write_bytes(data)
+    saving = Path(__file__).parents[1] / "kerasdnn" / "saving.py"
+    rng = np.random.default_rng(0)
+    for _ in range(50 if NIGHTLY else 10):
+        paths[2].write_bytes(saved)
+        saver = subprocess.Popen([sys.executable, "-c", SAVER, str(saving), *map(str, paths)])
+        time.sleep(0.1 + 0.2 * rng.random())
+        os.kill(saver.pid, signal.SIGKILL)
+        saver.wait()
+        assert paths[2].read_bytes() in files
+
+
+def test_a_failed_save_leaves_the_old_file_alone(model, saved, tmp_path, monkeypatch):
+    path = tmp_path / "model.kerasdnn"
+    path.write_bytes(saved)
+    monkeypatch.setattr(os, "replace", lambda *paths: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.save(path)
+    assert path.read_bytes() == saved
+    assert os.listdir(tmp_path) == ["model.kerasdnn"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from . import plots
-from .spaces import BUILD, TRAIN
+from .spaces import TRAIN
 
 
 @dataclass
@@ -34,6 +34,7 @@ class SearchResult:
     names: list
     defaults: dict = field(default_factory=dict)
     refit: object = None
+    seed_name: str = "seed"
     _networks: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -63,8 +64,8 @@ class SearchResult:
 
     def hyperparameters(self, rank=0):
         """Those of the trial at a place of the ranking, 0 the best."""
-        found = self._settings(rank)
-        return {k: v for k, v in found.items() if k in BUILD or k not in TRAIN}
+        found = {k: v for k, v in self._settings(rank).items() if k not in TRAIN}
+        return {self.seed_name if k == "seed" else k: v for k, v in found.items()}
 
     @property
     def best_training(self):
@@ -87,6 +88,8 @@ class SearchResult:
         if rank not in self._networks:
             self._networks[rank] = self.refit(self.hyperparameters(rank), self.training(rank))
         return self._networks[rank]
+
+    best_estimator = best_network
 
     @property
     def importance(self):

@@ -44,6 +44,7 @@ def tune(
     seed=None,
     wave=None,
     tensorboard=None,
+    estimator=None,
     verbose=1,
     **fixed,
 ):
@@ -77,6 +78,8 @@ def tune(
             hyperparameters tell.
         wave: int, trials trained together at most.
         tensorboard: folder for TensorBoard's HParams page, or None.
+        estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and what the estimator was
+            given holds for all trials; `DNNClassifier.tune` passes itself.
         verbose: 1 for a line of progress: trials done, best score, time left.
         fixed: hyperparameters of all trials, such as `batch_norm=True`.
 
@@ -106,24 +109,22 @@ def tune(
     whole("epochs", epochs)
     if batch_size != "full":
         whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
-    arguments = {
-        "problem": problem, "space": space, "oracle": oracle, "max_trials": max_trials,
-        "epochs": epochs, "batch_size": batch_size, "validation_data": validation_data,
-        "validation_fraction": validation_fraction, "cv": cv, "objective": objective,
-        "sample_weight": sample_weight, "class_weight": class_weight, "time_budget": time_budget,
-        "directory": directory, "resume": resume, "seed": seed, "wave": wave,
-        "tensorboard": tensorboard, "verbose": verbose, **fixed,
+    search = {
+        "space": space, "oracle": oracle, "max_trials": max_trials, "epochs": epochs,
+        "batch_size": batch_size, "validation_fraction": validation_fraction, "cv": cv,
+        "objective": objective, "time_budget": time_budget, "directory": directory,
+        "resume": resume, "seed": seed, "wave": wave, "tensorboard": tensorboard,
+        "verbose": verbose, "fixed": fixed,
     }  # fmt: skip
-    if is_table(X, y):
+    if estimator is not None or is_table(X, y):
         from .tuning_tables import tune_table
 
-        return tune_table(X, y, **arguments)
+        return tune_table(
+            X, y, estimator=estimator, problem=problem, sample_weight=sample_weight,
+            class_weight=class_weight, validation_data=validation_data, **search,
+        )  # fmt: skip
     rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
-    names = (
-        "space", "oracle", "max_trials", "epochs", "batch_size", "validation_fraction", "cv",
-        "objective", "time_budget", "directory", "resume", "seed", "wave", "tensorboard", "verbose",
-    )  # fmt: skip
-    return tune_rows(rows, **{name: arguments[name] for name in names}, fixed=fixed)
+    return tune_rows(rows, **search)
 
 
 def tune_rows(
@@ -209,8 +210,8 @@ def agreed_seed(project, seed):
     """`seed`; where it is None, that of the search to resume, or a new one."""
     if seed is not None:
         return whole("seed", seed, 0)
-    path = project / "search.json"
-    if path.exists():
+    path = project and project / "search.json"
+    if path and path.exists():
         return read_json(path)["seed"]
     return int(np.random.default_rng().integers(1, 2**31))
 

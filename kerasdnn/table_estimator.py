@@ -65,6 +65,19 @@ class TableEstimator(BaseEstimator):
         part, _ = read_part(X, y, sample_weight, self.target_)
         return judge(self, part)
 
+    def tune(self, X, y, **search):
+        """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.
+
+        What this estimator was given holds for all trials. It is left as it is: `best_network()`
+        of the result is an estimator of its kind, fitted on all rows.
+
+        Returns:
+            `SearchResult`.
+        """
+        from .tuning import tune  # which imports this module
+
+        return tune(X, y, estimator=self, **search)
+
     def summary(self):
         """Print the network's layers."""
         check_is_fitted(self)

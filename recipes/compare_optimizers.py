@@ -131,7 +131,7 @@ class Result:
         self.metric = "MAE" if table.problem == "regression" else "accuracy"
         self.last = last = {name: run[:, -1] for name, run in losses.items()}
         constant = guess(table)
-        lowest = min(value.mean() for value in last.values())
+        lowest = np.nanmin([value.mean() for value in last.values()])  # NaN: one blew up
         self.threshold = constant - SHARE_OF_WAY * (constant - lowest)
         rows = []
         for name, run in losses.items():

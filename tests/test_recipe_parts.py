@@ -1,6 +1,5 @@
 """What the recipes share: tables and their errors, a trainer that starts anew, options."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -133,26 +132,6 @@ def test_a_bad_table_ends_the_recipe_before_tensorflow_with_one_line(tmp_path, c
     with pytest.raises(SystemExit):
         compare_optimizers.main(["--csv", str(tmp_path / "missing.csv"), "--target", "y"])
     assert "--csv must be a file. Received: " in capsys.readouterr().err.splitlines()[-1]
-
-
-@pytest.mark.parametrize("name", ["compare_optimizers", "backprop_by_hand", "problem_types",
-                                  "compare_batch_sizes", "compare_activations"])  # fmt: skip
-def test_help_answers_without_importing_tensorflow(name):
-    program = (
-        "import runpy, sys\n"
-        f"sys.argv = ['{name}.py', '--help']\n"
-        "try:\n"
-        f"    runpy.run_path({str(RECIPES / name) + '.py'!r}, run_name='__main__')\n"
-        "finally:\n"
-        "    print('imported', 'tensorflow' in sys.modules)\n"
-    )
-    environment_of_recipes = f"import sys; sys.path.insert(0, {str(RECIPES)!r})\n"
-    result = subprocess.run(
-        [sys.executable, "-c", environment_of_recipes + program],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "--out DIR" in result.stdout
-    assert "imported False" in result.stdout
 
 
 def test_optimizers_are_compared_on_a_table_of_ones_own(tmp_path, capsys):

@@ -101,6 +101,8 @@ def paired(ours, theirs):
     gap, half_width = mean_interval(theirs - ours)
     side = "higher" if gap > 0 else "lower"
     word = "a clear difference" if abs(gap) > half_width else "no clear difference"
+    if np.isnan(half_width):
+        return f"{side} by {abs(gap):.4f} on one seed, which tells little"
     return f"{side} by {abs(gap):.4f} +- {half_width:.4f}, {word}"
 
 

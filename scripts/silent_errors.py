@@ -30,12 +30,10 @@ HEAD = """# Silent wrong answers
 Each row is a mistake made once in stock Keras {keras} and once in kerasdnn, by
 `scripts/run scripts/silent_errors.py`, which writes this page. *Silent* means: no error and no
 warning. In brackets is what came of it: the share of new rows answered rightly, or R2 of a
-regression (`nan`: no number at all), beside the same network without it; then the last
-loss of training.
+regression (`nan`: no number at all), beside the same network without it; then the last loss.
 
 Stock Keras is silent on {silent} of {all}, warns of {warned} and refuses {refused}.
-kerasdnn is silent on {ours_silent}, warns of {ours_warned}, refuses {ours_refused} and puts
-{ours_right} right.
+kerasdnn is silent on {ours_silent}, refuses {ours_refused}, warns of {ours_warned}, puts right {ours_right}.
 kerasdnn refuses what can only be wrong (`ValueError`), and warns (`kerasdnn.DataWarning`) of what
 may be meant. What is which, and what is let pass, stands at the top of `kerasdnn/checks.py`.
 

@@ -103,10 +103,10 @@ class Fit:
         data = self.table.take(indices.reshape(-1))
         if not self.flat:
             return [self.step_through(layout, data, rows, fresh)]
-        arguments = data, tf.constant(count), tf.constant(rows), tf.constant(fresh)
-        state = programs.state_of(self.network)
+        arguments = *data, tf.constant(count), tf.constant(rows), tf.constant(fresh)
+        state = programs.handles(programs.state_of(self.network))
         try:
-            program, names = self.program(layout, data)
+            program = self.program(layout, data)
             results = program(state, *arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
             if not layout.compiled:
@@ -114,7 +114,9 @@ class Fit:
             # Some layer has no XLA kernel. Compilation fails before anything is computed.
             self.layout = self.layout._replace(compiled=False)
             return self.run(layout._replace(compiled=False), orders, fresh)
-        return [dict(zip(names, row, strict=True)) for row in results.numpy()[:count].tolist()]
+        return [
+            dict(zip(program.names, row, strict=True)) for row in results.numpy()[:count].tolist()
+        ]
 
     def program(self, layout, data):
         specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)

@@ -33,7 +33,7 @@ warning. In brackets is what came of it: the share of new rows answered rightly,
 regression (`nan`: no number at all), beside the same network without it; then the last loss.
 
 Stock Keras is silent on {silent} of {all}, warns of {warned} and refuses {refused}.
-kerasdnn is silent on {ours_silent}, refuses {ours_refused}, warns of {ours_warned}, puts right {ours_right}.
+kerasdnn is silent on {no_word}, refuses {ours_refused}, warns of {ours_warned}, puts right {right}.
 kerasdnn refuses what can only be wrong (`ValueError`), and warns (`kerasdnn.DataWarning`) of what
 may be meant. What is which, and what is let pass, stands at the top of `kerasdnn/checks.py`.
 
@@ -106,10 +106,10 @@ def page(rows, stock, ours):
         silent=stock.count("silent"),
         warned=stock.count("warns"),
         refused=stock.count("refuses"),
-        ours_silent=ours.count("silent") or "none",
+        no_word=ours.count("silent") or "none",
         ours_warned=ours.count("warns"),
         ours_refused=ours.count("refuses"),
-        ours_right=ours.count("puts right"),
+        right=ours.count("puts right"),
     )
     lines = []
     for title, stock_outcome, stock_words, ours_outcome, words in rows:

@@ -44,7 +44,14 @@ class NumericColumn:
         """Names of the columns beside the scaled ones."""
         return [f"{self.name} is missing"] if self.missing else []
 
+    def numbers(self, column):
+        """The parts of a column, float64 `(rows,)` each, before scaling."""
+        held = {} if column.kind == "empty" else parts_of(column)
+        gap = np.full(len(column.values), np.nan)
+        return [held.get(suffix, gap) for suffix, _, _ in self.parts]
+
     def write(self, column, out):
+        """Write the flags."""
         write_missing(self.missing, column, out)
 
 

@@ -128,14 +128,28 @@ def _from_pandas(X, what):
             f"`{what}` must have one row of column names. Received: {X.columns.nlevels} levels, "
             f"such as {X.columns[0]!r}. {what}.columns = {what}.columns.map('_'.join) joins them."
         )
-    return _named([s for _, s in X.items()], list(X.columns), len(X), what, X.index)
+    if len(X) == 1:  # a row to predict need not take the way of whole columns
+        columns = _read_row(X.columns, X.iloc[0].to_numpy(dtype=object))
+    else:
+        columns = [series for _, series in X.items()]
+    return _named(columns, list(X.columns), len(X), what, X.index)
+
+
+def _read_row(names, values):
+    columns = []
+    for name, value in zip(names, values, strict=True):
+        try:
+            columns.append(read_scalar(value))
+        except ValueError as error:
+            raise ValueError(f"Column {plain(name)!r}: {error}") from error
+    return columns
 
 
 def _from_dict(X, what):
     scalars = [np.ndim(value) == 0 for value in X.values()]
     columns = list(X.values())
     if scalars and all(scalars):
-        columns = [read_scalar(value) for value in columns]
+        columns = _read_row(X, columns)
     elif any(scalars):
         raise ValueError(
             f"`{what}` must hold one value per column (a row) or one sequence per column. "
@@ -234,6 +248,8 @@ def _read_objects(values):
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = values[~missing].astype("float64")
         return Column("boolean" if kind == "boolean" else "numeric", numbers)
+    if kind == "period":
+        return read_column(pd.PeriodIndex(values).to_timestamp().to_numpy())
     if kind in DATES:
         dates = pd.to_datetime(pd.Series(np.where(missing, None, values)))
         return read_column(dates)
@@ -241,7 +257,7 @@ def _read_objects(values):
         return Column("duration", _seconds(pd.to_timedelta(pd.Series(values)).to_numpy()))
     if kind == "complex":
         raise ValueError("Complex data not supported.")
-    texts = np.empty(len(values), dtype=object)
+    texts = np.full(len(values), None)
     texts[~missing] = [as_text(value) for value in values[~missing]]
     return Column("text", texts)
 

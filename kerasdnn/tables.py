@@ -17,12 +17,13 @@ from .columns import (
     NumericColumn,
     learn_categorical,
     learn_numeric,
-    parts_of,
 )
-from .columns_checks import LARGEST, check_kinds, check_sizes, warn_of_identifiers
+from .columns_checks import check_kinds, check_sizes, warn_of_identifiers
 from .errors import one_of, whole
 from .frames import Frame, read_frame
 from .scaling import SCALINGS, scaled
+
+STRETCH = 2048  # rows
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -114,12 +115,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             columns = [frame.column(j) for j in order]
             check_kinds(self.columns_, columns)
         out = np.empty((frame.rows, plan.width), dtype="float32")
-        if plan.centers.size:
-            block = self._block(plan, frame, order, columns)
-            out[:, : plan.centers.size] = scaled(block, plan.centers, plan.scales, self.scaling)
-            gaps = np.isnan(out[:, : plan.centers.size])
-            if gaps.any():
-                out[:, : plan.centers.size][gaps] = 0
+        if plan.parts:
+            self._write_numbers(plan, frame, order, out)
         for j, start, stop in plan.flagged:
             self.columns_[j].write(columns[j], out[:, start:stop])
         for position, j in enumerate(plan.embedded):
@@ -128,27 +125,35 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             out[:] = 0
         return out
 
-    def _block(self, plan, frame, order, columns):
-        """The numbers to scale, float64 `(rows, scaled columns)`, NaN where missing."""
-        sources = [j for j, _ in plan.parts]
-        if columns is None and len(sources) == frame.width:
-            block = frame.matrix.copy()
+    def _write_numbers(self, plan, frame, order, out):
+        """Scale the numbers, a stretch of rows after the other so that each stays in the cache."""
+        sources = list(dict.fromkeys(j for j, _ in plan.parts))
+        if frame.matrix is not None:
+            whole = len(plan.parts) == frame.width
+            numbers = frame.matrix if whole else frame.matrix[:, sources]
         else:
-            block = np.empty((frame.rows, len(sources)), order="F")
-            held, source = None, None
-            for position, (j, suffix) in enumerate(plan.parts):
-                if j != source:  # the parts of one column lie side by side
-                    column = frame.column(order[j])
-                    held = {} if column.kind == "empty" else parts_of(column)
-                    source = j
-                block[:, position] = held.get(suffix, np.nan)
-        flat = block.ravel(order="K")
-        with np.errstate(over="ignore", invalid="ignore"):
-            clean = np.dot(flat, flat) < LARGEST  # NaN is not, and infinity is not
-        if not clean:
-            for j in dict.fromkeys(sources):
-                check_sizes(frame.column(order[j]), frame.label(order[j]), frame)
-        return block
+            numbers = [
+                values
+                for j in sources
+                for values in self.columns_[j].numbers(frame.column(order[j]))
+            ]
+        count, searched = len(plan.parts), False
+        for start in range(0, frame.rows, STRETCH):
+            stop = min(start + STRETCH, frame.rows)
+            if isinstance(numbers, list):
+                block = np.empty((stop - start, count))
+                for position, values in enumerate(numbers):
+                    block[:, position] = values[start:stop]
+            else:
+                block = numbers[start:stop].copy()
+            with np.errstate(over="ignore", invalid="ignore"):
+                clean = np.isfinite(block.sum())
+            if not (clean or searched):
+                for j in sources:
+                    check_sizes(frame.column(order[j]), frame.label(order[j]), frame)
+                searched = True
+            block = scaled(block, plan.centers, plan.scales, self.scaling)
+            out[start:stop, :count] = block if clean else np.nan_to_num(block, copy=False)
 
     def _order(self, frame):
         """For each column of `fit` its position in `frame`."""

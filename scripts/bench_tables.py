@@ -1,0 +1,112 @@
+"""Time the way of a mixed table into a network: encoder, one row, plain numbers, one file.
+
+    scripts/run scripts/bench_tables.py              # about a minute on two cores
+    scripts/run scripts/bench_tables.py --quick      # 5,000 rows, seconds
+
+100,000 rows of 20 columns: 8 floats (one with gaps), 2 nullable integers, 1 boolean, 5 strings with
+gaps, 1 category, 1 string of 5,000 different values, 2 dates. Before a time is printed its result
+is compared: one row with the same row of the table, plain numbers with scikit-learn's scaler, a
+loaded file with what was saved. Times are medians in milliseconds.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="5,000 rows, 3 repeats")
+    options = parser.parse_args(argv)
+    rows, repeats = (5_000, 3) if options.quick else (options.rows, options.repeats)
+
+    import numpy as np
+    from sklearn.compose import make_column_transformer
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    import kerasdnn
+
+    frame, labels = table(rows)
+    print(f"{rows:,} rows x {frame.shape[1]} columns, median of {repeats}, milliseconds")
+    for scaling in ("standard", "robust"):
+        time_both(f"encoder, {scaling}", kerasdnn.TableEncoder(scaling), frame, repeats)
+
+    easy = frame[[name for name in frame if name.startswith(("float", "text"))]]
+    rival = make_column_transformer(
+        (StandardScaler(), [name for name in easy if name.startswith("float")]),
+        (OneHotEncoder(sparse_output=False), [name for name in easy if name.startswith("text")]),
+    )
+    time_both("floats and texts, kerasdnn", kerasdnn.TableEncoder(), easy, repeats)
+    time_both("floats and texts, scikit-learn", rival, easy, repeats)
+
+    numbers = np.random.default_rng(0).normal(size=(rows, 50))
+    encoder, scaler = kerasdnn.TableEncoder().fit(numbers), StandardScaler().fit(numbers)
+    ours, theirs = encoder.transform(numbers), scaler.transform(numbers)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    show("50 floats, kerasdnn: transform", timed(lambda: encoder.transform(numbers), repeats))
+    show("50 floats, scikit-learn: transform", timed(lambda: scaler.transform(numbers), repeats))
+
+    model = kerasdnn.DNNClassifier(epochs=1, batch_size=256, random_state=0)
+    show("classifier: fit, 1 epoch, first time", timed(lambda: model.fit(frame, labels), 1))
+    show("classifier: fit, 1 epoch, again", timed(lambda: model.fit(frame, labels), 3))
+    answers = model.predict(frame)
+    show("classifier: predict, all rows", timed(lambda: model.predict(frame), repeats))
+    row = frame.iloc[[17]]
+    as_dict = row.iloc[0].to_dict()
+    for name, one in (("one-row frame", row), ("dict", as_dict)):
+        assert model.predict(one)[0] == answers[17]
+        show(f"classifier: predict, {name}", timed(lambda one=one: model.predict(one), 300))
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.kerasdnn"
+        show("classifier: save", timed(lambda: model.save(path), 3))
+        assert (kerasdnn.load(path).predict_proba(row) == model.predict_proba(row)).all()
+        show("classifier: load", timed(lambda: kerasdnn.load(path), 3))
+
+
+def table(rows):
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    columns = {f"float {i}": rng.normal(size=rows) for i in range(8)}
+    columns["float 0"][rng.random(rows) < 0.1] = np.nan
+    columns |= {f"integer {i}": pd.array(rng.integers(0, 100, rows), "Int64") for i in range(2)}
+    columns["flag"] = rng.random(rows) < 0.5
+    words = np.array(["alpha", "beta", "gamma", "delta", None], dtype=object)
+    columns |= {f"text {i}": words[rng.integers(0, 5, rows)] for i in range(5)}
+    columns["category"] = pd.Categorical(rng.choice(list("abcdefgh"), rows))
+    columns["postcode"] = [f"z{code}" for code in rng.integers(0, 5000, rows)]
+    start = pd.Timestamp("2020-01-01")
+    columns["moment"] = start + pd.to_timedelta(rng.integers(0, 10**8, rows), "s")
+    columns["day"] = start + pd.to_timedelta(rng.integers(0, 1000, rows), "D")
+    frame = pd.DataFrame(columns)
+    return frame, np.where(frame["float 1"] + rng.normal(size=rows) > 0, "yes", "no")
+
+
+def time_both(what, transformer, frame, repeats):
+    """Print the times of `fit` and `transform`."""
+    show(f"{what}: fit", timed(lambda: transformer.fit(frame), repeats))
+    show(f"{what}: transform", timed(lambda: transformer.transform(frame), repeats))
+
+
+def timed(call, repeats):
+    """Milliseconds of each of `repeats` calls."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def show(what, times):
+    print(f"{what:45s} {statistics.median(times):10.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -88,7 +88,8 @@ def test_the_grid_visits_every_combination_once_with_conditions_kept(tmp_path):
         tuple(sorted({"a": a, "rate": rate, **kind}.items()))
         for a, kind, rate in itertools.product([1, 2, 3], kinds, [0.01, 0.1, 1.0])
     ]  # 3 * 3 * 3 = 27
-    assert sorted(found) == sorted(expected) and len(found) == 27
+    assert sorted(found) == sorted(expected)
+    assert len(found) == 27
 
 
 def test_a_bayesian_wave_has_no_trial_twice_and_beats_random_on_a_bowl(tmp_path):

@@ -46,12 +46,13 @@ def test_a_stock_tuner_of_keras_tuner_searches_the_hypermodel(tmp_path):
     y = TARGETS["binary"][1]
     tuner.search(X, y, validation_data=(X, y), verbose=0)
     scores = [trial.score for trial in tuner.oracle.get_best_trials(2)]
-    assert scores == sorted(scores) and np.isfinite(scores).all()
+    assert scores == sorted(scores)
+    assert np.isfinite(scores).all()
     chosen = settings(small_space, tuner.get_best_hyperparameters()[0])
     assert set(chosen) == {"hidden_units", "optimizer", "batch_size", "epochs"}
 
 
-@pytest.mark.parametrize("rows, widest", [(500, 64), (5_000, 128), (50_000, 256)])
+@pytest.mark.parametrize(("rows", "widest"), [(500, 64), (5_000, 128), (50_000, 256)])
 def test_the_default_space_widens_with_the_rows(rows, widest):
     hp = keras_tuner.HyperParameters()
     default_space("binary", rows)(hp)
@@ -81,12 +82,12 @@ def test_the_coarse_space_has_as_many_combinations_as_it_says():
 
 
 def test_a_name_outside_the_vocabulary_is_refused_with_the_nearest_one():
-    with pytest.raises(ValueError, match="'hidden_unit'.*Did you mean 'hidden_units'"):
+    with pytest.raises(ValueError, match=r"'hidden_unit'.*Did you mean 'hidden_units'"):
         settings(lambda hp: {"hidden_unit": (3,)}, keras_tuner.HyperParameters())
 
 
 def test_a_space_must_return_a_dict():
-    with pytest.raises(ValueError, match="must return a dict.*Received: space.*None"):
+    with pytest.raises(ValueError, match=r"must return a dict.*Received: space.*None"):
         settings(lambda hp: None, keras_tuner.HyperParameters())
 
 

@@ -1,10 +1,36 @@
 """Population: many networks trained as one compiled program.
 
 The weights of the members are stacked, so that a step of a hundred small networks is a few large
-products instead of hundreds of tiny ones. `population_members.py` says what a member is,
-`population_groups.py` which members are stacked together, `population_programs.py` what a step
-computes, `population_judging.py` how members are judged, `population_files.py` how they are kept.
+products instead of hundreds of tiny ones.
+
+    population_members.py     what a member is: a dict in the factories' vocabulary
+    population_rows.py        one resident table, and which rows a member trains on
+    population_groups.py      which members are stacked together
+    population_stacks.py      a stack on the device: members in, steps, members out
+    population_programs.py    what a step computes; the update rules are in rules.py
+    population_judging.py     the loss and the metrics of the head, for all members at once
+    population_races.py       best epochs, patience, who still trains
+    population_files.py       the state as arrays, and the file
 """
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+
+from . import population_files as files
+from .checks import check_rows
+from .errors import invalid, is_number, one_of, whole
+from .orders import epoch_order
+from .population_groups import plan
+from .population_judging import metric_names
+from .population_members import check_batch_size, first_weights, make_task, read_members
+from .population_races import STATUS, Race, check_monitor, direction
+from .population_rows import as_x, read_population_rows
+from .population_stacks import StackedMembers, first_progress
+from .resident import SHARE, device_memory
+from .rules import slots_of
 
 
 class Population:
@@ -51,7 +77,41 @@ class Population:
         self, members, n_features, *, problem, n_outputs=1, one_hot=False, seed=None,
         memory_limit=None,
     ):  # fmt: skip
-        raise NotImplementedError
+        self.task = make_task(problem, n_features, n_outputs, one_hot)
+        self.members = read_members(members, self.task, seed)
+        self.memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
+        if not self.memory_limit > 0:
+            raise invalid("memory_limit", "must be a number of bytes above 0", memory_limit)
+        on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        self.cores = 1 if on_gpu else os.cpu_count() or 1
+        self._progress = [
+            first_progress(member, weights)
+            for member, weights in zip(
+                self.members, first_weights(self.members, self.task), strict=True
+            )
+        ]
+        self._race = Race(len(self.members))
+        self._stacks = []
+        self._blank = self.task.build(hidden_units=(1,), seed=0)  # says what data must look like
+
+    def __len__(self):
+        return len(self.members)
+
+    @property
+    def history(self):
+        return self._race.history()
+
+    @property
+    def best_epochs(self):
+        return self._race.best_epochs.copy()
+
+    @property
+    def best_scores(self):
+        return self._race.best_scores.copy()
+
+    @property
+    def status(self):
+        return [STATUS[code] for code in self._race.status]
 
     def fit(
         self,
@@ -66,7 +126,6 @@ class Population:
         validation_data=None,
         monitor=None,
         patience=None,
-        initial_epoch=None,
         on_epoch=None,
         verbose=0,
     ):
@@ -87,7 +146,6 @@ class Population:
             monitor: "val_loss" or "val_" and a metric of the head, or "loss": what decides on the
                 best epoch. Default: "val_loss" with validation rows, else "loss".
             patience: int, epochs without a better `monitor` until a member stops; None: never.
-            initial_epoch: int, epochs done before. Default: as many as this population has done.
             on_epoch: called as `on_epoch(population, epoch, logs)` after each epoch (from 1); logs
                 is a dict from a column of `history` to a float array (members,), NaN for members
                 that do not train. It may call `stop`.
@@ -105,15 +163,151 @@ class Population:
         Raises:
             ValueError: data that `Network.fit` would refuse, or rows out of range.
         """
-        raise NotImplementedError
+        epochs, patience = whole("epochs", epochs), patience and whole("patience", patience)
+        rows = read_population_rows(
+            self._blank, self.task, len(self), X, y, sample_weight, rows, validation_rows,
+            validation_data,
+        )  # fmt: skip
+        names = metric_names(self.task.problem, self.task.n_outputs)
+        monitor = check_monitor(monitor, names, rows.judged is not None)
+        race = self._race
+        until = np.array([min(epochs, m.epochs) if m.epochs else epochs for m in self.members])
+        waiting = race.status == STATUS.index("finished")
+        race.set_status(waiting & (race.done < until), "training")
+        self._stack(rows, self._batch_sizes(rows, batch_size), until)
+
+        with ThreadPoolExecutor(self.cores) as pool:
+            while (runs := race.training() & (race.done < until)).any():
+                epoch = int(race.done[runs].min())
+                runs &= race.done == epoch
+                logs = self._epoch(pool, rows, runs, monitor, patience, epoch)
+                if verbose:
+                    self._tell(epoch, until.max(), runs.sum(), monitor)
+                if on_epoch is not None:
+                    on_epoch(self, epoch + 1, logs)
+                self._drop_stopped()
+        if verbose:
+            print()
+        race.set_status(race.training() & (race.done >= until), "finished")
+        return self.history
+
+    def _batch_sizes(self, rows, batch_size):
+        batch_size = check_batch_size(batch_size)
+        longest = max(map(len, rows.train))
+        sizes = {}
+        for i, member in enumerate(self.members):
+            size = batch_size if member.batch_size is None else member.batch_size
+            sizes[i] = len(rows.train[i]) if size == "full" else min(size, longest)
+        return sizes
+
+    def _stack(self, rows, batches, until):
+        """Stack the members that train and are in no stack yet."""
+        if any(stack.batch != batches[i] for stack in self._stacks for i in stack.numbers):
+            self._unstack()
+        stacked = {i for stack in self._stacks for i in stack.numbers}
+        training = np.flatnonzero(self._race.training() & (self._race.done < until))
+        loose = {int(i): self.members[i] for i in training if i not in stacked}
+        if not loose:
+            return
+        planned = max(self.members[i].epochs or until[i] for i in loose)
+        for numbers in plan(
+            loose, self.task, batches, max(map(len, rows.train)), planned, self.cores,
+            self.memory_limit / self.cores,
+        ):  # fmt: skip
+            self._add_stack(numbers, batches[numbers[0]])
+
+    def _add_stack(self, numbers, batch):
+        stack = StackedMembers(self.task, numbers, [self.members[i] for i in numbers], batch)
+        stack.put([self._progress[i] for i in numbers])
+        self._stacks.append(stack)
+
+    def _unstack(self):
+        self._fetch()
+        self._stacks = []
+
+    def _fetch(self):
+        """Bring `_progress` up to date."""
+        for stack in self._stacks:
+            for i, progress in zip(stack.numbers, stack.get(), strict=True):
+                self._progress[i] = progress
+
+    def _drop_stopped(self):
+        """Stack anew what is left of a stack of which half has stopped for good."""
+        race = self._race
+        done = np.array([m.epochs is not None and race.done[i] >= m.epochs
+                         for i, m in enumerate(self.members)])  # fmt: skip
+        left = race.training() & ~done
+        for stack in [s for s in self._stacks if 2 * left[s.numbers].sum() <= len(s.numbers)]:
+            for i, progress in zip(stack.numbers, stack.get(), strict=True):
+                self._progress[i] = progress
+            self._stacks.remove(stack)
+            if left[stack.numbers].any():
+                self._add_stack([i for i in stack.numbers if left[i]], stack.batch)
+
+    def _epoch(self, pool, rows, runs, monitor, patience, epoch):
+        """Train the members `runs` for an epoch and judge them; returns the logs."""
+        orders = self._orders(rows, runs)
+        stacks = [stack for stack in self._stacks if runs[stack.numbers].any()]
+        before = [(stack, stack.stack, stack.steps) for stack in stacks]
+
+        def run(stack):
+            mine = np.array(stack.numbers)
+            found = {"loss": stack.train(
+                rows.table, rows.weights_from[mine], [orders.get(i) for i in stack.numbers]
+            )}  # fmt: skip
+            if rows.judged is not None:
+                judged = rows.judged if len(rows.judged) == 1 else [rows.judged[i] for i in mine]
+                found |= stack.judge(rows.table, rows.weights_from[mine], judged, rows.center)
+            return found
+
+        try:
+            results = list(pool.map(run, stacks))
+        except BaseException:  # Ctrl-C, too, leaves all members at the same epoch
+            for stack, tensors, steps in before:
+                stack.stack, stack.steps = tensors, steps
+            raise
+        logs = {}
+        for stack, found in zip(stacks, results, strict=True):
+            for name, values in found.items():
+                column = logs.setdefault(name, np.full(len(self), np.nan))
+                column[stack.numbers] = np.where(runs[stack.numbers], values, np.nan)
+        better = self._race.record(epoch, runs, logs, monitor, patience)
+        for stack in stacks:
+            if better[stack.numbers].any():
+                stack.keep_best(better[stack.numbers])
+        return logs
+
+    def _orders(self, rows, runs):
+        """The rows of the next epoch of the members `runs`, in order; equal ones are one array."""
+        steps = {i: int(s) for stack in self._stacks
+                 for i, s in zip(stack.numbers, stack.steps, strict=False)}  # fmt: skip
+        known, orders = {}, {}
+        for i in np.flatnonzero(runs).tolist():
+            seed, own = self.members[i].seed, rows.train[i]
+            key = seed, steps[i], id(own)
+            if key not in known:
+                known[key] = own[epoch_order(seed, steps[i], len(own))]
+            orders[i] = known[key]
+        return orders
+
+    def _tell(self, epoch, epochs, running, monitor):
+        scores = self._race.best_scores * direction(monitor)
+        best = "none yet" if np.isnan(scores).all() else f"{abs(np.nanmax(scores)):.4g}"
+        line = (
+            f"epoch {epoch + 1}/{epochs}, {running} of {len(self)} members, best {monitor} {best}"
+        )
+        print(f"\r{line:<78}", end="", flush=True)
 
     def stop(self, member):
-        """Train `member` no further. Half a group stopped, the rest is stacked anew."""
-        raise NotImplementedError
+        """Train `member` no further. When half of a stack has stopped, the rest is stacked anew."""
+        member = self._number(member)
+        if self._race.training()[member] or self.status[member] == "finished":
+            self._race.set_status(member, "stopped")
 
     def curves(self, name="val_loss"):
         """A column of `history` as a float array (members, epochs), NaN where not trained."""
-        raise NotImplementedError
+        one_of("name", name, self._race.columns)
+        return self._race.columns[name].T.copy()
 
     def predict(self, X, best=False):
         """What every member predicts: float32 (members, rows, outputs).
@@ -122,7 +316,20 @@ class Population:
             X: array (rows, n_features).
             best: True: with the weights of each member's best epoch.
         """
-        raise NotImplementedError
+        X = as_x(check_rows(self._blank, X))
+        found = np.empty((len(self), len(X), self.task.units), "float32")
+        stacked = {i for stack in self._stacks for i in stack.numbers}
+        loose = {i: m for i, m in enumerate(self.members) if i not in stacked}
+        stacks = list(self._stacks)
+        for numbers in plan(
+            loose, self.task, dict.fromkeys(loose, 1), 1, 1, 1, self.memory_limit
+        ):  # fmt: skip
+            stack = StackedMembers(self.task, numbers, [self.members[i] for i in numbers], 1)
+            stack.put([self._progress[i] for i in numbers])
+            stacks.append(stack)
+        for stack in stacks:
+            found[stack.numbers] = stack.predict(X, best)
+        return found
 
     def member(self, i, best=False):
         """Member `i` as a compiled `Network`, optimizer state included.
@@ -130,41 +337,103 @@ class Population:
         Args:
             best: True: with the weights of its best epoch (and the latest optimizer state).
         """
-        raise NotImplementedError
+        i = self._number(i)
+        member, progress = self.members[i], self._member_progress(i)
+        settings = {k: v for k, v in member.given.items() if k not in ("batch_size", "epochs")}
+        network = self.task.build(**settings)
+        network.set_weights(self.get_weights(i, best))
+        optimizer = network.optimizer
+        optimizer.build(network.trainable_variables)
+        optimizer.iterations.assign(progress.steps)
+        for variables, arrays in zip(slots_of(optimizer, member.rule), progress.slots, strict=True):
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        return network
 
     def get_weights(self, i, best=False):
         """The weights of member `i`, as `Network.set_weights` takes them."""
-        raise NotImplementedError
+        i = self._number(i)
+        member, progress = self.members[i], self._member_progress(i)
+        now = progress.weights + progress.moving
+        now = progress.best if best and progress.best is not None else now
+        weights, moving = now[: len(progress.weights)], now[len(progress.weights) :]
+        if not member.batch_norm:
+            return weights
+        ordered = []
+        for layer in range(len(member.hidden_units)):
+            ordered += weights[3 * layer : 3 * layer + 3] + moving[2 * layer : 2 * layer + 2]
+        return ordered + weights[-2:]
+
+    def _number(self, i):
+        if not is_number(i) or i != int(i) or not 0 <= i < len(self):
+            raise invalid("member", f"must be a number from 0 to {len(self) - 1}", i)
+        return int(i)
+
+    def _member_progress(self, i):
+        for stack in self._stacks:
+            if i in stack.numbers:
+                self._progress[i] = stack.get_one(stack.numbers.index(i))
+        return self._progress[i]
 
     def member_state(self, i):
         """All that training changes of member `i`, a dict of arrays.
 
         `load_member_state` of any population puts it into a member of the same layer sizes.
         """
-        raise NotImplementedError
+        i = self._number(i)
+        own = {name: array[..., i] for name, array in self._race.arrays().items()}
+        return files.progress_arrays([self._member_progress(i)]) | own
 
     def load_member_state(self, i, state):
         """Let member `i` go on from `member_state`."""
-        raise NotImplementedError
+        i = self._number(i)
+        self._unstack()
+        self._progress[i] = files.progress_from(state, [self._progress[i]])[0]
+        self._race.load_member(i, state)
 
     def state(self):
         """All that training changes, a dict of arrays; with `load_state` training goes on to the
         bit as if it had not been interrupted."""
-        raise NotImplementedError
+        self._fetch()
+        numbers = [stack.numbers for stack in self._stacks]
+        stacks = {
+            "stacked": np.array(sum(numbers, []), "int32"),
+            "stack_sizes": np.array([len(n) for n in numbers], "int32"),
+            "stack_batches": np.array([stack.batch for stack in self._stacks], "int32"),
+        }
+        return files.progress_arrays(self._progress) | self._race.arrays() | stacks
 
     def load_state(self, state):
         """Go on from `state()` of a population with the same members."""
-        raise NotImplementedError
+        self._progress = files.progress_from(state, self._progress)
+        self._race.load_arrays(state)
+        ends = np.cumsum(state["stack_sizes"])[:-1]
+        self._stacks = []
+        for numbers, batch in zip(
+            np.split(state["stacked"], ends), state["stack_batches"].tolist(), strict=False
+        ):
+            self._add_stack(numbers.tolist(), batch)
 
     def save(self, path):
         """Write members and state to one file, whole or not at all: npz with a JSON part."""
-        raise NotImplementedError
+        about = {
+            "members": [m.given for m in self.members],
+            "n_features": self.task.n_features,
+            "problem": self.task.problem,
+            "n_outputs": self.task.n_outputs,
+            "one_hot": self.task.one_hot,
+        }
+        files.write(path, about, self.state())
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path, memory_limit=None):
         """The population of a file that `save` wrote.
 
         Raises:
             ValueError: the file is damaged or was not written by `save`.
         """
-        raise NotImplementedError
+        about, arrays = files.read(path)
+        about.pop("format")
+        population = cls(about.pop("members"), **about, memory_limit=memory_limit)
+        population.load_state(arrays)
+        return population

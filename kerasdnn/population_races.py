@@ -1,0 +1,124 @@
+"""Who still trains: the history of all members, their best epochs, and patience."""
+
+import numpy as np
+import pandas as pd
+
+from .errors import invalid, one_of
+
+STATUS = ("training", "stopped", "early", "diverged", "finished")
+LESS_IS_BETTER = ("loss", "mae", "rmse")
+
+
+def direction(monitor):
+    """-1 where less of `monitor` is better, else 1."""
+    return -1 if monitor.removeprefix("val_") in LESS_IS_BETTER else 1
+
+
+def check_monitor(monitor, names, judged):
+    """The column that decides on best epochs; "val_loss" or "loss" where none is named."""
+    if monitor is None:
+        return "val_loss" if judged else "loss"
+    one_of("monitor", monitor, ["loss", *names])
+    if monitor != "loss" and not judged:
+        remedy = "Pass `validation_rows` or `validation_data`, or monitor='loss'."
+        raise invalid("monitor", "needs rows to judge by", monitor, remedy)
+    return monitor
+
+
+class Race:
+    """What happened to `count` members so far.
+
+    Attributes:
+        done: int array (members,), epochs done.
+        status: int array (members,), places in `STATUS`.
+        best_epochs, best_scores: (members,), 0 and NaN before any.
+        columns: dict from a name to a float array (epochs, members), NaN where not trained.
+    """
+
+    def __init__(self, count):
+        self.done = np.zeros(count, "int32")
+        self.status = np.zeros(count, "int32")
+        self.best_epochs = np.zeros(count, "int32")
+        self.best_scores = np.full(count, np.nan)
+        self.columns = {}
+
+    def training(self):
+        return self.status == STATUS.index("training")
+
+    def set_status(self, members, name):
+        self.status[members] = STATUS.index(name)
+
+    def record(self, epoch, ran, logs, monitor, patience):
+        """Note the results of an epoch; returns which members were never better.
+
+        Args:
+            epoch: int from 0.
+            ran: bool (members,), those that trained in it.
+            logs: dict from a column to a float array (members,).
+        """
+        for name, values in logs.items():
+            column = self.columns.get(name, np.empty((0, len(ran))))
+            if len(column) <= epoch:
+                more = np.full((epoch + 1 - len(column), len(ran)), np.nan)
+                column = self.columns[name] = np.vstack([column, more])
+            column[epoch, ran] = values[ran]
+        self.done[ran] = epoch + 1
+        sign, score = direction(monitor), logs[monitor]
+        with np.errstate(invalid="ignore"):
+            better = ran & np.isfinite(score)
+            better &= np.isnan(self.best_scores) | (sign * score > sign * self.best_scores)
+        self.best_scores[better] = score[better]
+        self.best_epochs[better] = epoch + 1
+        still = ran & self.training()
+        if patience is not None:
+            self.set_status(still & (epoch + 1 - self.best_epochs >= patience), "early")
+        gone = ~np.isfinite(logs["loss"]) | ~np.isfinite(logs.get("val_loss", logs["loss"]))
+        self.set_status(still & gone, "diverged")
+        return better
+
+    def history(self):
+        """A row per member and epoch, sorted by both."""
+        if not self.columns:
+            return pd.DataFrame({"member": [], "epoch": [], "loss": []})
+        members, epochs = np.nonzero(np.arange(len(self.columns["loss"])) < self.done[:, None])
+        told = ~np.isnan([c[epochs, members] for c in self.columns.values()]).all(axis=0)
+        told |= self.status[members] == STATUS.index("diverged")
+        members, epochs = members[told], epochs[told]
+        rows = {"member": members, "epoch": epochs + 1}
+        rows |= {name: column[epochs, members] for name, column in self.columns.items()}
+        return pd.DataFrame(rows)
+
+    def arrays(self):
+        found = {name: vars(self)[name] for name in ("done", "status", "best_epochs")}
+        found["best_scores"] = self.best_scores
+        return found | {f"history/{name}": column for name, column in self.columns.items()}
+
+    def load_arrays(self, arrays):
+        for name in ("done", "status", "best_epochs", "best_scores"):
+            vars(self)[name] = np.array(arrays[name])
+        self.columns = {
+            name.removeprefix("history/"): np.array(column)
+            for name, column in arrays.items()
+            if name.startswith("history/")
+        }
+
+    def load_member(self, i, arrays):
+        """What `arrays()` told of one member."""
+        for name in ("done", "status", "best_epochs", "best_scores"):
+            vars(self)[name][i] = arrays[name]
+        for name, column in arrays.items():
+            if name.startswith("history/"):
+                name = name.removeprefix("history/")
+                blank = np.full(
+                    (
+                        max(len(column), *map(len, self.columns.values()))
+                        if self.columns
+                        else len(column),
+                        len(self.done),
+                    ),
+                    np.nan,
+                )
+                old = self.columns.get(name, blank[:0])
+                blank[: len(old)] = old
+                blank[: len(column), i] = column
+                self.columns[name] = blank

@@ -1,0 +1,302 @@
+"""A stack on the device: padded members in, training steps, members out."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from . import population_judging as judging
+from . import population_programs as programs
+from .fitting import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
+from .population_groups import padded_count, padded_widths
+from .population_members import Member, weight_shapes
+from .population_programs import Layout, Stack
+from .rules import RULES, with_rests
+
+BYTES_TO_JUDGE = 2**26  # of one layer's outputs at a time
+
+
+@dataclass
+class Progress:
+    """The changing part of one member, unpadded NumPy arrays.
+
+    Attributes:
+        weights: trainable, in Keras's order; slots: per slot of its rule, a list like `weights`;
+        moving: mean and variance per hidden layer, with batch norm.
+        steps: int, steps done.
+        best: `weights + moving` after the best epoch, or None.
+    """
+
+    weights: list
+    slots: list
+    moving: list
+    steps: int = 0
+    best: list | None = None
+
+
+def first_progress(member, weights):
+    slots = [[np.full_like(w, member.slot_start) for w in weights] for _ in range(member.n_slots)]
+    moving = []
+    if member.batch_norm:
+        for units in member.hidden_units:
+            moving += [np.zeros(units, "float32"), np.ones(units, "float32")]
+    return Progress(weights, slots, moving)
+
+
+@dataclass
+class Padding:
+    """Lists of arrays of several members, from and to tensors with a leading axis."""
+
+    shapes: list  # of one network, padded
+    count: int
+
+    def join(self, lists):
+        """`lists`: a list of arrays per network; missing networks are 0."""
+        joined = [np.zeros((self.count, *shape), "float32") for shape in self.shapes]
+        for k, arrays in enumerate(lists):
+            for whole, array in zip(joined, arrays, strict=True):
+                whole[(k, *(slice(n) for n in array.shape))] = array
+        return [tf.constant(whole) for whole in joined]
+
+    @staticmethod
+    def part(tensors, k, shapes):
+        """The arrays of network `k`, which has these shapes."""
+        return [
+            t[(k, *(slice(n) for n in shape))].copy()
+            for t, shape in zip(tensors, shapes, strict=True)
+        ]
+
+
+@dataclass
+class StackedMembers:
+    """Members on the device.
+
+    Args:
+        task: `Task`.
+        numbers: which members of the population these are.
+        members: list of `Member`.
+        batch: rows of a step.
+    """
+
+    task: object
+    numbers: list
+    members: list[Member]
+    batch: int
+    stack: Stack = field(default=None, repr=False)
+    best: list = field(default=None, repr=False)
+
+    def __post_init__(self):
+        task, members = self.task, self.members
+        self.widths = padded_widths(members)
+        self.count = padded_count(len(members))
+        first = members[0]
+        self.layout = Layout(
+            problem=task.problem,
+            one_hot=task.one_hot,
+            units=task.units,
+            depth=len(self.widths),
+            batch=self.batch,
+            batch_norm=first.batch_norm,
+            activations=tuple(sorted({m.activation for m in members})),
+            rules=tuple(sorted({m.rule for m in members})),
+            dropout=any(m.dropout for m in members),
+            l2=any(m.l2 for m in members),
+        )
+        shapes = weight_shapes(task.n_features, self.widths, task.units, first.batch_norm)
+        moving = [(w,) for w in self.widths for _ in range(2)] if first.batch_norm else []
+        self.padding = Padding(shapes, self.count)
+        self.moving_padding = Padding(moving, self.count)
+        self.n_slots = max(len(RULES[name].slots) for name in self.layout.rules)
+        self.constants = self._constants()
+
+    def _constants(self):
+        """What does not change, with a value per network; padding gets the first network's."""
+        members = self.members + [self.members[0]] * (self.count - len(self.members))
+
+        def numbers(values, dtype="float32"):
+            return tf.constant(np.array(list(values), dtype))
+
+        rates = [with_rests(m.hyperparameters) for m in members]
+        names = sorted({name for h in rates for name in h})
+        found = {
+            # A rate that another network's rule needs and this one's has not is not used.
+            "rates": {name: numbers(h.get(name, 0.5) for h in rates) for name in names},
+            "rule": numbers((self.layout.rules.index(m.rule) for m in members), "int32"),
+            "activation": numbers(
+                (self.layout.activations.index(m.activation) for m in members), "int32"
+            ),
+        }
+        for i, width in enumerate(self.widths):
+            found[f"mask_{i}"] = numbers(np.arange(width) < m.hidden_units[i] for m in members)
+        if self.layout.problem in ("binary", "multiclass", "multilabel"):
+            found["label_smoothing"] = numbers(m.label_smoothing for m in members)
+        if self.layout.dropout:
+            found["dropout"] = numbers(m.dropout for m in members)
+            seeds = [np.random.SeedSequence([m.seed, 1]) for m in members]
+            found["dropout_seeds"] = numbers(
+                (s.generate_state(self.layout.depth) for s in seeds), "uint32"
+            )
+        if self.layout.l2:
+            found["l2"] = numbers(m.l2 for m in members)
+        return found
+
+    def put(self, progress):
+        """Bring members to the device; `progress`: a `Progress` per member."""
+        slots = [
+            self.padding.join(
+                [
+                    p.slots[k] if k < len(p.slots) else [np.zeros_like(w) for w in p.weights]
+                    for p in progress
+                ]
+            )
+            for k in range(self.n_slots)
+        ]
+        steps = np.zeros(self.count, "int32")
+        steps[: len(progress)] = [p.steps for p in progress]
+        self.stack = Stack(
+            self.padding.join([p.weights for p in progress]),
+            slots,
+            self.moving_padding.join([p.moving for p in progress]),
+            tf.constant(steps),
+        )
+        self.steps = steps
+        self.best, self.has_best = None, [p.best is not None for p in progress]
+        if any(self.has_best):
+            both = Padding(self.padding.shapes + self.moving_padding.shapes, self.count)
+            self.best = both.join([p.best or p.weights + p.moving for p in progress])
+
+    def get_one(self, k):
+        """One of the members as a `Progress`."""
+        return self.get(range(k, k + 1))[0]
+
+    def get(self, which=None):
+        """The members as a list of `Progress`; `which`: a range of them, None for all."""
+        weights, moving = self._arrays(self.stack.weights), self._arrays(self.stack.moving)
+        slots = [self._arrays(slot) for slot in self.stack.slots]
+        best = self._arrays(self.best) if self.best else None
+        found = []
+        for k in range(len(self.members)) if which is None else which:
+            member = self.members[k]
+            shapes = member.shapes(self.task)
+            moving_shapes = [(u,) for u in member.hidden_units for _ in moving[:2]]
+            found.append(
+                Progress(
+                    Padding.part(weights, k, shapes),
+                    [Padding.part(slots[j], k, shapes) for j in range(member.n_slots)],
+                    Padding.part(moving, k, moving_shapes),
+                    int(self.steps[k]),
+                    Padding.part(best, k, shapes + moving_shapes) if self.has_best[k] else None,
+                )
+            )
+        return found
+
+    @staticmethod
+    def _arrays(tensors):
+        return [np.asarray(t) for t in tensors]
+
+    def park(self):
+        """Move the stack to the host's memory until its next epoch."""
+        as_arrays = lambda part: tf.nest.map_structure(np.asarray, part)
+        self.stack = Stack(*map(as_arrays, self.stack))
+        self.best = self.best and as_arrays(self.best)
+
+    def train(self, table, weights_from, orders):
+        """One epoch.
+
+        Args:
+            table: x, y and flat row weights, tensors.
+            weights_from: (members,), where in the weights a member's begin.
+            orders: per member the rows of its epoch in order, None for one that does not train.
+
+        Returns:
+            The mean of what was minimised (members,), NaN for one that does not train.
+        """
+        n_rows = np.zeros(self.count, "int32")
+        n_rows[: len(orders)] = [0 if order is None else len(order) for order in orders]
+        different = {id(order): order for order in orders if order is not None}
+        rows = list(different.values()) if len(different) == 1 else orders
+        in_epoch = -(-int(n_rows.max()) // self.batch)
+        block = round_up(min(in_epoch, self._steps_per_block()))
+        blocks = -(-in_epoch // block)
+        padded = np.zeros(
+            (1 if len(different) == 1 else self.count, blocks * block * self.batch), "int32"
+        )
+        for line, order in zip(padded, rows, strict=False):
+            if order is not None:
+                line[: len(order)] = order
+        constants = self.constants | {"weights_from": self._per_network(weights_from)}
+        program = programs.program(self.layout)
+        stack, total = self.stack, 0.0
+        for first in range(0, in_epoch, block):
+            part = padded[:, first * self.batch : (first + block) * self.batch]
+            stack, loss = program(
+                stack, constants, table, tf.constant(part), tf.constant(n_rows),
+                tf.constant(first, "int32"), tf.constant(min(block, in_epoch - first), "int32"),
+            )  # fmt: skip
+            total = total + loss.numpy()
+        self.stack = Stack(*stack)
+        self.steps = self.steps + -(-n_rows // self.batch)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (np.float64(total) / n_rows)[: len(self.members)]
+
+    def _steps_per_block(self):
+        weights = sum(int(np.prod(shape)) for shape in self.padding.shapes)
+        seconds = 6 * weights * self.count * self.batch / FLOPS
+        return power_of_two(max(1, int(4 * SECONDS_PER_BLOCK / seconds)))
+
+    def judge(self, table, weights_from, rows, center):
+        """The head's metrics on rows: dict of float64 (members,).
+
+        Args:
+            rows: list of int32 arrays, one per member, or one for all.
+        """
+        found = None
+        weights_from = self._per_network(weights_from)
+        longest = max(map(len, rows))
+        chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
+        lines = np.zeros((len(rows) if len(rows) == 1 else self.count, longest), "int32")
+        real = np.zeros(lines.shape, bool)
+        for k, own in enumerate(rows):
+            lines[k, : len(own)], real[k, : len(own)] = own, True
+        program = judging.judging_program(self.layout)
+        for start in range(0, longest, chunk):
+            part = program(
+                self.stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),
+                tf.constant(real[:, start : start + chunk]), weights_from, center,
+            )  # fmt: skip
+            part = {k: v.numpy().astype("float64")[: len(self.members)] for k, v in part.items()}
+            found = part if found is None else {k: found[k] + v for k, v in part.items()}
+        return judging.metrics(self.task.problem, self.task.n_outputs, found)
+
+    def _per_network(self, values):
+        padded = np.zeros(self.count, "int32")
+        padded[: len(values)] = values
+        return tf.constant(padded)
+
+    def keep_best(self, better):
+        """Note the present weights of some members, bool (members,), as their best."""
+        now = [*self.stack.weights, *self.stack.moving]
+        which = np.zeros(self.count, bool)
+        which[: len(better)] = better
+        before = now if self.best is None else self.best
+        self.best = list(keep(tf.constant(which), now, before))
+        self.has_best = [had or new for had, new in zip(self.has_best, better, strict=True)]
+
+    def predict(self, x, best=False):
+        """(members, rows, outputs) as NumPy."""
+        weights, moving = self.stack.weights, self.stack.moving
+        if best and self.best is not None:
+            weights, moving = self.best[: len(weights)], self.best[len(weights) :]
+        chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
+        parts = []
+        for start in range(0, max(1, len(x)), chunk):
+            z, _ = programs.forward(
+                self.layout, weights, moving, self.constants, tf.constant(x[None, start : start + chunk])
+            )  # fmt: skip
+            parts.append(programs.output(self.layout, z).numpy()[: len(self.members)])
+        return np.concatenate(parts, axis=1)
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def keep(which, new, old):
+    return [programs.choose(which, n, o) for n, o in zip(new, old, strict=True)]

@@ -16,7 +16,7 @@ from .population_tuner import WAVE, PopulationTuner
 from .search_data import divide, is_table, read_rows
 from .search_progress import Progress
 from .search_result import population_result
-from .spaces import NetworkModel, default_space
+from .spaces import BUILD, NetworkModel, default_space
 
 
 def tune(
@@ -109,6 +109,8 @@ def tune(
     whole("epochs", epochs)
     if batch_size != "full":
         whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
+    for name in fixed:
+        one_of("a keyword argument", name, BUILD)
     search = {
         "space": space, "oracle": oracle, "max_trials": max_trials, "epochs": epochs,
         "batch_size": batch_size, "validation_fraction": validation_fraction, "cv": cv,

@@ -11,8 +11,77 @@ import keras
 import numpy as np
 
 from .objectives import direction_of
+from .population import Population
 from .scores import score
 from .search_progress import Line
+
+
+class Wave:
+    """Networks trained side by side as one `Population`.
+
+    Args:
+        members: list of dicts in the vocabulary, each with `epochs`, `batch_size` and `seed`.
+        rows: `search_data.Rows`.
+        splits: list of int, which of `rows.splits` each member is trained and judged on.
+        objective: what is measured after each epoch.
+    """
+
+    def __init__(self, members, rows, splits, objective, direction=None):
+        self.members, self.rows, self.objective = members, rows, objective
+        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+        self.training = [rows.splits[split][0] for split in splits]
+        self.judging = [rows.splits[split][1] for split in splits]
+        self.population = Population(
+            members, rows.x.shape[1], problem=rows.problem, n_outputs=rows.n_outputs,
+            one_hot=rows.one_hot,
+        )  # fmt: skip
+        self.epoch, self.epochs = 0, max(member["epochs"] for member in members)
+
+    def advance(self, epochs):
+        """Train every member for up to `epochs` more epochs."""
+        self.epoch = min(self.epoch + epochs, self.epochs)
+        self.population.fit(
+            self.rows.x, self.rows.y, epochs=self.epoch, sample_weight=self.rows.weights,
+            rows=self.training, validation_rows=self.judging, monitor=self.objective,
+        )  # fmt: skip
+
+    @property
+    def curves(self):
+        """The objective after each epoch that a member was to train, NaN once it diverged."""
+        if not self.epoch:
+            return [np.empty(0) for _ in self.members]
+        found = self.population.curves(self.objective)
+        return [
+            curve[: min(self.epoch, member["epochs"])]
+            for curve, member in zip(found, self.members, strict=True)
+        ]
+
+    def best_weights(self, index):
+        """A member's weights after its best epoch, as `Network.set_weights` takes them."""
+        return self.population.get_weights(index, best=True)
+
+    def member_state(self, index):
+        """Everything that training changes of a member, as arrays by name."""
+        return self.population.member_state(index)
+
+    def load_member_state(self, index, state):
+        self.population.load_member_state(index, state)
+
+    def state(self):
+        """The state of all members, as arrays by name."""
+        return {**self.population.state(), "epoch": np.array(self.epoch)}
+
+    def load_state(self, state):
+        self.epoch = int(state["epoch"])
+        self.population.load_state({k: v for k, v in state.items() if k != "epoch"})
+
+
+def make_wave(members, rows, splits, objective, direction=None):
+    """A `Wave`, or `OneByOne` where a member cannot be stacked."""
+    try:
+        return Wave(members, rows, splits, objective, direction)
+    except ValueError:  # which says why; a member that no factory takes is refused below as well
+        return OneByOne(members, rows, splits, objective, direction)
 
 
 class OneByOne:
@@ -124,10 +193,6 @@ class Judge(keras.callbacks.Callback):
         wave.curves[self.index] = np.append(wave.curves[self.index], value)
         if not np.isfinite(value):
             self.model.stop_training = True
-
-
-def make_wave(members, rows, splits, objective, direction=None):
-    return OneByOne(members, rows, splits, objective, direction)
 
 
 @dataclass

@@ -49,7 +49,14 @@ class SearchResult:
                 f"`rank` must be below the {len(self.ranking)} trials with a score. "
                 f"Received: rank={rank}."
             )
-        row = self.ranking.iloc[rank]
+        return self._settings_of(self.ranking.iloc[rank])
+
+    def hyperparameters_of(self, trial):
+        """Those of a row of `trials`, by its position."""
+        found = self._settings_of(self.trials.iloc[trial])
+        return {k: v for k, v in found.items() if k not in TRAIN}
+
+    def _settings_of(self, row):
         found = {name: plain(row[name]) for name in self.names}
         return {k: v for k, v in {**self.defaults, **found}.items() if v is not None}
 

@@ -14,7 +14,7 @@ list of rows: all become a `Frame` whose columns are of five kinds, and of no ot
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import narwhals as nw
@@ -28,6 +28,8 @@ from .checks_words import plain
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime", "datetime64", "date"}
 DURATIONS = {"timedelta", "timedelta64"}
+SECONDS = {"W": 604_800, "D": 86_400, "h": 3600, "m": 60, "s": 1.0}
+SECONDS |= {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 1e-18}
 
 
 @dataclass
@@ -208,7 +210,7 @@ def read_column(values):
     if kind in "fiu":
         return Column("numeric", values.astype("float64", copy=False))
     if kind == "M":
-        return Column("datetime", values.astype("datetime64[us]", copy=False))
+        return Column("datetime", _microseconds(values))
     if kind == "m":
         return Column("duration", _seconds(values))
     if kind == "c":
@@ -251,10 +253,13 @@ def _read_objects(values):
     if kind == "period":
         return read_column(pd.PeriodIndex(values).to_timestamp().to_numpy())
     if kind in DATES:
-        dates = pd.to_datetime(pd.Series(np.where(missing, None, values)))
-        return read_column(dates)
+        moments = np.full(len(values), "NaT", dtype="datetime64[us]")
+        moments[~missing] = [_without_zone(value) for value in values[~missing]]
+        return Column("datetime", moments)
     if kind in DURATIONS:
-        return Column("duration", _seconds(pd.to_timedelta(pd.Series(values)).to_numpy()))
+        seconds = np.full(len(values), np.nan)
+        seconds[~missing] = [_seconds_of(value) for value in values[~missing]]
+        return Column("duration", seconds)
     if kind == "complex":
         raise ValueError("Complex data not supported.")
     texts = np.full(len(values), None)
@@ -275,9 +280,30 @@ def read_scalar(value):
     return read_column(np.array([value], dtype=object))
 
 
-def _seconds(values):
-    seconds = values.astype("timedelta64[us]").astype("int64") / 1e6
-    return np.where(np.isnat(values), np.nan, seconds)
+def _seconds_of(duration):
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    return float(_seconds(np.array([duration]))[0])
+
+
+def _without_zone(moment):
+    return moment.replace(tzinfo=None) if isinstance(moment, datetime) else moment
+
+
+def _microseconds(moments):
+    converted = moments.astype("datetime64[us]")
+    back = converted.astype(moments.dtype)
+    if moments.dtype != converted.dtype and not np.array_equal(back, moments, equal_nan=True):
+        worst = moments[np.argmax((back != moments) & ~np.isnat(moments))]
+        if np.datetime_data(moments.dtype)[0] not in ("ns", "ps", "fs", "as"):
+            raise ValueError(f"dates must be within 290,000 years of 1970. Received: {worst}.")
+    return converted
+
+
+def _seconds(durations):
+    unit, count = np.datetime_data(durations.dtype)
+    seconds = durations.astype("int64") * (count * SECONDS[unit])
+    return np.where(np.isnat(durations), np.nan, seconds)
 
 
 def as_text(value):

@@ -397,7 +397,7 @@ class Population:
         self._fetch()
         numbers = [stack.numbers for stack in self._stacks]
         stacks = {
-            "stacked": np.array(sum(numbers, []), "int32"),
+            "stacked": np.array([i for n in numbers for i in n], "int32"),
             "stack_sizes": np.array([len(n) for n in numbers], "int32"),
             "stack_batches": np.array([stack.batch for stack in self._stacks], "int32"),
         }

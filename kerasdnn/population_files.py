@@ -35,14 +35,16 @@ def progress_from(arrays, progress):
         ValueError: the arrays are of other members.
     """
     places = dict.fromkeys(("weights", "slots", "moving", "best"), 0)
-    expected = (
-        len(progress),
-        *(
-            sum(a.size for p in progress for a in part(p))
-            for part in (lambda p: p.weights, lambda p: p.moving, lambda p: sum(p.slots, []))
-        ),
-    )
-    received = len(arrays["steps"]), *(len(arrays[k]) for k in ("weights", "moving", "slots"))
+    kinds = {
+        "weights": [p.weights for p in progress],
+        "moving": [p.moving for p in progress],
+        "slots": [slot for p in progress for slot in p.slots],
+    }
+    sizes = {
+        kind: sum(a.size for arrays in all_of for a in arrays) for kind, all_of in kinds.items()
+    }
+    expected = (len(progress), *sizes.values())
+    received = (len(arrays["steps"]), *(len(arrays[kind]) for kind in sizes))
     if expected != received:
         raise ValueError(
             "`state` must be of a population with the same members. Received: (members, weights, "

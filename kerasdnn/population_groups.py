@@ -1,9 +1,9 @@
 """Which members are stacked together.
 
-Members of one stack share batch size, batch norm and depth; narrower ones are padded to the widest.
-A stack of mixed widths is divided where the padding would cost more time than compiling another
-program; one that takes more than its share of the cores is divided among them; and one that
-would not fit into memory.
+Members of one stack share batch size and batch norm; narrower ones are padded to the widest,
+shallower ones pass by the layers they lack. A stack of mixed widths is divided where the padding
+would cost more time than compiling another program; one that takes more than its share of the
+cores is divided among them; and one that would not fit into memory.
 """
 
 import math
@@ -33,79 +33,97 @@ def plan(members, task, batches, rows, epochs, cores, memory):
     """
     classes = {}
     for i, member in members.items():
-        key = batches[i], member.batch_norm, len(member.hidden_units)
-        classes.setdefault(key, []).append(i)
+        classes.setdefault((batches[i], member.batch_norm), []).append(i)
     # Six operations per weight and row: two forward, four backward.
-    seconds = 6 * rows * epochs / FLOPS
+    seconds_per_weight = 6 * rows * epochs / FLOPS
 
     def cost(group):
-        widths = padded_widths([members[i] for i in group])
-        return len(group) * n_weights(task, widths)
+        return n_weights(task, *padded([members[i] for i in group]))
+
+    def width(i):
+        return max(members[i].hidden_units)
 
     groups = []
     for _, group in sorted(classes.items()):
-        group.sort(key=lambda i: (max(members[i].hidden_units), sum(members[i].hidden_units), i))
-        groups += divide_by_width(group, cost, SECONDS_TO_COMPILE / seconds)
-    groups = divide_among(groups, cost, cores)
+        group.sort(key=lambda i: (width(i), i))
+        groups += divide_by_width(group, cost, width, SECONDS_TO_COMPILE / seconds_per_weight)
+    for group in groups:  # the deepest first
+        group.sort(key=lambda i: (-len(members[i].hidden_units), -width(i), i))
     return [
-        part for group in groups for part in divide_by_memory(group, members, task, batches, memory)
+        part
+        for group in divide_among(groups, cost, cores)
+        for part in divide_by_memory(group, cost, task, batches[group[0]], memory)
     ]
 
 
-def divide_by_width(group, cost, worth):
+def divide_by_width(group, cost, width, worth):
     """Divide a group that is sorted by width where that saves more than `worth` of cost."""
-    if len(group) < 2:
+    steps = [k for k in range(1, len(group)) if width(group[k]) > width(group[k - 1])]
+    if not steps:
         return [group]
-    whole = cost(group)
-    parts = [(cost(group[:k]) + cost(group[k:]), k) for k in range(1, len(group))]
-    best, k = min(parts)
-    if whole - best <= worth:
+    best, k = min((cost(group[:k]) + cost(group[k:]), k) for k in steps)
+    if cost(group) - best <= worth:
         return [group]
-    return divide_by_width(group[:k], cost, worth) + divide_by_width(group[k:], cost, worth)
+    parts = group[:k], group[k:]
+    return [found for part in parts for found in divide_by_width(part, cost, width, worth)]
 
 
 def divide_among(groups, cost, cores):
-    """Halve the largest groups until none of them keeps one core busy alone."""
-    if cores < 2:
-        return groups
-    groups, total = list(groups), sum(map(cost, groups))
-    while True:
-        groups.sort(key=lambda g: (-cost(g), g))
-        largest = groups[0]
+    """Halve the largest groups until none of them keeps one core busy alone.
+
+    The halves are alike, so that one program serves both.
+    """
+    groups = list(groups)
+    total = sum(map(cost, groups))
+    while cores > 1:
+        largest = max(groups, key=cost)
         if cost(largest) <= 1.2 * total / cores or len(largest) < 2 * SMALLEST_SHARE:
-            return groups
-        half = -(-len(largest) // 2)
-        groups[:1] = [largest[:half], largest[half:]]
+            break
+        groups.remove(largest)
+        groups += [largest[::2], largest[1::2]]
+    return groups
 
 
-def divide_by_memory(group, members, task, batches, memory):
-    member = [members[i] for i in group]
-    widths = padded_widths(member)
-    # Weights, two slots, best ones, gradient and as much again while they are replaced;
-    # per row a layer's output, what is before it and the gradients of both.
-    each = 4 * (
-        10 * n_weights(task, widths) + 8 * batches[group[0]] * (sum(widths) + task.n_features)
-    )
-    most = max(1, int(memory // each))
-    parts = math.ceil(len(group) / most)
-    size = math.ceil(len(group) / parts)
-    return [group[k : k + size] for k in range(0, len(group), size)]
+def divide_by_memory(group, cost, task, batch, memory):
+    # Weights, two slots, best ones, gradient and as much again while they are replaced. A layer's
+    # outputs, what is before them and the gradients of both are no more than `batch` rows each.
+    needed = 4 * cost(group) * 10 + 4 * 8 * batch * len(group) * (task.n_features + task.units)
+    needed += 4 * 8 * batch * cost(group) / (task.n_features + 1)
+    parts = min(len(group), max(1, math.ceil(needed / memory)))
+    return [group[k::parts] for k in range(parts)]
 
 
-def padded_widths(members):
-    """The widths of the hidden layers of a stack of these members."""
-    return tuple(
-        WIDTHS * math.ceil(max(widths) / WIDTHS)
-        for widths in zip(*(m.hidden_units for m in members), strict=True)
-    )
+def padded(members):
+    """What members, the deepest first, are padded to.
+
+    Returns:
+        Widths of the hidden layers; how many networks compute each of them; how many there are.
+    """
+    depth = len(members[0].hidden_units)
+    depth = max(depth, *(len(m.hidden_units) for m in members))
+    # A layer must be as wide as what passes it by.
+    reach = [m.hidden_units + m.hidden_units[-1:] * (depth - len(m.hidden_units)) for m in members]
+    widths = tuple(rounded(max(w), WIDTHS) for w in zip(*reach, strict=True))
+    grain = max(1, power_of_two(len(members)) // 8)
+    count = rounded(len(members), grain)
+    having = [sum(len(m.hidden_units) > i for m in members) for i in range(depth)]
+    counts = tuple(min(count, rounded(n, 2 * grain)) for n in having)
+    return widths, counts, count
 
 
-def padded_count(count):
-    """How many networks a stack of `count` has: up to an eighth more, for few sizes."""
-    grain = max(1, power_of_two(count) // 8)
-    return grain * math.ceil(count / grain)
+def rounded(number, grain):
+    """Up, so that a few sizes, and few programs, serve many."""
+    return grain * math.ceil(number / grain)
 
 
-def n_weights(task, widths):
-    shapes = weight_shapes(task.n_features, widths, task.units, False)
+def n_weights(task, widths, counts, count):
+    shapes = padded_shapes(task, widths, counts, count, False)
     return sum(math.prod(shape) for shape in shapes)
+
+
+def padded_shapes(task, widths, counts, count, batch_norm):
+    """Shapes of stacked weights, as `weight_shapes` with the number of networks before each."""
+    shapes = weight_shapes(task.n_features, widths, task.units, batch_norm)
+    per_layer = 3 if batch_norm else 2
+    networks = [n for n in counts for _ in range(per_layer)] + [count] * 2
+    return [(n, *shape) for n, shape in zip(networks, shapes, strict=True)]

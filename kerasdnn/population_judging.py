@@ -36,9 +36,7 @@ def sums(layout, stack, constants, table, rows, real, weights_from, center):
     p = programs.output(layout, z)
 
     def total(values):
-        return tf.reduce_sum(
-            values * tf.reshape(weight, weight.shape + (1,) * (values.shape.rank - 2)), 1
-        )
+        return tf.reduce_sum(values * (weight if len(values.shape) == 2 else weight[..., None]), 1)
 
     found = {"weight": tf.reduce_sum(weight, 1), "loss": total(programs.losses(layout, z, y))}
     if layout.problem in ("regression", "count"):
@@ -122,7 +120,7 @@ def ratio(a, b):
 
 
 def area_under_roc(yes, no):
-    """From the weight above each threshold, (..., thresholds): trapezoids, as `keras.metrics.AUC`."""
+    """From the weight above each threshold, (..., thresholds): trapezoids, as Keras."""
     recall, false_alarms = ratio(yes, yes[..., :1]), ratio(no, no[..., :1])
     heights = (recall[..., :-1] + recall[..., 1:]) / 2
     return ((false_alarms[..., :-1] - false_alarms[..., 1:]) * heights).sum(-1)

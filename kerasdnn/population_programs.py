@@ -1,6 +1,7 @@
 """What stacked networks compute: their outputs, and the program of many training steps.
 
-Every tensor of weights has a leading axis over the networks. Networks that are narrower than
+Every tensor of weights has a leading axis over the networks, the deepest first: a hidden layer is
+computed for the networks that have it and passed by the others. Networks that are narrower than
 others in their stack are padded: a mask sets the outputs of missing units to 0, so that neither
 they nor the weights behind them receive a gradient, and their weights stay 0. Numbers
 (learning rate, dropout, l2, ...) are tensors with a value per network; what is compiled depends on
@@ -23,6 +24,8 @@ EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization
 class Layout(NamedTuple):
     """All that a program is compiled for, beside the shapes of its arguments.
 
+    `counts` says for each hidden layer how many networks, from the first, compute it; those of
+    them that lack it (there are few, so that counts are round) are told by `constants`.
     `activations` and `rules` are those present, sorted; `dropout` and `l2` whether any network
     has some.
     """
@@ -30,7 +33,7 @@ class Layout(NamedTuple):
     problem: str
     one_hot: bool
     units: int
-    depth: int
+    counts: tuple
     batch: int
     batch_norm: bool
     activations: tuple
@@ -65,28 +68,41 @@ def forward(layout, weights, moving, constants, x, rows=None, steps=None):
         Outputs, and the new `moving`.
     """
     h, new_moving = x, []
-    for i in range(layout.depth):
+    for i, count in enumerate(layout.counts):
         kernel, *rest = weights[layout.per_layer * i : layout.per_layer * (i + 1)]
-        z = tf.matmul(h, kernel)
+        z = tf.matmul(h if h.shape[0] == 1 else h[:count], kernel)
         if layout.batch_norm:
             gamma, beta = rest
-            mean, variance = moving[2 * i : 2 * i + 2]
+            mean, variance = old = moving[2 * i : 2 * i + 2]
             if rows is not None:
-                mean, variance = moments(z, rows)
-                old = moving[2 * i : 2 * i + 2]
+                mean, variance = now = moments(z, rows if rows.shape[0] == 1 else rows[:count])
                 new_moving += [
-                    m * MOMENTUM + now * (1 - MOMENTUM)
-                    for m, now in zip(old, (mean, variance), strict=True)
+                    m * MOMENTUM + n * (1 - MOMENTUM) for m, n in zip(old, now, strict=True)
                 ]
             scale = gamma * tf.math.rsqrt(variance + EPSILON)
             z = z * scale[:, None] + (beta - mean * scale)[:, None]
         else:
             z = z + rest[0][:, None]
-        h = activate(layout, z, constants["activation"]) * constants[f"mask_{i}"][:, None]
+        out = activate(layout, z, constants["activation"][:count])
+        out = out * constants["masks"][i][:, None]
         if layout.dropout and rows is not None:
-            h = drop(h, constants["dropout"], constants["dropout_seeds"][:, i], steps)
+            out = drop(
+                out, constants["dropout"][:count], constants["dropout_seeds"][:count, i],
+                steps[:count],
+            )  # fmt: skip
+        h = out if i == 0 else pass_by(h, out, constants["present"][i])
     kernel, bias = weights[-2:]
     return tf.matmul(h, kernel) + bias[:, None], new_moving
+
+
+def pass_by(h, out, present):
+    """`out` of the networks that have a layer, `h` of those that pass it by."""
+    count, width = out.shape[0], out.shape[2]
+    lacking = width - h.shape[2]
+    # No network that passes by is wider than `width`: what is cut off is padding.
+    h = h[..., :width] if lacking <= 0 else tf.pad(h, [(0, 0), (0, 0), (0, lacking)])
+    out = tf.where(present[:, None, None], out, h[:count])
+    return out if h.shape[0] == count else tf.concat([out, h[count:]], 0)
 
 
 def moments(z, rows):
@@ -210,8 +226,10 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
             for i, is_kernel in enumerate(kernels):
                 if is_kernel:
                     w = stack.weights[i]
-                    loss += l2 * tf.reduce_sum(tf.square(w), (1, 2))
-                    gradients[i] += 2 * l2[:, None, None] * w
+                    count = w.shape[0]
+                    penalty = l2[:count] * tf.reduce_sum(tf.square(w), (1, 2))
+                    loss += tf.pad(penalty, [(0, l2.shape[0] - count)])
+                    gradients[i] += 2 * l2[:count, None, None] * w
         trains = real > 0
         weights, slots = update(layout, stack, gradients, constants)
         keep = functools.partial(choose, trains)
@@ -239,19 +257,20 @@ def update(layout, stack, gradients, constants):
     all_weights, all_slots = [], [[] for _ in stack.slots]
     for i, (w, g) in enumerate(zip(stack.weights, gradients, strict=True)):
         axes = (...,) + (None,) * (len(w.shape) - 1)
-        h = {name: value[axes] for name, value in constants["rates"].items()}
+        count = w.shape[0]
+        h = {name: value[:count][axes] for name, value in constants["rates"].items()}
         new, slots = w, [slot[i] for slot in stack.slots]
         for k, name in enumerate(layout.rules):
-            count = len(RULES[name].slots)
-            old = [slot[i] for slot in stack.slots[:count]]
-            w_k, slots_k = RULES[name].update(w, g, old, t[axes], h)
+            n_slots = len(RULES[name].slots)
+            old = [slot[i] for slot in stack.slots[:n_slots]]
+            w_k, slots_k = RULES[name].update(w, g, old, t[:count][axes], h)
             if len(layout.rules) == 1:
-                new, slots[:count] = w_k, slots_k
+                new, slots[:n_slots] = w_k, slots_k
                 continue
-            chosen = (which == k)[axes]
+            chosen = (which == k)[:count][axes]
             new = tf.where(chosen, w_k, new)
-            slots[:count] = [
-                tf.where(chosen, s_k, s) for s_k, s in zip(slots_k, slots[:count], strict=True)
+            slots[:n_slots] = [
+                tf.where(chosen, s_k, s) for s_k, s in zip(slots_k, slots[:n_slots], strict=True)
             ]
         all_weights.append(new)
         for kept, slot in zip(all_slots, slots, strict=True):
@@ -260,7 +279,8 @@ def update(layout, stack, gradients, constants):
 
 
 def choose(which, new, old):
-    return tf.where(tf.reshape(which, (-1,) + (1,) * (len(old.shape) - 1)), new, old)
+    which = tf.reshape(which[: old.shape[0]], (-1,) + (1,) * (len(old.shape) - 1))
+    return tf.where(which, new, old)
 
 
 programs = collections.OrderedDict()

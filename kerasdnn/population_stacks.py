@@ -1,5 +1,6 @@
 """A stack on the device: padded members in, training steps, members out."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,8 +9,8 @@ import tensorflow as tf
 from . import population_judging as judging
 from . import population_programs as programs
 from .fitting import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
-from .population_groups import padded_count, padded_widths
-from .population_members import Member, weight_shapes
+from .population_groups import padded, padded_shapes
+from .population_members import Member
 from .population_programs import Layout, Stack
 from .rules import RULES, with_rests
 
@@ -43,28 +44,34 @@ def first_progress(member, weights):
     return Progress(weights, slots, moving)
 
 
-@dataclass
-class Padding:
-    """Lists of arrays of several members, from and to tensors with a leading axis."""
+def join(shapes, lists):
+    """Arrays of several networks as tensors with a leading axis.
 
-    shapes: list  # of one network, padded
-    count: int
+    Args:
+        shapes: of the tensors; where arrays are smaller or fewer, they are 0.
+        lists: per network a list of arrays; None for a weight that it does not have.
+    """
+    joined = [np.zeros(shape, "float32") for shape in shapes]
+    for k, arrays in enumerate(lists):
+        for whole, array in zip(joined, arrays, strict=True):
+            if array is not None:
+                whole[(k, *map(slice, array.shape))] = array
+    return [tf.constant(whole) for whole in joined]
 
-    def join(self, lists):
-        """`lists`: a list of arrays per network; missing networks are 0."""
-        joined = [np.zeros((self.count, *shape), "float32") for shape in self.shapes]
-        for k, arrays in enumerate(lists):
-            for whole, array in zip(joined, arrays, strict=True):
-                whole[(k, *(slice(n) for n in array.shape))] = array
-        return [tf.constant(whole) for whole in joined]
 
-    @staticmethod
-    def part(tensors, k, shapes):
-        """The arrays of network `k`, which has these shapes."""
-        return [
-            t[(k, *(slice(n) for n in shape))].copy()
-            for t, shape in zip(tensors, shapes, strict=True)
-        ]
+def part(tensors, k, shapes):
+    """The arrays of network `k`, which has these shapes; None for a weight that it lacks."""
+    return [
+        t[(k, *map(slice, shape))].copy()
+        for t, shape in zip(tensors, shapes, strict=True)
+        if shape is not None
+    ]
+
+
+def spread(values, depth, total, per_layer, after):
+    """A network's list, `per_layer` per hidden layer, with None for layers that it lacks."""
+    end = len(values) - after
+    return [*values[:end], *[None] * (per_layer * (total - depth)), *values[end:]]
 
 
 @dataclass
@@ -87,25 +94,26 @@ class StackedMembers:
 
     def __post_init__(self):
         task, members = self.task, self.members
-        self.widths = padded_widths(members)
-        self.count = padded_count(len(members))
-        first = members[0]
+        self.widths, counts, self.count = padded(members)
+        batch_norm = members[0].batch_norm
         self.layout = Layout(
             problem=task.problem,
             one_hot=task.one_hot,
             units=task.units,
-            depth=len(self.widths),
+            counts=counts,
             batch=self.batch,
-            batch_norm=first.batch_norm,
+            batch_norm=batch_norm,
             activations=tuple(sorted({m.activation for m in members})),
             rules=tuple(sorted({m.rule for m in members})),
             dropout=any(m.dropout for m in members),
             l2=any(m.l2 for m in members),
         )
-        shapes = weight_shapes(task.n_features, self.widths, task.units, first.batch_norm)
-        moving = [(w,) for w in self.widths for _ in range(2)] if first.batch_norm else []
-        self.padding = Padding(shapes, self.count)
-        self.moving_padding = Padding(moving, self.count)
+        self.shapes = padded_shapes(task, self.widths, counts, self.count, batch_norm)
+        self.moving_shapes = [
+            (n, w)
+            for n, w in zip(counts, self.widths, strict=True)
+            for _ in range(2 if batch_norm else 0)
+        ]
         self.n_slots = max(len(RULES[name].slots) for name in self.layout.rules)
         self.constants = self._constants()
 
@@ -126,15 +134,17 @@ class StackedMembers:
                 (self.layout.activations.index(m.activation) for m in members), "int32"
             ),
         }
-        for i, width in enumerate(self.widths):
-            found[f"mask_{i}"] = numbers(np.arange(width) < m.hidden_units[i] for m in members)
+        units = [m.hidden_units + (0,) * len(self.widths) for m in members]
+        layers = list(enumerate(zip(self.widths, self.layout.counts, strict=True)))
+        found["masks"] = [numbers(np.arange(w) < u[i] for u in units[:n]) for i, (w, n) in layers]
+        found["present"] = [numbers((u[i] > 0 for u in units[:n]), "bool") for i, (_, n) in layers]
         if self.layout.problem in ("binary", "multiclass", "multilabel"):
             found["label_smoothing"] = numbers(m.label_smoothing for m in members)
         if self.layout.dropout:
             found["dropout"] = numbers(m.dropout for m in members)
             seeds = [np.random.SeedSequence([m.seed, 1]) for m in members]
             found["dropout_seeds"] = numbers(
-                (s.generate_state(self.layout.depth) for s in seeds), "uint32"
+                (s.generate_state(len(self.widths)) for s in seeds), "uint32"
             )
         if self.layout.l2:
             found["l2"] = numbers(m.l2 for m in members)
@@ -143,27 +153,37 @@ class StackedMembers:
     def put(self, progress):
         """Bring members to the device; `progress`: a `Progress` per member."""
         slots = [
-            self.padding.join(
-                [
-                    p.slots[k] if k < len(p.slots) else [np.zeros_like(w) for w in p.weights]
-                    for p in progress
-                ]
-            )
+            join(self.shapes, [
+                self._spread(p.slots[k]) if k < len(p.slots) else [None] * len(self.shapes)
+                for p in progress
+            ])
             for k in range(self.n_slots)
-        ]
+        ]  # fmt: skip
         steps = np.zeros(self.count, "int32")
         steps[: len(progress)] = [p.steps for p in progress]
         self.stack = Stack(
-            self.padding.join([p.weights for p in progress]),
+            join(self.shapes, [self._spread(p.weights) for p in progress]),
             slots,
-            self.moving_padding.join([p.moving for p in progress]),
+            join(self.moving_shapes, [self._spread_moving(p.moving) for p in progress]),
             tf.constant(steps),
         )
         self.steps = steps
         self.best, self.has_best = None, [p.best is not None for p in progress]
         if any(self.has_best):
-            both = Padding(self.padding.shapes + self.moving_padding.shapes, self.count)
-            self.best = both.join([p.best or p.weights + p.moving for p in progress])
+            lists = []
+            for p in progress:
+                best = p.best or p.weights + p.moving
+                weights, moving = best[: len(p.weights)], best[len(p.weights) :]
+                lists.append(self._spread(weights) + self._spread_moving(moving))
+            self.best = join(self.shapes + self.moving_shapes, lists)
+
+    def _spread(self, weights):
+        per_layer, total = self.layout.per_layer, len(self.widths)
+        return spread(weights, (len(weights) - 2) // per_layer, total, per_layer, after=2)
+
+    def _spread_moving(self, moving):
+        per_layer = 2 * self.layout.batch_norm
+        return spread(moving, len(moving) // 2, len(self.widths), per_layer, after=0)
 
     def get_one(self, k):
         """One of the members as a `Progress`."""
@@ -177,15 +197,15 @@ class StackedMembers:
         found = []
         for k in range(len(self.members)) if which is None else which:
             member = self.members[k]
-            shapes = member.shapes(self.task)
-            moving_shapes = [(u,) for u in member.hidden_units for _ in moving[:2]]
+            moved = [(u,) for u in member.hidden_units for _ in range(2 * member.batch_norm)]
+            shapes, moved = self._spread(member.shapes(self.task)), self._spread_moving(moved)
             found.append(
                 Progress(
-                    Padding.part(weights, k, shapes),
-                    [Padding.part(slots[j], k, shapes) for j in range(member.n_slots)],
-                    Padding.part(moving, k, moving_shapes),
+                    part(weights, k, shapes),
+                    [part(slots[j], k, shapes) for j in range(member.n_slots)],
+                    part(moving, k, moved),
                     int(self.steps[k]),
-                    Padding.part(best, k, shapes + moving_shapes) if self.has_best[k] else None,
+                    part(best, k, shapes + moved) if self.has_best[k] else None,
                 )
             )
         return found
@@ -240,8 +260,7 @@ class StackedMembers:
             return (np.float64(total) / n_rows)[: len(self.members)]
 
     def _steps_per_block(self):
-        weights = sum(int(np.prod(shape)) for shape in self.padding.shapes)
-        seconds = 6 * weights * self.count * self.batch / FLOPS
+        seconds = 6 * sum(map(math.prod, self.shapes)) * self.batch / FLOPS
         return power_of_two(max(1, int(4 * SECONDS_PER_BLOCK / seconds)))
 
     def judge(self, table, weights_from, rows, center):
@@ -290,13 +309,12 @@ class StackedMembers:
         chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
         parts = []
         for start in range(0, max(1, len(x)), chunk):
-            z, _ = programs.forward(
-                self.layout, weights, moving, self.constants, tf.constant(x[None, start : start + chunk])
-            )  # fmt: skip
+            rows = tf.constant(x[None, start : start + chunk])
+            z, _ = programs.forward(self.layout, weights, moving, self.constants, rows)
             parts.append(programs.output(self.layout, z).numpy()[: len(self.members)])
         return np.concatenate(parts, axis=1)
 
 
-@tf.function(autograph=False, reduce_retracing=True)
+@tf.function(autograph=False)
 def keep(which, new, old):
     return [programs.choose(which, n, o) for n, o in zip(new, old, strict=True)]

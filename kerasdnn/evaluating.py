@@ -24,7 +24,8 @@ class Evaluation:
         data = table.slice(0, 1)
         specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
         self.program = programs.recall(
-            ("evaluate", programs.structure(network) or id(network), specs),
+            network,
+            ("evaluate", specs),
             lambda: programs.evaluation_program(network, data),
         )
 
@@ -56,7 +57,6 @@ class Prediction:
         self.dtype, self.shape = x.dtype, x.shape[1:]
         state = programs.state_of(network, training=False)._replace(metrics=[])
         self.handles = programs.handles(state)
-        self.key = programs.structure(network) or id(network)
 
     def takes(self, x):
         """Whether `x` is an array of the same width and type, for a network still the same."""
@@ -78,7 +78,8 @@ class Prediction:
     def program(self, rows):
         x = np.zeros((1, *self.shape), self.dtype)
         return programs.recall(
-            ("predict", self.key, rows, self.shape, self.dtype.name),
+            self.network,
+            ("predict", rows, self.shape, self.dtype.name),
             lambda: programs.prediction_program(self.network, x, rows),
         )
 

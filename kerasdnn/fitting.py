@@ -49,7 +49,7 @@ class Fit:
         compiled = network.use_xla is True or in_epoch * epochs >= COMPILE_FROM
         count = min(EPOCHS_AT_ONCE, most // size, epochs) if at_once else 1
         self.layout = Layout(power_of_two(max(1, count)), size, batch, padded, compiled)
-        self.key = programs.structure(network) or str(id(network))
+        self.programs = {}
 
     def catch_up(self):
         """Set the random streams of layers to where the steps taken so far have brought them.
@@ -119,17 +119,21 @@ class Fit:
         ]
 
     def program(self, layout, data):
-        specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
-        return programs.recall(
-            ("train", self.key, layout, specs),
-            lambda: programs.training_program(self.network, layout, data),
-        )
+        if layout not in self.programs:
+            specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
+            self.programs[layout] = programs.recall(
+                self.network,
+                ("train", layout, specs),
+                lambda: programs.training_program(self.network, layout, data),
+            )
+        return self.programs[layout]
 
     def step_through(self, layout, data, rows, fresh):
         if fresh:
             self.network.reset_metrics()
         program = programs.recall(
-            ("step", id(self.network), id(self.network.optimizer), layout.batch, layout.compiled),
+            self.network,
+            ("step", layout.batch, layout.compiled),
             lambda: programs.stepping_program(self.network, layout.batch, layout.compiled),
         )
         program(data, tf.constant(rows // layout.batch))

@@ -59,14 +59,33 @@ def handles(state):
     return [variable.handle for group in state for variable in group]
 
 
-def recall(key, make):
-    """The program remembered under `key`, made now if there is none."""
-    if key in programs:
-        programs.move_to_end(key)
-    else:
+class Own:
+    """The programs that one network shares with no other; they go when it goes."""
+
+    def __init__(self):
+        self.programs = {}
+
+
+def recall(network, key, make):
+    """The program of `network` for `key`, made now if there is none.
+
+    Args:
+        network: a compiled `Network`.
+        key: hashable, what the program was made for.
+        make: function without arguments that makes it.
+    """
+    shared = structure(network)
+    if shared is None or key[0] == "step":  # which works on the network's own variables
+        own = network.own.programs
+        if key not in own:
+            own[key] = make()
+        return own[key]
+    key = (shared, *key)
+    if key not in programs:
         programs[key] = make()
         while len(programs) > REMEMBERED:
             programs.popitem(last=False)
+    programs.move_to_end(key)
     return programs[key]
 
 

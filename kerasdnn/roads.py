@@ -38,8 +38,12 @@ def need_plain_training(network, *, needed=("train_step", "compute_loss", "compu
 def need_plain_model(network):
     if network.run_eagerly or tf.config.functions_run_eagerly():
         raise StockRoad("run_eagerly=True")
-    if tf.distribute.has_strategy() or network._distribute_strategy is not None:
+    if is_distributed(network):
         raise StockRoad("distribution strategy")
+
+
+def is_distributed(network):
+    return tf.distribute.has_strategy() or network._distribute_strategy is not None
 
 
 def training_arrays(x, y, sample_weight=None, class_weight=None):

@@ -16,11 +16,12 @@ from keras.src.trainers.data_adapters.array_slicing import train_validation_spli
 from .checks import check_data, check_fit, check_rows, column_names, match_columns
 from .saving import written_whole
 
+STREAMED_STEPS = 32
 SMALL = 4_096  # numbers in an array that is checked without the whole check
 
 COMPILED = keras.backend.backend() == "tensorflow"
 if COMPILED:
-    from . import roads
+    from . import programs, roads
     from .evaluating import Evaluation, Prediction
     from .fitting import Fit
     from .resident import Table
@@ -58,15 +59,22 @@ class Network(keras.Sequential):
         self.column_names = None  # of the DataFrame last fitted: predict puts another order right
         self.block_steps = "auto"
         self.use_xla = "auto"
-        self._predictor = None
+        self.forget_programs()
 
     def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; see the class for `steps_per_execution`."""
         self.block_steps = steps_per_execution
         self.use_xla = jit_compile
-        self._predictor = None
+        self.forget_programs()
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
+        stock = self.run_eagerly or jit_compile is False or not COMPILED
+        if steps_per_execution == "auto" and not stock and not roads.is_distributed(self):
+            self.steps_per_execution = STREAMED_STEPS  # of datasets, which stock Keras runs
+
+    def forget_programs(self):
+        self._predictor = None
+        self.own = programs.Own() if COMPILED else None
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)

@@ -1,8 +1,10 @@
 """Network trains, evaluates and predicts as stock Keras does, on the compiled road."""
 
+import gc
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import keras
 import numpy as np
@@ -340,6 +342,13 @@ def test_a_dataset_gives_the_history_of_stock_keras():
         np.testing.assert_allclose(history[name], expected[name], rtol=1e-5)
 
 
+def test_a_dataset_streams_in_blocks_of_steps():
+    ours, _, x, y = pair()
+    calls = Calls()
+    ours.fit(dataset(x, y), verbose=0, callbacks=[calls])
+    assert len(calls.calls) == 2  # 13 batches of 16 in one block: begin and end
+
+
 class NotForXLA(keras.layers.Layer):
     """tf.unique has no XLA kernel with a shape that is known."""
 
@@ -391,6 +400,17 @@ def test_equal_networks_that_share_a_program_do_not_share_weights_or_metrics():
     for before, after in zip(weights, first.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     assert first.get_metrics_result()["loss"] != second.get_metrics_result()["loss"]
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, lambda: ko.SGD(clipnorm=1.0)])
+def test_a_network_that_is_gone_leaves_nothing_behind(optimizer):
+    network, _, x, y = pair(optimizer=optimizer)
+    network.fit(x, y, verbose=0, validation_split=0.2)
+    network.predict(x)
+    gone = weakref.ref(network)
+    del network, _
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_loss_of_ones_own_is_shared_with_no_other_network():

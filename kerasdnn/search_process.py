@@ -1,6 +1,6 @@
 """One process of a search over several: the chief, who hands out trials, or a worker.
 
-    python -m kerasdnn.search_process PROJECT chief|NAME HOST:PORT [anew]
+    python -m kerasdnn.search_process PROJECT chief|NAME HOST:PORT [anew] [build=FILE.py:NAME]
 
 keras-tuner's own protocol (gRPC) and its own `Oracle` and `Tuner`. Added to them:
 
@@ -29,7 +29,8 @@ def main(argv=None):
     os.environ["KERASTUNER_ORACLE_PORT"] = port
     from .search_jobs import Job
 
-    job = Job.load(project)
+    build = next((a.removeprefix("build=") for a in argv if a.startswith("build=")), None)
+    job = Job.load(project, build)
     return serve(job, anew="anew" in argv) if role == "chief" else work(job)
 
 

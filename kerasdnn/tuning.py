@@ -40,6 +40,7 @@ def tune(
     resume=True,
     workers=1,
     build=None,
+    chief=None,
     silence=600.0,
     seed=None,
     wave=None,
@@ -73,6 +74,8 @@ def tune(
         resume: bool, go on with the search found in `directory`; False deletes it.
         workers, build: for models that are no stack of dense layers: `build(hp)` returns a
             compiled Keras model, and `workers` processes train one trial each; see `workers.py`.
+        chief: "HOST:PORT" at which workers of other machines find the search; everyone who
+            reaches the port can take part, so keep it to a network you trust.
         silence: seconds after which a worker that finishes no epoch counts as dead.
         seed: int, of the oracle and of the networks; None draws one, which the result's
             hyperparameters tell.
@@ -99,8 +102,8 @@ def tune(
     if build is not None or workers != 1:
         return tune_models(
             X, y, build, workers, oracle, max_trials, epochs, batch_size, validation_data,
-            validation_fraction, objective, sample_weight, time_budget, directory, resume, silence,
-            seed, verbose, problem=problem, space=space, cv=cv, class_weight=class_weight,
+            validation_fraction, objective, sample_weight, time_budget, directory, resume, chief,
+            silence, seed, verbose, problem=problem, space=space, cv=cv, class_weight=class_weight,
         )  # fmt: skip
     if time_budget is not None:
         positive("time_budget", time_budget)

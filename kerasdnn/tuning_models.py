@@ -1,6 +1,7 @@
 """tune(build=...): a search over any Keras model, in this process or in several."""
 
 import os
+import re
 import time
 import warnings
 
@@ -18,8 +19,8 @@ from .search_result import SearchResult
 
 def tune_models(
     X, y, build, workers, oracle, max_trials, epochs, batch_size, validation_data,
-    validation_fraction, objective, sample_weight, time_budget, directory, resume, silence, seed,
-    verbose,
+    validation_fraction, objective, sample_weight, time_budget, directory, resume, chief, silence,
+    seed, verbose,
 ):  # fmt: skip
     """Search with keras-tuner's own tuner; arguments as in `tune`.
 
@@ -33,7 +34,10 @@ def tune_models(
     whole("epochs", epochs)
     if batch_size == "full":
         raise invalid("batch_size", "must be a number of rows with `build`", batch_size)
-    where = reference(build) if workers > 1 else {"name": getattr(build, "__qualname__", "")}
+    if chief is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", chief):
+        raise invalid("chief", "must be 'HOST:PORT'", chief, "'0.0.0.0:8700' listens everywhere.")
+    apart = workers > 1 or chief is not None
+    where = reference(build) if apart else {"name": getattr(build, "__qualname__", "")}
     project = open_project(directory, resume)
     seed = agreed_seed(project, seed)
     arrays = as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed)
@@ -55,7 +59,7 @@ def tune_models(
     )  # fmt: skip
     job.save(arrays)
     line = Line(verbose)
-    if workers == 1:
+    if not apart:
         search_here(job, build, time_budget, line)
     else:
         from .workers import supervise
@@ -64,9 +68,10 @@ def tune_models(
         supervise(
             job, workers, time_budget,
             lambda done: line.show(f"trials {done}" + (f"/{max_trials}" if max_trials else "")),
+            chief,
         )  # fmt: skip
     line.close()
-    result = models_result(job.tuner(build=build), seed)
+    result = models_result(job.tuner(build=build), job)
     if directory is None:
         result.folder = project.folder
     return result
@@ -132,7 +137,7 @@ def search_here(job, build, time_budget, line):
         raise RuntimeError(f"{len(reasons)} trials in a row failed:\n{listed}")
 
 
-def models_result(tuner, seed):
+def models_result(tuner, job):
     """The trials on disk as a `SearchResult`."""
     oracle, records, names = tuner.oracle, [], []
     for trial_id, trial in oracle.trials.items():
@@ -159,15 +164,16 @@ def models_result(tuner, seed):
         seconds=float("nan"),
         names=names,
         ranked=[trial for trial in ranked if trial.score is not None],
+        job=job,
     )
 
 
 class ModelSearchResult(SearchResult):
     """What `tune(build=...)` found; the best network is the trial's own, at its best epoch."""
 
-    def __init__(self, *, ranked, **kwargs):
+    def __init__(self, *, ranked, job, **kwargs):
         super().__init__(**kwargs)
-        self.ranked = ranked
+        self.ranked, self.job = ranked, job
 
     def hyperparameters(self, rank=0):
         """The values of `hp` of the trial at a place of the ranking."""
@@ -175,6 +181,12 @@ class ModelSearchResult(SearchResult):
 
     def best_network(self, rank=0):
         self._settings(rank)
+        trial = self.ranked[rank]
+        if not os.path.exists(self.tuner._get_checkpoint_fname(trial.trial_id)):
+            network = self.tuner.hypermodel.build(trial.hyperparameters)  # trained elsewhere
+            training = {**self.job.fit_arguments(), "epochs": trial.best_step + 1, "verbose": 0}
+            network.fit(*self.job.fit_arrays(), **training)
+            return network
         with warnings.catch_warnings():  # the weights are wanted, not the optimizer's state
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return self.tuner.load_model(self.ranked[rank])
+            return self.tuner.load_model(trial)

@@ -19,7 +19,7 @@ DEATHS_IN_A_ROW = 5  # of one process, with no trial finished in between
 START = 60.0  # seconds a process may take until it first shows a sign of life, beside the silence
 
 
-def supervise(job, workers, time_budget=None, progress=None, poll=0.1):
+def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.1):
     """Run the search of `job` until it is done.
 
     Args:
@@ -27,6 +27,8 @@ def supervise(job, workers, time_budget=None, progress=None, poll=0.1):
         workers: int, worker processes; GPUs are shared out among them in turn.
         time_budget: float, seconds after which the search ends with the trials it has.
         progress: function of the number of finished trials, called whenever it grows.
+        chief: "HOST:PORT" the chief listens at, for workers of other machines; None is a free
+            port that only this machine reaches.
 
     Raises:
         RuntimeError: three trials in a row failed; or a process keeps dying.
@@ -35,24 +37,28 @@ def supervise(job, workers, time_budget=None, progress=None, poll=0.1):
     project = Path(job.project)
     (project / "logs").mkdir(parents=True, exist_ok=True)
     (project / "stopped.json").unlink(missing_ok=True)
-    address = f"127.0.0.1:{free_port()}"
+    listen = chief or f"127.0.0.1:{free_port()}"
+    address = listen.replace("0.0.0.0:", "127.0.0.1:")
     names = ["chief", *(f"worker{i}" for i in range(workers))]
     running, deaths, finished = {}, dict.fromkeys(names, 0), -1
     began = last_sign = time.monotonic()
     try:
         for name in names:
-            running[name] = start(job, name, address, workers, "anew")
+            running[name] = start(
+                job, name, listen if name == "chief" else address, workers, "anew"
+            )
         while running["chief"].poll() != 0:
             for name, process in running.items():
                 if process.poll() in (None, 0):
                     continue
                 deaths[name] += 1
-                if deaths[name] > DEATHS_IN_A_ROW:
+                by_signal = process.returncode < 0  # killed from outside, it may well go on
+                if deaths[name] > DEATHS_IN_A_ROW * (4 if by_signal else 1):
                     raise RuntimeError(
                         f"The process {name} of the search died {deaths[name]} times in a row. "
                         f"The end of its log, {log(job, name)}:\n{tail(log(job, name))}"
                     )
-                running[name] = start(job, name, address, workers)
+                running[name] = start(job, name, listen if name == "chief" else address, workers)
             if (done := finished_trials(project)) > finished:
                 finished, last_sign = done, time.monotonic()
                 deaths = dict.fromkeys(names, 0)

@@ -1,0 +1,121 @@
+"""Searches of any model: in this process, by workers, with workers and chief killed."""
+
+import os
+import threading
+import time
+
+import models_to_search
+import numpy as np
+import pytest
+
+from kerasdnn import tune, workers
+from kerasdnn.search_jobs import Job, load_build, reference
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3)).astype("float32")
+Y = X[:, 0] * X[:, 1]
+
+
+def search(**kwargs):
+    arguments = {
+        "build": models_to_search.build, "max_trials": 3, "epochs": 2, "seed": 3, "verbose": 0,
+    }  # fmt: skip
+    return tune(X, Y, **{**arguments, **kwargs})
+
+
+@pytest.fixture(scope="module")
+def here():
+    return search()
+
+
+def test_a_model_of_any_kind_is_searched_in_this_process(here):
+    assert here.trials["status"].tolist() == ["completed"] * 3
+    assert set(here.best_hyperparameters) == {"width", "rate"}
+    rows = here.ranking
+    assert rows["score"].is_monotonic_increasing
+    assert here.best_network().predict(X, verbose=0).shape == (60, 1)
+
+
+def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
+    here, tmp_path, monkeypatch
+):
+    kills = int(os.environ.get("KILLS", "2"))  # 20 in the nightly run
+    processes, start = {}, workers.start
+
+    def remember(job, name, *rest):
+        processes[name] = start(job, name, *rest)
+        return processes[name]
+
+    killed = []
+
+    def kill():
+        for kill in range(kills):
+            time.sleep(float(np.random.default_rng(kill).uniform(6, 12)))
+            name = ("worker0", "chief", "worker1")[kill % 3]
+            if processes[name].poll() is None:
+                processes[name].kill()
+                killed.append(name)
+
+    monkeypatch.setattr(workers, "start", remember)
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    found = search(workers=2, directory=tmp_path, max_trials=3)
+    assert found.trials["status"].tolist() == ["completed"] * 3
+    assert killed
+    # Which worker ran a trial, and how often, leaves no trace in its numbers.
+    np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
+    assert all(process.poll() is not None for process in processes.values())
+
+
+def test_three_failing_trials_end_the_search_with_their_reasons():
+    with pytest.raises(RuntimeError, match=r"3 trials in a row failed:\n.*ValueError: no model of"):
+        search(build=models_to_search.fails, oracle="grid", max_trials=6)
+
+
+def test_a_time_budget_leaves_a_project_that_resumes(here, tmp_path):
+    first = search(time_budget=1e-3, directory=tmp_path)
+    assert len(first.trials) < 3
+    again = search(directory=tmp_path)
+    np.testing.assert_allclose(again.trials["score"], here.trials["score"], rtol=1e-6)
+
+
+def test_a_build_function_is_found_by_its_module_and_by_its_file():
+    where = reference(models_to_search.build)
+    assert load_build(where) is models_to_search.build
+    by_file = load_build(f"{where['path']}:build")
+    assert by_file.__code__.co_code == models_to_search.build.__code__.co_code
+
+
+def test_a_build_function_that_no_other_process_can_find_is_refused():
+    with pytest.raises(ValueError, match="top level of a file"):
+        search(build=lambda hp: models_to_search.build(hp), workers=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cv": 3}, "`cv` must be None with `build`"),
+        ({"space": lambda hp: {}}, "`space` must be None with `build`"),
+        ({"chief": "8700"}, "`chief` must be 'HOST:PORT'"),
+        ({"workers": 0}, "`workers` must be a whole number"),
+        ({"silence": -1}, "`silence` must be a finite number above 0"),
+        ({"batch_size": "full"}, "`batch_size` must be a number of rows"),
+    ],
+)
+def test_arguments_that_do_not_go_with_build_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        search(**arguments)
+
+
+def test_a_search_inside_a_worker_is_refused(monkeypatch):
+    monkeypatch.setenv("KERASDNN_SEARCH", "worker0")
+    with pytest.raises(RuntimeError, match="if __name__ == '__main__'"):
+        search()
+
+
+def test_a_job_is_written_down_whole_and_read_back(tmp_path):
+    job = Job(str(tmp_path / "p"), {"path": "", "module": "m", "name": "n"}, {}, 3, 32, 5.0, 1)
+    job.save({"x": X, "y": Y, "sample_weight": None})
+    again = Job.load(tmp_path / "p")
+    assert again == job
+    np.testing.assert_array_equal(again.fit_arrays()[0], X)

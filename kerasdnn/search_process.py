@@ -139,8 +139,8 @@ class Served:
         known = self.trials[trial.trial_id]
         if known.trial_id not in (t.trial_id for t in self.ongoing_trials.values()):
             return  # a worker given up for silent after all: the trial runs elsewhere, or has run
-        if trial.status in ("FAILED", "INVALID") and not trial.message:
-            trial.message = read_error(self._get_trial_dir(trial.trial_id))
+        if trial.status in ("FAILED", "INVALID"):  # gRPC carries no message
+            trial.message = read_error(self._get_trial_dir(trial.trial_id)) or trial.message
         super().end_trial(trial)
 
     def _check_consecutive_failures(self):
@@ -148,12 +148,14 @@ class Served:
         if len(last) == self.max_consecutive_failed_trials and all(
             trial.status == "FAILED" for trial in last
         ):
-            self.stop_reason = [(trial.trial_id, trial.message or "no reason") for trial in last]
+            self.stop_reason = [
+                (trial.trial_id, trial.message or "see the worker's log") for trial in last
+            ]
 
 
 def read_error(folder):
     path = Path(folder, "error.txt")
-    return path.read_text() if path.exists() else "see the worker's log"
+    return path.read_text() if path.exists() else None
 
 
 # ---------------------------------------------------------------------------------- the worker

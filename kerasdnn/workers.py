@@ -40,13 +40,12 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
     listen = chief or f"127.0.0.1:{free_port()}"
     address = listen.replace("0.0.0.0:", "127.0.0.1:")
     names = ["chief", *(f"worker{i}" for i in range(workers))]
+    places = {**dict.fromkeys(names, address), "chief": listen}
     running, deaths, finished = {}, dict.fromkeys(names, 0), -1
     began = last_sign = time.monotonic()
     try:
         for name in names:
-            running[name] = start(
-                job, name, listen if name == "chief" else address, workers, "anew"
-            )
+            running[name] = start(job, name, places[name], workers, "anew")
         while running["chief"].poll() != 0:
             for name, process in running.items():
                 if process.poll() in (None, 0):
@@ -58,7 +57,7 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
                         f"The process {name} of the search died {deaths[name]} times in a row. "
                         f"The end of its log, {log(job, name)}:\n{tail(log(job, name))}"
                     )
-                running[name] = start(job, name, listen if name == "chief" else address, workers)
+                running[name] = start(job, name, places[name], workers)
             if (done := finished_trials(project)) > finished:
                 finished, last_sign = done, time.monotonic()
                 deaths = dict.fromkeys(names, 0)

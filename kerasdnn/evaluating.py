@@ -21,7 +21,7 @@ class Evaluation:
 
     def __init__(self, network, table, batch):
         self.network, self.table, self.batch = network, table, batch
-        data = table.slice(0, 1)
+        self.data = data = table.slice(0, min(table.rows, ROWS_AT_ONCE))
         specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
         self.program = programs.recall(
             network,
@@ -36,7 +36,7 @@ class Evaluation:
         for start in range(0, self.table.rows, ROWS_AT_ONCE):
             stop = min(start + ROWS_AT_ONCE, self.table.rows)
             callbacks.on_test_batch_begin(start // self.batch)
-            data = self.table.slice(start, stop)
+            data = self.data if stop - start == self.table.rows else self.table.slice(start, stop)
             result = self.program(state, *data, tf.constant(start == 0)).numpy()
             logs = dict(zip(self.program.names, result.tolist(), strict=True))
             callbacks.on_test_batch_end((stop - 1) // self.batch, logs)

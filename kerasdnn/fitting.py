@@ -98,9 +98,7 @@ class Fit:
     def run(self, layout, orders, fresh):
         """Train on the rows in `orders`, one line per epoch; the logs of each."""
         count, rows = orders.shape
-        indices = np.zeros((layout.epochs, layout.steps * layout.batch), "int32")
-        indices[:count, :rows] = orders
-        data = self.table.take(indices.reshape(-1))
+        data = self.data(layout, orders)
         if not self.flat:
             return [self.step_through(layout, data, rows, fresh)]
         arguments = *data, tf.constant(count), tf.constant(rows), tf.constant(fresh)
@@ -117,6 +115,16 @@ class Fit:
         return [
             dict(zip(program.names, row, strict=True)) for row in results.numpy()[:count].tolist()
         ]
+
+    def data(self, layout, orders):
+        """The rows in `orders`, with any others behind them up to the size of the block."""
+        count, rows = orders.shape
+        shape = layout.epochs, layout.steps * layout.batch
+        if not self.shuffle and shape == (1, rows):
+            return self.table.slice(orders[0, 0], orders[0, -1] + 1)
+        indices = np.zeros(shape, "int32")
+        indices[:count, :rows] = orders
+        return self.table.take(indices.reshape(-1))
 
     def program(self, layout, data):
         if layout not in self.programs:

@@ -37,6 +37,9 @@ class Table:
         return tuple(tf.constant(part[indices]) for part in self.parts)
 
     def slice(self, start, stop):
+        """The rows from `start` up to, not including, `stop`, as tensors."""
+        if self.resident and stop - start == self.rows:
+            return self.parts
         return tuple(tf.convert_to_tensor(part[start:stop]) for part in self.parts)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checks_words import plain, warn
+from .checks_words import listed, plain, warn
 
 LARGEST = float(np.finfo("float32").max)
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
@@ -107,4 +107,24 @@ def warn_of_identifiers(state, column, name):
                 f"Column {name} of `X` holds whole numbers that float32 cannot tell apart. "
                 f"Received: {pair[0]} and {pair[1]}, which become the same number. If it is an "
                 "identifier, drop it or name it in `categorical`."
+            )
+
+
+def warn_of_unseen(states, columns):
+    """Warn of categories that training did not meet; they count as none of those it met.
+
+    Args:
+        states: what each column learned; columns: the `frames.Column`s, in the same order.
+    """
+    for state, column in zip(states, columns, strict=True):
+        if state.role != "categorical" or state.kind != "text" or column.kind == "empty":
+            continue
+        unseen = (state.codes(column) < 0) & ~column.missing
+        if unseen.any():
+            values = dict.fromkeys(column.values[unseen].tolist())
+            warn(
+                f"Column {plain(state.name)!r} of `X` should hold categories met in training. "
+                f"Received: {listed(values)}, first in row {int(unseen.argmax())} "
+                f"({int(unseen.sum())} of {len(unseen)} rows). They count as none of those met; "
+                "train on rows that have them, or map them to a category that was there."
             )

@@ -47,5 +47,7 @@ def is_copy(column, target, classes):
 def one_to_one(values, target):
     codes, uniques = pd.factorize(values)
     ranks, classes = pd.factorize(target)
+    if len(uniques) != len(classes) or len(classes) > len(target) / 2:
+        return False  # values that hardly ever repeat stand one for one with any others
     # Both are numbered by first appearance, so that a renaming gives the same numbers.
-    return len(uniques) == len(classes) and bool((codes == ranks).all())
+    return bool((codes == ranks).all())

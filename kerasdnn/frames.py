@@ -20,6 +20,7 @@ from functools import cached_property
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from .checks_columns import check_duplicate_columns
@@ -107,9 +108,9 @@ def read_frame(X, what="X"):
     """
     if isinstance(X, pd.DataFrame):
         return _from_pandas(X, what)
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not issparse(X):  # one kind of sparse matrix is a dict
         return _from_dict(X, what)
-    if not isinstance(X, (np.ndarray, list, tuple)):
+    if not isinstance(X, (np.ndarray, list, tuple)) and not issparse(X):
         native = nw.from_native(X, eager_only=True, pass_through=True)
         if isinstance(native, nw.DataFrame):
             return _from_narwhals(native, what)

@@ -9,10 +9,11 @@ Each has `problem` (a row of `heads.HEADS`), `n` (classes, labels, columns), `en
 prediction of a model that knows nothing of X as `baseline`.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .checks_words import listed, plain, warn
 from .errors import one_of
@@ -190,8 +191,6 @@ class NumberTarget:
 def column(y, what="y"):
     """y as `(rows,)`; a column vector is turned with scikit-learn's warning."""
     if y.ndim == 2 and y.shape[1] == 1:
-        import warnings
-
         warnings.warn(
             f"A column-vector {what} was passed when a 1d array was expected. It is taken as 1d.",
             DataConversionWarning,
@@ -211,12 +210,13 @@ def learn_classes(y, names=None):
             one class alone.
     """
     if y.ndim == 2 and y.shape[1] > 1:
-        numbers = y.dtype.kind in "fiub"
-        if not numbers or not np.isin(y, (0, 1)).all():
+        good = np.isin(y, (0, 1)) if y.dtype.kind in "fiub" else np.zeros(y.shape, dtype=bool)
+        if not good.all():
+            row, j = np.argwhere(~good)[0]
             raise ValueError(
                 "Unknown label type: `y` of several columns must hold 0 or 1 in each. Received: "
-                f"shape {y.shape}, type {type_of_target(y) if numbers else 'text'}. Train one "
-                "classifier per column."
+                f"shape {y.shape}, row {row} is {plain(y[row, j])!r}. Train one classifier per "
+                "column, or `DNNRegressor` on numbers."
             )
         for j in np.flatnonzero(y.min(axis=0) == y.max(axis=0)):
             label = repr(names[j]) if names else str(j)
@@ -237,8 +237,18 @@ def learn_classes(y, names=None):
             f"Unknown label type: labels must be of one type. Received: {', '.join(kinds)}. "
             "y.astype(str) makes text of them."
         )
-    check_classification_targets(y)
+    if y.dtype.kind == "f" and (y != np.floor(y)).any():
+        row = int((y != np.floor(y)).argmax())
+        raise ValueError(
+            "Unknown label type: continuous. Labels must be strings, whole numbers or booleans. "
+            f"Received: row {row} is {y[row]}. `DNNRegressor` predicts numbers."
+        )
     classes = np.unique(y)
+    if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
+        warn(
+            f"`y` should hold classes, each of several rows. Received: {len(classes):,} different "
+            f"numbers in {len(y):,} rows. `DNNRegressor` predicts numbers."
+        )
     if len(classes) < 2:
         raise ValueError(
             f"`y` must hold at least two classes. Received: one class, {plain(classes[0])!r}, in "

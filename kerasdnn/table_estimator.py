@@ -42,7 +42,7 @@ class TableEstimator(BaseEstimator):
     def _output(self, X):
         """The network's output for a table, float64 `(rows, outputs)`."""
         check_is_fitted(self)
-        matrix = self.encoder_.transform(X)
+        matrix = self.encoder_.transform(X, warn_unseen=True)
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
         # Full blocks: matrix products treat the last rows of a table in another order of sums.

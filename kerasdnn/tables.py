@@ -18,7 +18,7 @@ from .columns import (
     learn_categorical,
     learn_numeric,
 )
-from .columns_checks import check_kinds, check_sizes, warn_of_identifiers
+from .columns_checks import check_kinds, check_sizes, warn_of_identifiers, warn_of_unseen
 from .errors import one_of, whole
 from .frames import Frame, read_frame
 from .scaling import SCALINGS, scaled
@@ -100,8 +100,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             )
         return {known.index(plain(name)) for name in self.categorical}
 
-    def transform(self, X):
+    def transform(self, X, *, warn_unseen=False):
         """X as a matrix, float32 `(rows, n_dense_ + len(cardinalities_))`.
+
+        Args:
+            X: as in `fit`.
+            warn_unseen: bool, whether categories that `fit` did not meet are a `DataWarning`.
 
         Raises:
             ValueError: columns other than those of `fit`, by name or by type; infinite numbers.
@@ -114,6 +118,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if frame.matrix is None or plan.flagged:
             columns = [frame.column(j) for j in order]
             check_kinds(self.columns_, columns)
+            if warn_unseen:
+                warn_of_unseen(self.columns_, columns)
         out = np.empty((frame.rows, plan.width), dtype="float32")
         if plan.parts:
             self._write_numbers(plan, frame, order, out)

@@ -124,6 +124,17 @@ def test_a_value_missing_for_the_first_time_after_fit_is_filled_too():
     np.testing.assert_array_equal(encoder.transform(later), [[0, 0, 0]])
 
 
+def test_a_category_never_seen_is_warned_of_when_asked():
+    table = pd.DataFrame({"city": ["Oslo", "Bonn", "Oslo"], "age": [1.0, 2.0, 3.0]})
+    encoder = TableEncoder().fit(table)
+    later = pd.DataFrame({"city": ["Bonn", "Rome", None], "age": [1.0, 2.0, 3.0]})
+    with pytest.warns(
+        DataWarning, match=r"Column 'city'.*Received: 'Rome', first in row 1 \(1 of 3"
+    ):
+        encoder.transform(later, warn_unseen=True)
+    encoder.transform(table, warn_unseen=True)  # all known: no warning, which would be an error
+
+
 def test_many_categories_are_numbered_and_rare_ones_share_zero():
     names = ["a", "a", "b", "b", "c", "d", None]
     with pytest.warns(DataWarning, match="column 'id'.*left out") as caught:

@@ -15,18 +15,14 @@ DEFAULT, TUNED = "network, untuned", "network, tuned"
 
 def options(doc, name, tables):
     parser = _common.options(doc, name, epochs=EPOCHS)
-    parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="a table of your own, with a header"
-    )
-    parser.add_argument("--target", metavar="COLUMN", help="the column of FILE to predict")
-    parser.add_argument("--table", choices=tables, default=tables[0],
-                        help="if no --csv: one that comes along (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--trials", type=_common.positive, default=TRIALS,
-                        help="trials of each search (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--oracle", default="random",
-                        choices=("random", "grid", "bayesian", "hyperband"))  # fmt: skip
-    parser.add_argument("--splits", type=_common.positive, default=SPLITS,
-                        help="divisions of the rows, each with its own search (default: %(default)s)")  # fmt: skip
+    add = parser.add_argument
+    add("--csv", type=Path, metavar="FILE", help="a table of your own, with a header")
+    add("--target", metavar="COLUMN", help="the column of FILE to predict")
+    add("--table", choices=tables, default=tables[0], help="if no --csv (default: %(default)s)")
+    add("--trials", type=_common.positive, default=TRIALS, help="per search (default: %(default)s)")
+    add("--oracle", default="random", choices=("random", "grid", "bayesian", "hyperband"))
+    add("--splits", type=_common.positive, default=SPLITS, help="divisions of the rows, each with "
+        "a search of its own (default: %(default)s)")  # fmt: skip
     return parser
 
 
@@ -63,6 +59,7 @@ def run(parser, argv, kinds, title):
 def one_split(args, X, y, problem, seed):
     """Scores of all models on one division of the rows, and the search made for it."""
     from sklearn.model_selection import train_test_split
+    from threadpoolctl import threadpool_limits
 
     import kerasdnn
 
@@ -77,7 +74,8 @@ def one_split(args, X, y, problem, seed):
     rows = []
     for name, model in models.items():
         began = time.perf_counter()
-        model.fit(X_train, y_train)
+        with threadpool_limits(1):  # the rivals' threads would wait for each other
+            model.fit(X_train, y_train)
         rows.append((name, seed, time.perf_counter() - began, model))
     began = time.perf_counter()
     found = kind(random_state=seed).tune(
@@ -118,7 +116,7 @@ def show(report, args, results, found):
 def findings(args, summary, results, found):
     """Sentences computed from the numbers alone."""
     results = pd.DataFrame(results)
-    measure = "mean absolute error" if "R2" in summary else "log loss"
+    measure = "root mean squared error" if "R2" in summary else "log loss"
     wide = results.pivot_table(index="split", columns="model", values=measure)
     gain = (wide[DEFAULT] - wide[TUNED]).to_numpy()
     share = 100 * gain.mean() / wide[DEFAULT].mean()
@@ -132,10 +130,10 @@ def findings(args, summary, results, found):
         from kerasdnn.paired import paired_test
 
         p = paired_test(gain, TEST_SHARE / (1 - TEST_SHARE))
-        sure = (
-            "more than the luck of the rows" if p < 0.05 else "not told from the luck of the rows"
+        sure = "more than the luck" if p < 0.05 else "not to be told from the luck"
+        lines.append(
+            f"That difference is {sure} of the rows (paired test for shared rows, p = {p:.2f})."
         )
-        lines.append(f"That difference is {sure} (paired test for shared rows, p = {p:.2f}).")
     best = summary[measure].idxmin()
     lines.append(f"The best of all is {best}, at {summary.loc[best, measure]:.3f}.")
     seconds = summary.loc[TUNED, "seconds"]

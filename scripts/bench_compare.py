@@ -2,8 +2,9 @@
 
     scripts/run scripts/bench_compare.py                 # DURATION
 
-Before the time is printed, three of the networks are trained again by `Network.fit`, with their
-seeds on their rows, and have to reach the same scores.
+Before the time is printed, a network of every optimizer is trained again by `Network.fit`, with
+its seed on its rows at a rate of 0.003, and has to reach the same score. (At 0.1 RMSProp and Adam
+are chaotic on these rows: rounding alone leads two runs apart.)
 """
 
 import argparse
@@ -43,8 +44,7 @@ def main(argv=None):
 
     splits = divide(read_rows(X, y), validation_fraction=0.25, seed=0, repeats=args.seeds)
     runs, furthest = result.runs, 0.0
-    for number in (0, len(runs) // 2, len(runs) - 1):
-        one = runs.iloc[number]
+    for _, one in runs[(runs["learning_rate"] == 0.003) & (runs["run"] == 0)].iterrows():
         train, valid = splits[one["run"]]
         network = kerasdnn.build_classifier(
             X.shape[1], hidden_units=HIDDEN_UNITS, optimizer=one["optimizer"],

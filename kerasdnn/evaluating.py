@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from . import programs
+from . import programs, sharing
 
 ROWS_AT_ONCE = 16_384
 
@@ -23,7 +23,7 @@ class Evaluation:
         self.network, self.table, self.batch = network, table, batch
         self.data = data = table.slice(0, min(table.rows, ROWS_AT_ONCE))
         specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
-        self.program = programs.recall(
+        self.program = sharing.recall(
             network,
             ("evaluate", specs),
             lambda: programs.evaluation_program(network, data),
@@ -32,7 +32,7 @@ class Evaluation:
     def run(self, callbacks):
         """The loss and metrics over all rows; callbacks hear of every large call."""
         callbacks.on_test_begin()
-        state = programs.handles(programs.state_of(self.network, training=False))
+        state = sharing.handles(programs.state_of(self.network, training=False))
         for start in range(0, self.table.rows, ROWS_AT_ONCE):
             stop = min(start + ROWS_AT_ONCE, self.table.rows)
             callbacks.on_test_batch_begin(start // self.batch)
@@ -56,7 +56,7 @@ class Prediction:
         self.network, self.functional = network, network._functional
         self.dtype, self.shape = x.dtype, x.shape[1:]
         state = programs.state_of(network, training=False)._replace(metrics=[])
-        self.handles = programs.handles(state)
+        self.handles = sharing.handles(state)
 
     def takes(self, x):
         """Whether `x` is an array of the same width and type, for a network still the same."""
@@ -77,7 +77,7 @@ class Prediction:
 
     def program(self, rows):
         x = np.zeros((1, *self.shape), self.dtype)
-        return programs.recall(
+        return sharing.recall(
             self.network,
             ("predict", rows, self.shape, self.dtype.name),
             lambda: programs.prediction_program(self.network, x, rows),

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from . import programs
+from . import programs, sharing
 from .orders import epoch_order
 from .programs import Layout
 
@@ -102,7 +102,7 @@ class Fit:
         if not self.flat:
             return [self.step_through(layout, data, rows, fresh)]
         arguments = *data, tf.constant(count), tf.constant(rows), tf.constant(fresh)
-        state = programs.handles(programs.state_of(self.network))
+        state = sharing.handles(programs.state_of(self.network))
         try:
             program = self.program(layout, data)
             results = program(state, *arguments)
@@ -129,7 +129,7 @@ class Fit:
     def program(self, layout, data):
         if layout not in self.programs:
             specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
-            self.programs[layout] = programs.recall(
+            self.programs[layout] = sharing.recall(
                 self.network,
                 ("train", layout, specs),
                 lambda: programs.training_program(self.network, layout, data),
@@ -139,7 +139,7 @@ class Fit:
     def step_through(self, layout, data, rows, fresh):
         if fresh:
             self.network.reset_metrics()
-        program = programs.recall(
+        program = sharing.recall(
             self.network,
             ("step", layout.batch, layout.compiled),
             lambda: programs.stepping_program(self.network, layout.batch, layout.compiled),

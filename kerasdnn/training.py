@@ -21,7 +21,7 @@ SMALL = 4_096  # numbers in an array that is checked without the whole check
 
 COMPILED = keras.backend.backend() == "tensorflow"
 if COMPILED:
-    from . import programs, roads
+    from . import roads, sharing
     from .evaluating import Evaluation, Prediction
     from .fitting import Fit
     from .resident import Table
@@ -74,7 +74,7 @@ class Network(keras.Sequential):
 
     def forget_programs(self):
         self._predictor = None
-        self.own = programs.Own() if COMPILED else None
+        self.own = sharing.Own() if COMPILED else None
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasdnn import fitting, programs, roads
+from kerasdnn import fitting, programs, roads, sharing
 from kerasdnn.resident import Table
 from kerasdnn.training import Network
 
@@ -377,17 +377,17 @@ def test_other_rows_rates_epochs_and_equal_networks_compile_nothing_again():
     network = pair(optimizer=optimizer)[0]
     fit = {"verbose": 0, "epochs": 2, "callbacks": [keras.callbacks.Callback()]}
     network.fit(x, y, validation_data=(x, y), **fit)
-    known = set(programs.programs)
+    known = set(sharing.programs)
     network.fit(x[:240], y[:240], **fit)
     network.optimizer.learning_rate = 0.5
     network.fit(x, y, validation_data=(x[:99], y[:99]), **(fit | {"epochs": 5}))
     equal = pair(optimizer=lambda: optimizer(0.3))[0]
     before = equal.get_weights()
     equal.fit(x, y, **fit)
-    assert set(programs.programs) == known
+    assert set(sharing.programs) == known
     assert all((a != b).any() for a, b in zip(before, equal.get_weights(), strict=True))
     pair(optimizer=lambda: keras.optimizers.Adam(beta_1=0.8))[0].fit(x, y, **fit)
-    assert len(programs.programs) == len(known) + 1
+    assert len(sharing.programs) == len(known) + 1
 
 
 def test_equal_networks_that_share_a_program_do_not_share_weights_or_metrics():

@@ -23,7 +23,7 @@ from . import population_files as files
 from .checks import check_rows
 from .errors import invalid, is_number, one_of, whole
 from .orders import epoch_order
-from .population_groups import plan
+from .population_groups import plan, worth_compiling
 from .population_judging import metric_names
 from .population_members import check_batch_size, first_weights, make_task, read_members
 from .population_races import STATUS, Race, check_monitor, direction
@@ -50,6 +50,8 @@ class Population:
         seed: int, members without a seed of their own get `seed`, `seed + 1`, ... None draws one.
         memory_limit: bytes that stacked members may take at a time. Default: 0.4 of the device's
             memory.
+        jit_compile: "auto" lets XLA compile the steps where there are enough of them to be worth
+            the seconds that takes; True and False decide.
 
     Attributes:
         history: DataFrame, a row per member and epoch: `member`, `epoch` (from 1), `loss`,
@@ -75,8 +77,11 @@ class Population:
 
     def __init__(
         self, members, n_features, *, problem, n_outputs=1, one_hot=False, seed=None,
-        memory_limit=None,
+        memory_limit=None, jit_compile="auto",
     ):  # fmt: skip
+        if jit_compile not in ("auto", True, False):
+            raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
+        self.jit_compile = jit_compile
         self.task = make_task(problem, n_features, n_outputs, one_hot)
         self.members = read_members(members, self.task, seed)
         self.memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
@@ -214,10 +219,15 @@ class Population:
             loose, self.task, batches, max(map(len, rows.train)), planned, self.cores,
             self.memory_limit / self.cores,
         ):  # fmt: skip
-            self._add_stack(numbers, batches[numbers[0]])
+            batch, compiled = batches[numbers[0]], self.jit_compile
+            if compiled == "auto":
+                steps = planned * -(-max(len(rows.train[i]) for i in numbers) // batch)
+                compiled = worth_compiling(len(numbers), steps)
+            self._add_stack(numbers, batch, compiled)
 
-    def _add_stack(self, numbers, batch):
-        stack = StackedMembers(self.task, numbers, [self.members[i] for i in numbers], batch)
+    def _add_stack(self, numbers, batch, compiled):
+        members = [self.members[i] for i in numbers]
+        stack = StackedMembers(self.task, numbers, members, batch, compiled)
         stack.put([self._progress[i] for i in numbers])
         self._stacks.append(stack)
 
@@ -242,7 +252,8 @@ class Population:
                 self._progress[i] = progress
             self._stacks.remove(stack)
             if left[stack.numbers].any():
-                self._add_stack([i for i in stack.numbers if left[i]], stack.batch)
+                numbers = [i for i in stack.numbers if left[i]]
+                self._add_stack(numbers, stack.batch, stack.compiled)
 
     def _epoch(self, pool, rows, runs, monitor, patience, epoch):
         """Train the members `runs` for an epoch and judge them; returns the logs."""
@@ -381,7 +392,7 @@ class Population:
         `load_member_state` of any population puts it into a member of the same layer sizes.
         """
         i = self._number(i)
-        own = {name: array[..., i] for name, array in self._race.arrays().items()}
+        own = {name: array[..., i].copy() for name, array in self._race.arrays().items()}
         return files.progress_arrays([self._member_progress(i)]) | own
 
     def load_member_state(self, i, state):
@@ -400,6 +411,7 @@ class Population:
             "stacked": np.array([i for n in numbers for i in n], "int32"),
             "stack_sizes": np.array([len(n) for n in numbers], "int32"),
             "stack_batches": np.array([stack.batch for stack in self._stacks], "int32"),
+            "stack_compiled": np.array([stack.compiled for stack in self._stacks], "bool"),
         }
         return files.progress_arrays(self._progress) | self._race.arrays() | stacks
 
@@ -409,10 +421,10 @@ class Population:
         self._race.load_arrays(state)
         ends = np.cumsum(state["stack_sizes"])[:-1]
         self._stacks = []
-        for numbers, batch in zip(
-            np.split(state["stacked"], ends), state["stack_batches"].tolist(), strict=False
-        ):
-            self._add_stack(numbers.tolist(), batch)
+        batches, compiled = state["stack_batches"].tolist(), state["stack_compiled"].tolist()
+        # Without stacks, `np.split` still gives one part.
+        for numbers, *how in zip(np.split(state["stacked"], ends), batches, compiled, strict=False):
+            self._add_stack(numbers.tolist(), *how)
 
     def save(self, path):
         """Write members and state to one file, whole or not at all: npz with a JSON part."""
@@ -426,14 +438,14 @@ class Population:
         files.write(path, about, self.state())
 
     @classmethod
-    def load(cls, path, memory_limit=None):
-        """The population of a file that `save` wrote.
+    def load(cls, path, **settings):
+        """The population of a file that `save` wrote; `settings`: as `memory_limit`.
 
         Raises:
             ValueError: the file is damaged or was not written by `save`.
         """
         about, arrays = files.read(path)
         about.pop("format")
-        population = cls(about.pop("members"), **about, memory_limit=memory_limit)
+        population = cls(about.pop("members"), **about, **settings)
         population.load_state(arrays)
         return population

@@ -40,6 +40,7 @@ class Layout(NamedTuple):
     rules: tuple
     dropout: bool
     l2: bool
+    compiled: bool  # by XLA, else a TensorFlow graph
 
     @property
     def per_layer(self):
@@ -287,10 +288,10 @@ programs = collections.OrderedDict()
 
 
 def program(layout):
-    """The compiled `train` for a layout; compiles anew for other shapes."""
+    """The program of `train` for a layout; traced and compiled anew for other shapes."""
     if layout not in programs:
         programs[layout] = tf.function(
-            functools.partial(train, layout), jit_compile=True, autograph=False
+            functools.partial(train, layout), jit_compile=layout.compiled, autograph=False
         )
         while len(programs) > REMEMBERED:
             programs.popitem(last=False)

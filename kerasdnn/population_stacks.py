@@ -83,12 +83,14 @@ class StackedMembers:
         numbers: which members of the population these are.
         members: list of `Member`.
         batch: rows of a step.
+        compiled: whether XLA compiles the steps.
     """
 
     task: object
     numbers: list
     members: list[Member]
     batch: int
+    compiled: bool = True
     stack: Stack = field(default=None, repr=False)
     best: list = field(default=None, repr=False)
 
@@ -107,6 +109,7 @@ class StackedMembers:
             rules=tuple(sorted({m.rule for m in members})),
             dropout=any(m.dropout for m in members),
             l2=any(m.l2 for m in members),
+            compiled=self.compiled,
         )
         self.shapes = padded_shapes(task, self.widths, counts, self.count, batch_norm)
         self.moving_shapes = [

@@ -19,10 +19,11 @@ from keras_tuner.engine import hyperparameters
 
 from .errors import invalid, whole
 from .objectives import check_objective
-from .oracles import in_waves, read_json, write_json
+from .oracles import in_waves
 from .search_data import divide, read_rows
 from .search_files import WaveFiles
 from .spaces import NetworkModel
+from .wave_oracle import read_json, write_json
 from .wave_runs import WaveRun
 
 WAVE = 128  # trials trained together, at most

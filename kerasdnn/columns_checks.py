@@ -117,7 +117,10 @@ def warn_of_unseen(states, columns):
         states: what each column learned; columns: the `frames.Column`s, in the same order.
     """
     for state, column in zip(states, columns, strict=True):
-        if state.role != "categorical" or state.kind != "text" or column.kind == "empty":
+        # An embedding has a place for the rare and the new, which training may have met.
+        if state.role != "categorical" or state.kind != "text" or state.embedded:
+            continue
+        if column.kind == "empty":
             continue
         unseen = (state.codes(column) < 0) & ~column.missing
         if unseen.any():

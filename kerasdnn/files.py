@@ -22,7 +22,13 @@ import numpy as np
 import pandas as pd
 import sklearn
 
-from .network_files import BadFile, network_from_bytes, network_to_bytes
+from .network_files import (
+    BadFile,
+    check_config,
+    network_from_bytes,
+    network_to_bytes,
+    read_config,
+)
 from .saving import written_whole
 from .states import estimator_from_state, estimator_to_state
 
@@ -40,13 +46,21 @@ def save_estimator(estimator, path):
 
 
 def archive(estimator):
-    """The file of a fitted estimator, as bytes."""
+    """The file of a fitted estimator, as bytes.
+
+    Raises:
+        ValueError: the network holds a function or a class of the user's, which no file can.
+    """
     state = {**estimator_to_state(estimator), "versions": library_versions()}
-    parts = {
-        "estimator.json": to_json(state),
-        "network.keras": network_to_bytes(estimator.network_),
-    }
-    return zipped(parts)
+    network = network_to_bytes(estimator.network_)
+    try:
+        check_config(read_config(network))
+    except BadFile as error:
+        raise ValueError(
+            f"The estimator cannot be saved to a file that loads without running code: {error} "
+            "pickle and joblib take it."
+        ) from error
+    return zipped({"estimator.json": to_json(state), "network.keras": network})
 
 
 def zipped(parts):

@@ -45,12 +45,14 @@ def network_to_bytes(network):
         return path.read_bytes()
 
 
-def network_from_bytes(data, seed=None):
+def network_from_bytes(data, seed=None, trusted=None):
     """The `Network` in a `.keras` file, with its optimizer's state.
 
     Args:
         data: bytes.
         seed: int, of the order of rows in further training.
+        trusted: dict from name to object, what else the bytes may name. They are then not from a
+            file but from this program, as in a copy.
 
     Raises:
         BadFile: damaged, no Sequential, or with a class that is neither Keras's nor ours.
@@ -61,13 +63,15 @@ def network_from_bytes(data, seed=None):
             f"it holds a {config.get('class_name')} model, no `Sequential`. "
             "keras.saving.load_model opens it."
         )
-    check_config(config)
+    if trusted is None:
+        check_config(config)
     try:
-        network = Network.from_config(config["config"])
+        with keras.saving.custom_object_scope(trusted or {}):
+            network = Network.from_config(config["config"])
+            if config.get("compile_config"):
+                network.compile_from_config(config["compile_config"])
         if seed is not None:
             network.seed = seed
-        if config.get("compile_config"):
-            network.compile_from_config(config["compile_config"])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.keras"
             path.write_bytes(data)

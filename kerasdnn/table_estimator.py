@@ -109,5 +109,13 @@ class TableEstimator(BaseEstimator):
 
     def __setstate__(self, state):
         if "network_" in state:
-            state = {**state, "network_": network_from_bytes(*state["network_"])}
+            own = own_functions(state)
+            state = {**state, "network_": network_from_bytes(*state["network_"], trusted=own)}
         super().__setstate__(state)
+
+
+def own_functions(state):
+    """Functions and classes among an estimator's arguments, by the names that Keras writes."""
+    values = [state.get("activation"), *np.atleast_1d(state.get("metrics") or [])]
+    kinds = {type(value).__name__: type(value) for value in values if hasattr(value, "get_config")}
+    return kinds | {value.__name__: value for value in values if hasattr(value, "__name__")}

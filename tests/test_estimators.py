@@ -260,6 +260,20 @@ def test_weights_count_in_metrics_and_in_the_choice_of_the_epoch(table):
     )
 
 
+def test_weights_count_in_a_table_too_large_to_be_merged():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 1))
+    y = np.where(rng.random(1500) < 0.5, "a", "b")
+    share = DNNClassifier(**QUICK | {"epochs": 15}, batch_size=128)
+    weights = np.where(y == "a", 3.0, 1.0)
+    p = share.fit(X, y, sample_weight=weights).predict_proba(X)[:, 0].mean()
+    assert p == pytest.approx(np.average(y == "a", weights=weights), abs=0.05)
+    left_out = np.where(np.arange(1500) < 700, 0.0, 1.0)
+    dropped = clone(share).fit(X, y, sample_weight=left_out).predict_proba(X)
+    gone = clone(share).fit(X[700:], y[700:]).predict_proba(X)
+    np.testing.assert_array_equal(dropped, gone)
+
+
 def test_class_weights_by_label_and_balanced():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 1))
@@ -368,6 +382,25 @@ def test_copies_predict_the_same_and_train_on(model, table, tmp_path, way):
     assert after.network_.seed == model.network_.seed
     steps = model.network_.optimizer.iterations
     assert int(after.network_.optimizer.iterations) == int(steps) > 0
+
+
+def bent(x):
+    return keras.ops.maximum(x, 0.1 * x)
+
+
+def test_functions_of_ones_own_go_through_pickle_and_not_into_a_file(tmp_path):
+    model = DNNClassifier(**QUICK | {"epochs": 2}, activation=bent).fit(X_IRIS, Y_IRIS)
+    after = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(after.predict_proba(X_IRIS), model.predict_proba(X_IRIS))
+    with (
+        pytest.warns(DataWarning, match="`activation`"),
+        pytest.raises(
+            ValueError,
+            match="cannot be saved.*'bent'|cannot be saved.*'function'.*pickle and joblib",
+        ),
+    ):
+        model.save(tmp_path / "model.kerasdnn")
+    assert not list(tmp_path.iterdir())
 
 
 def test_clone_keeps_the_arguments_and_forgets_the_training(model):

@@ -28,7 +28,6 @@ class EmbedCategories(keras.layers.Layer):
         Guo and Berkhahn, Entity embeddings of categorical variables, 2016.
     """
 
-    row_by_row = True  # a row's output depends on that row alone: see `programs.pads`
 
     def __init__(self, cardinalities, size=8, seed=None, **kwargs):
         super().__init__(**kwargs)

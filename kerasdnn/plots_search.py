@@ -105,6 +105,8 @@ def score_against(values, scores, *, xlabel, ylabel, minimise=True, ax):
         numbers = numbers + np.linspace(-0.15, 0.15, len(numbers))
     elif log:
         ax.set_xscale("log")
+    else:
+        ax.locator_params(axis="x", nbins=5)
     ax.plot(numbers, scores, ls="none", marker="o", ms=4, color=series(0)["color"], alpha=0.7)
     _spare_the_hopeless(ax, scores, minimise)
     ax.set(xlabel=xlabel, ylabel=ylabel)

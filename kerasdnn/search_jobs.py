@@ -17,8 +17,8 @@ import keras_tuner
 import numpy as np
 
 from .errors import invalid
-from .oracles import read_json, write_json
 from .saving import written_whole
+from .wave_oracle import read_json, write_json
 
 
 @dataclasses.dataclass

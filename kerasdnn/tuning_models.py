@@ -14,6 +14,7 @@ from .objectives import direction_of
 from .oracles import ORACLES
 from .search_jobs import Job, reference
 from .search_progress import Line
+from .search_project import agreed_seed, check_same_search, open_project
 from .search_result import SearchResult
 
 
@@ -26,8 +27,6 @@ def tune_models(
 
     The objective is what the model reports under its name, as everywhere in Keras.
     """
-    from .tuning import agreed_seed, check_same_search, open_project
-
     check_is_not_a_worker()
     one_of("oracle", oracle, ORACLES)
     whole("workers", workers)

@@ -10,9 +10,10 @@ from .fit_table import read_part, read_validation
 from .labels import NumberTarget, learn_classes
 from .rows import class_weights
 from .search_data import Rows, divide, infer_problem
+from .search_project import agreed_seed, open_project
 from .spaces import BUILD
 from .tables import TableEncoder
-from .tuning import agreed_seed, open_project, tune_rows
+from .tuning import tune_rows
 
 MOST_CATEGORIES = 1000  # of a column; a population one-hot encodes, it does not embed
 

@@ -9,6 +9,7 @@ import pytest
 from keras_tuner import oracles as stock
 
 from kerasdnn import oracles
+from kerasdnn.bayesian_oracle import spread_minima
 
 
 def space(hp):
@@ -129,7 +130,7 @@ def test_spread_minima_agree_with_conditioning_the_gaussian_anew():
         bound = mean - beta * np.sqrt(variance)
         bound[expected] = np.inf
         expected.append(int(np.argmin(bound)))
-    found = list(itertools.islice(oracles.spread_minima(mean, covariance, beta, noise), 12))
+    found = list(itertools.islice(spread_minima(mean, covariance, beta, noise), 12))
     assert found == expected
 
 

@@ -31,7 +31,11 @@ def read_target(y, what="y"):
             "`fit` requires y to be passed, but the target y is None. Received: y=None."
         )
     names = None
-    if isinstance(y, pd.DataFrame) or hasattr(y, "columns"):
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+        values, _ = read_target(y, what)
+        return values[:, None], None
+    if hasattr(y, "columns"):
         frame = read_frame(y, what)
         names = frame.names
         y = np.column_stack([_values(frame.column(j).values) for j in range(frame.width)])

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import sklearn
+import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -237,6 +237,23 @@ def test_labels_of_any_kind_come_back():
         model = DNNClassifier(**QUICK | {"epochs": 20}).fit(X, given)
         assert set(model.predict(X).tolist()) == set(np.asarray(y).tolist())
         assert model.score(X, np.asarray(y).tolist()) > 0.8
+
+
+def test_a_frame_of_one_column_is_a_target_and_keeps_its_type():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = pd.DataFrame({"high": (X[:, 0] > 0).astype(int)})
+    with pytest.warns(sklearn.exceptions.DataConversionWarning, match="column-vector"):
+        model = DNNClassifier(**QUICK | {"epochs": 1}).fit(X, y)
+    assert model.classes_.dtype == "int64"
+    assert DNNRegressor(**QUICK | {"epochs": 1}).fit(X, y).predict(X).shape == (60, 1)
+
+
+def test_a_polars_table_is_as_good_as_one_of_pandas(model, table):
+    pl = pytest.importorskip("polars")
+    X, y = table
+    other = clone(model).fit(pl.from_pandas(X), pl.from_pandas(y))
+    np.testing.assert_array_equal(other.predict(pl.from_pandas(X)), model.predict(X))
+    assert other.feature_names_in_.tolist() == list(X.columns)
 
 
 def test_a_weight_is_the_row_that_many_times():

@@ -260,6 +260,7 @@ class Population:
         orders = self._orders(rows, runs)
         stacks = [stack for stack in self._stacks if runs[stack.numbers].any()]
         before = [(stack, stack.stack, stack.steps) for stack in stacks]
+        crowded = sum(stack.bytes for stack in self._stacks) > self.memory_limit
 
         def run(stack):
             mine = np.array(stack.numbers)
@@ -269,6 +270,8 @@ class Population:
             if rows.judged is not None:
                 judged = rows.judged if len(rows.judged) == 1 else [rows.judged[i] for i in mine]
                 found |= stack.judge(rows.table, rows.weights_from[mine], judged, rows.center)
+            if crowded:
+                stack.park()
             return found
 
         try:
@@ -392,7 +395,7 @@ class Population:
         `load_member_state` of any population puts it into a member of the same layer sizes.
         """
         i = self._number(i)
-        own = {name: array[..., i].copy() for name, array in self._race.arrays().items()}
+        own = {name: array[..., i] for name, array in self._race.arrays().items()}
         return files.progress_arrays([self._member_progress(i)]) | own
 
     def load_member_state(self, i, state):

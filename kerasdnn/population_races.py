@@ -6,6 +6,7 @@ import pandas as pd
 from .errors import invalid, one_of
 
 STATUS = ("training", "stopped", "early", "diverged", "finished")
+PER_MEMBER = ("done", "status", "best_epochs", "best_scores")
 LESS_IS_BETTER = ("loss", "mae", "rmse")
 
 
@@ -89,12 +90,12 @@ class Race:
         return pd.DataFrame(rows)
 
     def arrays(self):
-        found = {name: vars(self)[name] for name in ("done", "status", "best_epochs")}
-        found["best_scores"] = self.best_scores
-        return found | {f"history/{name}": column for name, column in self.columns.items()}
+        found = {name: vars(self)[name] for name in PER_MEMBER}
+        found |= {f"history/{name}": column for name, column in self.columns.items()}
+        return {name: array.copy() for name, array in found.items()}
 
     def load_arrays(self, arrays):
-        for name in ("done", "status", "best_epochs", "best_scores"):
+        for name in PER_MEMBER:
             vars(self)[name] = np.array(arrays[name])
         self.columns = {
             name.removeprefix("history/"): np.array(column)
@@ -104,21 +105,16 @@ class Race:
 
     def load_member(self, i, arrays):
         """What `arrays()` told of one member."""
-        for name in ("done", "status", "best_epochs", "best_scores"):
+        for name in PER_MEMBER:
             vars(self)[name][i] = arrays[name]
-        for name, column in arrays.items():
-            if name.startswith("history/"):
-                name = name.removeprefix("history/")
-                blank = np.full(
-                    (
-                        max(len(column), *map(len, self.columns.values()))
-                        if self.columns
-                        else len(column),
-                        len(self.done),
-                    ),
-                    np.nan,
-                )
-                old = self.columns.get(name, blank[:0])
-                blank[: len(old)] = old
-                blank[: len(column), i] = column
-                self.columns[name] = blank
+        history = {
+            name.removeprefix("history/"): column
+            for name, column in arrays.items()
+            if name.startswith("history/")
+        }
+        for name, told in history.items():
+            column = self.columns.get(name, np.empty((0, len(self.done))))
+            missing = np.full((max(0, len(told) - len(column)), len(self.done)), np.nan)
+            column = self.columns[name] = np.vstack([column, missing])
+            column[:, i] = np.nan
+            column[: len(told), i] = told

@@ -219,9 +219,13 @@ class StackedMembers:
 
     def park(self):
         """Move the stack to the host's memory until its next epoch."""
-        as_arrays = lambda part: tf.nest.map_structure(np.asarray, part)
-        self.stack = Stack(*map(as_arrays, self.stack))
-        self.best = self.best and as_arrays(self.best)
+        self.stack = tf.nest.map_structure(np.asarray, self.stack)
+        self.best = self.best and tf.nest.map_structure(np.asarray, self.best)
+
+    @property
+    def bytes(self):
+        """What the stack takes on the device between epochs."""
+        return 4 * (2 + self.n_slots) * sum(map(math.prod, self.shapes))
 
     def train(self, table, weights_from, orders):
         """One epoch.

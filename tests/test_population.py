@@ -78,12 +78,11 @@ def test_a_member_equals_the_network_trained_alone(drawn, rows, compiled):
 
 
 def test_batch_norm_is_that_of_keras():
-    units = [(8, 5), (9,), (6, 6, 6)]
-    drawn = [{"hidden_units": u, "batch_norm": True, "optimizer": "nag"} for u in units]
-    drawn[2] = {**drawn[2], "activation": "sigmoid", "optimizer": "adam"}
+    drawn = [{"hidden_units": u, "batch_norm": True, "optimizer": "nag"} for u in [(8, 5), (9,)]]
+    drawn[1] = {**drawn[1], "activation": "sigmoid", "optimizer": "adam"}
     population = Population(drawn, 6, problem="binary", seed=5)
     history = population.fit(X, Y, epochs=13, validation_data=(X[:40], Y[:40]))
-    for i in range(3):
+    for i in range(2):
         network = alone(population, i, epochs=13)
         assert_same(population, i, network)
         loss = history.query("member == @i and epoch == 13")["val_loss"].item()
@@ -137,11 +136,11 @@ def test_weighted_rows_are_judged_by_a_weighted_mean():
 
 
 def test_folds_bootstrap_and_own_weights():
-    rows = [np.arange(0, 65), np.arange(30, 94), RNG.integers(0, 100, 100), np.arange(10)]
-    weights = RNG.uniform(0.1, 2, (4, 100))
-    population = Population([{"hidden_units": (6,)}] * 4, 6, problem="binary", seed=1)
+    rows = [np.arange(30, 94), RNG.integers(0, 100, 100), np.arange(10)]
+    weights = RNG.uniform(0.1, 2, (3, 100))
+    population = Population([{"hidden_units": (6,)}] * 3, 6, problem="binary", seed=1)
     population.fit(X, Y, epochs=2, rows=rows, sample_weight=weights, validation_rows=np.arange(100))
-    for i in range(4):
+    for i in range(3):
         own = rows[i]
         network = alone(population, i, X[own], Y[own], 2, sample_weight=weights[i][own])
         assert_same(population, i, network)
@@ -169,7 +168,7 @@ def test_members_with_batch_sizes_and_epochs_of_their_own():
 WIDE_AND_NARROW = [
     {"hidden_units": (13,), "activation": "sigmoid"},
     {"hidden_units": (3, 5), "activation": "softplus"},
-    {"hidden_units": (2, 9, 1)},
+    {"hidden_units": (2, 9, 1), "activation": "tanh"},
 ]
 
 

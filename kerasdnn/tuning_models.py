@@ -29,7 +29,7 @@ def tune_models(
     """
     check_is_not_a_worker()
     one_of("oracle", oracle, ORACLES)
-    whole("workers", workers)
+    whole("workers", workers, 0 if chief else 1)
     whole("epochs", epochs)
     if batch_size == "full":
         raise invalid("batch_size", "must be a number of rows with `build`", batch_size)

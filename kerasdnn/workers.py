@@ -24,7 +24,8 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
 
     Args:
         job: `search_jobs.Job`, saved in its project folder.
-        workers: int, worker processes; GPUs are shared out among them in turn.
+        workers: int, worker processes; GPUs are shared out among them in turn. 0 leaves the
+            work to other machines.
         time_budget: float, seconds after which the search ends with the trials it has.
         progress: function of the number of finished trials, called whenever it grows.
         chief: "HOST:PORT" the chief listens at, for workers of other machines; None is a free
@@ -86,7 +87,9 @@ def start(job, name, address, workers, *extra):
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-    threads = max(1, len(os.sched_getaffinity(0)) // workers) if sys.platform == "linux" else 1
+    threads = (
+        max(1, len(os.sched_getaffinity(0)) // max(1, workers)) if sys.platform == "linux" else 1
+    )
     environment["TF_NUM_INTRAOP_THREADS"] = environment["OMP_NUM_THREADS"] = str(threads)
     gpus = visible_gpus()
     number = int(name.removeprefix("worker")) if name != "chief" else 0

@@ -1,8 +1,12 @@
 """Searches of any model: in this process, by workers, with workers and chief killed."""
 
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import models_to_search
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 from kerasdnn import tune, workers
 from kerasdnn.search_jobs import Job, load_build, reference
 
+ROOT = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3)).astype("float32")
 Y = X[:, 0] * X[:, 1]
@@ -39,7 +44,7 @@ def test_a_model_of_any_kind_is_searched_in_this_process(here):
 def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
     here, tmp_path, monkeypatch
 ):
-    kills = int(os.environ.get("KILLS", "2"))  # 20 in the nightly run
+    kills = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2
     processes, start = {}, workers.start
 
     def remember(job, name, *rest):
@@ -65,6 +70,47 @@ def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
     # Which worker ran a trial, and how often, leaves no trace in its numbers.
     np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
     assert all(process.poll() is not None for process in processes.values())
+
+
+def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
+    address = f"127.0.0.1:{workers.free_port()}"
+    found = []
+
+    def lead():
+        found.append(search(workers=0, chief=address, directory=tmp_path / "here"))
+
+    thread = threading.Thread(target=lead)
+    thread.start()
+    project = tmp_path / "here" / "search"
+    end = time.monotonic() + 60
+    while not (project / "oracle.json").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    copied = tmp_path / "there" / "search"  # as on a machine of its own
+    copied.mkdir(parents=True)
+    for name in ("job.json", "data.npz"):
+        shutil.copy(project / name, copied)
+    command = [sys.executable, str(ROOT / "recipes" / "search_worker.py"), "--chief", address,
+               "--project", str(copied), "--build", f"{models_to_search.__file__}:build"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    thread.join()
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "The search is over." in done.stdout
+    np.testing.assert_allclose(found[0].trials["score"], here.trials["score"], rtol=1e-6)
+    assert found[0].best_network().predict(X, verbose=0).shape == (60, 1)  # trained anew: no file
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--chief", "8700", "--project", "."], "--chief must be HOST:PORT"),
+        (["--chief", "a:1", "--project", "."], "--project must hold job.json"),
+    ],
+)
+def test_the_worker_recipe_says_what_is_missing(options, message, tmp_path):
+    command = [sys.executable, str(ROOT / "recipes" / "search_worker.py"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
 
 
 def test_three_failing_trials_end_the_search_with_their_reasons():

@@ -11,9 +11,12 @@ import keras
 import numpy as np
 
 from .objectives import direction_of
-from .population import Population
 from .scores import score
 from .search_progress import Line
+
+STACKS = keras.backend.backend() == "tensorflow"
+if STACKS:
+    from .population import Population
 
 
 class Wave:
@@ -78,6 +81,8 @@ class Wave:
 
 def make_wave(members, rows, splits, objective, direction=None):
     """A `Wave`, or `OneByOne` where a member cannot be stacked."""
+    if not STACKS:
+        return OneByOne(members, rows, splits, objective, direction)
     try:
         return Wave(members, rows, splits, objective, direction)
     except ValueError:  # which says why; a member that no factory takes is refused below as well

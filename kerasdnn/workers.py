@@ -87,9 +87,7 @@ def start(job, name, address, workers, *extra):
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-    threads = (
-        max(1, len(os.sched_getaffinity(0)) // max(1, workers)) if sys.platform == "linux" else 1
-    )
+    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
     environment["TF_NUM_INTRAOP_THREADS"] = environment["OMP_NUM_THREADS"] = str(threads)
     gpus = visible_gpus()
     number = int(name.removeprefix("worker")) if name != "chief" else 0

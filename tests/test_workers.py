@@ -89,8 +89,9 @@ def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
     copied.mkdir(parents=True)
     for name in ("job.json", "data.npz"):
         shutil.copy(project / name, copied)
-    command = [sys.executable, str(ROOT / "recipes" / "search_worker.py"), "--chief", address,
-               "--project", str(copied), "--build", f"{models_to_search.__file__}:build"]  # fmt: skip
+    recipe, build = ROOT / "recipes" / "search_worker.py", f"{models_to_search.__file__}:build"
+    options = ["--chief", address, "--project", str(copied), "--build", build]
+    command = [sys.executable, str(recipe), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     thread.join()
     assert done.returncode == 0, done.stderr[-2000:]

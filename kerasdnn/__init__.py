@@ -14,6 +14,7 @@ from .files import load as load
 from .heads import HEADS as HEADS
 from .optimizers import NAG as NAG
 from .optimizers import Momentum as Momentum
+from .population import Population as Population
 from .population_tuner import PopulationTuner as PopulationTuner
 from .spaces import hypermodel as hypermodel
 from .tables import TableEncoder as TableEncoder

@@ -16,6 +16,7 @@ products instead of hundreds of tiny ones.
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -79,6 +80,11 @@ class Population:
         self, members, n_features, *, problem, n_outputs=1, one_hot=False, seed=None,
         memory_limit=None, jit_compile="auto",
     ):  # fmt: skip
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "`Population` needs Keras on TensorFlow. Received: the backend "
+                f"{keras.backend.backend()!r}. Train the networks by `Network.fit`."
+            )
         if jit_compile not in ("auto", True, False):
             raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
         self.jit_compile = jit_compile

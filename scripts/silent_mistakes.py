@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from kerasdnn import DNNClassifier
+
 ROWS, EPOCHS = 400, 10
 LAYERS = keras.layers
 LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -148,6 +150,19 @@ def incomplete_row(model_class, d):
     return model
 
 
+def unseen_category(model_class, d):
+    """A city that was not in training: stock Keras through its StringLookup layer."""
+    cities = np.where(d.number > 0, "Oslo", "Bonn")
+    if model_class is not keras.Sequential:
+        model = DNNClassifier(epochs=EPOCHS, random_state=0).fit({"city": cities}, d.number > 0.2)
+        model.answer = float(model.predict_proba({"city": ["Rome"]})[0, 1])
+        return model
+    lookup = LAYERS.StringLookup(vocabulary=["Bonn", "Oslo"], output_mode="one_hot")
+    model = fitted(model_class, "binary", np.asarray(lookup(cities)), d.number > 0.2)
+    model.answer = float(model.predict(np.asarray(lookup(["Rome"])), verbose=0)[0, 0])
+    return model
+
+
 def simple(title, problem, arguments, harm=None, head=None):
     """A mistake in the arguments of `fit`: `arguments(data)` is a dict; x and y are clean."""
 
@@ -216,6 +231,8 @@ MISTAKES = [
            lambda d: {"x": standardised_constant(d.x)}),
     simple("a number that overflows float32", "binary",
            lambda d: {"x": planted(d.x, 1e39, (7, 1))}),
+    Mistake("a category never seen in training", "binary", unseen_category,
+            lambda m: f"Rome, of which nothing is known, gets {m.answer:.2f}"),
     Mistake("NaN in a row to predict", "binary", incomplete_row,
             lambda m: f"answers {m.answer:.2f}"),
     simple("NaN among the targets of a regression", "number",

@@ -18,7 +18,8 @@ THRESHOLDS = 200
 @functools.lru_cache(programs.REMEMBERED)
 def judging_program(layout):
     """`sums` for a layout as a TensorFlow graph: a few large products are not worth compiling."""
-    return tf.function(functools.partial(sums, layout), autograph=False, reduce_retracing=True)
+    # No `reduce_retracing`: after a few shapes it traces unknown ones, and layers need theirs.
+    return tf.function(functools.partial(sums, layout), autograph=False)
 
 
 def sums(layout, stack, constants, table, rows, real, weights_from, center):

@@ -197,6 +197,10 @@ class Population:
                 if on_epoch is not None:
                     on_epoch(self, epoch + 1, logs)
                 self._drop_stopped()
+                if self.jit_compile == "auto":
+                    for stack in self._stacks:
+                        if worth_compiling(len(stack.numbers), int(stack.steps.max())):
+                            stack.compile()
         if verbose:
             print()
         race.set_status(race.training() & (race.done >= until), "finished")

@@ -266,6 +266,10 @@ class StackedMembers:
         with np.errstate(invalid="ignore", divide="ignore"):
             return (np.float64(total) / n_rows)[: len(self.members)]
 
+    def compile(self):
+        """From now on let XLA compile the steps."""
+        self.compiled, self.layout = True, self.layout._replace(compiled=True)
+
     def _steps_per_block(self):
         seconds = 6 * sum(map(math.prod, self.shapes)) * self.batch / FLOPS
         return power_of_two(max(1, int(4 * SECONDS_PER_BLOCK / seconds)))
@@ -284,7 +288,7 @@ class StackedMembers:
         real = np.zeros(lines.shape, bool)
         for k, own in enumerate(rows):
             lines[k, : len(own)], real[k, : len(own)] = own, True
-        program = judging.judging_program(self.layout)
+        program = judging.judging_program(self.layout._replace(compiled=False))
         for start in range(0, longest, chunk):
             part = program(
                 self.stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),

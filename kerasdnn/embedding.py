@@ -28,7 +28,6 @@ class EmbedCategories(keras.layers.Layer):
         Guo and Berkhahn, Entity embeddings of categorical variables, 2016.
     """
 
-
     def __init__(self, cardinalities, size=8, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.cardinalities, self.size, self.seed = list(cardinalities), size, seed

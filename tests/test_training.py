@@ -1,5 +1,6 @@
 """Network trains, evaluates and predicts as stock Keras does, on the compiled road."""
 
+import collections
 import gc
 import subprocess
 import sys
@@ -371,7 +372,8 @@ def test_data_beyond_the_memory_share_streams_and_says_so(monkeypatch):
 # Compile little
 
 
-def test_other_rows_rates_epochs_and_equal_networks_compile_nothing_again():
+def test_other_rows_rates_epochs_and_equal_networks_compile_nothing_again(monkeypatch):
+    monkeypatch.setattr(sharing, "programs", collections.OrderedDict())
     x, y = table(256, kind="binary")
     optimizer = lambda rate=0.01: keras.optimizers.Adam(rate)
     network = pair(optimizer=optimizer)[0]

@@ -1,7 +1,7 @@
 """Seconds per trial of `tune` and of stock `keras_tuner.RandomSearch`, on the same trials.
 
-    scripts/run scripts/bench_tuning.py                  # cancer digits cv, about DURATION
-    scripts/run scripts/bench_tuning.py memory           # 500 trials: growth of resident memory
+    scripts/run scripts/bench_tuning.py                  # cancer digits cv, about 8 minutes
+    scripts/run scripts/bench_tuning.py memory           # growth of memory, about 3 minutes
 
     cancer   breast cancer, 100 random trials of 20 epochs, batch 32
     digits   digits, 50 random trials of 30 epochs, batch 32

@@ -120,7 +120,7 @@ def warn_of_unseen(states, columns):
         # An embedding has a place for the rare and the new, which training may have met.
         if state.role != "categorical" or state.kind != "text" or state.embedded:
             continue
-        if column.kind == "empty":
+        if column.kind == "empty" or not state.categories:  # nothing there, or an identifier
             continue
         unseen = (state.codes(column) < 0) & ~column.missing
         if unseen.any():

@@ -96,15 +96,15 @@ def test_a_random_table_gives_a_documented_error_or_a_reproducible_answer(
             assert is_documented(message), message
             return
         answer = output(model, frame)
-    assert len(answer) == len(frame)
-    assert np.isfinite(answer).all()
-    path = tmp_path_factory.getbasetemp() / "model.kerasdnn"
-    model.save(path)
-    np.testing.assert_array_equal(output(load(path), frame), answer)
-    for row in range(min(2, len(frame))):
-        np.testing.assert_array_equal(output(model, frame.iloc[[row]])[0], answer[row])
-    order = np.random.default_rng(0).permutation(len(frame))
-    np.testing.assert_array_equal(output(model, frame.iloc[order]), answer[order])
+        assert len(answer) == len(frame)
+        assert np.isfinite(answer).all()
+        path = tmp_path_factory.getbasetemp() / "model.kerasdnn"
+        model.save(path)
+        np.testing.assert_array_equal(output(load(path), frame), answer)
+        for row in range(min(2, len(frame))):
+            np.testing.assert_array_equal(output(model, frame.iloc[[row]])[0], answer[row])
+        order = np.random.default_rng(0).permutation(len(frame))
+        np.testing.assert_array_equal(output(model, frame.iloc[order]), answer[order])
 
 
 @settings(max_examples=EXAMPLES)

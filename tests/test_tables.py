@@ -148,6 +148,17 @@ def test_many_categories_are_numbered_and_rare_ones_share_zero():
     np.testing.assert_array_equal(encoder.transform(later)[:, 1], [1, 4, 0, 0, 0])
 
 
+def test_categories_never_seen_are_warned_of_where_asked_for():
+    city = pd.DataFrame({"city": ["Oslo", "Rome", "Bern"] * 20, "id": [f"i{k}" for k in range(60)]})
+    with pytest.warns(DataWarning, match="'id'"):
+        encoder = TableEncoder().fit(city)
+    later = pd.DataFrame({"city": ["Oslo", "Rom"], "id": ["i3", "new"]})
+    with pytest.warns(DataWarning, match="Column 'city'.*'Rom', first in row 1") as caught:
+        encoder.transform(later, warn_unseen=True)
+    assert len(caught) == 1  # the identifier is left out, its values do not matter
+    assert not encoder.transform(later)[1].any()
+
+
 def test_columns_that_do_not_vary_are_left_out():
     frame = pd.DataFrame(
         {"a": [0.1, 0.1, 0.1], "b": ["x"] * 3, "c": [None] * 3, "d": [1, 2, 3], "e": [True] * 3}

@@ -6,8 +6,12 @@ products instead of hundreds of tiny ones.
     population_members.py     what a member is: a dict in the factories' vocabulary
     population_rows.py        one resident table, and which rows a member trains on
     population_groups.py      which members are stacked together
+    population_stacking.py    stacking, stacking anew, an epoch of all stacks
     population_stacks.py      a stack on the device: members in, steps, members out
-    population_programs.py    what a step computes; the update rules are in rules.py
+    population_padding.py     arrays of members to padded tensors, and back
+    population_constants.py   what training does not change of a stack
+    population_networks.py    from weights and rows to outputs and losses
+    population_programs.py    the program of many steps; the update rules are in rules.py
     population_judging.py     the loss and the metrics of the head, for all members at once
     population_races.py       best epochs, patience, who still trains
     population_files.py       the state as arrays, and the file
@@ -23,13 +27,12 @@ import tensorflow as tf
 from . import population_files as files
 from .checks import check_rows
 from .errors import invalid, is_number, one_of, whole
-from .orders import epoch_order
-from .population_groups import plan, worth_compiling
 from .population_judging import metric_names
 from .population_members import check_batch_size, first_weights, make_task, read_members
-from .population_races import STATUS, Race, check_monitor, direction
+from .population_padding import first_progress
+from .population_races import STATUS, Race, check_monitor
 from .population_rows import as_x, read_population_rows
-from .population_stacks import StackedMembers, first_progress
+from .population_stacking import Stacks
 from .resident import SHARE, device_memory
 from .rules import slots_of
 
@@ -87,22 +90,17 @@ class Population:
             )
         if jit_compile not in ("auto", True, False):
             raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
-        self.jit_compile = jit_compile
         self.task = make_task(problem, n_features, n_outputs, one_hot)
         self.members = read_members(members, self.task, seed)
-        self.memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
-        if not self.memory_limit > 0:
+        memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
+        if not is_number(memory_limit) or not memory_limit > 0:
             raise invalid("memory_limit", "must be a number of bytes above 0", memory_limit)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
-        self.cores = 1 if on_gpu else os.cpu_count() or 1
-        self._progress = [
-            first_progress(member, weights)
-            for member, weights in zip(
-                self.members, first_weights(self.members, self.task), strict=True
-            )
-        ]
+        cores = 1 if on_gpu else os.cpu_count() or 1
+        weights = first_weights(self.members, self.task)
+        progress = [first_progress(m, w) for m, w in zip(self.members, weights, strict=True)]
+        self._stacks = Stacks(self.task, self.members, progress, cores, memory_limit, jit_compile)
         self._race = Race(len(self.members))
-        self._stacks = []
         self._blank = self.task.build(hidden_units=(1,), seed=0)  # says what data must look like
 
     def __len__(self):
@@ -185,22 +183,23 @@ class Population:
         until = np.array([min(epochs, m.epochs) if m.epochs else epochs for m in self.members])
         waiting = race.status == STATUS.index("finished")
         race.set_status(waiting & (race.done < until), "training")
-        self._stack(rows, self._batch_sizes(rows, batch_size), until)
+        batches = self._batch_sizes(rows, batch_size)
+        self._stacks.add_loose(race.training() & (race.done < until), rows, batches, until)
+        ends = [m.epochs for m in self.members]
 
-        with ThreadPoolExecutor(self.cores) as pool:
+        with ThreadPoolExecutor(self._stacks.cores) as pool:
             while (runs := race.training() & (race.done < until)).any():
                 epoch = int(race.done[runs].min())
                 runs &= race.done == epoch
-                logs = self._epoch(pool, rows, runs, monitor, patience, epoch)
+                logs = self._stacks.epoch(pool, rows, runs)
+                self._stacks.keep_best(race.record(epoch, runs, logs, monitor, patience))
                 if verbose:
-                    self._tell(epoch, until.max(), runs.sum(), monitor)
+                    line = race.line(epoch, until.max(), runs.sum(), monitor)
+                    print(f"\r{line:<78}", end="", flush=True)
                 if on_epoch is not None:
                     on_epoch(self, epoch + 1, logs)
-                self._drop_stopped()
-                if self.jit_compile == "auto":
-                    for stack in self._stacks:
-                        if worth_compiling(len(stack.numbers), int(stack.steps.max())):
-                            stack.compile()
+                self._stacks.drop(race.gone(ends))
+                self._stacks.compile_if_worth()
         if verbose:
             print()
         race.set_status(race.training() & (race.done >= until), "finished")
@@ -214,113 +213,6 @@ class Population:
             size = batch_size if member.batch_size is None else member.batch_size
             sizes[i] = len(rows.train[i]) if size == "full" else min(size, longest)
         return sizes
-
-    def _stack(self, rows, batches, until):
-        """Stack the members that train and are in no stack yet."""
-        if any(stack.batch != batches[i] for stack in self._stacks for i in stack.numbers):
-            self._unstack()
-        stacked = {i for stack in self._stacks for i in stack.numbers}
-        training = np.flatnonzero(self._race.training() & (self._race.done < until))
-        loose = {int(i): self.members[i] for i in training if i not in stacked}
-        if not loose:
-            return
-        planned = max(self.members[i].epochs or until[i] for i in loose)
-        for numbers in plan(
-            loose, self.task, batches, max(map(len, rows.train)), planned, self.cores,
-            self.memory_limit / self.cores,
-        ):  # fmt: skip
-            batch, compiled = batches[numbers[0]], self.jit_compile
-            if compiled == "auto":
-                steps = planned * -(-max(len(rows.train[i]) for i in numbers) // batch)
-                compiled = worth_compiling(len(numbers), steps)
-            self._add_stack(numbers, batch, compiled)
-
-    def _add_stack(self, numbers, batch, compiled):
-        members = [self.members[i] for i in numbers]
-        stack = StackedMembers(self.task, numbers, members, batch, compiled)
-        stack.put([self._progress[i] for i in numbers])
-        self._stacks.append(stack)
-
-    def _unstack(self):
-        self._fetch()
-        self._stacks = []
-
-    def _fetch(self):
-        """Bring `_progress` up to date."""
-        for stack in self._stacks:
-            for i, progress in zip(stack.numbers, stack.get(), strict=True):
-                self._progress[i] = progress
-
-    def _drop_stopped(self):
-        """Stack anew what is left of a stack of which half has stopped for good."""
-        race = self._race
-        done = np.array([m.epochs is not None and race.done[i] >= m.epochs
-                         for i, m in enumerate(self.members)])  # fmt: skip
-        left = race.training() & ~done
-        for stack in [s for s in self._stacks if 2 * left[s.numbers].sum() <= len(s.numbers)]:
-            for i, progress in zip(stack.numbers, stack.get(), strict=True):
-                self._progress[i] = progress
-            self._stacks.remove(stack)
-            if left[stack.numbers].any():
-                numbers = [i for i in stack.numbers if left[i]]
-                self._add_stack(numbers, stack.batch, stack.compiled)
-
-    def _epoch(self, pool, rows, runs, monitor, patience, epoch):
-        """Train the members `runs` for an epoch and judge them; returns the logs."""
-        orders = self._orders(rows, runs)
-        stacks = [stack for stack in self._stacks if runs[stack.numbers].any()]
-        before = [(stack, stack.stack, stack.steps) for stack in stacks]
-        crowded = sum(stack.bytes for stack in self._stacks) > self.memory_limit
-
-        def run(stack):
-            mine = np.array(stack.numbers)
-            found = {"loss": stack.train(
-                rows.table, rows.weights_from[mine], [orders.get(i) for i in stack.numbers]
-            )}  # fmt: skip
-            if rows.judged is not None:
-                judged = rows.judged if len(rows.judged) == 1 else [rows.judged[i] for i in mine]
-                found |= stack.judge(rows.table, rows.weights_from[mine], judged, rows.center)
-            if crowded:
-                stack.park()
-            return found
-
-        try:
-            results = list(pool.map(run, stacks))
-        except BaseException:  # Ctrl-C, too, leaves all members at the same epoch
-            for stack, tensors, steps in before:
-                stack.stack, stack.steps = tensors, steps
-            raise
-        logs = {}
-        for stack, found in zip(stacks, results, strict=True):
-            for name, values in found.items():
-                column = logs.setdefault(name, np.full(len(self), np.nan))
-                column[stack.numbers] = np.where(runs[stack.numbers], values, np.nan)
-        better = self._race.record(epoch, runs, logs, monitor, patience)
-        for stack in stacks:
-            if better[stack.numbers].any():
-                stack.keep_best(better[stack.numbers])
-        return logs
-
-    def _orders(self, rows, runs):
-        """The rows of the next epoch of the members `runs`, in order; equal ones are one array."""
-        steps = {i: int(s) for stack in self._stacks
-                 for i, s in zip(stack.numbers, stack.steps, strict=False)}  # fmt: skip
-        known, orders = {}, {}
-        for i in np.flatnonzero(runs).tolist():
-            seed, own = self.members[i].seed, rows.train[i]
-            key = seed, steps[i], id(own)
-            if key not in known:
-                known[key] = own[epoch_order(seed, steps[i], len(own))]
-            orders[i] = known[key]
-        return orders
-
-    def _tell(self, epoch, epochs, running, monitor):
-        scores = self._race.best_scores * direction(monitor)
-        best = "none yet" if np.isnan(scores).all() else f"{abs(np.nanmax(scores)):.4g}"
-        line = (
-            f"epoch {epoch + 1}/{epochs}, {running} of {len(self)} members, best {monitor} {best}"
-        )
-        print(f"\r{line:<78}", end="", flush=True)
 
     def stop(self, member):
         """Train `member` no further. When half of a stack has stopped, the rest is stacked anew."""
@@ -340,20 +232,7 @@ class Population:
             X: array (rows, n_features).
             best: True: with the weights of each member's best epoch.
         """
-        X = as_x(check_rows(self._blank, X))
-        found = np.empty((len(self), len(X), self.task.units), "float32")
-        stacked = {i for stack in self._stacks for i in stack.numbers}
-        loose = {i: m for i, m in enumerate(self.members) if i not in stacked}
-        stacks = list(self._stacks)
-        for numbers in plan(
-            loose, self.task, dict.fromkeys(loose, 1), 1, 1, 1, self.memory_limit
-        ):  # fmt: skip
-            stack = StackedMembers(self.task, numbers, [self.members[i] for i in numbers], 1)
-            stack.put([self._progress[i] for i in numbers])
-            stacks.append(stack)
-        for stack in stacks:
-            found[stack.numbers] = stack.predict(X, best)
-        return found
+        return self._stacks.predict(as_x(check_rows(self._blank, X)), best)
 
     def member(self, i, best=False):
         """Member `i` as a compiled `Network`, optimizer state included.
@@ -362,7 +241,7 @@ class Population:
             best: True: with the weights of its best epoch (and the latest optimizer state).
         """
         i = self._number(i)
-        member, progress = self.members[i], self._member_progress(i)
+        member, progress = self.members[i], self._stacks.progress_of(i)
         settings = {k: v for k, v in member.given.items() if k not in ("batch_size", "epochs")}
         network = self.task.build(**settings)
         network.set_weights(self.get_weights(i, best))
@@ -377,7 +256,7 @@ class Population:
     def get_weights(self, i, best=False):
         """The weights of member `i`, as `Network.set_weights` takes them."""
         i = self._number(i)
-        member, progress = self.members[i], self._member_progress(i)
+        member, progress = self.members[i], self._stacks.progress_of(i)
         now = progress.weights + progress.moving
         now = progress.best if best and progress.best is not None else now
         weights, moving = now[: len(progress.weights)], now[len(progress.weights) :]
@@ -393,12 +272,6 @@ class Population:
             raise invalid("member", f"must be a number from 0 to {len(self) - 1}", i)
         return int(i)
 
-    def _member_progress(self, i):
-        for stack in self._stacks:
-            if i in stack.numbers:
-                self._progress[i] = stack.get_one(stack.numbers.index(i))
-        return self._progress[i]
-
     def member_state(self, i):
         """All that training changes of member `i`, a dict of arrays.
 
@@ -406,38 +279,24 @@ class Population:
         """
         i = self._number(i)
         own = {name: array[..., i] for name, array in self._race.arrays().items()}
-        return files.progress_arrays([self._member_progress(i)]) | own
+        return files.progress_arrays([self._stacks.progress_of(i)]) | own
 
     def load_member_state(self, i, state):
         """Let member `i` go on from `member_state`."""
         i = self._number(i)
-        self._unstack()
-        self._progress[i] = files.progress_from(state, [self._progress[i]])[0]
+        progress = files.progress_from(state, [self._stacks.progress_of(i)])[0]
+        self._stacks.set_progress(i, progress)
         self._race.load_member(i, state)
 
     def state(self):
         """All that training changes, a dict of arrays; with `load_state` training goes on to the
         bit as if it had not been interrupted."""
-        self._fetch()
-        numbers = [stack.numbers for stack in self._stacks]
-        stacks = {
-            "stacked": np.array([i for n in numbers for i in n], "int32"),
-            "stack_sizes": np.array([len(n) for n in numbers], "int32"),
-            "stack_batches": np.array([stack.batch for stack in self._stacks], "int32"),
-            "stack_compiled": np.array([stack.compiled for stack in self._stacks], "bool"),
-        }
-        return files.progress_arrays(self._progress) | self._race.arrays() | stacks
+        return self._stacks.arrays() | self._race.arrays()
 
     def load_state(self, state):
         """Go on from `state()` of a population with the same members."""
-        self._progress = files.progress_from(state, self._progress)
+        self._stacks.load_arrays(state)
         self._race.load_arrays(state)
-        ends = np.cumsum(state["stack_sizes"])[:-1]
-        self._stacks = []
-        batches, compiled = state["stack_batches"].tolist(), state["stack_compiled"].tolist()
-        # Without stacks, `np.split` still gives one part.
-        for numbers, *how in zip(np.split(state["stacked"], ends), batches, compiled, strict=False):
-            self._add_stack(numbers.tolist(), *how)
 
     def save(self, path):
         """Write members and state to one file, whole or not at all: npz with a JSON part."""

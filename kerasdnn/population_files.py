@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 
-from .population_stacks import Progress
+from .population_padding import Progress
 from .saving import written_whole
 
 FORMAT = 1

@@ -52,7 +52,7 @@ def plan(members, task, batches, rows, epochs, cores, memory):
     return [
         part
         for group in divide_among(groups, cost, cores)
-        for part in divide_by_memory(group, cost, task, batches[group[0]], memory)
+        for part in divide_by_memory(group, members, task, batches[group[0]], memory)
     ]
 
 
@@ -92,11 +92,13 @@ def divide_among(groups, cost, cores):
     return groups
 
 
-def divide_by_memory(group, cost, task, batch, memory):
-    # Weights, two slots, best ones, gradient and as much again while they are replaced. A layer's
-    # outputs, what is before them and the gradients of both are no more than `batch` rows each.
-    needed = 4 * cost(group) * 10 + 4 * 8 * batch * len(group) * (task.n_features + task.units)
-    needed += 4 * 8 * batch * cost(group) / (task.n_features + 1)
+def divide_by_memory(group, members, task, batch, memory):
+    widths, counts, count = padded([members[i] for i in group])
+    # Weights, two slots, best ones, gradient, and as much again while they are replaced. Per row
+    # what a layer puts out, what is before that, and the gradients of both.
+    outputs = count * (task.n_features + task.units)
+    outputs += sum(n * width for n, width in zip(counts, widths, strict=True))
+    needed = 4 * (10 * n_weights(task, widths, counts, count) + 4 * batch * outputs)
     parts = min(len(group), max(1, math.ceil(needed / memory)))
     return [group[k::parts] for k in range(parts)]
 

@@ -9,13 +9,14 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from . import population_programs as programs
 from .heads import head_of
+from .population_networks import forward, losses, output
+from .population_programs import REMEMBERED
 
 THRESHOLDS = 200
 
 
-@functools.lru_cache(programs.REMEMBERED)
+@functools.lru_cache(REMEMBERED)
 def judging_program(layout):
     """`sums` for a layout as a TensorFlow graph: a few large products are not worth compiling."""
     # No `reduce_retracing`: after a few shapes it traces unknown ones, and layers need theirs.
@@ -33,13 +34,13 @@ def sums(layout, stack, constants, table, rows, real, weights_from, center):
     x, y = tf.gather(table[0], rows), tf.gather(table[1], rows)
     weight = tf.gather(table[2], weights_from[:, None] + rows)
     weight = tf.where(real, weight, 0.0)  # (networks, rows)
-    z, _ = programs.forward(layout, stack.weights, stack.moving, constants, x)
-    p = programs.output(layout, z)
+    z, _ = forward(layout, stack.weights, stack.moving, constants, x)
+    p = output(layout, z)
 
     def total(values):
         return tf.reduce_sum(values * (weight if len(values.shape) == 2 else weight[..., None]), 1)
 
-    found = {"weight": tf.reduce_sum(weight, 1), "loss": total(programs.losses(layout, z, y))}
+    found = {"weight": tf.reduce_sum(weight, 1), "loss": total(losses(layout, z, y))}
     if layout.problem in ("regression", "count"):
         error = p - y
         y = tf.broadcast_to(y - center, tf.shape(p))

@@ -77,6 +77,20 @@ class Race:
         self.set_status(still & gone, "diverged")
         return better
 
+    def line(self, epoch, epochs, running, monitor):
+        """A line of progress."""
+        scores = self.best_scores * direction(monitor)
+        best = "none yet" if np.isnan(scores).all() else f"{abs(np.nanmax(scores)):.4g}"
+        members = f"{running} of {len(self.done)} members"
+        return f"epoch {epoch + 1}/{epochs}, {members}, best {monitor} {best}"
+
+    def gone(self, epochs):
+        """Which members train no more; `epochs`: the last epoch of each, None for open."""
+        ended = [
+            last is not None and done >= last for last, done in zip(epochs, self.done, strict=True)
+        ]
+        return ~self.training() | np.array(ended)
+
     def history(self):
         """A row per member and epoch, sorted by both."""
         if not self.columns:

@@ -6,7 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from .checks import check_data, column_names, match_columns
+from .checks_weights import check_sample_weight
 from .errors import invalid
+from .orders import epoch_order
 
 
 @dataclass
@@ -27,6 +29,25 @@ class PopulationRows:
     train: list
     judged: list | None
     center: tf.Tensor
+
+    def orders(self, seeds, steps):
+        """The rows of the next epoch of some members, in order; equal ones are one array.
+
+        Args:
+            seeds, steps: dicts from a member's number to its seed and to its steps done.
+        """
+        known, orders = {}, {}
+        for i, seed in seeds.items():
+            own = self.train[i]
+            key = seed, steps[i], id(own)
+            if key not in known:
+                known[key] = own[epoch_order(seed, steps[i], len(own))]
+            orders[i] = known[key]
+        return orders
+
+    def judged_by(self, members):
+        """`judged` of some members."""
+        return self.judged if len(self.judged) == 1 else [self.judged[i] for i in members]
 
 
 def read_population_rows(
@@ -49,9 +70,11 @@ def read_population_rows(
     if own_weights and np.shape(sample_weight) != (count, len(X)):
         rule = f"must be of shape (rows,) or (members, rows), here ({count}, {len(X)})"
         raise invalid("sample_weight", rule, f"shape {np.shape(sample_weight)}")
-    for weight in sample_weight if own_weights else [sample_weight]:
-        check_data(network, X, y, weight, what=("X", "y", "sample_weight"))
+    what = ("X", "y", "sample_weight")
+    check_data(network, X, y, None if own_weights else sample_weight, what=what)
     n = len(X)
+    for i, weight in enumerate(sample_weight if own_weights else ()):
+        check_sample_weight(weight, n, f"sample_weight[{i}]")
     x_all, y_all = as_x(X), as_y(y, task)
     weights = np.ones((1, n), "float32")
     if sample_weight is not None:

@@ -6,72 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from . import population_judging as judging
-from . import population_programs as programs
 from .fitting import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
+from .population_constants import constants_of, layout_of
 from .population_groups import padded, padded_shapes
+from .population_judging import judging_program, metrics
 from .population_members import Member
-from .population_programs import Layout, Stack
-from .rules import RULES, with_rests
+from .population_networks import Stack, forward, output
+from .population_padding import Progress, join, part, spread
+from .population_programs import choose, program
+from .rules import RULES
 
 BYTES_TO_JUDGE = 2**26  # of one layer's outputs at a time
-
-
-@dataclass
-class Progress:
-    """The changing part of one member, unpadded NumPy arrays.
-
-    Attributes:
-        weights: trainable, in Keras's order; slots: per slot of its rule, a list like `weights`;
-        moving: mean and variance per hidden layer, with batch norm.
-        steps: int, steps done.
-        best: `weights + moving` after the best epoch, or None.
-    """
-
-    weights: list
-    slots: list
-    moving: list
-    steps: int = 0
-    best: list | None = None
-
-
-def first_progress(member, weights):
-    slots = [[np.full_like(w, member.slot_start) for w in weights] for _ in range(member.n_slots)]
-    moving = []
-    if member.batch_norm:
-        for units in member.hidden_units:
-            moving += [np.zeros(units, "float32"), np.ones(units, "float32")]
-    return Progress(weights, slots, moving)
-
-
-def join(shapes, lists):
-    """Arrays of several networks as tensors with a leading axis.
-
-    Args:
-        shapes: of the tensors; where arrays are smaller or fewer, they are 0.
-        lists: per network a list of arrays; None for a weight that it does not have.
-    """
-    joined = [np.zeros(shape, "float32") for shape in shapes]
-    for k, arrays in enumerate(lists):
-        for whole, array in zip(joined, arrays, strict=True):
-            if array is not None:
-                whole[(k, *map(slice, array.shape))] = array
-    return [tf.constant(whole) for whole in joined]
-
-
-def part(tensors, k, shapes):
-    """The arrays of network `k`, which has these shapes; None for a weight that it lacks."""
-    return [
-        t[(k, *map(slice, shape))].copy()
-        for t, shape in zip(tensors, shapes, strict=True)
-        if shape is not None
-    ]
-
-
-def spread(values, depth, total, per_layer, after):
-    """A network's list, `per_layer` per hidden layer, with None for layers that it lacks."""
-    end = len(values) - after
-    return [*values[:end], *[None] * (per_layer * (total - depth)), *values[end:]]
 
 
 @dataclass
@@ -98,19 +43,7 @@ class StackedMembers:
         task, members = self.task, self.members
         self.widths, counts, self.count = padded(members)
         batch_norm = members[0].batch_norm
-        self.layout = Layout(
-            problem=task.problem,
-            one_hot=task.one_hot,
-            units=task.units,
-            counts=counts,
-            batch=self.batch,
-            batch_norm=batch_norm,
-            activations=tuple(sorted({m.activation for m in members})),
-            rules=tuple(sorted({m.rule for m in members})),
-            dropout=any(m.dropout for m in members),
-            l2=any(m.l2 for m in members),
-            compiled=self.compiled,
-        )
+        self.layout = layout_of(task, members, self.batch, counts, self.compiled)
         self.shapes = padded_shapes(task, self.widths, counts, self.count, batch_norm)
         self.moving_shapes = [
             (n, w)
@@ -118,40 +51,7 @@ class StackedMembers:
             for _ in range(2 if batch_norm else 0)
         ]
         self.n_slots = max(len(RULES[name].slots) for name in self.layout.rules)
-        self.constants = self._constants()
-
-    def _constants(self):
-        """What does not change, with a value per network; padding gets the first network's."""
-        members = self.members + [self.members[0]] * (self.count - len(self.members))
-
-        def numbers(values, dtype="float32"):
-            return tf.constant(np.array(list(values), dtype))
-
-        rates = [with_rests(m.hyperparameters) for m in members]
-        names = sorted({name for h in rates for name in h})
-        found = {
-            # A rate that another network's rule needs and this one's has not is not used.
-            "rates": {name: numbers(h.get(name, 0.5) for h in rates) for name in names},
-            "rule": numbers((self.layout.rules.index(m.rule) for m in members), "int32"),
-            "activation": numbers(
-                (self.layout.activations.index(m.activation) for m in members), "int32"
-            ),
-        }
-        units = [m.hidden_units + (0,) * len(self.widths) for m in members]
-        layers = list(enumerate(zip(self.widths, self.layout.counts, strict=True)))
-        found["masks"] = [numbers(np.arange(w) < u[i] for u in units[:n]) for i, (w, n) in layers]
-        found["present"] = [numbers((u[i] > 0 for u in units[:n]), "bool") for i, (_, n) in layers]
-        if self.layout.problem in ("binary", "multiclass", "multilabel"):
-            found["label_smoothing"] = numbers(m.label_smoothing for m in members)
-        if self.layout.dropout:
-            found["dropout"] = numbers(m.dropout for m in members)
-            seeds = [np.random.SeedSequence([m.seed, 1]) for m in members]
-            found["dropout_seeds"] = numbers(
-                (s.generate_state(len(self.widths)) for s in seeds), "uint32"
-            )
-        if self.layout.l2:
-            found["l2"] = numbers(m.l2 for m in members)
-        return found
+        self.constants = constants_of(self.layout, self.widths, self.count, members)
 
     def put(self, progress):
         """Bring members to the device; `progress`: a `Progress` per member."""
@@ -170,7 +70,6 @@ class StackedMembers:
             join(self.moving_shapes, [self._spread_moving(p.moving) for p in progress]),
             tf.constant(steps),
         )
-        self.steps = steps
         self.best, self.has_best = None, [p.best is not None for p in progress]
         if any(self.has_best):
             lists = []
@@ -197,6 +96,7 @@ class StackedMembers:
         weights, moving = self._arrays(self.stack.weights), self._arrays(self.stack.moving)
         slots = [self._arrays(slot) for slot in self.stack.slots]
         best = self._arrays(self.best) if self.best else None
+        steps = self.steps
         found = []
         for k in range(len(self.members)) if which is None else which:
             member = self.members[k]
@@ -207,7 +107,7 @@ class StackedMembers:
                     part(weights, k, shapes),
                     [part(slots[j], k, shapes) for j in range(member.n_slots)],
                     part(moving, k, moved),
-                    int(self.steps[k]),
+                    int(steps[k]),
                     part(best, k, shapes + moved) if self.has_best[k] else None,
                 )
             )
@@ -216,6 +116,11 @@ class StackedMembers:
     @staticmethod
     def _arrays(tensors):
         return [np.asarray(t) for t in tensors]
+
+    @property
+    def steps(self):
+        """Steps done, int array (members,)."""
+        return np.asarray(self.stack.steps)[: len(self.members)]
 
     def park(self):
         """Move the stack to the host's memory until its next epoch."""
@@ -228,7 +133,7 @@ class StackedMembers:
         return 4 * (2 + self.n_slots) * sum(map(math.prod, self.shapes))
 
     def train(self, table, weights_from, orders):
-        """One epoch.
+        """One epoch; changes nothing here.
 
         Args:
             table: x, y and flat row weights, tensors.
@@ -236,7 +141,8 @@ class StackedMembers:
             orders: per member the rows of its epoch in order, None for one that does not train.
 
         Returns:
-            The mean of what was minimised (members,), NaN for one that does not train.
+            The new `stack`, and the mean of what was minimised (members,), NaN for a member that
+            does not train.
         """
         n_rows = np.zeros(self.count, "int32")
         n_rows[: len(orders)] = [0 if order is None else len(order) for order in orders]
@@ -252,19 +158,16 @@ class StackedMembers:
             if order is not None:
                 line[: len(order)] = order
         constants = self.constants | {"weights_from": self._per_network(weights_from)}
-        program = programs.program(self.layout)
-        stack, total = self.stack, 0.0
+        run, stack, total = program(self.layout), self.stack, 0.0
         for first in range(0, in_epoch, block):
             part = padded[:, first * self.batch : (first + block) * self.batch]
-            stack, loss = program(
+            stack, loss = run(
                 stack, constants, table, tf.constant(part), tf.constant(n_rows),
                 tf.constant(first, "int32"), tf.constant(min(block, in_epoch - first), "int32"),
             )  # fmt: skip
             total = total + loss.numpy()
-        self.stack = Stack(*stack)
-        self.steps = self.steps + -(-n_rows // self.batch)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (np.float64(total) / n_rows)[: len(self.members)]
+            return Stack(*stack), (np.float64(total) / n_rows)[: len(self.members)]
 
     def compile(self):
         """From now on let XLA compile the steps."""
@@ -274,10 +177,11 @@ class StackedMembers:
         seconds = 6 * sum(map(math.prod, self.shapes)) * self.batch / FLOPS
         return power_of_two(max(1, int(4 * SECONDS_PER_BLOCK / seconds)))
 
-    def judge(self, table, weights_from, rows, center):
+    def judge(self, stack, table, weights_from, rows, center):
         """The head's metrics on rows: dict of float64 (members,).
 
         Args:
+            stack: as `train` returns it.
             rows: list of int32 arrays, one per member, or one for all.
         """
         found = None
@@ -288,15 +192,15 @@ class StackedMembers:
         real = np.zeros(lines.shape, bool)
         for k, own in enumerate(rows):
             lines[k, : len(own)], real[k, : len(own)] = own, True
-        program = judging.judging_program(self.layout._replace(compiled=False))
+        run = judging_program(self.layout._replace(compiled=False))
         for start in range(0, longest, chunk):
-            part = program(
-                self.stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),
+            part = run(
+                stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),
                 tf.constant(real[:, start : start + chunk]), weights_from, center,
             )  # fmt: skip
             part = {k: v.numpy().astype("float64")[: len(self.members)] for k, v in part.items()}
             found = part if found is None else {k: found[k] + v for k, v in part.items()}
-        return judging.metrics(self.task.problem, self.task.n_outputs, found)
+        return metrics(self.task.problem, self.task.n_outputs, found)
 
     def _per_network(self, values):
         padded = np.zeros(self.count, "int32")
@@ -305,27 +209,31 @@ class StackedMembers:
 
     def keep_best(self, better):
         """Note the present weights of some members, bool (members,), as their best."""
-        now = [*self.stack.weights, *self.stack.moving]
-        which = np.zeros(self.count, bool)
-        which[: len(better)] = better
-        before = now if self.best is None else self.best
-        self.best = list(keep(tf.constant(which), now, before))
+        self.best = self._best_or_now(better)
         self.has_best = [had or new for had, new in zip(self.has_best, better, strict=True)]
+
+    def _best_or_now(self, now):
+        """Best weights and moving averages, but the present ones of the members `now`."""
+        present = [*self.stack.weights, *self.stack.moving]
+        which = np.ones(self.count, bool)
+        which[: len(now)] = now
+        return present if self.best is None else list(keep(tf.constant(which), present, self.best))
 
     def predict(self, x, best=False):
         """(members, rows, outputs) as NumPy."""
         weights, moving = self.stack.weights, self.stack.moving
-        if best and self.best is not None:
-            weights, moving = self.best[: len(weights)], self.best[len(weights) :]
+        if best:
+            kept = self._best_or_now(~np.array(self.has_best))
+            weights, moving = kept[: len(weights)], kept[len(weights) :]
         chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
         parts = []
         for start in range(0, max(1, len(x)), chunk):
             rows = tf.constant(x[None, start : start + chunk])
-            z, _ = programs.forward(self.layout, weights, moving, self.constants, rows)
-            parts.append(programs.output(self.layout, z).numpy()[: len(self.members)])
+            z, _ = forward(self.layout, weights, moving, self.constants, rows)
+            parts.append(output(self.layout, z).numpy()[: len(self.members)])
         return np.concatenate(parts, axis=1)
 
 
 @tf.function(autograph=False)
 def keep(which, new, old):
-    return [programs.choose(which, n, o) for n, o in zip(new, old, strict=True)]
+    return [choose(which, n, o) for n, o in zip(new, old, strict=True)]

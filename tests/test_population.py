@@ -7,10 +7,11 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kerasdnn import population_networks as networks
 from kerasdnn import population_programs as programs
 from kerasdnn.population import Population
 from kerasdnn.population_members import TRAIN
-from kerasdnn.population_stacks import join
+from kerasdnn.population_padding import join
 from kerasdnn.rules import RULES
 
 RNG = np.random.default_rng(0)
@@ -177,7 +178,7 @@ def test_missing_units_and_layers_have_no_gradient_and_change_nothing(batch_norm
     drawn = [{**d, "batch_norm": batch_norm} for d in WIDE_AND_NARROW]
     population = Population(drawn, 6, problem="binary", seed=0)
     population.fit(X, Y, epochs=1)
-    (stack,) = population._stacks
+    (stack,) = population._stacks.stacks
     real = [  # 1 where a network has a weight
         w.numpy()
         for w in stack.stack._replace(
@@ -191,7 +192,7 @@ def test_missing_units_and_layers_have_no_gradient_and_change_nothing(batch_norm
 
     def outputs(weights):
         x, rows = X[None, :32], np.ones((1, 32), bool)
-        return programs.forward(
+        return networks.forward(
             stack.layout, weights, stack.stack.moving, stack.constants, x, rows, stack.steps
         )[0]
 
@@ -240,8 +241,8 @@ def test_stopped_members_stand_still_and_leave_the_stack():
     history = population.fit(X, Y, epochs=4, on_epoch=stop)
     assert population.status == [*["stopped"] * 3, "finished", "stopped", "finished"]
     assert history.groupby("member")["epoch"].max().tolist() == [1, 2, 2, 4, 2, 4]
-    assert [s.numbers for s in population._stacks] == [[3, 5]] or sorted(
-        population._stacks[0].numbers
+    assert [s.numbers for s in population._stacks.stacks] == [[3, 5]] or sorted(
+        population._stacks.stacks[0].numbers
     ) == [3, 5]
     for i in (3, 5):
         for a, b in zip(population.get_weights(i), kept.get_weights(i), strict=True):
@@ -338,17 +339,17 @@ def test_dropout_leaves_out_its_share_and_scales_the_rest():
     h = np.ones((3, 200, 50), "float32")
     rates = np.float32([0.0, 0.2, 0.7])
     seeds, steps = np.uint32([1, 1, 2]), np.int32([5, 5, 5])
-    out = programs.drop(tf.constant(h), *map(tf.constant, (rates, seeds, steps))).numpy()
+    out = networks.drop(tf.constant(h), *map(tf.constant, (rates, seeds, steps))).numpy()
     for k, rate in enumerate(rates):
         np.testing.assert_allclose(out[k][out[k] != 0], 1 / (1 - rate), rtol=1e-6)
         # A share of 10,000 has a standard deviation of at most 0.005.
         assert abs((out[k] == 0).mean() - rate) < 0.02
     units = (out[1] == 0).astype("float64")
     assert abs(np.corrcoef(units.T)[np.triu_indices(50, 1)]).mean() < 3 / np.sqrt(200)
-    again = programs.drop(tf.constant(h), *map(tf.constant, (rates, seeds, steps + 1))).numpy()
+    again = networks.drop(tf.constant(h), *map(tf.constant, (rates, seeds, steps + 1))).numpy()
     assert 0.2 < ((again[1] == 0) == (out[1] == 0)).mean() < 0.8  # 0.2^2 + 0.8^2 = 0.68
     second = (tf.constant(array[1:2]) for array in (rates, seeds, steps))
-    wider = programs.drop(tf.ones((1, 200, 64)), *second)
+    wider = networks.drop(tf.ones((1, 200, 64)), *second)
     np.testing.assert_array_equal(wider.numpy()[0, :, :50], out[1])
 
 
@@ -366,10 +367,10 @@ def test_a_network_that_diverges_fails_alone():
 
 def test_little_memory_divides_stacks_and_changes_nothing():
     one, many = (Population(SIX, 6, problem="binary", seed=0) for _ in range(2))
-    many.memory_limit = 2 * many.cores * 50_000
+    many._stacks.memory = many._stacks.cores * 50_000
     one.fit(X, Y, epochs=2)
     many.fit(X, Y, epochs=2)
-    assert len(many._stacks) > len(one._stacks)
+    assert len(many._stacks.stacks) > len(one._stacks.stacks)
     np.testing.assert_allclose(many.predict(X), one.predict(X), rtol=1e-5)
 
 
@@ -378,7 +379,7 @@ def test_other_numbers_and_seeds_compile_nothing_anew():
         drawn = [{**d, "learning_rate": rate, "l2": rate / 10, "dropout": rate} for d in SIX]
         population = Population(drawn, 6, problem="binary", seed=seed, jit_compile=True)
         population.fit(X, Y, epochs=2)
-        return programs.program(population._stacks[0].layout)
+        return programs.program(population._stacks.stacks[0].layout)
 
     first = fit(0.01, 0)
     traced = first.experimental_get_tracing_count()
@@ -389,7 +390,7 @@ def test_other_numbers_and_seeds_compile_nothing_anew():
 def test_an_epoch_cut_off_leaves_all_members_where_they_were():
     population = Population(SIX, 6, problem="binary", seed=0)
     population.fit(X, Y, epochs=1)
-    (stack,) = population._stacks
+    (stack,) = population._stacks.stacks
 
     def interrupted(*args):
         raise KeyboardInterrupt
@@ -398,6 +399,7 @@ def test_an_epoch_cut_off_leaves_all_members_where_they_were():
     with pytest.raises(KeyboardInterrupt):
         population.fit(X, Y, epochs=2, validation_rows=np.arange(40), rows=np.arange(100))
     del stack.judge
+    assert int(population.member(0).optimizer.iterations) == 4
     population.fit(X, Y, epochs=2)
     assert_same(population, 0, alone(population, 0, epochs=2))
 

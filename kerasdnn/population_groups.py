@@ -117,7 +117,8 @@ def padded(members):
     grain = max(1, power_of_two(len(members)) // 8)
     count = rounded(len(members), grain)
     having = [sum(len(m.hidden_units) > i for m in members) for i in range(depth)]
-    counts = tuple(min(count, rounded(n, 2 * grain)) for n in having)
+    # In quarters, so that searches, whose waves differ a little in depths, compile once.
+    counts = tuple(min(count, rounded(n, math.ceil(count / 4))) for n in having)
     return widths, counts, count
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kerasdnn import population_networks as networks
 from kerasdnn import population_programs as programs
 from kerasdnn.population import Population
+from kerasdnn.population_groups import plan
 from kerasdnn.population_members import TRAIN
 from kerasdnn.population_padding import join
 from kerasdnn.rules import RULES
@@ -422,6 +423,8 @@ def test_a_population_is_reproducible_and_members_without_a_seed_differ():
         ({"activation": "rellu"}, "Did you mean 'relu'"),
         ({"activation": keras.activations.relu}, "must be a name to be stacked"),
         ({"optimizer": "lion"}, "must follow one of the six rules"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be a finite number above 0"),
+        ({"learning_rate": lambda: 0.1}, "`learning_rate` must be a number to be stacked"),
         ({"optimizer": "adam", "momentum": 0.5}, "`momentum` is a hyperparameter of"),
         ({"dropout": 1.0}, "`dropout` must be a number in"),
         ({"batch_size": 0}, "`batch_size` must be a whole number"),
@@ -489,3 +492,43 @@ def test_members_are_asked_for_by_their_number(two):
             ask(2)
     with pytest.raises(ValueError, match="6 columns"):
         two.predict(X[:, :4])
+
+
+def test_members_are_divided_by_width_where_padding_costs_more_than_compiling():
+    drawn = [{"hidden_units": (16 if i % 2 else 256,) * 2, "seed": i} for i in range(20)]
+    population = Population(drawn, 6, problem="binary")
+    members, batches = dict(enumerate(population.members)), dict.fromkeys(range(20), 32)
+
+    def planned(epochs, cores):
+        found = plan(members, population.task, batches, 1_000, epochs, cores, memory=1e9)
+        assert sorted(i for numbers in found for i in numbers) == list(range(20))
+        return sorted(len(numbers) for numbers in found)
+
+    assert planned(epochs=1, cores=1) == [20]
+    assert planned(epochs=1_000, cores=1) == [10, 10]  # narrow, wide
+    assert planned(epochs=1, cores=2) == [10, 10]  # alike
+    found = plan(members, population.task, batches, 1_000, 1_000, 1, memory=1e9)
+    assert {len({drawn[i]["hidden_units"] for i in numbers}) for numbers in found} == {1}
+
+
+def test_members_of_other_batch_sizes_or_with_batch_norm_are_not_stacked_together():
+    drawn = [{"batch_size": 8}, {"batch_size": 16}, {"batch_norm": True}, {}]
+    population = Population(
+        [{"hidden_units": (4,), **d} for d in drawn], 6, problem="binary", seed=0
+    )
+    population.fit(X, Y, batch_size=16)
+    assert sorted(stack.numbers for stack in population._stacks.stacks) == [[0], [1, 3], [2]]
+
+
+def test_a_rule_may_come_as_an_instance_or_a_config(tmp_path):
+    adam = keras.optimizers.Adam(0.02, beta_1=0.5)
+    drawn = [
+        {"hidden_units": (4,), "optimizer": o} for o in (adam, keras.optimizers.serialize(adam))
+    ]
+    population = Population(drawn, 6, problem="binary", seed=0)
+    population.save(tmp_path / "population.npz")  # JSON: no instance is left
+    population = Population.load(tmp_path / "population.npz")
+    population.fit(X, Y, epochs=2)
+    for i in range(2):
+        assert population.member(i).optimizer.beta_1 == 0.5
+        assert_same(population, i, alone(population, i, epochs=2))

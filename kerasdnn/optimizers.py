@@ -7,6 +7,7 @@ NAG         v = m * v - lr * g        w = w + m * v - lr * g
 import keras
 from keras import ops
 
+from . import rules
 from .errors import fraction, invalid, is_number, one_of, positive
 
 
@@ -33,6 +34,8 @@ class Momentum(keras.optimizers.Optimizer):
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     """
 
+    rule = staticmethod(rules.momentum)  # the equation in code
+
     def __init__(self, learning_rate=0.01, momentum=0.9, **kwargs):
         momentum = fraction("momentum", momentum, MOMENTUM_REMEDY)
         super().__init__(learning_rate=rate(learning_rate), **kwargs)
@@ -48,16 +51,14 @@ class Momentum(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         """Move `variable` by one step. Called by `Optimizer.apply`, once per variable."""
         v = self.velocities[self._get_variable_index(variable)]
-        # Functions of `ops`, not operators: they also take the sparse gradients of embeddings.
-        step = ops.multiply(
-            ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype)
-        )
-        self.assign(v, ops.subtract(ops.multiply(v, self.momentum), step))
-        self.assign_add(variable, self.displacement(v, step))
-
-    def displacement(self, v, step):
-        """What is added to the weights, given the new velocity and `learning_rate * gradient`."""
-        return v
+        h = {
+            "learning_rate": ops.cast(learning_rate, variable.dtype),
+            "momentum": self.momentum,
+        }
+        gradient = ops.cast(gradient, variable.dtype)
+        new_variable, (new_v,) = self.rule(variable, gradient, [v], None, h)
+        self.assign(v, new_v)
+        self.assign(variable, new_variable)
 
     def get_config(self):
         return {**super().get_config(), "momentum": self.momentum}
@@ -106,8 +107,7 @@ class NAG(Momentum):
         in u).
     """
 
-    def displacement(self, v, step):
-        return ops.subtract(ops.multiply(v, self.momentum), step)
+    rule = staticmethod(rules.nag)
 
 
 MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."

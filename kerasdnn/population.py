@@ -11,7 +11,7 @@ products instead of hundreds of tiny ones.
     population_padding.py     arrays of members to padded tensors, and back
     population_constants.py   what training does not change of a stack
     population_networks.py    from weights and rows to outputs and losses
-    population_programs.py    the program of many steps; the update rules are in rules.py
+    population_programs.py    the program of many steps; rules.py has the updates
     population_judging.py     the loss and the metrics of the head, for all members at once
     population_races.py       best epochs, patience, who still trains
     population_files.py       the state as arrays, and the file
@@ -32,9 +32,9 @@ from .population_members import check_batch_size, first_weights, make_task, read
 from .population_padding import first_progress
 from .population_races import STATUS, Race, check_monitor
 from .population_rows import as_x, read_population_rows
+from .population_rules import slots_of
 from .population_stacking import Stacks
 from .resident import SHARE, device_memory
-from .rules import slots_of
 
 
 class Population:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from .population_members import CLASSIFIERS
 from .population_networks import Layout
-from .rules import with_rests
+from .population_rules import with_rests
 
 
 def layout_of(task, members, batch, counts, compiled):

@@ -21,8 +21,8 @@ from .factories import (
 )
 from .heads import head_of
 from .layers import check_hidden_units
+from .population_rules import RULES, rule_of
 from .priors import output_bias
-from .rules import RULES, rule_of
 
 BUILD = (
     "hidden_units", "activation", "optimizer", "learning_rate", "momentum", "dropout", "l2",

@@ -11,7 +11,7 @@ import functools
 import tensorflow as tf
 
 from .population_networks import Stack, forward, losses
-from .rules import RULES
+from .population_rules import RULES
 
 REMEMBERED = 64
 

@@ -14,7 +14,7 @@ from .population_members import Member
 from .population_networks import Stack, forward, output
 from .population_padding import Progress, join, part, spread
 from .population_programs import choose, program
-from .rules import RULES
+from .population_rules import RULES
 
 BYTES_TO_JUDGE = 2**26  # of one layer's outputs at a time
 

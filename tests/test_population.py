@@ -13,7 +13,7 @@ from kerasdnn.population import Population
 from kerasdnn.population_groups import plan
 from kerasdnn.population_members import TRAIN
 from kerasdnn.population_padding import join
-from kerasdnn.rules import RULES
+from kerasdnn.population_rules import RULES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 6)).astype("float32")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasdnn import NAG, Momentum, optimizers
-from kerasdnn.rules import RULES, rule_of, slots_of, with_rests
+from kerasdnn.population_rules import RULES, rule_of, slots_of, with_rests
 
 RNG = np.random.default_rng(0)
 GRADIENTS = RNG.normal(size=(50, 3)).astype("float32") * [1, 10, 0.01]

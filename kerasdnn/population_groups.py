@@ -59,9 +59,9 @@ def plan(members, task, batches, rows, epochs, cores, memory):
 def worth_compiling(members, steps):
     """Whether XLA gains more than compiling takes.
 
-    What a step gains, measured on two cores: 1.7 ms for 6 networks, 8 ms for 50.
+    What a step gains, measured on two cores: 2 ms for 6 networks, 9 to 17 ms for 50.
     """
-    return steps * (0.8e-3 + 0.15e-3 * members) > SECONDS_TO_COMPILE
+    return steps * (1e-3 + 0.25e-3 * members) > SECONDS_TO_COMPILE
 
 
 def divide_by_width(group, cost, width, worth):

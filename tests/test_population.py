@@ -1,5 +1,7 @@
 """A member of a population against the same network trained alone by `Network.fit`."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kerasdnn import activations
 from kerasdnn import population_networks as networks
 from kerasdnn import population_programs as programs
 from kerasdnn.population import Population
@@ -532,3 +535,15 @@ def test_a_rule_may_come_as_an_instance_or_a_config(tmp_path):
     for i in range(2):
         assert population.member(i).optimizer.beta_1 == 0.5
         assert_same(population, i, alone(population, i, epochs=2))
+
+
+@pytest.mark.skipif(os.environ.get("HYPOTHESIS_PROFILE") != "nightly", reason="takes a minute")
+@pytest.mark.parametrize("compiled", [False, True])
+def test_every_activation_is_stacked_exactly(compiled):
+    # Keras's "threshold" needs arguments, so that no network can be built with its name.
+    names = set(activations.BY_NAME) - set(activations.SUMS_TO_ONE) - {"threshold"}
+    drawn = [{"hidden_units": (4 + i % 3, 3), "activation": a} for i, a in enumerate(sorted(names))]
+    population = Population(drawn, 6, problem="binary", seed=0, jit_compile=compiled)
+    population.fit(X, Y, epochs=4)
+    for i in range(len(drawn)):
+        assert_same(population, i, alone(population, i, epochs=4))

@@ -37,6 +37,13 @@ from .population_stacking import Stacks
 from .resident import SHARE, device_memory
 
 
+def available_cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
 class Population:
     """Networks that differ in their hyperparameters, trained side by side.
 
@@ -96,7 +103,7 @@ class Population:
         if not is_number(memory_limit) or not memory_limit > 0:
             raise invalid("memory_limit", "must be a number of bytes above 0", memory_limit)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
-        cores = 1 if on_gpu else os.cpu_count() or 1
+        cores = 1 if on_gpu else available_cores()
         weights = first_weights(self.members, self.task)
         progress = [first_progress(m, w) for m, w in zip(self.members, weights, strict=True)]
         self._stacks = Stacks(self.task, self.members, progress, cores, memory_limit, jit_compile)

@@ -73,7 +73,8 @@ def progress_from(arrays, progress):
 
 
 def write(path, about, arrays):
-    about = np.frombuffer(json.dumps({"format": FORMAT, **about}).encode(), "uint8")
+    text = json.dumps({"format": FORMAT, **about}, default=lambda number: number.item())  # NumPy's
+    about = np.frombuffer(text.encode(), "uint8")
     with written_whole(path) as beside, open(beside, "wb") as file:
         np.savez(file, about=about, **arrays)
 

@@ -526,7 +526,8 @@ def test_members_of_other_batch_sizes_or_with_batch_norm_are_not_stacked_togethe
 def test_a_rule_may_come_as_an_instance_or_a_config(tmp_path):
     adam = keras.optimizers.Adam(0.02, beta_1=0.5)
     drawn = [
-        {"hidden_units": (4,), "optimizer": o} for o in (adam, keras.optimizers.serialize(adam))
+        {"hidden_units": (np.int64(4),), "optimizer": o, "l2": np.float32(1e-3)}
+        for o in (adam, keras.optimizers.serialize(adam))
     ]
     population = Population(drawn, 6, problem="binary", seed=0)
     population.save(tmp_path / "population.npz")  # JSON: no instance is left

@@ -85,6 +85,7 @@ class Job:
         write_json(Path(self.project, "stopped.json"), reason)
 
     def stop_reason(self):
+        """None before the chief has stopped handing out trials; then the failures that made it."""
         path = Path(self.project, "stopped.json")
         return read_json(path) if path.exists() else None
 

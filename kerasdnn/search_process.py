@@ -49,7 +49,7 @@ def serve(job, anew):
     tuner = job.tuner(served=True)
     if anew:
         tuner.oracle.take_back_all()
-    servicer = chief_servicer(tuner.oracle, Path(job.project, "heard"))
+    servicer = chief_servicer(tuner.oracle, job)
     # One thread does all that touches the oracle; two chiefs on a port would be one too many.
     thread = ThreadPoolExecutor(max_workers=1)
     server = grpc.server(thread, options=[("grpc.so_reuseport", 0)])
@@ -59,29 +59,34 @@ def serve(job, anew):
     tuner.save()
     server.start()
     parent = os.getppid()
-    while not (servicer.stop_triggered and not tuner.oracle.ongoing_trials):
+    while not (servicer.stop_triggered and not tuner.oracle.unfinished()):
         time.sleep(0.1)
         thread.submit(servicer.give_up_silent_trials, job.silence).result()
         if os.getppid() != parent:
             return 1
     time.sleep(LINGER)
     server.stop(0.5).wait()
-    if tuner.oracle.stop_reason:
-        job.write_stop_reason(tuner.oracle.stop_reason)
     return 0
 
 
-def chief_servicer(oracle, sign):
+def chief_servicer(oracle, job):
     """keras-tuner's servicer, which also knows when each running trial was last heard of."""
     from keras_tuner.src.distribute.oracle_chief import OracleServicer
+
+    sign = Path(job.project, "heard")  # tells the parent that someone called
 
     class Servicer(OracleServicer):
         def __init__(self, oracle):
             super().__init__(oracle)
             self.heard = {}
+            # Workers that were told to stop do not ask a chief started again.
+            self.stop_triggered = job.stop_reason() is not None
+            oracle.stop_reason = job.stop_reason()
 
         def CreateTrial(self, request, context):
             answer = super().CreateTrial(request, context)
+            if self.stop_triggered:  # on disk before a worker hears of it
+                job.write_stop_reason(self.oracle.stop_reason or [])
             self.hear_of(answer.trial.trial_id)
             return answer
 
@@ -99,7 +104,7 @@ def chief_servicer(oracle, sign):
                 if now - self.heard.setdefault(trial.trial_id, now) > limit:
                     self.oracle.take_back(tuner_id, f"its worker was silent for {limit:g} s")
 
-    return Servicer(oracle)  # the file `sign` tells the parent that someone called
+    return Servicer(oracle)
 
 
 class Served:
@@ -116,6 +121,9 @@ class Served:
 
             return Trial(self.hyperparameters.copy(), "none", status="STOPPED")
         return super().create_trial(tuner_id)
+
+    def unfinished(self):
+        return bool(self.ongoing_trials or self._retry_queue)
 
     def take_back(self, tuner_id, reason):
         """A trial that lost its worker: to be handed out again, or failed."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -28,6 +29,13 @@ def search(**kwargs):
     return tune(X, Y, **{**arguments, **kwargs})
 
 
+def wait_for(path, seconds=60):
+    end = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert path.exists()
+
+
 @pytest.fixture(scope="module")
 def here():
     return search()
@@ -41,16 +49,23 @@ def test_a_model_of_any_kind_is_searched_in_this_process(here):
     assert here.best_network().predict(X, verbose=0).shape == (60, 1)
 
 
-def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
-    here, tmp_path, monkeypatch
-):
-    kills = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2
-    processes, start = {}, workers.start
+@pytest.fixture
+def processes(monkeypatch):
+    """The last process started under each name of a search."""
+    running, start = {}, workers.start
 
     def remember(job, name, *rest):
-        processes[name] = start(job, name, *rest)
-        return processes[name]
+        running[name] = start(job, name, *rest)
+        return running[name]
 
+    monkeypatch.setattr(workers, "start", remember)
+    return running
+
+
+def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
+    here, tmp_path, processes
+):
+    kills = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2
     killed = []
 
     def kill():
@@ -61,15 +76,33 @@ def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
                 processes[name].kill()
                 killed.append(name)
 
-    monkeypatch.setattr(workers, "start", remember)
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
-    found = search(workers=2, directory=tmp_path, max_trials=3)
+    found = search(workers=2, directory=tmp_path, silence=60)
     assert found.trials["status"].tolist() == ["completed"] * 3
     assert killed
     # Which worker ran a trial, and how often, leaves no trace in its numbers.
     np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
     assert all(process.poll() is not None for process in processes.values())
+
+
+def test_a_chief_killed_when_all_workers_went_home_ends_the_search(here, tmp_path, processes):
+    chiefs = []
+
+    def kill():
+        wait_for(tmp_path / "search" / "stopped.json")
+        processes["worker0"].wait()
+        processes["worker1"].wait()
+        chiefs.append(processes["chief"])
+        chiefs[0].kill()
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    found = search(workers=2, directory=tmp_path, silence=60)
+    thread.join()
+    assert processes["chief"] is not chiefs[0]
+    assert chiefs[0].returncode == -signal.SIGKILL
+    np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
 
 
 def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
@@ -82,9 +115,7 @@ def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
     thread = threading.Thread(target=lead)
     thread.start()
     project = tmp_path / "here" / "search"
-    end = time.monotonic() + 60
-    while not (project / "oracle.json").exists() and time.monotonic() < end:
-        time.sleep(0.1)
+    wait_for(project / "oracle.json")
     copied = tmp_path / "there" / "search"  # as on a machine of its own
     copied.mkdir(parents=True)
     for name in ("job.json", "data.npz"):

@@ -12,6 +12,7 @@ from .checks_words import Table, listed, plain, warn
 OVERFLOWING = 1e76  # sum of squares above which a number may be too large for float32
 BLOCK = 2**13
 SCREENED_ROWS = 256
+WHOLE_ROWS = 4_096  # of whole numbers, looked at for their size
 FEWEST_ROWS_TO_CALL_A_COPY = 20  # on fewer rows a feature may equal the target by chance
 
 
@@ -139,10 +140,13 @@ def _sum_of_squares(flat):
 
 
 def _largest_whole(values):
-    """The largest magnitude, in parts that stay in the cache between the two passes."""
-    flat = values.ravel(order="K")
-    parts = np.array_split(flat, max(1, flat.size >> 16))
-    return float(max(max(-int(part.min()), int(part.max())) for part in parts))
+    """The largest magnitude of some rows from first to last.
+
+    No whole number overflows, and what float32 rounds is worth a warning where it is many values,
+    as of an identifier, whose size shows in any few thousand rows.
+    """
+    some = np.concatenate([values[:: max(1, len(values) // WHOLE_ROWS)], values[-1:]])
+    return float(max(-int(some.min()), int(some.max())))
 
 
 def _not_finite(table, good, where, precision):

@@ -61,7 +61,8 @@ class CategoricalColumn:
 
     Attributes:
         categories: sorted; of a boolean "False", "True".
-        numbers: whether some category is a number, so that numbers are let in.
+        numbers: whether some category reads as a number or a boolean, so that columns of those
+            alone are let in.
         levels: `[value if not, value if it is]` per category; of two categories in one column
             `[first, neither, second]`.
         embedded: whether its number goes to an embedding.
@@ -141,7 +142,7 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
     else:
         column = texts_of(column)
         codes, uniques = pd.factorize(column.values)
-        numbers = any(map(is_number, uniques))
+        numbers = any(map(was_value, uniques))
         if len(uniques) > one_hot_limit:
             seen = np.bincount(codes[codes >= 0], minlength=len(uniques))
             categories = sorted(uniques[seen > 1])
@@ -154,7 +155,10 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
     return state
 
 
-def is_number(text):
+def was_value(text):
+    """Whether a text may have been a number or a boolean among text."""
+    if text in ("False", "True"):
+        return True
     try:
         float(text)
     except ValueError:

@@ -352,3 +352,14 @@ def test_the_gradient_reaches_the_vectors_of_the_batch_alone():
     network.fit(np.float32([[1, 2], [3, 2]]), np.float32([1, 2]), verbose=0)
     changed = (np.array(layer.vectors) != before).any(axis=1)
     assert changed.tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize("alone", [[True, True], [0.0, 2.5], [False, 2.5]])
+def test_rows_of_a_mixed_column_stand_for_what_they_were_among_the_others(alone):
+    frame = pd.DataFrame({"c": pd.Series([0.0, True, 2.5, "b", False] * 4, dtype=object)})
+    encoder = TableEncoder().fit(frame)
+    rows = frame[frame["c"].map(lambda value: any(value is a or value == a for a in alone))]
+    rows = rows[rows["c"].map(type).isin({type(a) for a in alone})]
+    np.testing.assert_array_equal(
+        encoder.transform(rows.infer_objects()), encoder.transform(frame)[rows.index]
+    )

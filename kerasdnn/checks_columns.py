@@ -47,12 +47,15 @@ def as_table(data, what):
 def _frame_values(frame, what, index):
     import pandas as pd  # whoever passes a DataFrame has imported it already
 
-    for position, dtype in enumerate(frame.dtypes):
+    dtypes = frame.dtypes.to_list()
+    kinds = dict.fromkeys(dtypes)  # a few of them, in whatever number of columns
+    for dtype in kinds:
         plain_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"  # searched later
         if not pd.api.types.is_numeric_dtype(dtype) and not plain_objects:
+            position = dtypes.index(dtype)
             column = frame.iloc[:, position]
             raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column, index)
-    if any(pd.api.types.is_extension_array_dtype(dtype) for dtype in frame.dtypes):
+    if any(map(pd.api.types.is_extension_array_dtype, kinds)):
         return frame.to_numpy(dtype="float64", na_value=np.nan)
     return frame.to_numpy()
 

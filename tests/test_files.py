@@ -408,6 +408,35 @@ def test_a_killed_save_leaves_the_old_or_the_new_file(saved, tmp_path):
         assert paths[2].read_bytes() in files
 
 
+WHOLE_SAVER = """
+import sys, kerasdnn
+models = [kerasdnn.load(path) for path in sys.argv[1:3]]
+print("ready", flush=True)
+while True:
+    for model in models:
+        model.save(sys.argv[3])
+"""
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="each kill starts TensorFlow anew, 10 s")
+def test_an_estimator_whose_save_is_killed_is_the_old_or_the_new_one(model, saved, tmp_path):
+    frame, y = table()
+    other = DNNClassifier(hidden_units=(3,), epochs=1, random_state=1).fit(frame, y)
+    paths = [tmp_path / name for name in ("one", "two", "target")]
+    model.save(paths[0])
+    other.save(paths[1])
+    answers = [estimator.predict_proba(frame).tobytes() for estimator in (model, other)]
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        paths[2].write_bytes(saved)
+        command = [sys.executable, "-c", WHOLE_SAVER, *map(str, paths)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as saver:
+            assert saver.stdout.readline() == "ready\n"
+            time.sleep(0.3 * rng.random())
+            os.kill(saver.pid, signal.SIGKILL)
+        assert load(paths[2]).predict_proba(frame).tobytes() in answers
+
+
 def test_a_failed_save_leaves_the_old_file_alone(model, saved, tmp_path, monkeypatch):
     path = tmp_path / "model.kerasdnn"
     path.write_bytes(saved)

@@ -42,7 +42,7 @@ def center_and_scale(values, weights, scaling):
         )
         spread = high - low if high > low else (values.max() - values.min()) / 2
     noise = 10 * np.finfo("float64").eps * np.abs(values).max()
-    if spread <= noise or not np.isfinite(1 / spread):
+    if spread <= max(noise, np.finfo("float64").tiny):  # whose inverse is finite
         return float(center), 0.0
     return float(center), float(1 / spread)
 

@@ -122,6 +122,20 @@ def padded(members):
     return widths, counts, count
 
 
+def counts_alike(groups, members, batches):
+    """How many networks compute each hidden layer of each group.
+
+    Groups that differ in that alone take the most of any of them: then one program serves all.
+    """
+    kinds = [(batches[g[0]], members[g[0]].batch_norm, padded([members[i] for i in g]))
+             for g in groups]  # fmt: skip
+    most = {}
+    for batch, batch_norm, (widths, counts, count) in kinds:
+        key = batch, batch_norm, widths, count
+        most[key] = tuple(map(max, counts, most.get(key, counts)))
+    return [most[batch, norm, widths, count] for batch, norm, (widths, _, count) in kinds]
+
+
 def rounded(number, grain):
     """Up, so that a few sizes, and few programs, serve many."""
     return grain * math.ceil(number / grain)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import population_files as files
-from .population_groups import plan, worth_compiling
+from .population_groups import counts_alike, plan, worth_compiling
 from .population_stacks import StackedMembers
 
 
@@ -41,19 +41,20 @@ class Stacks:
         planned = max(self.members[i].epochs or until[i] for i in loose)
         longest = max(len(rows.train[i]) for i in loose)
         memory = self.memory / self.cores
-        for numbers in plan(loose, self.task, batches, longest, planned, self.cores, memory):
+        groups = plan(loose, self.task, batches, longest, planned, self.cores, memory)
+        for numbers, counts in zip(groups, counts_alike(groups, loose, batches), strict=True):
             batch, compiled = batches[numbers[0]], self.jit_compile
             if compiled == "auto":
                 steps = planned * -(-max(len(rows.train[i]) for i in numbers) // batch)
                 compiled = worth_compiling(len(numbers), steps)
-            self._add(numbers, batch, compiled)
+            self._add(numbers, batch, compiled, counts)
 
-    def _add(self, numbers, batch, compiled):
-        self.stacks.append(self._stack(numbers, batch, compiled))
+    def _add(self, numbers, *how):
+        self.stacks.append(self._stack(numbers, *how))
 
-    def _stack(self, numbers, batch, compiled=False):
+    def _stack(self, numbers, batch, compiled=False, counts=None):
         members = [self.members[i] for i in numbers]
-        stack = StackedMembers(self.task, numbers, members, batch, compiled)
+        stack = StackedMembers(self.task, numbers, members, batch, compiled, counts)
         stack.put([self._progress[i] for i in numbers])
         return stack
 
@@ -160,13 +161,16 @@ class Stacks:
             "stack_sizes": np.array([len(n) for n in numbers], "int32"),
             "stack_batches": np.array([stack.batch for stack in self.stacks], "int32"),
             "stack_compiled": np.array([stack.compiled for stack in self.stacks], "bool"),
+            "stack_depths": np.array([len(stack.counts) for stack in self.stacks], "int32"),
+            "stack_counts": np.array([n for stack in self.stacks for n in stack.counts], "int32"),
         }
 
     def load_arrays(self, arrays):
         self._progress = files.progress_from(arrays, self.progress())
-        self.stacks, ends = [], np.cumsum(arrays["stack_sizes"])[:-1]
+        self.stacks = []
         batches, compiled = arrays["stack_batches"].tolist(), arrays["stack_compiled"].tolist()
         # Without stacks, `np.split` still gives one part.
-        parts = np.split(arrays["stacked"], ends)
-        for numbers, *how in zip(parts, batches, compiled, strict=False):
-            self._add(numbers.tolist(), *how)
+        parts = np.split(arrays["stacked"], np.cumsum(arrays["stack_sizes"])[:-1])
+        counts = np.split(arrays["stack_counts"], np.cumsum(arrays["stack_depths"])[:-1])
+        for numbers, batch, jit, n in zip(parts, batches, compiled, counts, strict=False):
+            self._add(numbers.tolist(), batch, jit, tuple(n.tolist()))

@@ -29,6 +29,7 @@ class StackedMembers:
         members: list of `Member`.
         batch: rows of a step.
         compiled: whether XLA compiles the steps.
+        counts: how many networks compute each hidden layer; None for as few as do.
     """
 
     task: object
@@ -36,12 +37,14 @@ class StackedMembers:
     members: list[Member]
     batch: int
     compiled: bool = True
+    counts: tuple | None = None
     stack: Stack = field(default=None, repr=False)
     best: list = field(default=None, repr=False)
 
     def __post_init__(self):
         task, members = self.task, self.members
         self.widths, counts, self.count = padded(members)
+        self.counts = counts = self.counts or counts
         batch_norm = members[0].batch_norm
         self.layout = layout_of(task, members, self.batch, counts, self.compiled)
         self.shapes = padded_shapes(task, self.widths, counts, self.count, batch_norm)

@@ -1,6 +1,8 @@
 """One wave of a search: the rounds of its training, what is kept of it, and its scores."""
 
+import math
 import time
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,13 +10,15 @@ from .hopeless import hopeless
 from .waves import make_wave
 
 CHECKPOINT = 10.0  # seconds of training that a kill may cost
+ROUND = 1.2e10  # weights times rows that train on two cores while another program compiles
 
 
 class WaveRun:
     """One wave: which members are trained in which round, and what came of it.
 
     With cross-validation there are two rounds: half of the folds for all trials, the other half
-    for those that are not hopeless yet.
+    for those that are not hopeless yet. A second round that takes less time than compiling a
+    program for what is left of the trials is no round of its own.
     """
 
     def __init__(self, tuner, trials):
@@ -26,7 +30,9 @@ class WaveRun:
         self.dropped, self.seconds = set(), 0.0
         # Hyperband drops trials by itself, and continues those it keeps on all of their folds.
         self.continued = "tuner/bracket" in trials[0].hyperparameters.values
-        half = self.folds if self.continued else max(2, -(-self.folds // 2))
+        half = max(2, -(-self.folds // 2))
+        if self.continued or self._work_per_fold() * (self.folds - half) < ROUND:
+            half = self.folds
         self.rounds = [r for r in (range(min(half, self.folds)), range(half, self.folds)) if len(r)]
         self.wave, self.pairs = None, []
 
@@ -90,6 +96,14 @@ class WaveRun:
             if before is not None:
                 state = self.tuner.files.member_state(before, fold)
                 self.wave.load_member_state(index, state)
+
+    def _work_per_fold(self):
+        """Weights times rows that one fold of all trials trains."""
+        rows, work = self.tuner.rows, 0
+        for given in self.settings:
+            widths = rows.x.shape[1], *given.get("hidden_units", (64, 32)), rows.n_outputs
+            work += sum(map(math.prod, pairwise(widths))) * given["epochs"]
+        return work * len(rows.splits[0][0])
 
     def share_done(self):
         """How far the wave is, 0 to 1."""

@@ -18,6 +18,7 @@ from kerasdnn import (
     build_classifier,
     hypermodel,
     tune,
+    wave_runs,
 )
 
 RNG = np.random.default_rng(0)
@@ -181,13 +182,26 @@ def test_hyperband_gives_the_better_half_more_epochs_and_continues_their_trainin
         assert trials.loc[trial.trial_id, "hidden_units"] in [(3,), (5,), (3, 3), (5, 5)]
 
 
-def test_folds_are_scored_each_and_their_mean_is_the_score():
-    found = search(cv=3, wave=6)
+def test_folds_are_scored_each_and_their_mean_is_the_score(monkeypatch):
+    def good_or_bad(hp):
+        rate = hp.Choice("learning_rate", [1e-7, 0.02, 0.05])
+        return {"hidden_units": (8,), "activation": "tanh", "learning_rate": rate}
+
+    def searched():
+        y = (X[:, 0] > 0).astype(int)
+        return tune(X, y, space=good_or_bad, oracle="grid", cv=8, epochs=30, seed=1, verbose=0)
+
+    monkeypatch.setattr(wave_runs, "ROUND", 0)
+    found = searched()
     complete = found.trials.query("status == 'completed'")
-    folds = complete[[f"score_fold_{k}" for k in range(3)]]
+    folds = complete[[f"score_fold_{k}" for k in range(8)]]
     np.testing.assert_allclose(folds.mean(axis=1), complete["score"])
     dropped = found.trials.query("status == 'dropped'")
-    assert dropped["score_fold_2"].isna().all()
+    assert dropped["learning_rate"].tolist() == [1e-7]
+    assert dropped["score_fold_7"].isna().all()
+    monkeypatch.undo()  # so small a table trains all folds at once, to the same scores
+    scores = searched().trials.loc[complete.index, "score"]
+    np.testing.assert_allclose(scores, complete["score"], rtol=1e-5)
 
 
 def test_weights_count_in_the_objective_too():

@@ -1,6 +1,8 @@
 """A model that is no stack of dense layers, for the workers of test_workers.py."""
 
 import os
+import time
+from pathlib import Path
 
 import keras
 
@@ -23,4 +25,17 @@ def fails(hp):
         raise ValueError(f"no model of width {hp.get('width')}")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
+    return model
+
+
+def hangs(hp):
+    """Hangs in the first worker that builds it for a trial."""
+    model = build(hp)
+    sign, in_a_trial = Path(os.environ["HANGS"]), hp.get("rate") != 1e-3  # the default
+    if os.environ.get("KERASDNN_SEARCH", "").startswith("worker") and in_a_trial:
+        try:
+            sign.touch(exist_ok=False)
+        except FileExistsError:
+            return model
+        time.sleep(600)
     return model

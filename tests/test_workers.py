@@ -105,6 +105,47 @@ def test_a_chief_killed_when_all_workers_went_home_ends_the_search(here, tmp_pat
     np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
 
 
+SEARCH = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+sys.path.insert(0, sys.argv[1])
+import test_workers
+try:
+    test_workers.search(build=test_workers.models_to_search.hangs, workers=2, directory=sys.argv[2])
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_all_processes_and_a_silent_worker_loses_its_trial_alone(
+    here, tmp_path, monkeypatch
+):
+    sign = tmp_path / "hangs"
+    monkeypatch.setenv("HANGS", str(sign))
+    command = [sys.executable, "-c", SEARCH, str(Path(__file__).parent), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(sign)
+            assert processes_of(tmp_path) >= 2
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=30)[0] == "interrupted\n"
+        finally:
+            process.kill()
+    assert processes_of(tmp_path) == 0
+    sign.unlink()
+    found = search(build=models_to_search.hangs, workers=2, directory=tmp_path, silence=5)
+    assert sign.exists()
+    np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
+
+
+def processes_of(folder):
+    """How many processes of a search work in a folder."""
+    lines = subprocess.run(
+        ["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True
+    ).stdout
+    return sum("search_process" in line and str(folder) in line for line in lines.splitlines())
+
+
 def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
     address = f"127.0.0.1:{workers.free_port()}"
     found = []

@@ -1,11 +1,12 @@
 """Seconds per trial of `tune` and of stock `keras_tuner.RandomSearch`, on the same trials.
 
     scripts/run scripts/bench_tuning.py                  # cancer digits cv, about 8 minutes
-    scripts/run scripts/bench_tuning.py memory           # growth of memory, about 3 minutes
+    scripts/run scripts/bench_tuning.py bayesian memory  # its oracle; growth of memory, 4 minutes
 
     cancer   breast cancer, 100 random trials of 20 epochs, batch 32
     digits   digits, 50 random trials of 30 epochs, batch 32
     cv       breast cancer, 100 random trials of 20 epochs, 5 folds each; stock: a loop of fits
+    bayesian breast cancer, 100 trials of 20 epochs: the oracle's share of the time
     memory   breast cancer, 500 trials of 5 epochs; stock: as many as --stock says
 
 Stock Keras trains the first --stock trials only: plain `keras.Sequential`, the same initial
@@ -33,7 +34,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("tasks", nargs="*", help="of: cancer digits cv memory")
+    parser.add_argument("tasks", nargs="*", help="of: cancer digits cv bayesian memory")
     parser.add_argument("--stock", type=int, default=10, help="trials of stock Keras (default 10)")
     parser.add_argument("--trials", type=int, help="trials of tune, instead of the task's own")
     args = parser.parse_args(argv)
@@ -41,10 +42,12 @@ def main(argv=None):
     for task in args.tasks or TASKS:
         if task == "memory":
             memory(args.trials or 500, args.stock)
+        elif task == "bayesian":
+            bayesian(args.trials or 100)
         elif task in TASKS:
             compare(task, *TASKS[task], args)
         else:
-            parser.error(f"tasks are {', '.join(TASKS)} and memory. Received: {task}")
+            parser.error(f"tasks are {', '.join(TASKS)}, bayesian and memory. Received: {task}")
 
 
 def space(hp):
@@ -191,6 +194,32 @@ def stock_trials(rows, ours, epochs, count, folder, by_hand):
     tuner.search(**{**arrays(0), "epochs": epochs, "batch_size": 32})
     for score, seconds in ends:
         yield [score], seconds
+
+
+def bayesian(trials):
+    """How much of a Bayesian search its oracle takes, in waves of 16."""
+    import kerasdnn
+    from kerasdnn.bayesian_oracle import BayesianOracle
+
+    X, y, train, valid = load("load_breast_cancer")
+    ask, asked = BayesianOracle.ask, []
+
+    def clocked(*args, **kwargs):
+        began = time.perf_counter()
+        found = ask(*args, **kwargs)
+        asked.append(time.perf_counter() - began)
+        return found
+
+    BayesianOracle.ask = clocked
+    began = time.perf_counter()
+    found = kerasdnn.tune(
+        X[train], y[train], space=space, oracle="bayesian", max_trials=trials, epochs=20, wave=16,
+        seed=SPACE_SEED, verbose=0, validation_data=(X[valid], y[valid]),
+    )  # fmt: skip
+    seconds = time.perf_counter() - began
+    print(f"bayesian: {len(found.trials)} trials in {seconds:.1f} s, {len(asked)} proposals; "
+          f"the oracle took {sum(asked):.2f} s, {sum(asked) / seconds:.1%} (limit 20%); "
+          f"best val_loss {found.best_score:.4f}")  # fmt: skip
 
 
 def memory(trials, stock):

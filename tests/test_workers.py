@@ -16,6 +16,7 @@ import pytest
 from kerasdnn import tune, workers
 from kerasdnn.search_jobs import Job, load_build, reference
 
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 ROOT = Path(__file__).resolve().parents[1]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3)).astype("float32")
@@ -62,16 +63,15 @@ def processes(monkeypatch):
     return running
 
 
+@pytest.mark.parametrize("search_number", range(10 if NIGHTLY else 1))
 def test_workers_find_the_same_numbers_though_chief_and_worker_are_killed(
-    here, tmp_path, processes
+    here, tmp_path, processes, search_number
 ):
-    kills = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 2
-    killed = []
+    killed, rng = [], np.random.default_rng(search_number)
 
     def kill():
-        for kill in range(kills):
-            time.sleep(float(np.random.default_rng(kill).uniform(6, 12)))
-            name = ("worker0", "chief", "worker1")[kill % 3]
+        for name in rng.permutation(["worker0", "chief", "worker1"])[:2]:
+            time.sleep(rng.uniform(6, 12))
             if processes[name].poll() is None:
                 processes[name].kill()
                 killed.append(name)

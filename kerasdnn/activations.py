@@ -73,8 +73,11 @@ def slope(alpha):
 BY_NAME = {name: getattr(keras.activations, name) for name in ("relu", "sigmoid", "tanh")}
 BY_NAME["leaky_relu"] = leaky_relu
 for _name, _function in vars(keras.activations).items():
-    # "glu" makes one unit of two, so that a layer would not have the units asked for.
-    if not _name.startswith("_") and _name not in ("get", "serialize", "deserialize", "glu"):
+    # "glu" makes one unit of two, so that a layer would not have the units asked for; "threshold"
+    # has no defaults.
+    if not _name.startswith("_") and _name not in (
+        "get", "serialize", "deserialize", "glu", "threshold",
+    ):  # fmt: skip
         BY_NAME.setdefault(_name, _function)
 
 SUMS_TO_ONE = {

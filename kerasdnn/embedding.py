@@ -12,7 +12,7 @@ class EmbedCategories(keras.layers.Layer):
     With the codes c_1..c_k of a row in the last k columns, x the other ones, and a table of vectors
     E_j for each of the k columns:
 
-        output = [x, E_1[c_1], ..., E_k[c_k]]        E_j[0] starts at 0, the others at N(0, 1/size)
+        output = [x, E_1[c_1], ..., E_k[c_k]]        E_j[0] starts at 0, the others at N(0, s^2)
 
     Code 0 is "never seen": where training does not meet it, its vector stays 0. All tables lie in
     one weight, so that a batch is one gather.
@@ -20,6 +20,7 @@ class EmbedCategories(keras.layers.Layer):
     Args:
         cardinalities: list of ints, how many codes each of the k columns has, 0 included.
         size: int, length of the vectors.
+        deviation: float, s. None: 1 / sqrt(size).
         seed: int, of the initial vectors.
 
     Shapes: `(rows, n + k)` to `(rows, n + k * size)`.
@@ -28,15 +29,16 @@ class EmbedCategories(keras.layers.Layer):
         Guo and Berkhahn, Entity embeddings of categorical variables, 2016.
     """
 
-    def __init__(self, cardinalities, size=8, seed=None, **kwargs):
+    def __init__(self, cardinalities, size=8, deviation=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.cardinalities, self.size, self.seed = list(cardinalities), size, seed
+        self.deviation = size**-0.5 if deviation is None else deviation
         self.starts = np.cumsum([0, *self.cardinalities[:-1]]).astype("int32")
 
     def build(self, input_shape):
         self.vectors = self.add_weight(
             shape=(sum(self.cardinalities), self.size),
-            initializer=keras.initializers.RandomNormal(stddev=self.size**-0.5, seed=self.seed),
+            initializer=keras.initializers.RandomNormal(stddev=self.deviation, seed=self.seed),
             name="vectors",
         )
         vectors = np.array(ops.convert_to_numpy(self.vectors))
@@ -55,5 +57,5 @@ class EmbedCategories(keras.layers.Layer):
         return (*input_shape[:-1], input_shape[-1] - k + k * self.size)
 
     def get_config(self):
-        own = {"cardinalities": self.cardinalities, "size": self.size, "seed": self.seed}
-        return {**super().get_config(), **own}
+        own = {"cardinalities": self.cardinalities, "size": self.size}
+        return {**super().get_config(), **own, "deviation": self.deviation, "seed": self.seed}

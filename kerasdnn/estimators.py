@@ -76,6 +76,10 @@ class DNNClassifier(ClassifierMixin, TableEstimator):
         one_hot_limit=None,
         categorical=None,
         embedding_size=None,
+        numeric_embedding=None,
+        weight_decay=None,
+        monitor=None,
+        n_members=None,
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -101,6 +105,10 @@ class DNNClassifier(ClassifierMixin, TableEstimator):
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
         self.embedding_size = embedding_size
+        self.numeric_embedding = numeric_embedding
+        self.weight_decay = weight_decay
+        self.monitor = monitor
+        self.n_members = n_members
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -196,6 +204,10 @@ class DNNRegressor(RegressorMixin, TableEstimator):
         one_hot_limit=None,
         categorical=None,
         embedding_size=None,
+        numeric_embedding=None,
+        weight_decay=None,
+        monitor=None,
+        n_members=None,
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -220,6 +232,10 @@ class DNNRegressor(RegressorMixin, TableEstimator):
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
         self.embedding_size = embedding_size
+        self.numeric_embedding = numeric_embedding
+        self.weight_decay = weight_decay
+        self.monitor = monitor
+        self.n_members = n_members
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose

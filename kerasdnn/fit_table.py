@@ -7,17 +7,21 @@ learn the encoding and the target's units on the rows to train on
 train, keep the best epoch
 """
 
+import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
 
+from .best_epoch import BestEpoch
 from .checks_weights import check_same_rows, check_sample_weight
 from .checks_words import Table
 from .copies import warn_of_copies
-from .errors import flag, fraction, whole
+from .ensembles import average
+from .errors import flag, fraction, one_of, whole
 from .frames import read_frame
+from .heads import head_of
 from .labels import read_target
 from .rows import class_weights, hold_out, merged
 from .tables import TableEncoder
@@ -72,10 +76,15 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
     settings = estimator.hyperparameters_of_preset()
     held = fraction("validation_fraction", estimator.validation_fraction)
     early = flag("early_stopping", estimator.early_stopping)
-    epochs, patience = whole("epochs", settings["epochs"]), whole("patience", settings["patience"])
-    if settings["batch_size"] != "full":
-        whole("batch_size", settings["batch_size"], remedy="'full' is all rows in one step.")
+    epochs, patience = whole("epochs", settings["epochs"]), settings["patience"]
+    if patience is not None:
+        whole("patience", patience)
+    if settings["batch_size"] not in ("full", "auto"):
+        remedy = "'full' is all rows in one step, 'auto' chooses by the number of rows."
+        whole("batch_size", settings["batch_size"], remedy=remedy)
     whole("embedding_size", settings["embedding_size"])
+    n_members = whole("n_members", settings["n_members"])
+    one_of("monitor", settings["monitor"], ["loss", "accuracy"])
     rng = np.random.default_rng(estimator.draw_seed())
 
     part, target = read_part(X, y, sample_weight, make_target)
@@ -99,42 +108,65 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
     )
     encoder.fit(part.frame, sample_weight=part.weights)
     target.learn(part.y, part.weights)
-    network = preset.build(
-        target.problem,
-        target.n,
-        encoder.n_dense_,
-        encoder.cardinalities_,
-        settings,
-        int(rng.integers(2**31)),
-    )
-    callbacks = list(estimator.callbacks or ())
-    best = None
-    if judged is not None:
-        best = keras.callbacks.EarlyStopping(
-            "val_loss", patience=patience if early else epochs, restore_best_weights=True
-        )
-        callbacks.append(best)
+    if settings.get("clip") and target.problem == "regression":
+        target.keep_range(part.y)
     x, y, weights = for_network(part, encoder, target)
-    network.fit(
-        x,
-        y,
-        sample_weight=weights,
-        batch_size=settings["batch_size"],
-        epochs=epochs,
-        verbose=estimator.verbose,
-        callbacks=callbacks or None,
-        validation_data=None if judged is None else for_network(judged, encoder, target),
-    )
+    settings["batch_size"] = rows_per_step(settings["batch_size"], len(x))
+    validation = None if judged is None else for_network(judged, encoder, target)
+
+    def train(seed):
+        """A trained network, and the number of the epoch whose weights it has."""
+        network = preset.build(target.problem, target.n, encoder, settings, seed, x, y)
+        callbacks, best = list(estimator.callbacks or ()), None
+        if judged is not None:
+            best = keep_best(
+                settings["monitor"], patience if early and patience else epochs, target.problem
+            )
+            callbacks.append(best)
+        network.fit(
+            x,
+            y,
+            sample_weight=weights,
+            batch_size=settings["batch_size"],
+            epochs=epochs,
+            verbose=estimator.verbose,
+            callbacks=callbacks or None,
+            validation_data=validation,
+        )
+        return network, best.best_epoch + 1 if best else len(network.history.epoch)
+
+    members = [train(int(rng.integers(2**31))) for _ in range(n_members)]
+    network, best_epoch = members[0]
     history = network.history
     return {
         "encoder_": encoder,
         "target_": target,
-        "network_": network,
+        "network_": network if n_members == 1 else average([member for member, _ in members]),
         "hyperparameters_": settings,
         "history_": history_frame(history.history, history.epoch),
-        "best_epoch_": best.best_epoch + 1 if best else len(history.epoch),
+        "best_epoch_": best_epoch,
         "n_rows_": n_rows,
     }
+
+
+def keep_best(monitor, patience, problem):
+    """The callback that keeps the best epoch's weights, and stops where none gets better."""
+    if monitor == "accuracy" and problem not in ("regression", "count"):
+        return BestEpoch(f"val_{next(iter(head_of(problem).metrics))}", patience)
+    return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+
+
+def rows_per_step(batch_size, rows):
+    """`batch_size` as a number or "full"; "auto" is more where there are more rows.
+
+    64 up to 1,024 rows, 128 to 8,192, 256 to 30,000, 512 to 100,000, else 1,024; a little more or
+    less, so that the last step of an epoch has as many rows as the others.
+    """
+    if batch_size != "auto":
+        return batch_size
+    limits = {1_024: 64, 8_192: 128, 30_000: 256, 100_000: 512}
+    wanted = next((size for limit, size in limits.items() if rows <= limit), 1_024)
+    return math.ceil(rows / max(1, round(rows / wanted)))
 
 
 def read_validation(validation_data, target):

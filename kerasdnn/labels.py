@@ -139,6 +139,7 @@ class NumberTarget:
     def __init__(self, problem, n, flat):
         self.problem, self.n, self.flat = problem, n, flat
         self.center, self.scale = np.zeros(n), np.ones(n)
+        self.range = None
 
     @classmethod
     def of(cls, target):
@@ -181,6 +182,10 @@ class NumberTarget:
             spread = np.sqrt(np.average((y - self.center) ** 2, axis=0, weights=weights))
             self.scale = np.where(spread > 1e-12 * np.abs(y).max(axis=0, initial=0), spread, 1.0)
 
+    def keep_range(self, y):
+        """From now on predict no number outside those of y."""
+        self.range = np.stack([y.min(axis=0), y.max(axis=0)])
+
     def to_network(self, y):
         """y in its own units as the network is trained on it."""
         return ((y - self.center) / self.scale).astype("float32")
@@ -189,6 +194,8 @@ class NumberTarget:
         """What the network predicts, in the units of y, float64 `(rows,)` or `(rows, columns)`."""
         y = np.minimum(output.astype("float64"), np.finfo("float32").max)
         y = y * self.scale + self.center
+        if self.range is not None:
+            y = np.clip(y, *self.range)
         return y[:, 0] if self.flat else y
 
 

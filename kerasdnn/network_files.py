@@ -122,13 +122,19 @@ def is_known(config):
     name, module = config["class_name"], config.get("module")
     registered = config.get("registered_name")
     if isinstance(registered, str) and registered.startswith("kerasdnn>"):
-        found = keras.saving.get_registered_object(registered)
-        return getattr(found, "__module__", "").split(".")[0] == "kerasdnn"
+        return is_ours(registered)
     if module is None:
         return name in VALUES
     if module == "builtins":  # a function by its name, which Keras looks up among its own
-        return name == "function" and is_function_of_keras(config.get("config"))
+        function = config.get("config")
+        return name == "function" and (is_function_of_keras(function) or is_ours(function))
     return module in MODULES and name not in RUNNING and registered in (None, name)
+
+
+def is_ours(name):
+    """Whether `name` is that of a class or a function which this package has registered."""
+    found = keras.saving.get_registered_object(name) if isinstance(name, str) else None
+    return getattr(found, "__module__", "").split(".")[0] == "kerasdnn"
 
 
 def is_function_of_keras(name):

@@ -12,13 +12,14 @@ import numpy as np
 import tensorflow as tf
 from keras import optimizers as ko
 
+from .group_adam import GroupAdam
 from .optimizers import NAG, Momentum
 
 SMALL = 65_536  # numbers; a weight of this size or more stays on its own
 
 # fmt: off
 ELEMENTWISE = {
-    Momentum, NAG, ko.SGD, ko.Adam, ko.AdamW, ko.Adagrad, ko.RMSprop,
+    Momentum, NAG, GroupAdam, ko.SGD, ko.Adam, ko.AdamW, ko.Adagrad, ko.RMSprop,
     ko.Adamax, ko.Nadam, ko.Adadelta, ko.Lion,
 }
 # fmt: on
@@ -62,6 +63,12 @@ class Packing:
             tf.convert_to_tensor(tensors[i]) for i in self.large
         ]
 
+    def spread(self, numbers):
+        """One number per tensor as what multiplies the packed ones."""
+        numbers = np.float32(numbers)
+        glued = [np.repeat(numbers[self.small], [self.sizes[i] for i in self.small])]
+        return (glued if self.small else []) + list(numbers[self.large])
+
     def unpack(self, packed):
         tensors, start = [None] * len(self.shapes), 0
         for i in self.small:
@@ -86,6 +93,10 @@ class PackedOptimizer:
         ]
         self.twin = type(optimizer).from_config(optimizer.get_config())
         self.twin.build(self.parameters)
+        if isinstance(optimizer, GroupAdam):  # a factor per number, for groups lie side by side
+            rates, decays = zip(*optimizer.factors, strict=True)
+            spread = self.packing.spread(rates), self.packing.spread(decays)
+            self.twin.factors = list(zip(*spread, strict=True))
         place = {id(v): i for i, v in enumerate(optimizer.variables)}
         slots = [
             (name, [place[id(v)] for v in value])

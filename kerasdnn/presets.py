@@ -5,17 +5,17 @@ takes the place of the preset's. A new preset is a new row of `PRESETS`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 
+from . import realmlp
 from .embedding import EmbedCategories
-from .errors import one_of
+from .errors import invalid, one_of
 from .factories import build_classifier, build_multilabel_classifier, build_regressor
 from .training import Network
 
 DEFAULT = "standard"
-NAMES = ("standard", "realmlp", "realmlp-s")
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Preset:
 
     Attributes:
         hyperparameters: name to value, in the vocabulary of the estimators.
-        build: `build(problem, n_outputs, n_dense, cardinalities, hyperparameters, seed)`, a
-            compiled `Network` for the matrix of a `TableEncoder`.
+        build: `build(problem, n_outputs, encoder, hyperparameters, seed, x, y)`, a compiled
+            `Network` for x, the matrix that a `TableEncoder` made of the rows to train on.
+        of_numbers: those of a regressor that differ.
     """
 
     hyperparameters: dict
     build: Callable
+    of_numbers: dict = field(default_factory=dict)
 
 
 # Hyperparameters that the factories take under the same name.
@@ -46,9 +48,10 @@ FACTORY = (
 )
 
 
-def build_standard(problem, n_outputs, n_dense, cardinalities, hyperparameters, seed):
+def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
     """The plain dense network of the factories, behind embeddings where there are any."""
-    size = hyperparameters["embedding_size"]
+    size, n_dense = hyperparameters["embedding_size"], encoder.n_dense_
+    cardinalities = encoder.cardinalities_
     arguments = {name: hyperparameters[name] for name in FACTORY} | {"seed": seed}
     n_features = n_dense + size * len(cardinalities)
     if problem in ("regression", "count"):
@@ -87,8 +90,14 @@ STANDARD = {
     "scaling": "standard",
     "one_hot_limit": 32,
     "embedding_size": 8,
+    "monitor": "loss",
+    "n_members": 1,
 }
-PRESETS = {"standard": Preset(STANDARD, build_standard)}
+PRESETS = {
+    "standard": Preset(STANDARD, build_standard),
+    "realmlp": Preset(realmlp.FULL, realmlp.build_realmlp, realmlp.FULL_NUMBERS),
+    "realmlp-s": Preset(realmlp.SIMPLE, realmlp.build_realmlp, realmlp.SIMPLE_NUMBERS),
+}
 
 
 def preset_of(name):
@@ -97,16 +106,31 @@ def preset_of(name):
     Raises:
         ValueError: no such preset.
     """
-    name = one_of("preset", DEFAULT if name is None else name, NAMES)
-    if name not in PRESETS:
-        raise ValueError(
-            f"`preset` {name!r} is not part of this version. Received: preset={name!r}. "
-            f"There is {', '.join(repr(known) for known in PRESETS)}."
+    return PRESETS[one_of("preset", DEFAULT if name is None else name, PRESETS)]
+
+
+def resolve(name, given, numbers=False):
+    """The preset's hyperparameters, with those of `given` that are not None in their place.
+
+    Args:
+        name: of the preset.
+        given: dict, arguments of an estimator.
+        numbers: bool, whether it is a regressor.
+
+    Raises:
+        ValueError: a hyperparameter that this preset does not have, but another one.
+    """
+    preset = preset_of(name)
+    chosen = preset.hyperparameters | (preset.of_numbers if numbers else {})
+    everything = {key for other in PRESETS.values() for key in other.hyperparameters}
+    given = {key: given[key] for key in everything if given.get(key) is not None}
+    for key in sorted(given.keys() - chosen.keys()):
+        name = DEFAULT if name is None else name
+        others = [repr(n) for n, other in PRESETS.items() if key in other.hyperparameters]
+        raise invalid(
+            key,
+            f"is no hyperparameter of the preset {name!r}",
+            given[key],
+            f"It is one of preset={' or '.join(others)}.",
         )
-    return PRESETS[name]
-
-
-def resolve(name, given):
-    """The preset's hyperparameters, with those of `given` that are not None in their place."""
-    chosen = dict(preset_of(name).hyperparameters)
-    return chosen | {key: given[key] for key in chosen if given.get(key) is not None}
+    return chosen | given

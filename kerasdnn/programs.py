@@ -21,18 +21,27 @@ from . import scoring
 from .activations import LeakyReLU
 from .embedding import EmbedCategories
 from .packing import PackedOptimizer, can_pack
+from .realmlp_layers import (
+    NTKDense,
+    ParametricActivation,
+    PeriodicEmbedding,
+    Scale,
+    ScheduledDropout,
+)
 from .sharing import Program
 
 State = collections.namedtuple("State", "trainable non_trainable optimizer metrics")
 Layout = collections.namedtuple("Layout", "epochs steps batch padded compiled")
 
-# Layers whose output for a row depends on that row alone and on no random number: rows that
-# weigh nothing may be added to a batch without changing the others.
+# Layers whose output for a row depends on that row alone: rows that weigh nothing may be added to
+# a batch without changing the others. Keras's own dropout is not among them: its draws are to be
+# those of stock Keras.
 # fmt: off
 ROW_BY_ROW = {
     kl.InputLayer, kl.Dense, kl.EinsumDense, kl.Embedding, kl.Activation, kl.ReLU, kl.LeakyReLU,
     kl.ELU, kl.PReLU, kl.Softmax, kl.Flatten, kl.Reshape, kl.Rescaling, kl.Normalization,
     kl.LayerNormalization, kl.UnitNormalization, LeakyReLU, EmbedCategories,
+    NTKDense, ParametricActivation, PeriodicEmbedding, Scale, ScheduledDropout,
 }
 # fmt: on
 

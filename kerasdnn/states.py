@@ -93,6 +93,7 @@ def target_to_state(target):
             "flat": target.flat,
             "center": target.center.tolist(),
             "scale": target.scale.tolist(),
+            "range": None if target.range is None else target.range.tolist(),
         }
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
 
@@ -104,6 +105,8 @@ def target_from_state(state):
     else:
         target = NumberTarget(state["problem"], state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
+        if state.get("range") is not None:
+            target.range = np.array(state["range"])
     target.baseline = np.array(state["baseline"])
     return target
 

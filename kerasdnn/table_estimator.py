@@ -1,7 +1,7 @@
 """TableEstimator: what `DNNClassifier` and `DNNRegressor` share."""
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,7 +18,7 @@ class TableEstimator(BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
 
     def hyperparameters_of_preset(self):
-        return presets.resolve(self.preset, self.get_params(deep=False))
+        return presets.resolve(self.preset, self.get_params(deep=False), is_regressor(self))
 
     def draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))

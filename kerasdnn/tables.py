@@ -45,6 +45,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         n_features_in_, feature_names_in_: of the table; names only where all are strings.
         n_dense_: how many of the matrix's columns are numbers. The others, on its right, are the
             categories to embed.
+        n_numeric_: how many of these, the first ones, are scaled numbers and no flags.
         cardinalities_: how many categories each of those has, with 0 for "never seen".
 
     Example:
@@ -205,6 +206,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     @property
     def n_dense_(self):
         return self._the_plan().dense
+
+    @property
+    def n_numeric_(self):
+        return len(self._the_plan().parts)
 
     @property
     def cardinalities_(self):

@@ -114,3 +114,10 @@ def test_a_wrong_activation_is_an_error_that_names_the_argument_and_the_remedy(w
     with pytest.raises(ValueError) as error:
         wrong()
     assert words in str(error.value)
+
+
+def test_mish_is_keras_s_with_its_gradient():
+    z = np.linspace(-90, 90, 2001).astype("float32")
+    ours, theirs = activations.mish, keras.activations.mish
+    for of in (lambda function: np.array(function(z)), lambda function: gradient(function, z)):
+        assert of(ours) == pytest.approx(of(theirs), rel=1e-6, abs=1e-5)

@@ -445,3 +445,14 @@ def test_a_failed_save_leaves_the_old_file_alone(model, saved, tmp_path, monkeyp
         model.save(path)
     assert path.read_bytes() == saved
     assert os.listdir(tmp_path) == ["model.kerasdnn"]
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "mish", "selu"])
+def test_an_activation_by_name_is_no_code_of_one_s_own(activation, tmp_path):
+    frame, y = table()
+    model = DNNClassifier(
+        "standard", activation=activation, hidden_units=(8,), epochs=2, random_state=0
+    ).fit(frame, y)
+    model.save(tmp_path / "model.kerasdnn")
+    again = load(tmp_path / "model.kerasdnn")
+    assert (again.predict_proba(frame) == model.predict_proba(frame)).all()

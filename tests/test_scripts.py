@@ -103,7 +103,7 @@ def test_an_old_python_is_refused(project, monkeypatch):
         environment.python(root=project[0])
 
 
-@pytest.mark.parametrize("name", ["run", "test", "environment.py"])
+@pytest.mark.parametrize("name", ["run", "test", "docs", "environment.py"])
 def test_the_scripts_import_the_standard_library_alone(name):
     for node in ast.walk(ast.parse((ROOT / "scripts" / name).read_text("utf-8"))):
         imported = []

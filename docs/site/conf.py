@@ -49,11 +49,11 @@ myst_heading_anchors = 3
 default_role = "named"
 autodoc_inherit_docstrings = False  # what only Keras or scikit-learn says is read there
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_typehints = "none"
+smartquotes_action = "D"  # dashes alone: what stands in quotes is to be typed as it is
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
-napoleon_custom_sections = ["Reference"]
+napoleon_use_rtype = False
+napoleon_custom_sections = ["Reference", ("Attributes", "params_style")]
 python_maximum_signature_line_length = 88
 # `--nitpicky` is for the links in pages and for roles spelt out. In docstrings, backticks hold
 # code of any kind, and types are in plain words.
@@ -89,6 +89,7 @@ class Named(SphinxRole):
             refdoc=self.env.docname,
             refexplicit=True,
             refwarn=False,
+            refspecific=self.text[0].isupper(),  # a class is found in whatever module it is
             **{key: self.env.ref_context.get(key) for key in ("py:module", "py:class")},
         )
         self.set_source_info(link)
@@ -146,6 +147,8 @@ def mark_code(lines):
             section = bool(re.fullmatch(r"[A-Z][a-z]+:", line))
         if line in ("Example:", "Examples:"):
             found += [line, *code(take_indented(rest), "    ")]
+        elif line == "References:":
+            found += [line, *(f"    | {source.strip()}" for source in take_indented(rest)), ""]
         elif indented and not section and (not found or not found[-1]):
             found += code([line, *take_indented(rest)], "")
         else:

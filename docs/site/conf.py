@@ -89,9 +89,10 @@ class Named(SphinxRole):
             refdoc=self.env.docname,
             refexplicit=True,
             refwarn=False,
-            refspecific=self.text[0].isupper(),  # a class is found in whatever module it is
             **{key: self.env.ref_context.get(key) for key in ("py:module", "py:class")},
         )
+        if self.text[0].isupper():
+            link["refspecific"] = True  # a class is found in whatever module it is
         self.set_source_info(link)
         return [link], []
 

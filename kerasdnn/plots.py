@@ -13,6 +13,7 @@ from .plots_compare import dots as dots
 from .plots_compare import heat_map as heat_map
 from .plots_curves import functions as functions
 from .plots_curves import learning_curves as learning_curves
+from .plots_curves import learning_rate_range as learning_rate_range
 from .plots_graph import graph as graph
 from .plots_judge import calibration_curves as calibration_curves
 from .plots_judge import confusion_matrix as confusion_matrix

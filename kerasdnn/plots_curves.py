@@ -80,6 +80,31 @@ def functions(named, low=-5.0, high=5.0, *, xlabel="z", ylabel="a", title=None, 
     ax.legend(loc="best")
 
 
+@picture()
+def learning_rate_range(table, suggested=None, *, title=None, ax):
+    """Loss against learning rate, from `rate_range_test`, and the rate that it suggests.
+
+    Args:
+        table: DataFrame with "learning_rate", "loss" and "smoothed".
+        suggested: float, drawn as an upright line.
+        title: str.
+        ax: axes to draw on; a new figure where None.
+
+    Returns:
+        The axes.
+    """
+    look = {key: value for key, value in series(0).items() if key != "marker"}
+    ax.plot(table["learning_rate"], table["loss"], color="#999999", lw=0.8, label="of a step")
+    ax.plot(table["learning_rate"], table["smoothed"], label="running mean", **look)
+    if suggested is not None:
+        ax.axvline(suggested, color="black", ls="--", lw=1, label=f"suggested: {suggested:.2g}")
+    # The last steps leave all bounds, and would flatten the rest.
+    low, high = table["smoothed"].min(), table["smoothed"].iloc[0]
+    ax.set_ylim(low - 0.5 * (high - low), high + (high - low))
+    ax.set(xscale="log", xlabel="learning rate", ylabel="training loss", title=title)
+    ax.legend(loc="best")
+
+
 def _band(runs, log):
     """Mean and both ends of its interval; of the logarithms where the axis is logarithmic."""
     mean, half_width = mean_interval(np.log(runs) if log else runs)

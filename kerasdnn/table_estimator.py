@@ -6,8 +6,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from . import presets
+from .diagnostics import health
 from .files import save_estimator
-from .fit_table import fit_table, read_part
+from .fit_table import fit_table, for_network, read_part
 from .judging import judge
 from .network_files import network_from_bytes, network_to_bytes
 
@@ -64,6 +65,20 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         part, _ = read_part(X, y, sample_weight, self.target_)
         return judge(self, part)
+
+    def health(self, X, y):
+        """Whether anything kept the network from learning; see `kerasdnn.health`.
+
+        Args:
+            X, y: as in `fit`, the rows trained on or others.
+
+        Returns:
+            `Health`: printed, a table of the layers and the findings in words.
+        """
+        check_is_fitted(self)
+        part, _ = read_part(X, y, None, self.target_)
+        x, y, _ = for_network(part, self.encoder_, self.target_)
+        return health(self.network_, x, y, self.history_)
 
     def tune(self, X, y, **search):
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.

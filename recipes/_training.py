@@ -106,17 +106,6 @@ def paired(ours, theirs):
     return f"{side} by {abs(gap):.4f} +- {half_width:.4f}, {word}"
 
 
-def gradient_sizes(network, rows):
-    """Root mean square gradient of each kernel, first layer to output."""
-    import tensorflow as tf
-
-    x, y = rows.x[:512], rows.y[:512]
-    kernels = [layer.kernel for layer in network.layers]
-    with tf.GradientTape() as tape:
-        loss = network.compute_loss(x, y, network(x, training=False))
-    return [float(tf.sqrt(tf.reduce_mean(g**2))) for g in tape.gradient(loss, kernels)]
-
-
 def silent_share(network, x):
     """Share of the units of each hidden layer whose output is above zero for no row."""
     shares = []

@@ -12,7 +12,7 @@ constant guess, and about half of the ReLU units to die.
 import numpy as np
 from _common import Progress, Report, options, parse, start
 from _tables import shipped, split
-from _training import Trainer, best_rate, gradient_sizes, guess, rival, rival_name, silent_share
+from _training import Trainer, best_rate, guess, rival, rival_name, silent_share
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
 DEPTHS = {"shallow": (32,) * 2, "deep": (32,) * 8}
@@ -151,18 +151,17 @@ def runs_of(table, rows, activation, units, rates, epochs, progress):
 # -------------------------------------------------------------------------- the vanishing gradient
 def vanishing(report, table, rows, names, epochs, seed, progress):
     """Size of the gradient of every layer's kernel before training and after each epoch."""
-    from kerasdnn import plots
+    from kerasdnn import Diagnostics, plots
 
     norms = {}
     for activation in names:
         trainer = Trainer(table, activation=activation, hidden_units=DEPTHS["deep"],
                           optimizer=OPTIMIZER)  # fmt: skip
         trainer.reset(trainer.first_weights(seed), 0.1, seed)
-        history = [gradient_sizes(trainer.network, rows)]
-        for epoch in range(epochs):
-            trainer.network.fit(rows.x, rows.y, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
-            history.append(gradient_sizes(trainer.network, rows))
-        norms[activation] = np.array(history).T
+        watch = Diagnostics(rows.x, rows.y, every=1)
+        trainer.network.fit(rows.x, rows.y, epochs=epochs, verbose=0, callbacks=[watch])
+        by_epoch = watch.history.pivot(index="layer", columns="epoch", values="gradient")
+        norms[activation] = by_epoch.reindex(watch.history["layer"].unique()).to_numpy()
         progress.step(f"gradients of {activation}")
     drawing, axes = plots.figure(-(-len(names) // 2), 2, width=11, height=6.6, sharex=True)
     floor = max(1e-9, min(n[n > 0].min() for n in norms.values()))

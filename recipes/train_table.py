@@ -233,6 +233,9 @@ def main(argv=None):
     report.table("columns", _mixed_table.summary(X), "The columns")
     report.page.heading("How it learned")
     learning_curve(report, models[NETWORK].history_)
+    health = models[NETWORK].health(X_train, y_train)
+    report.table("health", health.layers.reset_index(), "Its layers after training")
+    report.page.findings([str(finding) for finding in health.findings] or ["Nothing is wrong."])
     report.page.heading("Which errors it makes")
     judge(report, models, problem, X_test, y_test, str(y.name))
     repeats = 1 if args.quick else REPEATS

@@ -41,6 +41,14 @@ def learning_curves():
     return plots.learning_curves(runs, log_y=True, reference={"rival": 0.2}, title="curves")
 
 
+def learning_rate_range():
+    rates = np.geomspace(1e-5, 1, 60)
+    smoothed = 1 - 0.7 * np.exp(-((np.log10(rates) + 2) ** 2)) + 3 * (rates > 0.3)
+    noise = 0.1 * np.random.default_rng(0).normal(size=60)
+    table = pd.DataFrame({"learning_rate": rates, "loss": smoothed + noise, "smoothed": smoothed})
+    return plots.learning_rate_range(table, 1e-3, title="range")
+
+
 def functions():
     named = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh}
     return plots.functions(named, title="activations")
@@ -138,7 +146,7 @@ def score_against():
 
 PICTURES = [confusion_matrix, roc_curves, precision_recall_curves, calibration_curves, residuals,
             predicted_against_true, search_history, parallel_coordinates, score_against,
-            learning_curves, functions, dots, bars, heat_map, heat_map_with_numbers,
+            learning_curves, learning_rate_range, functions, dots, bars, heat_map, heat_map_with_numbers,
             surface_paths, graph]  # fmt: skip
 
 

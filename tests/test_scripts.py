@@ -1,15 +1,27 @@
-"""The environment is made once, repaired when it is not whole, and needs only Python."""
+"""The environment is made once, repaired when it is not whole, and needs only Python.
+
+Of the measurement of accuracy: its statistics, its tables and its arguments, without training.
+"""
 
 import ast
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
+import _accuracy_models  # noqa: E402
+import _accuracy_report  # noqa: E402
+import _accuracy_results  # noqa: E402
+import _accuracy_runs  # noqa: E402
+import _accuracy_tables  # noqa: E402
+import bench_accuracy  # noqa: E402
 import environment  # noqa: E402
 
 
@@ -130,3 +142,98 @@ def test_the_constraints_pin_every_package_exactly_and_name_no_address():
     for pin in pins:
         assert pin.count("==") == 1, pin
         assert "/" not in pin, pin
+
+
+def test_the_shifted_ratio_is_the_formula():
+    ours, peer = [0.0, 0.09, 0.3], [0.01, 0.04, math.nan]
+    by_hand = math.sqrt((0.01 / 0.02) * (0.10 / 0.05))  # the third table has no peer
+    assert _accuracy_results.shifted_ratio(ours, peer) == pytest.approx(by_hand)
+    assert _accuracy_results.shifted_ratio(peer, peer) == 1.0
+
+
+def test_ranks_share_ties_and_leave_out_models_without_all_tables():
+    errors = pd.DataFrame({"a": [0.1, 0.2], "b": [0.1, 0.1], "c": [0.3, 0.3], "d": [0, math.nan]})
+    assert _accuracy_results.average_ranks(errors).to_dict() == {"a": 1.75, "b": 1.25, "c": 3.0}
+    won = _accuracy_results.wins(errors)
+    assert won.loc["b", "a"] == 0.75
+    assert won.loc["a", "b"] == 0.25
+    assert won.loc["d", "a"] == 1.0  # of the one table that both have
+
+
+def test_errors_that_differ_by_rounding_alone_are_ties():
+    rows = pd.DataFrame(
+        {"model": ["a", "a", "b"], "table": "t", "value": [1 / 38, 1 / 38, 0.02632]}
+    )
+    errors = _accuracy_results.mean_errors(rows, ["t"])
+    assert errors.loc["t", "a"] == errors.loc["t", "b"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
+def test_holes_are_the_share_of_the_numeric_cells_and_none_elsewhere(share):
+    X = pd.DataFrame({"a": range(50), "b": [1.5] * 50, "word": ["x"] * 50})
+    data = _accuracy_tables.Data("t", "regression", X, X["a"], ["a", "b"], ["word"], {})
+    holed = _accuracy_tables.with_holes(data, share)
+    assert holed.X[["a", "b"]].isna().sum().sum() == round(100 * share)
+    assert holed.X["word"].notna().all()
+    assert X.notna().all().all()  # the table itself stays
+    kept = holed.X["a"].notna()
+    assert (holed.X["a"][kept] == X["a"][kept]).all()
+    pd.testing.assert_frame_equal(holed.X, _accuracy_tables.with_holes(data, share).X)
+
+
+def test_a_split_has_every_row_once_and_the_classes_in_each_part():
+    labels = np.repeat([0, 1], [80, 20])
+    rows = _accuracy_tables.split_rows(100, labels)
+    assert [len(rows[part]) for part in ("train", "valid", "test")] == [60, 20, 20]
+    assert sorted(np.concatenate(list(rows.values()))) == list(range(100))
+    assert [labels[rows[part]].sum() for part in ("train", "valid", "test")] == [12, 4, 4]
+
+
+def test_results_are_found_again_and_settings_tell_them_apart(tmp_path):
+    path = tmp_path / "new" / "results.csv"
+    for seed in (0, 1):
+        _accuracy_results.add_result(path, result(seed, {"dropout": 0.1}))
+    rows = _accuracy_results.read_results(path)
+    assert rows["seed"].tolist() == [0, 1]
+    assert rows["value"].tolist() == [1 / 3, 1 / 3]
+    assert [file.name for file in path.parent.iterdir()] == ["results.csv"]
+    job = result(1, {"dropout": 0.1})
+    there = set(rows[_accuracy_results.KEY].itertuples(index=False, name=None))
+    assert _accuracy_runs.key(job) in there
+    assert _accuracy_runs.key(result(1, {"dropout": 0.2})) not in there
+    assert _accuracy_report.named(rows)["model"].unique() == ["standard dropout=0.1"]
+
+
+def result(seed, changes):
+    return {
+        "model": "standard", "table": "t", "seed": seed, "part": "valid", "metric": "error",
+        "value": 1 / 3, "fit_seconds": 1.0, "settings": _accuracy_results.settings_of(changes),
+    }  # fmt: skip
+
+
+def test_preset_names_are_those_of_the_package():
+    from kerasdnn.presets import PRESETS
+
+    assert _accuracy_models.preset_names() == list(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "nothing"], "--models nothing: is none of standard"),
+        (["--tables", "nothing"], "--tables nothing: is none of breast_cancer"),
+        (["--set", "activation=relu"], "text in quotes"),
+        (["--holes", "1"], "a share from 0 to under 1"),
+    ],
+)
+def test_wrong_arguments_of_the_accuracy_are_said_at_once(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        bench_accuracy.read_options(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_the_arguments_of_the_accuracy_are_read_without_tensorflow():
+    code = "import sys, bench_accuracy; bench_accuracy.read_options([]); print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "keras"} & set(done.stdout.split())

@@ -1,0 +1,191 @@
+"""What `bench_accuracy.py` prints and draws."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from _accuracy_results import (
+    average_ranks,
+    beats,
+    mean_errors,
+    read_peers,
+    read_results,
+    shifted_ratio,
+    wins,
+)
+from _accuracy_runs import FILE, PICTURE, SHIPPED_SOURCE
+
+REFERENCE = "realmlp_td_s"
+RIVALS = ("sk_mlp", "lgbm")
+NOT_OF_MODEL = ("data", "holes")  # settings that say what was learned from
+
+
+def report(options, regression):
+    """Print and draw what the file of results has of a run.
+
+    Args:
+        options: of `bench_accuracy.py`.
+        regression: names of the tables that are regressions.
+    """
+    path = options.out / FILE
+    rows = read_results(path)
+    full = complete(rows, options, 0.0)
+    holed = complete(rows, options, options.holes)
+    if len(full):
+        beside = full
+        if options.data and options.part == "test":
+            beside = with_peers(full, named(read_peers(options.data, options.tables)))
+        errors = show(beside, options.tables, regression, options.part)
+        print(f"\n{draw(errors, options.part, options.out / PICTURE.format(options.part))}")
+    if options.holes and len(full) and len(holed):
+        show_holes(full, holed, options.tables, options.holes)
+    print(f"{path}; seeds {', '.join(map(str, range(options.seeds)))}")
+
+
+def complete(rows, options, share):
+    """Rows of the tables, seeds and part asked for, of models that have all of them."""
+    source = {} if options.data else {"data": SHIPPED_SOURCE}
+    source |= {"holes": share} if share else {}
+    same_data = np.array([learned_from(given) == source for given in rows["settings"]], bool)
+    rows = rows[
+        rows["table"].isin(options.tables)
+        & (rows["seed"] < options.seeds)
+        & (rows["part"] == options.part)
+        & same_data
+    ]
+    rows = named(rows)
+    fits = rows.groupby("model")["value"].transform("size")
+    return rows[fits == len(options.tables) * options.seeds]
+
+
+def with_peers(rows, peers):
+    """Rows of results with those of peers that were not run here."""
+    return pd.concat([rows, peers[~peers["model"].isin(rows["model"])]])
+
+
+def label(model, settings):
+    """A model's name with what was changed of it."""
+    given = json.loads(settings)
+    changed = [f"{name}={given[name]}" for name in given if name not in NOT_OF_MODEL]
+    return " ".join([model, *changed])
+
+
+def learned_from(settings):
+    """The settings that are not the model's."""
+    given = json.loads(settings)
+    return {name: given[name] for name in given if name in NOT_OF_MODEL}
+
+
+def named(rows):
+    """Rows of results with the label of the model in place of its name."""
+    names = [label(*pair) for pair in zip(rows["model"], rows["settings"], strict=True)]
+    return rows.assign(model=names)
+
+
+def summary(errors, rows, is_regression, reference):
+    """A row per model: ratios to the reference, wins, average rank, seconds per fit.
+
+    Args:
+        errors: see `_accuracy_results.py`.
+        rows: rows of results, for their seconds.
+        is_regression: bool per table.
+        reference: column of `errors`.
+    """
+    groups = {
+        "ratio": np.full(len(errors), True),
+        "classes": ~is_regression,
+        "numbers": is_regression,
+    }
+    found = pd.DataFrame(index=list(errors))
+    found["tables"] = errors.notna().sum()
+    for name, chosen in groups.items():
+        peer = errors[reference][chosen]
+        found[name] = [shifted_ratio(errors[model][chosen], peer) for model in errors]
+    for rival in RIVALS:
+        if rival in errors:
+            share = [beats(errors[model], errors[rival]) for model in errors]
+            both = [int((errors[m] - errors[rival]).notna().sum()) for m in errors]
+            found[f"wins/{rival}"] = [f"{s * n:g}/{n}" for s, n in zip(share, both, strict=True)]
+            found.loc[rival, f"wins/{rival}"] = "-"
+    found["rank"] = average_ranks(errors)
+    found["s/fit"] = rows.groupby("model")["fit_seconds"].mean()
+    found["s/all"] = rows.groupby("model")["fit_seconds"].sum()
+    return found.sort_values("ratio")
+
+
+def show(rows, tables, regression, part):
+    """Print errors and summary. Returns the table of errors.
+
+    Args:
+        tables: names, in order.
+        regression: names of those that are regressions.
+    """
+    errors = mean_errors(rows, tables)
+    reference = REFERENCE if REFERENCE in errors else next(iter(errors))
+    found = summary(errors, rows, np.isin(errors.index, regression), reference)
+    errors = errors[list(found.index)]
+    print(
+        f"\nerror (1 - accuracy), of regressions nRMSE (sqrt(1 - R2)), {part} part, mean of seeds"
+    )
+    print(text(errors.T, "{:.4f}"))
+    print(
+        f"\nratio: shifted geometric mean relative to {reference}, under 1 is better; of classes, "
+        "of numbers.\nwins: tables, a tie is half. rank: average, of models with all tables. "
+        "The first fit of a table includes compilation."
+    )
+    print(text(found, "{:.3f}", {"s/fit": "{:.1f}", "s/all": "{:.0f}", "tables": "{:.0f}"}))
+    return errors
+
+
+def show_holes(full, holed, tables, share):
+    """Print the errors with holes beside those without."""
+    full, holed = mean_errors(full, tables), mean_errors(holed, tables)
+    columns = {}
+    for model in holed:
+        columns[model] = full[model]
+        columns[f"{model} with holes"] = holed[model]
+    print(f"\n{share:.0%} of the numeric cells removed in all parts, error or nRMSE")
+    print(text(pd.DataFrame(columns).T, "{:.4f}"))
+    for model in holed:
+        ratio = shifted_ratio(holed[model], full[model])
+        print(f"{model}: {ratio:.3f} times its error without holes (shifted geometric mean)")
+
+
+def text(frame, form, forms=None):
+    """A frame as text; "-" where there is no value."""
+
+    def cell(value, column):
+        if isinstance(value, str):
+            return value
+        return "-" if pd.isna(value) else (forms or {}).get(column, form).format(value)
+
+    written = {name: [cell(v, name) for v in frame[name]] for name in frame}
+    return pd.DataFrame(written, frame.index).rename_axis(None).to_string()
+
+
+def draw(errors, part, path):
+    """Average ranks, and beside them who beats whom. Models without all tables are left out."""
+    from kerasdnn import plots
+
+    ranks = average_ranks(errors).sort_values()
+    names = list(ranks.index)
+    height = 1.6 + 0.42 * len(names)
+    drawing, (left, right) = plots.figure(
+        1, 2, width=6.0 + 0.85 * len(names), height=max(height, 3.2), width_ratios=(2, 3)
+    )
+    plots.dots(
+        names, ranks.to_numpy(), xlabel="average rank (1 is the best)",
+        title=f"{len(errors)} tables, {part} part", legend=False, ax=left,
+    )  # fmt: skip
+    shares = 100 * wins(errors[names]).to_numpy()
+    np.fill_diagonal(shares, np.nan)
+    plots.heat_map(
+        shares, names, label="tables won (%)", xlabel="against", column_names=names,
+        title="The row beats the column", limits=(0, 100), ax=right,
+    )  # fmt: skip
+    right.tick_params(axis="x", rotation=90)
+    for (row, column), share in np.ndenumerate(shares):
+        if np.isfinite(share):
+            color = "black" if share > 55 else "white"
+            right.text(column, row, f"{share:.0f}", ha="center", va="center", color=color)
+    return plots.save(drawing, path)

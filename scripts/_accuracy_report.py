@@ -10,6 +10,7 @@ from _accuracy_results import (
     mean_errors,
     read_peers,
     read_results,
+    settings_of,
     shifted_ratio,
     wins,
 )
@@ -35,11 +36,21 @@ def report(options, regression):
         beside = full
         if options.data and options.part == "test":
             beside = with_peers(full, named(read_peers(options.data, options.tables)))
-        errors = show(beside, options.tables, regression, options.part)
-        print(f"\n{draw(errors, options.part, options.out / PICTURE.format(options.part))}")
+        errors = show(beside, options.tables, regression, options.part, first_of(options))
+        picture = options.out / PICTURE.format(options.part)
+        print(f"\npicture: {draw(errors, options.part, picture)}")
+    else:
+        print("No model has all of the tables and seeds.")
     if options.holes and len(full) and len(holed):
         show_holes(full, holed, options.tables, options.holes)
-    print(f"{path}; seeds {', '.join(map(str, range(options.seeds)))}")
+    print(f"every fit: {path}; seeds {', '.join(map(str, range(options.seeds)))}")
+
+
+def first_of(options):
+    """Labels that others are compared with, the best choice first."""
+    members = settings_of(options.changes, n_members=options.members)
+    model = options.models[0]
+    return [REFERENCE, model, label(model, members)]
 
 
 def complete(rows, options, share):
@@ -108,20 +119,21 @@ def summary(errors, rows, is_regression, reference):
             found[f"wins/{rival}"] = [f"{s * n:g}/{n}" for s, n in zip(share, both, strict=True)]
             found.loc[rival, f"wins/{rival}"] = "-"
     found["rank"] = average_ranks(errors)
-    found["s/fit"] = rows.groupby("model")["fit_seconds"].mean()
-    found["s/all"] = rows.groupby("model")["fit_seconds"].sum()
+    seconds = rows.groupby(["model", "table"])["fit_seconds"].mean().groupby("model")
+    found["s/fit"], found["s/all"] = seconds.mean(), seconds.sum()
     return found.sort_values("ratio")
 
 
-def show(rows, tables, regression, part):
+def show(rows, tables, regression, part, references):
     """Print errors and summary. Returns the table of errors.
 
     Args:
         tables: names, in order.
         regression: names of those that are regressions.
+        references: labels; the first that is there is compared with.
     """
     errors = mean_errors(rows, tables)
-    reference = REFERENCE if REFERENCE in errors else next(iter(errors))
+    reference = next(name for name in [*references, *errors] if name in errors)
     found = summary(errors, rows, np.isin(errors.index, regression), reference)
     errors = errors[list(found.index)]
     print(
@@ -131,7 +143,8 @@ def show(rows, tables, regression, part):
     print(
         f"\nratio: shifted geometric mean relative to {reference}, under 1 is better; of classes, "
         "of numbers.\nwins: tables, a tie is half. rank: average, of models with all tables. "
-        "The first fit of a table includes compilation."
+        "s/fit: seconds per fit, the first\nof a table with compilation; s/all: of one fit of each "
+        "table. Those of peers.csv were taken elsewhere."
     )
     print(text(found, "{:.3f}", {"s/fit": "{:.1f}", "s/all": "{:.0f}", "tables": "{:.0f}"}))
     return errors

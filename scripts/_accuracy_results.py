@@ -25,8 +25,10 @@ def settings_of(changes, **others):
 
 
 def read_results(path):
-    """The rows of a file of results; none where there is no file."""
-    return pd.read_csv(path) if Path(path).exists() else pd.DataFrame(columns=COLUMNS)
+    """The rows of a file of results, the last of each fit; none where there is no file."""
+    if not Path(path).exists():
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.read_csv(path).drop_duplicates(KEY, keep="last")
 
 
 def add_result(path, row):

@@ -27,6 +27,8 @@ def run(options):
     while clock.waiting:
         job, data = clock.waiting[0]
         failed += fit(job, with_holes(data, job["holes"]), options, path, clock)
+    if failed:
+        print(f"{failed} fits FAILED; a run that is repeated tries them again")
     return {name: data.task for name, data in tables.items()}, failed
 
 

@@ -45,7 +45,7 @@ def read_options(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add, listed = parser.add_argument, lambda text: [name for name in text.split(",") if name]
+    add, listed = parser.add_argument, lambda text: list(dict.fromkeys(text.split(",")))
     add("--data", type=Path, metavar="DIR", help="folder of tables (default: of scikit-learn)")
     add("--tables", type=listed, metavar="A,B", help="default: all")
     add(

@@ -211,6 +211,38 @@ def result(seed, changes):
     }  # fmt: skip
 
 
+def test_a_model_is_shown_where_it_has_all_tables_and_seeds_of_the_same_data():
+    options = bench_accuracy.read_options(["--tables", "wine,digits", "--seeds", "1"])
+    made = [("a", "wine", {}), ("a", "digits", {}), ("b", "wine", {}), ("a", "wine", {"l2": 1})]
+    made += [("c", "wine", {"holes": 0.1}), ("c", "digits", {"holes": 0.1})]
+    rows = pd.DataFrame(
+        [
+            result(0, changes | {"data": "sklearn"}) | {"model": model, "table": table}
+            for model, table, changes in made
+        ]
+        + [result(0, {}) | {"model": "d", "table": table} for table in ("wine", "digits")]
+    )
+    assert set(_accuracy_report.complete(rows, options, 0.0)["model"]) == {"a"}
+    assert set(_accuracy_report.complete(rows, options, 0.1)["model"]) == {"c"}
+
+
+def test_the_summary_is_relative_to_the_reference_and_split_by_kind_of_table():
+    errors = pd.DataFrame({"a": [0.09, 0.19], "sk_mlp": [0.19, 0.09]}, ["classes", "numbers"])
+    rows = pd.DataFrame({"model": ["a", "a", "sk_mlp"], "fit_seconds": [1.0, 3.0, 0.5]})
+    rows["table"] = ["classes", "numbers", "classes"]
+    found = _accuracy_report.summary(errors, rows, np.array([False, True]), "sk_mlp").loc["a"]
+    assert found[["ratio", "classes", "numbers"]].tolist() == pytest.approx([1.0, 0.5, 2.0])
+    assert found[["wins/sk_mlp", "rank", "s/fit", "s/all"]].tolist() == ["1/2", 1.5, 2.0, 4.0]
+
+
+def test_the_time_left_is_that_of_the_rows_that_wait():
+    rows = {"train": np.arange(_accuracy_runs.FIXED)}
+    data = _accuracy_tables.Data("t", "binary", None, None, [], [], rows)
+    clock = _accuracy_runs.Clock([({"model": name}, data) for name in ("a", "a", "b")])
+    clock.done(3.0)
+    assert clock.left() == pytest.approx(6.0)  # b as a, until it is seen
+
+
 def test_preset_names_are_those_of_the_package():
     from kerasdnn.presets import PRESETS
 

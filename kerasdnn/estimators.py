@@ -20,20 +20,31 @@ class DNNClassifier(ClassifierMixin, TableEstimator):
     Hyperparameters that are None are the preset's, see `presets.py`.
 
     Args:
-        preset: "standard" (the plain network), None for the package's default.
+        preset: "realmlp" (accurate without tuning; Better by Default, 2024), "realmlp-s" (its
+            simplified form), or "standard" (the plain network of `build_classifier`). None:
+            "realmlp", or "standard" where a hyperparameter is given that only it has: `optimizer`,
+            `momentum`, `l2`, `batch_norm`.
         hidden_units, activation, optimizer, learning_rate, momentum, dropout, l2, batch_norm,
-            label_smoothing, metrics: see `build_classifier`.
-        batch_size: rows per step, or "full".
-        epochs: most passes over the rows.
+            label_smoothing, metrics: see `build_classifier`. In "realmlp" dropout falls to 0 with
+            the training.
+        batch_size: rows per step, "full", or "auto": 64 to 1,024, by the number of rows.
+        epochs: most passes over the rows. The schedules of "realmlp" end with the last of them.
         validation_fraction: share of the rows, drawn by class, on which each epoch is judged; 0
             for none. Tables under 50 rows are trained on all of theirs.
         early_stopping: stop after `patience` epochs without a lower loss on the held-out rows.
             The best epoch's weights are kept either way.
-        patience: epochs.
+        patience: epochs; "realmlp" has none, and trains all epochs.
         class_weight: "balanced", or dict from label to weight; labels left out weigh 1.
         scaling, one_hot_limit: see `TableEncoder`.
         categorical: names (positions) of columns of numbers that are categories.
         embedding_size: length of the vector that stands for a category of many.
+        numeric_embedding: "periodic", "realmlp" alone: see `PeriodicEmbedding`.
+        weight_decay: float from 0, of `GroupAdam`, not in "standard".
+        monitor: "loss" or "accuracy", of the rows held out: what the best epoch is the best by, and
+            of equal ones by accuracy the last. For probabilities that can be trusted take "loss",
+            with label_smoothing=0.
+        n_members: how many networks, from seeds of their own, are trained and averaged;
+            `history_` and `best_epoch_` are those of the first.
         callbacks: list of Keras callbacks.
         random_state: int, `RandomState` or None: weights, held-out rows, order of rows.
         verbose: 0 silent, 1 progress bar, 2 one line per epoch.

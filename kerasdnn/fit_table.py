@@ -108,6 +108,8 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
     )
     encoder.fit(part.frame, sample_weight=part.weights)
     target.learn(part.y, part.weights)
+    watched = watched_metric(settings["monitor"], target.problem)
+    settings["metrics"] = with_metric(settings["metrics"], watched)
     if settings.get("clip") and target.problem == "regression":
         target.keep_range(part.y)
     x, y, weights = for_network(part, encoder, target)
@@ -119,9 +121,7 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
         network = preset.build(target.problem, target.n, encoder, settings, seed, x, y)
         callbacks, best = list(estimator.callbacks or ()), None
         if judged is not None:
-            best = keep_best(
-                settings["monitor"], patience if early and patience else epochs, target.problem
-            )
+            best = keep_best(watched, patience if early and patience else epochs)
             callbacks.append(best)
         network.fit(
             x,
@@ -149,10 +149,25 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
     }
 
 
-def keep_best(monitor, patience, problem):
+def watched_metric(monitor, problem):
+    """The metric by which epochs are judged, None for the loss."""
+    if monitor == "loss" or problem in ("regression", "count"):
+        return None
+    return next(iter(head_of(problem).metrics))
+
+
+def with_metric(metrics, name):
+    """The metrics asked for, and `name` among them; None stands for the default ones."""
+    if metrics is None or name is None:
+        return metrics
+    metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+    return metrics if name in metrics else [*metrics, name]
+
+
+def keep_best(metric, patience):
     """The callback that keeps the best epoch's weights, and stops where none gets better."""
-    if monitor == "accuracy" and problem not in ("regression", "count"):
-        return BestEpoch(f"val_{next(iter(head_of(problem).metrics))}", patience)
+    if metric is not None:
+        return BestEpoch(f"val_{metric}", patience)
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 

@@ -15,7 +15,7 @@ from .errors import invalid, one_of
 from .factories import build_classifier, build_multilabel_classifier, build_regressor
 from .training import Network
 
-DEFAULT = "standard"
+DEFAULT = "realmlp"  # docs/log.md says why
 
 
 @dataclass(frozen=True)
@@ -100,32 +100,41 @@ PRESETS = {
 }
 
 
-def preset_of(name):
-    """The `Preset` called `name`; None is the default one.
+def choose(name, given):
+    """The name of the preset: `name`, or where it is None the one that has what is given.
+
+    That is the default one, or "standard" where a hyperparameter is given that only it has, such
+    as `optimizer`.
+
+    Args:
+        name: str or None.
+        given: dict, arguments of an estimator.
 
     Raises:
         ValueError: no such preset.
     """
-    return PRESETS[one_of("preset", DEFAULT if name is None else name, PRESETS)]
+    if name is not None:
+        return one_of("preset", name, PRESETS)
+    plain = PRESETS["standard"].hyperparameters.keys() - PRESETS[DEFAULT].hyperparameters.keys()
+    return "standard" if any(given.get(key) is not None for key in plain) else DEFAULT
 
 
 def resolve(name, given, numbers=False):
     """The preset's hyperparameters, with those of `given` that are not None in their place.
 
     Args:
-        name: of the preset.
+        name: of the preset, as `choose` gives it.
         given: dict, arguments of an estimator.
         numbers: bool, whether it is a regressor.
 
     Raises:
         ValueError: a hyperparameter that this preset does not have, but another one.
     """
-    preset = preset_of(name)
+    preset = PRESETS[name]
     chosen = preset.hyperparameters | (preset.of_numbers if numbers else {})
     everything = {key for other in PRESETS.values() for key in other.hyperparameters}
     given = {key: given[key] for key in everything if given.get(key) is not None}
     for key in sorted(given.keys() - chosen.keys()):
-        name = DEFAULT if name is None else name
         others = [repr(n) for n, other in PRESETS.items() if key in other.hyperparameters]
         raise invalid(
             key,

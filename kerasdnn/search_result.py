@@ -35,6 +35,7 @@ class SearchResult:
     defaults: dict = field(default_factory=dict)
     refit: object = None
     seed_name: str = "seed"
+    preset: str | None = None  # of an estimator
     _networks: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -72,7 +73,8 @@ class SearchResult:
     def hyperparameters(self, rank=0):
         """Those of the trial at a place of the ranking, 0 the best."""
         found = {k: v for k, v in self._settings(rank).items() if k not in TRAIN}
-        return {self.seed_name if k == "seed" else k: v for k, v in found.items()}
+        found = {self.seed_name if k == "seed" else k: v for k, v in found.items()}
+        return found if self.preset is None else {"preset": self.preset, **found}
 
     @property
     def best_training(self):

@@ -18,14 +18,18 @@ BLOCK = 16  # rows
 class TableEstimator(BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
 
+    def chosen_preset(self):
+        return presets.choose(self.preset, self.get_params(deep=False))
+
     def hyperparameters_of_preset(self):
-        return presets.resolve(self.preset, self.get_params(deep=False), is_regressor(self))
+        given = self.get_params(deep=False)
+        return presets.resolve(self.chosen_preset(), given, is_regressor(self))
 
     def draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _fit(self, X, y, sample_weight, validation_data, make_target):
-        preset = presets.preset_of(self.preset)
+        preset = presets.PRESETS[self.chosen_preset()]
         fitted = fit_table(self, X, y, sample_weight, validation_data, make_target, preset)
         self.take_fitted(fitted)
         return self

@@ -36,6 +36,12 @@ def tune_table(
         regression is in squared standard deviations of the target.
     """
     estimator = clone(estimator) if estimator is not None else estimator_for(y, problem)
+    if estimator.preset not in (None, "standard"):
+        raise invalid(
+            "preset", "must be 'standard' in a search over tables", estimator.preset,
+            "What is searched are plain networks; RealMLP is made to need no search.",
+        )  # fmt: skip
+    estimator.set_params(preset="standard")
     make_target = learn_classes
     if isinstance(estimator, DNNRegressor):
         make_target = NumberTarget.of(estimator.target)
@@ -87,7 +93,7 @@ def tune_table(
         rows, cv=cv, validation_fraction=validation_fraction, directory=directory, resume=resume,
         seed=seed, fixed=fixed, refit=fit, **search,
     )  # fmt: skip
-    result.seed_name = "random_state"
+    result.seed_name, result.preset = "random_state", "standard"
     return result
 
 

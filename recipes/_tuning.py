@@ -69,7 +69,9 @@ def one_split(args, X, y, problem, seed):
     )
     kind = kerasdnn.DNNRegressor if problem == "regression" else kerasdnn.DNNClassifier
     models = rivals(problem, seed) | {
-        DEFAULT: kind(random_state=seed, **({"epochs": args.epochs} if args.quick else {}))
+        DEFAULT: kind(
+            "standard", random_state=seed, **({"epochs": args.epochs} if args.quick else {})
+        )
     }
     rows = []
     for name, model in models.items():

@@ -50,7 +50,7 @@ def main(argv=None):
     show("50 floats, kerasdnn: transform", timed(lambda: encoder.transform(numbers), repeats))
     show("50 floats, scikit-learn: transform", timed(lambda: scaler.transform(numbers), repeats))
 
-    model = kerasdnn.DNNClassifier(epochs=1, batch_size=256, random_state=0)
+    model = kerasdnn.DNNClassifier("standard", epochs=1, batch_size=256, random_state=0)
     show("classifier: fit, 1 epoch, first time", timed(lambda: model.fit(frame, labels), 1))
     show("classifier: fit, 1 epoch, again", timed(lambda: model.fit(frame, labels), 3))
     answers = model.predict(frame)

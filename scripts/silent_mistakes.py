@@ -154,7 +154,9 @@ def unseen_category(model_class, d):
     """A city that was not in training: stock Keras through its StringLookup layer."""
     cities = np.where(d.number > 0, "Oslo", "Bonn")
     if model_class is not keras.Sequential:
-        model = DNNClassifier(epochs=EPOCHS, random_state=0).fit({"city": cities}, d.number > 0.2)
+        model = DNNClassifier("standard", epochs=EPOCHS, random_state=0).fit(
+            {"city": cities}, d.number > 0.2
+        )
         model.answer = float(model.predict_proba({"city": ["Rome"]})[0, 1])
         return model
     lookup = LAYERS.StringLookup(vocabulary=["Bonn", "Oslo"], output_mode="one_hot")

@@ -26,7 +26,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network
 
-QUICK = {"hidden_units": (16,), "epochs": 30, "learning_rate": 0.02, "random_state": 0}
+QUICK = {
+    "preset": "standard",
+    "hidden_units": (16,),
+    "epochs": 30,
+    "learning_rate": 0.02,
+    "random_state": 0,
+}
 
 
 @parametrize_with_checks([DNNClassifier(), DNNRegressor()])
@@ -308,7 +314,7 @@ def test_class_weights_by_label_and_balanced():
     ("arguments", "fit", "message"),
     [
         ({"preset": "standart"}, {}, "`preset` must be one of.*Did you mean 'standard'"),
-        ({"preset": "realmlp"}, {}, "`preset` 'realmlp' is not part of this version"),
+        ({"preset": "realmlp", "l2": 0.1}, {}, "`l2` is no hyperparameter of the preset 'realmlp'"),
         ({"epochs": 0}, {}, "`epochs` must be a whole number"),
         ({"validation_fraction": 1}, {}, "`validation_fraction` must be"),
         ({"early_stopping": 5}, {}, "`early_stopping` must be True or False"),

@@ -146,8 +146,8 @@ def score_against():
 
 PICTURES = [confusion_matrix, roc_curves, precision_recall_curves, calibration_curves, residuals,
             predicted_against_true, search_history, parallel_coordinates, score_against,
-            learning_curves, learning_rate_range, functions, dots, bars, heat_map, heat_map_with_numbers,
-            surface_paths, graph]  # fmt: skip
+            learning_curves, learning_rate_range, functions, dots, bars, heat_map,
+            heat_map_with_numbers, surface_paths, graph]  # fmt: skip
 
 
 def test_every_picture_of_the_door_is_compared():

@@ -126,3 +126,38 @@ def test_an_activation_layer_of_one_s_own_is_copied_into_every_block(mixed):
     X, y = mixed
     model = DNNRegressor("realmlp", activation=keras.layers.LeakyReLU(0.2), **QUICK).fit(X, y)
     assert kinds(model).count("LeakyReLU") == 3
+
+
+def test_the_network_is_exported_for_serving(mixed, tmp_path):
+    import tensorflow as tf
+
+    X, y = mixed
+    model = DNNRegressor("realmlp", **QUICK).fit(X, y)
+    model.network_.export(str(tmp_path / "served"), verbose=False)
+    matrix = model.encoder_.transform(X)
+    served = tf.saved_model.load(str(tmp_path / "served"))
+    assert served.serve(matrix).numpy() == pytest.approx(model.network_.predict(matrix), abs=1e-5)
+
+
+def test_members_and_weights_of_rows_and_classes_are_taken(mixed):
+    X, y = mixed
+    weights = np.where(np.arange(len(y)) < 150, 1.0, 0.0)
+    half = DNNRegressor("realmlp-s", n_members=2, **QUICK).fit(X, y, sample_weight=weights)
+    alone = DNNRegressor("realmlp-s", n_members=2, **QUICK).fit(X[:150], y[:150])
+    assert half.predict(X) == pytest.approx(alone.predict(X), rel=1e-4)
+    blurred = y + 3 * np.random.default_rng(5).normal(size=300)
+    rare = blurred > blurred.quantile(0.9)
+    plain, balanced = (
+        DNNClassifier("realmlp", class_weight=weight, **QUICK).fit(X, rare).predict(X).sum()
+        for weight in (None, "balanced")
+    )
+    assert balanced > plain
+
+
+def test_the_best_epoch_is_found_whatever_metrics_are_asked_for(mixed):
+    X, y = mixed
+    model = DNNClassifier("realmlp", metrics=["auc"], **QUICK).fit(X, y > 1)
+    best = model.history_["val_accuracy"].max()
+    assert model.history_["val_accuracy"][model.best_epoch_] == best
+    assert (model.history_["val_accuracy"][model.best_epoch_ + 1 :] < best).all()
+    assert "val_auc" in model.history_

@@ -256,7 +256,9 @@ def test_a_table_of_text_and_gaps_is_encoded_and_the_best_is_an_estimator():
     assert model.classes_.tolist() == ["no", "yes"]
     assert found.best_hyperparameters["random_state"] == 0
     again = DNNClassifier(**found.best_hyperparameters)
-    assert again.dropout == model.dropout
+    assert (again.preset, again.dropout) == ("standard", model.dropout)
+    with pytest.raises(ValueError, match="`preset` must be 'standard' in a search"):
+        DNNClassifier("realmlp").tune(frame, labels)
 
 
 def test_a_regression_of_a_table_is_searched_in_standard_deviations():

@@ -42,6 +42,7 @@ SHARED = {
 FULL = SHARED | {
     "learning_rate": 0.04, "dropout": 0.15, "weight_decay": 0.02, "numeric_embedding": "periodic",
     "parametric": True, "data_start": True, "clip": True, "one_hot_limit": 8,
+    "epochs": 128,  # the authors: 256. As accurate on validation rows, in half the time
 }
 SIMPLE = SHARED | {
     "learning_rate": 0.04, "dropout": 0.0, "weight_decay": 0.0, "numeric_embedding": None,

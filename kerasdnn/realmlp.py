@@ -64,7 +64,8 @@ def build_realmlp(problem, n_outputs, encoder, settings, seed, x, y):
     """A compiled `Network` for the matrix of a `TableEncoder`; see `presets.Preset`."""
     head = head_of(problem)
     rng = np.random.default_rng(seed)
-    steps = settings["epochs"] * math.ceil(len(x) / settings["batch_size"])
+    batch_size = len(x) if settings["batch_size"] == "full" else settings["batch_size"]
+    steps = settings["epochs"] * math.ceil(len(x) / batch_size)
     layers = [keras.Input((x.shape[1],)), *front(encoder, settings, rng)]
     layers += hidden(settings, steps, rng)
     gain = 2.0 if head.activation == "sigmoid" else 1.0
@@ -77,9 +78,9 @@ def build_realmlp(problem, n_outputs, encoder, settings, seed, x, y):
         output = network.layers[-1]
         output.bias.assign_add(np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel())
     smoothing = fraction("label_smoothing", settings["label_smoothing"])
-    metrics = check_metrics(head, settings["metrics"])
+    metrics = settings["metrics"]
     if metrics is None:
-        metrics = next(iter(head.metrics))
+        metrics = next(iter(head.metrics))  # areas under curves every epoch take their time
     network.compile(
         optimizer=make_optimizer(settings, steps),
         loss=make_loss(head, smoothing),

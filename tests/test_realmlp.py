@@ -101,6 +101,12 @@ def test_it_is_accurate_on_real_tables():
         assert model.score(data.data[test], data.target[test]) > least
 
 
+def test_all_rows_in_one_step_is_a_batch_size_too(mixed):
+    X, y = mixed
+    model = DNNRegressor("realmlp", batch_size="full", **QUICK).fit(X, y)
+    assert int(model.network_.optimizer.iterations) == QUICK["epochs"]
+
+
 def test_the_same_seed_gives_the_same_network(mixed):
     X, y = mixed
     first, second = (DNNRegressor("realmlp", **QUICK).fit(X, y) for _ in range(2))

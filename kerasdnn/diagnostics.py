@@ -23,8 +23,11 @@ class Health:
     """What was found.
 
     Attributes:
-        layers: DataFrame, a row per layer with a kernel: see `probing.probe`; from the callback
-            also "update", how far the kernel has come since the last look, per training step: root
+        layers: DataFrame, a row per layer with a kernel, first to last: "gradient", the root mean
+            square of the loss's gradient by the kernel; "weight", that of the kernel; "dead", the
+            share of units whose output is the same for all rows; "saturated", the share of outputs
+            in the outer 2 % of the range of a bounded activation; from the callback also "update",
+            how far the kernel has come since the last look, per training step: root
             mean square, relative to the kernel's own.
         findings: list of `Finding`, each with `name`, `evidence` and `remedy`; empty of a healthy
             network.

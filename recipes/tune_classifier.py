@@ -1,6 +1,6 @@
 """Tune a classifier on a table of mixed columns; judge it on rows held back, beside its rivals.
 
-    scripts/run recipes/tune_classifier.py                              # arrests, about 4 minutes
+    scripts/run recipes/tune_classifier.py                              # arrests, about 2 minutes
     scripts/run recipes/tune_classifier.py --table penguins --oracle bayesian
     scripts/run recipes/tune_classifier.py --csv people.csv --target left --out results/people
 

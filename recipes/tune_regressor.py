@@ -1,6 +1,6 @@
 """Tune a regressor on a table of mixed columns; judge it on rows held back, beside its rivals.
 
-    scripts/run recipes/tune_regressor.py                               # abalone, about 4 minutes
+    scripts/run recipes/tune_regressor.py                               # abalone, about 2 minutes
     scripts/run recipes/tune_regressor.py --oracle hyperband
     scripts/run recipes/tune_regressor.py --csv houses.csv --target price --out results/houses
 

@@ -17,7 +17,7 @@ def blocks():
             yield pytest.param(code, id=f"{document.relative_to(ROOT)}:{i}")
 
 
-@pytest.mark.parametrize("code", blocks())
+@pytest.mark.parametrize("code", list(blocks()))
 def test_every_block_of_code_runs_as_pasted(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "block", "exec"), {"__name__": "__main__"})

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
+from .checks import check_data
 from .errors import whole
 from .findings import Case, find
 from .probing import ROWS, layers_with_kernel, probe, rms, sample
@@ -54,12 +55,13 @@ def health(network, X, y, history=None):
         `Health`.
 
     Raises:
-        ValueError: X and y differ in length, or no layer has a kernel.
+        ValueError: X or y are none that `evaluate` would take, or no layer has a kernel.
 
     Example:
         network.fit(X, y, epochs=20, validation_split=0.2)
         print(health(network, X, y))
     """
+    check_data(network, X, y, what=("X", "y", ""), training=False)
     x, y = sample(X, y)
     if history is None:
         history = getattr(network, "history", None)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from .checks import check_data
 from .errors import positive, whole
 
 SMOOTHING = 0.9  # weight of the past in the running mean of the losses
@@ -32,7 +33,8 @@ def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batc
         `plots.learning_rate_range(table, suggested)` draws them.
 
     Raises:
-        ValueError: the learning rate is a schedule, or `lowest` is not below `highest`.
+        ValueError: X or y are none that `evaluate` would take, the learning rate is a schedule,
+            or `lowest` is not below `highest`.
 
     Reference:
         Smith, Cyclical learning rates for training neural networks, 2017.
@@ -49,6 +51,7 @@ def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batc
             "The network's learning rate must be a number, which the test can change. Received: "
             f"{type(optimizer._learning_rate).__name__}. Compile it with a number."
         )
+    check_data(network, X, y, what=("X", "y", ""), training=False)
     x, y = np.asarray(X, dtype="float32"), np.asarray(y)
     if not optimizer.built:
         optimizer.build(network.trainable_variables)

@@ -113,11 +113,11 @@ def test_an_estimator_tells_its_health():
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match=r"`X` and `y` must .* Received: 1,797 and 5"):
         health(network(), X, Y[:5])
-    with pytest.raises(ValueError, match="same number of rows. Received: 1797 and 5"):
+    with pytest.raises(ValueError, match=r"same number of rows. Received: 1797 and 5"):
         Diagnostics(X, Y[:5])
     holed = X.copy()
     holed[7, 3] = np.nan
-    with pytest.raises(ValueError, match="`X` must hold finite numbers.*column 3, row 7"):
+    with pytest.raises(ValueError, match=r"`X` must hold finite numbers.*column 3, row 7"):
         health(network(), holed, Y)
     with pytest.raises(ValueError, match="must have layers with a kernel"):
         health(kerasdnn.Network([keras.Input((64,)), keras.layers.Flatten()]), X, Y)

@@ -50,7 +50,7 @@ def make_oracle(kind, objective, direction, max_trials, epochs, seed):
     """An oracle by its name; `epochs` is the most that Hyperband gives a trial."""
     oracle = ORACLES[one_of("oracle", kind, ORACLES)](
         keras_tuner.Objective(objective, direction),
-        seed=seed,
+        seed=seed or 2**30,  # keras-tuner draws another one for 0
         **({"max_epochs": epochs} if kind == "hyperband" else {"max_trials": max_trials}),
     )
     oracle.max_trials = max_trials

@@ -257,8 +257,6 @@ def test_a_table_of_text_and_gaps_is_encoded_and_the_best_is_an_estimator():
     assert found.best_hyperparameters["random_state"] == 0
     again = DNNClassifier(**found.best_hyperparameters)
     assert (again.preset, again.dropout) == ("standard", model.dropout)
-    with pytest.raises(ValueError, match="`preset` must be 'standard' in a search"):
-        DNNClassifier("realmlp").tune(frame, labels)
 
 
 def test_a_regression_of_a_table_is_searched_in_standard_deviations():
@@ -286,6 +284,14 @@ def test_a_damaged_state_file_is_named(name, tmp_path):
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(ValueError, match=f"{name} cannot be read"):
         search(max_trials=2, directory=tmp_path)
+
+
+@pytest.mark.parametrize("oracle", ["random", "hyperband"])
+def test_zero_is_a_seed(oracle):
+    first, second = (search(oracle, max_trials=2, epochs=2, seed=0) for _ in range(2))
+    pd.testing.assert_frame_equal(
+        first.trials.drop(columns="seconds"), second.trials.drop(columns="seconds")
+    )
 
 
 def test_the_seed_of_a_resumed_search_is_the_one_it_began_with(tmp_path):

@@ -23,6 +23,7 @@ from .errors import flag, fraction, one_of, whole
 from .frames import read_frame
 from .heads import head_of
 from .labels import read_target
+from .presets import PRESETS
 from .rows import class_weights, hold_out, merged
 from .tables import TableEncoder
 
@@ -36,6 +37,10 @@ class Part:
     frame: object
     y: np.ndarray
     weights: np.ndarray | None
+
+    def take(self, rows):
+        weights = None if self.weights is None else self.weights[rows]
+        return Part(self.frame.take(rows), self.y[rows], weights)
 
 
 def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
@@ -71,20 +76,10 @@ def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
     return Part(frame, target.encode(y, names[1]), weights), target
 
 
-def fit_table(estimator, X, y, sample_weight, validation_data, make_target, preset):
+def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
     """Train on a table. Returns a dict of the estimator's fitted attributes."""
-    settings = estimator.hyperparameters_of_preset()
     held = fraction("validation_fraction", estimator.validation_fraction)
-    early = flag("early_stopping", estimator.early_stopping)
-    epochs, patience = whole("epochs", settings["epochs"]), settings["patience"]
-    if patience is not None:
-        whole("patience", patience)
-    if settings["batch_size"] not in ("full", "auto"):
-        remedy = "'full' is all rows in one step, 'auto' chooses by the number of rows."
-        whole("batch_size", settings["batch_size"], remedy=remedy)
-    whole("embedding_size", settings["embedding_size"])
-    n_members = whole("n_members", settings["n_members"])
-    one_of("monitor", settings["monitor"], ["loss", "accuracy"])
+    check_settings(estimator)
     rng = np.random.default_rng(estimator.draw_seed())
 
     part, target = read_part(X, y, sample_weight, make_target)
@@ -102,7 +97,43 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
         )
     elif held and part.frame.rows >= LEAST_TO_HOLD_OUT_OF:
         part, judged = divide(part, target, held, rng)
+    return {**fit_parts(estimator, part, judged, target, rng), "n_rows_": n_rows}
 
+
+def check_settings(estimator):
+    """The estimator's hyperparameters, whose preset's are checked where they are used.
+
+    Raises:
+        ValueError: one that training takes is unfit.
+    """
+    settings = estimator.hyperparameters_of_preset()
+    flag("early_stopping", estimator.early_stopping)
+    whole("epochs", settings["epochs"])
+    if settings["patience"] is not None:
+        whole("patience", settings["patience"])
+    if settings["batch_size"] not in ("full", "auto"):
+        remedy = "'full' is all rows in one step, 'auto' chooses by the number of rows."
+        whole("batch_size", settings["batch_size"], remedy=remedy)
+    whole("embedding_size", settings["embedding_size"])
+    whole("n_members", settings["n_members"])
+    one_of("monitor", settings["monitor"], ["loss", "accuracy"])
+    return settings
+
+
+def fit_parts(estimator, part, judged, target, rng):
+    """Train on rows that are read and divided.
+
+    Args:
+        part, judged: `Part` to train on, and to judge epochs by or None.
+        target: which learns its units from `part`.
+        rng: NumPy generator, of the members' seeds.
+
+    Returns:
+        Dict of the estimator's fitted attributes.
+    """
+    settings = check_settings(estimator)
+    epochs, patience = settings["epochs"], settings["patience"]
+    build = PRESETS[estimator.chosen_preset()].build
     encoder = TableEncoder(
         settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
     )
@@ -118,10 +149,10 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
 
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
-        network = preset.build(target.problem, target.n, encoder, settings, seed, x, y)
+        network = build(target.problem, target.n, encoder, settings, seed, x, y)
         callbacks, best = list(estimator.callbacks or ()), None
         if judged is not None:
-            best = keep_best(watched, patience if early and patience else epochs)
+            best = keep_best(watched, patience if estimator.early_stopping and patience else epochs)
             callbacks.append(best)
         network.fit(
             x,
@@ -135,17 +166,16 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target, pres
         )
         return network, best.best_epoch + 1 if best else len(network.history.epoch)
 
-    members = [train(int(rng.integers(2**31))) for _ in range(n_members)]
+    members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]
     network, best_epoch = members[0]
     history = network.history
     return {
         "encoder_": encoder,
         "target_": target,
-        "network_": network if n_members == 1 else average([member for member, _ in members]),
+        "network_": network if len(members) == 1 else average([member for member, _ in members]),
         "hyperparameters_": settings,
         "history_": history_frame(history.history, history.epoch),
         "best_epoch_": best_epoch,
-        "n_rows_": n_rows,
     }
 
 
@@ -200,14 +230,7 @@ def divide(part, target, held, rng):
     one_class_each = target.problem in ("binary", "multiclass")
     strata = part.y if one_class_each else np.zeros(part.frame.rows, dtype="int64")
     chosen = hold_out(strata, held, rng)
-    if not chosen.any():
-        return part, None
-
-    def take(rows):
-        weights = None if part.weights is None else part.weights[rows]
-        return Part(part.frame.take(rows), part.y[rows], weights)
-
-    return take(~chosen), take(chosen)
+    return (part.take(~chosen), part.take(chosen)) if chosen.any() else (part, None)
 
 
 def for_network(part, encoder, target):

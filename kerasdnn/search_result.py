@@ -178,8 +178,8 @@ def plain(value):
     return None if isinstance(value, float) and value != value else value
 
 
-def population_result(tuner, refit):
-    """What a `PopulationTuner` has found so far, a wave that is still running included."""
+def result_of(tuner, refit, kind=SearchResult):
+    """What a tuner of `tune` has found so far, a wave that is still running included."""
     objective, records, curves, settings = tuner.oracle.objective, [], [], []
     running = tuner.open.results() if tuner.open else {}
     for trial_id, trial in tuner.oracle.trials.items():
@@ -214,7 +214,7 @@ def population_result(tuner, refit):
     trials = trials.reindex(columns=[*first, *(c for c in trials if c not in first)])
     for column in ("epochs", "seconds"):
         trials[column] = trials.get(column)
-    return SearchResult(
+    return kind(
         trials=trials,
         epochs=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
         objective=objective.name,

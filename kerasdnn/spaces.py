@@ -24,7 +24,7 @@ BUILD = (
 TRAIN = ("batch_size", "epochs")  # arguments of `fit`, not of a factory
 
 
-def settings(space, hp):
+def settings(space, hp, known=BUILD + TRAIN):
     """What `space` returns for `hp`, checked: a dict in the vocabulary.
 
     Raises:
@@ -39,7 +39,7 @@ def settings(space, hp):
             "Such as {'hidden_units': (64, 32), 'optimizer': 'nag'}.",
         )
     for name in returned:
-        one_of("a name in the dict of space(hp)", name, BUILD + TRAIN)
+        one_of("a name in the dict of space(hp)", name, known)
     if "hidden_units" in returned:
         returned = {**returned, "hidden_units": tuple(returned["hidden_units"])}
     return returned

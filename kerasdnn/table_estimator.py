@@ -29,9 +29,7 @@ class TableEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _fit(self, X, y, sample_weight, validation_data, make_target):
-        preset = presets.PRESETS[self.chosen_preset()]
-        fitted = fit_table(self, X, y, sample_weight, validation_data, make_target, preset)
-        self.take_fitted(fitted)
+        self.take_fitted(fit_table(self, X, y, sample_weight, validation_data, make_target))
         return self
 
     def take_fitted(self, fitted):
@@ -88,7 +86,8 @@ class TableEstimator(BaseEstimator):
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.
 
         What this estimator was given holds for all trials. It is left as it is: `best_network()`
-        of the result is an estimator of its kind, fitted on all rows.
+        of the result is an estimator of its kind, fitted on all rows. Without a preset, plain
+        networks are searched, many at a time; with one, the search is around it, fit by fit.
 
         Returns:
             `SearchResult`.

@@ -17,7 +17,7 @@ from .search_project import (
     open_project,
     space_of,
 )
-from .search_result import population_result
+from .search_result import result_of
 from .spaces import BUILD, NetworkModel, default_space
 
 
@@ -29,8 +29,8 @@ def tune(
     space=None,
     oracle="random",
     max_trials=100,
-    epochs=50,
-    batch_size=32,
+    epochs=None,
+    batch_size=None,
     validation_data=None,
     validation_fraction=0.2,
     cv=None,
@@ -61,8 +61,8 @@ def tune(
         space: function from `hp` to a dict of hyperparameters; None is `spaces.default_space`.
         oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`.
         max_trials: int, or None for all of a grid or a Hyperband run.
-        epochs: int, of every trial; the most of a trial under Hyperband.
-        batch_size: int or "full".
+        epochs: int, of every trial; the most of a trial under Hyperband. None is 50.
+        batch_size: int or "full". None is 32.
         validation_data: `(X, y)` or `(X, y, sample_weight)` to judge trials by. None holds out
             `validation_fraction` of the rows, by class.
         cv: int, judge by cross-validation instead: a trial's folds are trained side by side, and
@@ -84,7 +84,9 @@ def tune(
         wave: int, trials trained together at most.
         tensorboard: folder for TensorBoard's HParams page, or None.
         estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and what the estimator was
-            given holds for all trials; `DNNClassifier.tune` passes itself.
+            given holds for all trials; `DNNClassifier.tune` passes itself. With a preset of its
+            own, such as `DNNClassifier("realmlp")`, the search is around that one; see
+            `tuning_presets.py`.
         verbose: 1 for a line of progress: trials done, best score, time left.
         fixed: hyperparameters of all trials, such as `batch_norm=True`.
 
@@ -103,16 +105,18 @@ def tune(
     """
     if build is not None or workers != 1:
         return tune_models(
-            X, y, build, workers, oracle, max_trials, epochs, batch_size, validation_data,
-            validation_fraction, objective, sample_weight, time_budget, directory, resume, chief,
-            silence, seed, verbose, problem=problem, space=space, cv=cv, class_weight=class_weight,
+            X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
+            validation_data, validation_fraction, objective, sample_weight, time_budget, directory,
+            resume, chief, silence, seed, verbose,
+            problem=problem, space=space, cv=cv, class_weight=class_weight,
         )  # fmt: skip
     if time_budget is not None:
         positive("time_budget", time_budget)
     if cv is not None and validation_data is not None:
         raise invalid("cv", "must be None where validation_data is given", cv)
-    whole("epochs", epochs)
-    if batch_size != "full":
+    if epochs is not None:
+        whole("epochs", epochs)
+    if batch_size not in (None, "full"):
         whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
     for name in fixed:
         one_of("a keyword argument", name, BUILD)
@@ -139,6 +143,7 @@ def tune_rows(
     time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed, refit=None,
 ):  # fmt: skip
     """`tune` over rows that are checked. `refit(hyperparameters, training)` makes the best one."""
+    epochs, batch_size = epochs or 50, batch_size or 32
     project = open_project(directory, resume)
     seed = agreed_seed(project, seed)
     kind = oracle if isinstance(oracle, str) else type(oracle).__name__
@@ -176,7 +181,7 @@ def tune_rows(
         network.fit(x, y, sample_weight=weights, verbose=0, **training)
         return network
 
-    result = population_result(tuner, refit or train_anew)
+    result = result_of(tuner, refit or train_anew)
     if directory is None:  # the folder lives as long as the result that reads from it
         result.folder = project.folder
     if tensorboard is not None:

@@ -1,19 +1,25 @@
-"""tune() over a table of any columns: encoded once, searched as numbers, fitted as an estimator."""
+"""tune() over a table of any columns.
+
+Plain networks: encoded once, searched as numbers, fitted as an estimator. A preset of its own:
+`tuning_presets.py`.
+"""
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from .errors import invalid
+from .errors import invalid, one_of
 from .estimators import DNNClassifier, DNNRegressor
 from .fit_table import read_part, read_validation
 from .labels import NumberTarget, learn_classes
+from .presets import PRESETS
 from .rows import class_weights
 from .search_data import Rows, divide, infer_problem
 from .search_project import agreed_seed, open_project
 from .spaces import BUILD
 from .tables import TableEncoder
 from .tuning import tune_rows
+from .tuning_presets import tune_preset
 
 MOST_CATEGORIES = 1000  # of a column; a population one-hot encodes, it does not embed
 
@@ -36,12 +42,7 @@ def tune_table(
         regression is in squared standard deviations of the target.
     """
     estimator = clone(estimator) if estimator is not None else estimator_for(y, problem)
-    if estimator.preset not in (None, "standard"):
-        raise invalid(
-            "preset", "must be 'standard' in a search over tables", estimator.preset,
-            "What is searched are plain networks; RealMLP is made to need no search.",
-        )  # fmt: skip
-    estimator.set_params(preset="standard")
+    estimator.set_params(preset=one_of("preset", estimator.preset or "standard", PRESETS))
     make_target = learn_classes
     if isinstance(estimator, DNNRegressor):
         make_target = NumberTarget.of(estimator.target)
@@ -69,18 +70,21 @@ def tune_table(
         rows.splits = divide(rows, cv=cv, validation_fraction=validation_fraction, seed=seed)
         if cv is None:
             train = rows.splits[0][0]
+    if any(one.weights is not None for one in parts):
+        weights = [np.ones(one.frame.rows) if one.weights is None else one.weights for one in parts]
+        rows.weights = np.concatenate(weights).astype("float32")
+    search |= {"directory": directory, "resume": resume, "seed": seed, "fixed": fixed, "cv": cv}
+    if estimator.preset != "standard":
+        again = {"X": X, "y": y, "sample_weight": sample_weight, "validation_data": validation_data}
+        return tune_preset(estimator, parts, target, rows, again, **search)
     encoder = fit_encoder(estimator, part, train)
     target.learn(part.y[train], None if part.weights is None else part.weights[train])
     rows.x = np.vstack([encoder.transform(one.frame) for one in parts])
     rows.y = np.concatenate([
         target.to_network(one.y) if hasattr(target, "to_network") else one.y for one in parts
     ])  # fmt: skip
-    if any(one.weights is not None for one in parts):
-        weights = [np.ones(one.frame.rows) if one.weights is None else one.weights for one in parts]
-        rows.weights = np.concatenate(weights).astype("float32")
-
     given = estimator.get_params(deep=False)
-    fixed = {n: given[n] for n in BUILD if given.get(n) is not None} | fixed
+    search["fixed"] = {n: given[n] for n in BUILD if given.get(n) is not None} | fixed
 
     def fit(hyperparameters, training):
         fitted = clone(estimator).set_params(
@@ -89,10 +93,7 @@ def tune_table(
         )  # fmt: skip
         return fitted.fit(X, y, sample_weight=sample_weight)
 
-    result = tune_rows(
-        rows, cv=cv, validation_fraction=validation_fraction, directory=directory, resume=resume,
-        seed=seed, fixed=fixed, refit=fit, **search,
-    )  # fmt: skip
+    result = tune_rows(rows, validation_fraction=validation_fraction, refit=fit, **search)
     result.seed_name, result.preset = "random_state", "standard"
     return result
 

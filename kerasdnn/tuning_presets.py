@@ -1,0 +1,175 @@
+"""tune() around a preset such as "realmlp": a trial is the fit of an estimator, as a user fits it.
+
+Its layers and schedules are not those of a population. Trials run one after the other.
+"""
+
+import copy
+
+import numpy as np
+from sklearn.base import clone, is_regressor
+
+from .errors import invalid, one_of, positive, whole
+from .estimator_tuner import EstimatorModel, EstimatorTuner
+from .fit_table import Part, fit_parts, watched_metric
+from .objectives import direction_of
+from .oracles import ORACLES, make_oracle
+from .presets import PRESETS
+from .rows import merged
+from .search_progress import Progress
+from .search_project import check_same_search, fingerprint, open_project, space_of
+from .search_result import SearchResult, result_of
+from .tables import TableEncoder
+
+
+def tune_preset(
+    estimator, parts, target, rows, again, *, space, oracle, max_trials, epochs, batch_size, cv,
+    objective, time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed,
+):  # fmt: skip
+    """`tune` around the preset of an estimator.
+
+    A trial's score is that of its best epoch, by which its weights are kept, too. For "val_loss"
+    labels are not smoothed where nothing else is asked for: losses of smoothed labels do not
+    compare.
+
+    Args:
+        estimator: whose `preset` is not None.
+        parts: the `Part` to search on, and one to judge by where there is one.
+        target: learns its units in each trial.
+        rows: `Rows` with the splits.
+        again: dict, arguments of `fit` for the best estimator.
+        others: see `tune`.
+
+    Returns:
+        `EstimatorSearchResult`.
+    """
+    if wave is not None:
+        raise invalid("wave", "must be None", wave, "Trials around a preset run one by one.")
+    kind = oracle if isinstance(oracle, str) else type(oracle).__name__
+    objective = objective if isinstance(oracle, str) else oracle.objective.name
+    estimator.set_params(random_state=seed, **fixed)
+    settle(estimator, target.problem, objective, epochs, batch_size)
+    epochs = estimator.epochs
+    if isinstance(oracle, str):
+        if max_trials is not None:
+            whole("max_trials", max_trials)
+        one_of("oracle", oracle, ORACLES)
+        oracle = make_oracle(oracle, objective, direction_of(objective), max_trials, epochs, seed)
+    space = space or default_space(estimator.preset, is_regressor(estimator))
+    model = EstimatorModel(estimator, space)
+    rows.x, rows.y = as_numbers(estimator, parts), np.concatenate([part.y for part in parts])
+    project = open_project(directory, resume)
+    check_same_search(project, {
+        "data": fingerprint(rows), "space": space_of(model), "oracle": kind, "epochs": epochs,
+        "cv": cv, "objective": objective, "seed": seed,
+        "estimator": {n: str(v) for n, v in estimator.get_params(deep=False).items()},
+    })  # fmt: skip
+
+    def fit(trial):
+        return [fit_part(trial, part, judged, target) for part, judged in pairs(parts, rows.splits)]
+
+    tuner = EstimatorTuner(oracle, model, fit, directory=project.parent, project_name=project.name)
+    tuner.on_block = Progress(oracle, verbose)
+    tuner.search(None if time_budget is None else positive("time_budget", time_budget))
+    tuner.on_block.close()
+
+    def train_anew(hyperparameters, training):
+        return clone(estimator).set_params(**hyperparameters, **training).fit(**again)
+
+    result = result_of(tuner, train_anew, EstimatorSearchResult)
+    result.seed_name, result.preset = "random_state", estimator.preset
+    if directory is None:  # the folder lives as long as the result that reads from it
+        result.folder = project.folder
+    if tensorboard is not None:
+        from .hparams import write_hparams
+
+        write_hparams(result, tensorboard)
+    return result
+
+
+def settle(estimator, problem, objective, epochs, batch_size):
+    """Give the estimator what holds for all trials.
+
+    Raises:
+        ValueError: an objective that no epoch is judged by.
+    """
+    watched = watched_metric("accuracy", problem)
+    one_of("objective", objective, ["val_loss"] + ([f"val_{watched}"] if watched else []))
+    estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")
+    if objective == "val_loss" and getattr(estimator, "label_smoothing", 0.0) is None:
+        estimator.set_params(label_smoothing=0.0)
+    if batch_size is not None:
+        estimator.set_params(batch_size=batch_size)
+    estimator.set_params(epochs=epochs or estimator.hyperparameters_of_preset()["epochs"])
+
+
+def as_numbers(estimator, parts):
+    """All rows as the network of a trial sees them, to tell one table from another."""
+    own = estimator.hyperparameters_of_preset()
+    encoder = TableEncoder(own["scaling"], own["one_hot_limit"], estimator.categorical or ())
+    encoder.fit(parts[0].frame)
+    return np.vstack([encoder.transform(part.frame) for part in parts])
+
+
+def pairs(parts, splits):
+    """`(Part to train on, Part to judge by)` of each split."""
+    if len(parts) == 2:
+        return [tuple(parts)]
+    return [(parts[0].take(train), parts[0].take(judged)) for train, judged in splits]
+
+
+def fit_part(estimator, part, judged, target):
+    """`estimator`, fitted."""
+    part = Part(*merged(part.frame, part.y, part.weights))
+    rng = np.random.default_rng(estimator.draw_seed())
+    estimator = clone(estimator)
+    estimator.take_fitted(fit_parts(estimator, part, judged, copy.deepcopy(target), rng))
+    return estimator
+
+
+def default_space(preset, numbers):
+    """The space around a preset, from its own values.
+
+    Args:
+        preset: name.
+        numbers: bool, whether it is a regressor.
+
+    Returns:
+        A function from `hp` to a dict. Its values:
+
+        hidden_units    2 to 4 layers, half as wide, as wide and half wider again
+        learning_rate   a third to three times the preset's, logarithmic
+        activation      "selu", "mish", "relu"
+        dropout         0, 0.15, 0.3
+        weight_decay    0, 0.02, 0.05
+    """
+    own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
+    width, rate = own["hidden_units"][0], own["learning_rate"]
+    activations = list(dict.fromkeys([own["activation"], "selu", "mish", "relu"]))
+
+    def space(hp):
+        units = hp.Choice("units", [width // 2, width, width * 3 // 2], default=width)
+        return {
+            "hidden_units": (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"])),
+            "learning_rate": hp.Float(
+                "learning_rate", rate / 3, rate * 3, sampling="log", default=rate
+            ),
+            "activation": hp.Choice("activation", activations),
+            "dropout": hp.Choice("dropout", [0.0, 0.15, 0.3], default=own["dropout"]),
+            "weight_decay": hp.Choice(
+                "weight_decay", [0.0, 0.02, 0.05], default=own["weight_decay"]
+            ),
+        }
+
+    return space
+
+
+class EstimatorSearchResult(SearchResult):
+    """What a search around a preset found; the best network is an estimator fitted anew.
+
+    It is fitted on all rows as its trials were: on a part of them, judged by the others.
+    """
+
+    def training(self, rank=0):
+        """`epochs`, all of them, for the schedules end with the last, and `batch_size`."""
+        found = self._settings(rank)
+        return {name: found[name] for name in ("batch_size", "epochs") if name in found}

@@ -41,6 +41,20 @@ class AverageOf(keras.layers.Layer):
         return cls(parts, **config)
 
 
+def first_of(network):
+    """The first member of an average as a compiled `Network`; any other network as it is."""
+    last = network.layers[-1]
+    if not isinstance(last, AverageOf):
+        return network
+    first = Network([keras.Input(network.input_shape[1:]), *last.networks[0].layers])
+    first.compile(
+        optimizer="sgd",
+        loss=network.loss,
+        weighted_metrics=network._compile_metrics._user_weighted_metrics,
+    )
+    return first
+
+
 def average(networks):
     """A compiled `Network` whose output is the mean of those of `networks`."""
     first = networks[0]

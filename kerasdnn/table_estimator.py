@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import presets
 from .diagnostics import health
+from .ensembles import first_of
 from .files import save_estimator
 from .fit_table import fit_table, for_network, read_part
 from .judging import judge
@@ -75,12 +76,13 @@ class TableEstimator(BaseEstimator):
             X, y: as in `fit`, the rows trained on or others.
 
         Returns:
-            `Health`: printed, a table of the layers and the findings in words.
+            `Health`: printed, a table of the layers and the findings in words. Of an ensemble, it
+            is that of the first member.
         """
         check_is_fitted(self)
         part, _ = read_part(X, y, None, self.target_)
         x, y, _ = for_network(part, self.encoder_, self.target_)
-        return health(self.network_, x, y, self.history_)
+        return health(first_of(self.network_), x, y, self.history_)
 
     def tune(self, X, y, **search):
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.

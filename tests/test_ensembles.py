@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import kerasdnn
@@ -48,3 +49,4 @@ def test_an_estimator_of_members_predicts_their_mean_and_comes_back_from_its_fil
     again = kerasdnn.load(tmp_path / "model.kerasdnn")
     assert again.predict_proba(X) == pytest.approx(proba, abs=1e-7)
     assert model.evaluate(X, Y)["accuracy"] == pytest.approx(model.score(X, Y))
+    pd.testing.assert_frame_equal(again.health(X, Y).layers, one.health(X, Y).layers)

@@ -21,6 +21,7 @@ the result could only be wrong, and a `DataWarning` where it may be meant:
                identifiers that float32 rounds to the same number
                a feature equal to the target
                BatchNormalization not synchronized on several replicas
+               after training: a loss that is not finite (`divergence.py`)
     nothing    constant columns: a network takes no harm (the table encoder handles its own)
 
 The problem is read from the loss and the output layer, so the check also serves a network from a

@@ -136,7 +136,7 @@ class DNNClassifier(ClassifierMixin, TableEstimator):
 
         Raises:
             ValueError: data from which nothing right could be learned; the message names column,
-                row, value and remedy.
+                row, value and remedy. Or training diverged, and no weights are worth keeping.
 
         Warns:
             DataWarning: data that is legal, but a mistake more often than not.

@@ -18,6 +18,7 @@ from .best_epoch import BestEpoch
 from .checks_weights import check_same_rows, check_sample_weight
 from .checks_words import Table
 from .copies import warn_of_copies
+from .divergence import refuse_divergence
 from .ensembles import average
 from .errors import flag, fraction, one_of, whole
 from .frames import read_frame
@@ -164,6 +165,7 @@ def fit_parts(estimator, part, judged, target, rng):
             callbacks=callbacks or None,
             validation_data=validation,
         )
+        refuse_divergence(network, settings["learning_rate"])
         return network, best.best_epoch + 1 if best else len(network.history.epoch)
 
     members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]

@@ -14,6 +14,7 @@ from keras.src.callbacks.callback_list import CallbackList
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
 from .checks import check_data, check_fit, check_rows, column_names, match_columns
+from .divergence import warn_of_divergence
 from .saving import written_whole
 
 STREAMED_STEPS = 32
@@ -106,7 +107,8 @@ class Network(keras.Sequential):
         validation_batch_size=None,
         validation_freq=1,
     ):
-        """As `keras.Model.fit`; also takes `batch_size="full"`."""
+        """As `keras.Model.fit`; also takes `batch_size="full"`, and warns of a loss that is not
+        finite."""
         stock_arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         self._assert_compile_called("fit")
         if isinstance(batch_size, str):
@@ -117,7 +119,7 @@ class Network(keras.Sequential):
         )
         self.column_names = column_names(x)
         if not COMPILED:
-            return super().fit(**stock_arguments)
+            return warn_of_divergence(super().fit(**stock_arguments))
         try:
             roads.need_plain_training(self)
             if steps_per_epoch or validation_steps:
@@ -133,7 +135,7 @@ class Network(keras.Sequential):
             roads.prepare(self, parts)
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
-            return super().fit(**stock_arguments)
+            return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_road = "compiled"
         table = Table(parts)
@@ -189,7 +191,7 @@ class Network(keras.Sequential):
         if epochs > 0:
             self.optimizer.finalize_variable_values(self.trainable_weights)
         callbacks.on_train_end(logs)
-        return self.history
+        return warn_of_divergence(self.history)
 
     def _evaluator(self, parts, batch):
         """A function from callbacks to the logs of an evaluation on `parts`."""

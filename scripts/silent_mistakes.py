@@ -128,6 +128,13 @@ def under_xla(model_class, d):
     return model
 
 
+def too_fast(model_class, d):
+    model = network(model_class, "number")
+    model.compile(keras.optimizers.SGD(10.0), "mean_squared_error")
+    model.history_ = model.fit(d.x, d.number, epochs=EPOCHS, verbose=0).history
+    return model
+
+
 def best_kept(model_class, d):
     with TemporaryDirectory() as folder:
         best = keras.callbacks.ModelCheckpoint(
@@ -317,5 +324,6 @@ MISTAKES = [
     Mistake("a checkpoint of the best on a misspelt metric", "binary", best_kept),
     simple("a learning rate reduced on a misspelt metric", "binary",
            lambda d: {"callbacks": [PLATEAU(monitor="acc", mode="max")]}),
+    Mistake("a learning rate with which training diverges", "number", too_fast),
     Mistake("BatchNormalization on two replicas, not synchronized", "number", on_two_replicas),
 ]

@@ -3,8 +3,6 @@
 Its layers and schedules are not those of a population. Trials run one after the other.
 """
 
-import copy
-
 import numpy as np
 from sklearn.base import clone, is_regressor
 
@@ -122,7 +120,7 @@ def fit_part(estimator, part, judged, target):
     part = Part(*merged(part.frame, part.y, part.weights))
     rng = np.random.default_rng(estimator.draw_seed())
     estimator = clone(estimator)
-    estimator.take_fitted(fit_parts(estimator, part, judged, copy.deepcopy(target), rng))
+    estimator.take_fitted(fit_parts(estimator, part, judged, target, rng))
     return estimator
 
 

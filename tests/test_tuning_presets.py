@@ -1,10 +1,13 @@
 """tune() around a preset: a trial is a fit, resume, failures, what is refused."""
 
+import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
 
 from kerasdnn import DNNClassifier, DNNRegressor
+from kerasdnn.presets import PRESETS
+from kerasdnn.tuning_presets import default_space
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RNG.normal(size=80), "city": RNG.choice(["Oslo", "Rome"], 80)})
@@ -28,16 +31,32 @@ def search(estimator=None, **kwargs):
     return estimator.tune(FRAME, Y, **{**arguments, **kwargs})
 
 
-def test_a_trial_is_what_a_fit_with_its_hyperparameters_is():
-    found = search(validation_data=VALID, objective="val_accuracy")
+@pytest.mark.parametrize("objective", ["val_loss", "val_accuracy"])
+def test_a_trial_is_what_a_fit_with_its_hyperparameters_is(objective):
+    found = search(validation_data=VALID, objective=objective, epochs=12)
+    best = min if objective == "val_loss" else max
+    if best is min:  # the last epoch of a trial cannot pass for its best
+        assert (found.trials["epochs"] < 12).any()
     for rank, (_, row) in enumerate(found.ranking.iterrows()):
         model = DNNClassifier(**found.hyperparameters(rank), **found.training(rank))
-        assert (model.preset, model.embedding_size, model.epochs) == ("realmlp", 2, 4)
+        assert (model.preset, model.embedding_size, model.epochs) == ("realmlp", 2, 12)
         model.fit(FRAME, Y, validation_data=VALID)
         assert model.best_epoch_ == row["epochs"]
-        assert model.history_["val_accuracy"][model.best_epoch_] == pytest.approx(row["score"])
-        curve = found.epochs.query("trial == @row.trial")["val_accuracy"]
-        assert curve.tolist() == pytest.approx(model.history_["val_accuracy"].tolist())
+        scores = model.history_[objective]
+        assert row["score"] == pytest.approx(scores[model.best_epoch_]) == best(scores)
+        curve = found.epochs.query("trial == @row.trial")[objective]
+        assert curve.tolist() == pytest.approx(scores.tolist())
+
+
+@pytest.mark.parametrize(("preset", "numbers"), [("realmlp", False), ("realmlp-s", True)])
+def test_a_search_without_a_space_starts_from_the_preset(preset, numbers):
+    hp = keras_tuner.HyperParameters()
+    own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
+    chosen = default_space(preset, numbers)(hp)
+    assert chosen == {name: own[name] for name in chosen}
+    rate = next(one for one in hp.space if one.name == "learning_rate")
+    assert (rate.min_value, rate.max_value) == (own["learning_rate"] / 3, own["learning_rate"] * 3)
+    assert (rate.sampling, len(hp.space)) == ("log", 6)
 
 
 def test_the_best_network_is_a_fitted_estimator_of_the_preset():
@@ -72,6 +91,8 @@ def test_a_search_that_is_resumed_finds_what_one_in_one_go_does(tmp_path):
     pd.testing.assert_frame_equal(resumed.trials[columns], whole.trials[columns])
     with pytest.raises(ValueError, match="another `estimator`"):
         search(DNNClassifier("realmlp", dropout=0.5), directory=tmp_path)
+    with pytest.raises(ValueError, match="another `epochs`"):
+        search(epochs=5, directory=tmp_path)
     with pytest.raises(ValueError, match="another `data`"):
         search(validation_fraction=0.5, directory=tmp_path)
 
@@ -89,6 +110,25 @@ def test_a_trial_that_fails_says_why_and_the_others_go_on():
     found = search(space=half, oracle="grid")
     assert found.trials["status"].tolist() == ["completed", "failed"]
     assert "`dropout` must be" in found.trials["message"][1]
+
+
+@pytest.mark.filterwarnings("ignore:Training should")
+def test_a_network_that_diverges_is_a_trial_that_failed():
+    def wild(hp):
+        return {"learning_rate": hp.Choice("rate", [0.01, 1e30]), "hidden_units": (4,)}
+
+    found = search(space=wild, oracle="grid", batch_size=8)
+    assert found.trials["status"].tolist() == ["completed", "failed"]
+    assert "diverged" in found.trials["message"][1]
+
+
+def test_a_trial_whose_score_is_not_finite_failed():
+    numbers = np.full(20, 1e30)  # whose squares float32 does not hold
+    with pytest.raises(RuntimeError, match="objective was not finite"):
+        DNNRegressor("realmlp").tune(
+            FRAME, RNG.normal(size=80), validation_data=(VALID[0], numbers), space=space,
+            max_trials=3, epochs=1, seed=0, verbose=0,
+        )  # fmt: skip
 
 
 def test_a_search_whose_first_trials_all_fail_ends():

@@ -39,8 +39,6 @@ def read_target(y, what="y"):
         frame = read_frame(y, what)
         names = frame.names
         y = np.column_stack([_values(frame.column(j).values) for j in range(frame.width)])
-    elif isinstance(y, (pd.Series, pd.Index)):
-        y = y.to_numpy(dtype=object) if not isinstance(y.dtype, np.dtype) else y.to_numpy()
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
     elif isinstance(y, (list, tuple)) and len(y) and np.asarray(y).dtype.kind in "US":

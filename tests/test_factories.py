@@ -286,6 +286,7 @@ WRONG = [
     (dict(one_hot_labels=1),       "`one_hot_labels` must be True or False. Received:"),
     (dict(label_smoothing=1.0),    "`label_smoothing` must be a number in [0, 1). Received:"),
     (dict(prior=1.5),              "`prior` must be the share of ones, in (0, 1)"),
+    (dict(prior=[9, 0]),           "Leave it out where y does not hold every class."),
     (dict(metrics=["acuracy"]),    "Received: metrics='acuracy'. Did you mean 'accuracy'"),
     (dict(seed=-1),                "`seed` must be a whole number of at least 0"),
     (dict(seed="one"),             "Received: seed='one'"),

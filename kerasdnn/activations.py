@@ -49,6 +49,8 @@ class LeakyReLU(keras.layers.Layer):
         ValueError: `alpha` is outside (0, 1).
     """
 
+    row_by_row = True
+
     def __init__(self, alpha=ALPHA, **kwargs):
         alpha = slope(alpha)
         super().__init__(**kwargs)

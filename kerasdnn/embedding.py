@@ -29,6 +29,8 @@ class EmbedCategories(keras.layers.Layer):
         Guo and Berkhahn, Entity embeddings of categorical variables, 2016.
     """
 
+    row_by_row = True
+
     def __init__(self, cardinalities, size=8, deviation=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.cardinalities, self.size, self.seed = list(cardinalities), size, seed

@@ -16,6 +16,8 @@ class AverageOf(keras.layers.Layer):
     Shapes: those of the networks.
     """
 
+    row_by_row = True  # if its networks are
+
     def __init__(self, networks, **kwargs):
         super().__init__(**kwargs)
         self.networks = networks

@@ -5,10 +5,13 @@ import math
 
 import numpy as np
 import tensorflow as tf
+from keras import callbacks as kc
+from keras.src.utils.python_utils import pythonify_logs
 
-from . import programs, sharing
+from . import programs
 from .orders import epoch_order
 from .programs import Layout
+from .resident import specs_of
 
 SECONDS_PER_BLOCK = 0.5  # so that progress bars move and Ctrl-C answers
 BYTES_PER_BLOCK = 64 * 2**20
@@ -21,6 +24,10 @@ COMPILE_FROM = 2_000  # steps
 # one is worth its call, and one program then serves with and without callbacks.
 SHORT_EPOCH = 256
 EPOCHS_AT_ONCE = 64
+
+TRAIN_HOOKS = "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
+TEST_HOOKS = "on_test_batch_begin", "on_test_batch_end", "on_test_begin"
+SAVING = {kc.ModelCheckpoint, kc.BackupAndRestore}
 
 
 class Fit:
@@ -38,18 +45,30 @@ class Fit:
 
     def __init__(self, network, table, batch, shuffle, epochs, together=False, steps=None):
         self.network, self.table, self.batch, self.shuffle = network, table, batch, shuffle
-        self.flat = programs.can_flatten(network)
-        padded = self.flat and programs.pads(network)
-        self.tail = 0 if padded else table.rows % batch
+        self.wanted, self.together, self.steps = epochs, together, steps
+        self.bound, self.ran = None, set()
+
+    def start(self):
+        """Trace the step and plan the blocks; where it is done, nothing.
+
+        Stock Keras traces when the first batch comes, after callbacks have seen the first epoch
+        begin, and they may have changed the network.
+        """
+        if self.bound is not None:
+            return
+        network, table, batch, steps = self.network, self.table, self.batch, self.steps
+        rows = None if table.rows % batch else batch
+        self.bound = programs.bind(network, programs.Training, specs_of(table.parts), rows)
+        self.trace = trace = self.bound.trace
+        self.tail = 0 if trace.padded else table.rows % batch
         self.rows = table.rows - self.tail  # of the blocks that are not the tail
         in_epoch = math.ceil(self.rows / batch)
         most = steps or steps_per_block(network, table, batch)
         size = round_up(min(in_epoch, most)) if steps is None else min(in_epoch, steps)
-        at_once = together and self.flat and not self.tail and in_epoch < SHORT_EPOCH
-        compiled = network.use_xla is True or in_epoch * epochs >= COMPILE_FROM
-        count = min(EPOCHS_AT_ONCE, most // size, epochs) if at_once else 1
-        self.layout = Layout(power_of_two(max(1, count)), size, batch, padded, compiled)
-        self.programs = {}
+        at_once = self.together and trace.flat and not self.tail and in_epoch < SHORT_EPOCH
+        compiled = network.use_xla is True or in_epoch * self.wanted >= COMPILE_FROM
+        count = min(EPOCHS_AT_ONCE, most // size, self.wanted) if at_once else 1
+        self.layout = Layout(power_of_two(max(1, count)), size, batch, trace.padded, compiled)
 
     def catch_up(self):
         """Set the random streams of layers to where the steps taken so far have brought them.
@@ -69,18 +88,22 @@ class Fit:
     def epochs_at_once(self):
         return self.layout.epochs
 
-    def blocks(self):
-        """Yield (first step, last step, run) for each block of the next epoch."""
-        order, width = self.order(), self.layout.steps * self.batch
-        for start in range(0, self.rows, width):
-            stop = min(start + width, self.rows)
+    def blocks(self, most=None):
+        """Yield (first step, last step, run) for each block of the next epoch.
+
+        Args:
+            most: function without arguments, how many steps the next block may have at most.
+        """
+        order, start = self.order(), 0
+        while start < self.rows:
+            steps = min(self.layout.steps, most() if most else self.layout.steps)
+            stop = min(start + steps * self.batch, self.rows)
             run = functools.partial(self.run, self.layout, order[None, start:stop], start == 0)
             yield start // self.batch, (stop - 1) // self.batch, lambda run=run: run()[0]
+            start = stop
         if self.tail:
-            step, layout = (
-                self.rows // self.batch,
-                self.layout._replace(epochs=1, steps=1, batch=self.tail, padded=False),
-            )
+            step = self.rows // self.batch
+            layout = self.layout._replace(epochs=1, steps=1, batch=self.tail)
             yield step, step, lambda: self.run(layout, order[None, self.rows :], step == 0)[0]
 
     def epochs(self, count):
@@ -99,22 +122,26 @@ class Fit:
         """Train on the rows in `orders`, one line per epoch; the logs of each."""
         count, rows = orders.shape
         data = self.data(layout, orders)
-        if not self.flat:
-            return [self.step_through(layout, data, rows, fresh)]
-        arguments = *data, tf.constant(count), tf.constant(rows), tf.constant(fresh)
-        state = sharing.handles(programs.state_of(self.network))
+        if self.trace.flat:
+            arguments = tf.constant(count), tf.constant(rows), tf.constant(fresh)
+        else:
+            arguments = (tf.constant(rows // layout.batch),)
+            if fresh:
+                self.network.reset_metrics()
         try:
-            program = self.program(layout, data)
-            results = program(state, *arguments)
+            program = self.trace.program(layout, self.bound.state)
+            results = program(self.bound.handles, *data, *arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-            if not layout.compiled:
+            if not layout.compiled or layout in self.ran:
                 raise
             # Some layer has no XLA kernel. Compilation fails before anything is computed.
             self.layout = self.layout._replace(compiled=False)
             return self.run(layout._replace(compiled=False), orders, fresh)
-        return [
-            dict(zip(program.names, row, strict=True)) for row in results.numpy()[:count].tolist()
-        ]
+        self.ran.add(layout)
+        if not self.trace.flat:
+            return [pythonify_logs(self.network.get_metrics_result())]
+        names = self.trace.names
+        return [dict(zip(names, row, strict=True)) for row in results.numpy()[:count].tolist()]
 
     def data(self, layout, orders):
         """The rows in `orders`, with any others behind them up to the size of the block."""
@@ -126,26 +153,58 @@ class Fit:
         indices[:count, :rows] = orders
         return self.table.take(indices.reshape(-1))
 
-    def program(self, layout, data):
-        if layout not in self.programs:
-            specs = tuple((part.dtype.name, *part.shape[1:]) for part in data)
-            self.programs[layout] = sharing.recall(
-                self.network,
-                ("train", layout, specs),
-                lambda: programs.training_program(self.network, layout, data),
-            )
-        return self.programs[layout]
 
-    def step_through(self, layout, data, rows, fresh):
-        if fresh:
-            self.network.reset_metrics()
-        program = sharing.recall(
-            self.network,
-            ("step", layout.batch, layout.compiled),
-            lambda: programs.stepping_program(self.network, layout.batch, layout.compiled),
-        )
-        program(data, tf.constant(rows // layout.batch))
-        return {name: float(value) for name, value in self.network.get_metrics_result().items()}
+def hooks(callback, names):
+    """Whether a callback overrides one of the methods, in its class or on itself."""
+    return any(
+        name in vars(callback) or getattr(type(callback), name) is not getattr(kc.Callback, name)
+        for name in names
+    )
+
+
+def steps_between_looks(callbacks):
+    """How many steps may pass before some callback has to be asked; None if none ever has to.
+
+    Args:
+        callbacks: list of Keras callbacks. The progress bar is content with every block, and
+            what saves every n batches with every n-th; any other that hooks batches is asked
+            before and after each.
+    """
+    found = []
+    for callback in callbacks:
+        kind = type(callback)
+        if kind in SAVING:
+            if isinstance(callback.save_freq, int) and callback.save_freq:
+                found.append(callback.save_freq)
+        elif kind is kc.TensorBoard:
+            quiet = callback.update_freq == "epoch" and not callback.write_steps_per_second
+            if not quiet or callback._should_trace:
+                found.append(1)
+        elif kind is not kc.ProgbarLogger and hooks(callback, TRAIN_HOOKS):
+            found.append(1)
+    return min(found, default=None)
+
+
+def look_at_test_batches(callbacks):
+    """Whether a callback has to be asked before or after each batch of an evaluation."""
+    quiet = kc.ProgbarLogger, kc.TensorBoard
+    return any(
+        hooks(callback, TEST_HOOKS)
+        for callback in callbacks
+        if type(callback) not in quiet or getattr(callback, "update_freq", "epoch") != "epoch"
+    )
+
+
+def steps_to_save(callbacks):
+    """How many steps are left until a callback saves that does so every n batches."""
+    return min(
+        (
+            callback.save_freq - callback._batches_seen_since_last_saving
+            for callback in callbacks
+            if type(callback) in SAVING and callback.save_freq != "epoch" and callback.save_freq
+        ),
+        default=math.inf,
+    )
 
 
 def steps_taken(optimizer):

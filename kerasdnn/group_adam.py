@@ -34,6 +34,8 @@ class GroupAdam(keras.optimizers.Adam):
         2019. Holzmueller, Grinsztajn, Steinwart, Better by Default, 2024.
     """
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate=0.001,
@@ -58,8 +60,17 @@ class GroupAdam(keras.optimizers.Adam):
         if self.built:
             return
         super().build(variables)
-        # One pair per variable. A copy that works on glued variables brings arrays instead.
         self.factors = [self.groups.get(variable.name, (1.0, 1.0)) for variable in variables]
+
+    def on_packed(self, twin, spread):
+        """Give `twin`, which works on concatenated variables, a pair of factors per number.
+
+        Args:
+            twin: a built `GroupAdam`.
+            spread: function from a number per variable to arrays, one per packed variable.
+        """
+        rates, decays = zip(*self.factors, strict=True)
+        twin.factors = list(zip(spread(rates), spread(decays), strict=True))
 
     def update_step(self, gradient, variable, learning_rate):
         rate, decay = self.factors[self._get_variable_index(variable)]

@@ -32,6 +32,8 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
         Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
     """
 
+    row_by_row = True
+
     def __init__(self, label_smoothing=0.1, **kwargs):
         label_smoothing = fraction("label_smoothing", label_smoothing)
         super().__init__(**kwargs)

@@ -34,6 +34,8 @@ class Momentum(keras.optimizers.Optimizer):
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     """
 
+    elementwise = True
+
     rule = staticmethod(rules.momentum)  # the equation in code
 
     def __init__(self, learning_rate=0.01, momentum=0.9, **kwargs):
@@ -106,6 +108,8 @@ class NAG(Momentum):
         learning, 2013. Bengio et al., Advances in optimizing recurrent networks, 2012 (the form
         in u).
     """
+
+    elementwise = True
 
     rule = staticmethod(rules.nag)
 

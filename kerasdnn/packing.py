@@ -7,35 +7,31 @@ with Keras's own code in one kernel instead of one per variable. Large weights s
 their kernels are worth their fixed cost, and gluing them would copy them.
 """
 
+import operator
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import optimizers as ko
 
-from .group_adam import GroupAdam
-from .optimizers import NAG, Momentum
-
 SMALL = 65_536  # numbers; a weight of this size or more stays on its own
 
-# fmt: off
 ELEMENTWISE = {
-    Momentum, NAG, GroupAdam, ko.SGD, ko.Adam, ko.AdamW, ko.Adagrad, ko.RMSprop,
-    ko.Adamax, ko.Nadam, ko.Adadelta, ko.Lion,
-}
-# fmt: on
+    ko.SGD, ko.Adam, ko.AdamW, ko.Adagrad, ko.RMSprop, ko.Adamax, ko.Nadam, ko.Adadelta, ko.Lion,
+}  # fmt: skip
 
 
 def can_pack(optimizer, variables):
     """Whether `optimizer` gives the same update on glued variables."""
+    kind = type(optimizer)
     return (
-        type(optimizer) in ELEMENTWISE
-        and isinstance(
-            optimizer._learning_rate,
-            (keras.Variable, keras.optimizers.schedules.LearningRateSchedule),
-        )
+        (kind in ELEMENTWISE or vars(kind).get("elementwise", False))
+        and len(variables) == len(optimizer._trainable_variables)  # none was frozen since
+        and all(map(operator.is_, variables, optimizer._trainable_variables))
         and not optimizer.clipnorm  # a norm per variable
         and not optimizer.gradient_accumulation_steps
         and not optimizer.ema_overwrite_frequency
+        and not optimizer.loss_scale_factor
         and not getattr(optimizer, "_exclude_from_weight_decay", None)
         and not getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
         and all(v.dtype == "float32" and v.constraint is None for v in variables)
@@ -93,10 +89,8 @@ class PackedOptimizer:
         ]
         self.twin = type(optimizer).from_config(optimizer.get_config())
         self.twin.build(self.parameters)
-        if isinstance(optimizer, GroupAdam):  # a factor per number, for groups lie side by side
-            rates, decays = zip(*optimizer.factors, strict=True)
-            spread = self.packing.spread(rates), self.packing.spread(decays)
-            self.twin.factors = list(zip(*spread, strict=True))
+        if hasattr(optimizer, "on_packed"):
+            optimizer.on_packed(self.twin, self.packing.spread)
         place = {id(v): i for i, v in enumerate(optimizer.variables)}
         slots = [
             (name, [place[id(v)] for v in value])

@@ -28,6 +28,8 @@ class Scale(keras.layers.Layer):
     Shapes: `(rows, columns)` to the same. Weight "scale", initially 1.
     """
 
+    row_by_row = True
+
     def build(self, input_shape):
         self.scale = self.add_weight(shape=input_shape[-1:], initializer="ones", name="scale")
 
@@ -56,6 +58,8 @@ class NTKDense(keras.layers.Layer):
     Reference:
         Jacot, Gabriel, Hongler, Neural tangent kernel, 2018.
     """
+
+    row_by_row = True
 
     def __init__(self, units, activation=None, gain=1.0, seed=None, zero=False, **kwargs):
         super().__init__(**kwargs)
@@ -95,6 +99,8 @@ class ParametricActivation(keras.layers.Layer):
     Shapes: `(rows, units)` to the same. Weight "mix" a, initially 1.
     """
 
+    row_by_row = True
+
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
@@ -129,6 +135,8 @@ class PeriodicEmbedding(keras.layers.Layer):
     Shapes: `(rows, n + m)` to `(rows, n * size + m)`. Weights "frequency" and "phase" `(n, k)`,
     "mixture" `(n, k, size - 1)`, "offset" `(n, size - 1)`.
     """
+
+    row_by_row = True
 
     def __init__(self, n, frequencies=16, size=4, deviation=0.1, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -179,10 +187,14 @@ class ScheduledDropout(keras.layers.Layer):
         seed: int.
     """
 
+    row_by_row = True
+
     def __init__(self, rate, steps, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.schedule = FlatCos(rate, steps)
         self.seed = random.randrange(2**31) if seed is None else seed
+        # The seed as a variable: equal networks of other seeds share a compiled function.
+        self.seed_state = keras.random.SeedGenerator(self.seed % 2**31)
 
     def build(self, input_shape):
         self.step = self.add_weight(shape=(), initializer="zeros", trainable=False, name="step")
@@ -192,7 +204,8 @@ class ScheduledDropout(keras.layers.Layer):
             return x
         rate = self.schedule(self.step)
         self.step.assign(self.step + 1)
-        number = ops.cast(self.step, "int32") * 2**16 + self.seed % 2**31
+        number = ops.cast(self.step, "int32") * 2**16
+        number = number + ops.cast(self.seed_state.state[0], "int32")
         keep = noise(ops.shape(x), number) >= rate
         return ops.where(keep, x / (1 - rate), 0.0)
 

@@ -43,6 +43,13 @@ class Table:
         return tuple(tf.convert_to_tensor(part[start:stop]) for part in self.parts)
 
 
+def specs_of(parts):
+    """(dtype name, *shape of a row) of each array or tensor."""
+    return tuple(
+        (getattr(part.dtype, "name", str(part.dtype)), *map(int, part.shape[1:])) for part in parts
+    )
+
+
 def arrays(x, y, sample_weight=None, class_weight=None):
     """(x, y) or (x, y, sample_weight) as arrays, checked and converted as stock Keras does.
 

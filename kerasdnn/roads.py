@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras.src.backend import config
 from keras.src.trainers.data_adapters.data_adapter_utils import unpack_x_y_sample_weight
 
-from . import scoring
+from . import scoring, sharing
 from .resident import arrays, to_array
 
 
@@ -17,7 +17,16 @@ class StockRoad(Exception):
     """Not an error: says why a call goes to stock Keras."""
 
 
-def need_plain_training(network, *, needed=("train_step", "compute_loss", "compute_metrics")):
+# What a subclass of `Network` may override without changing what training computes.
+HARMLESS = {
+    "__init__", "__module__", "__qualname__", "__doc__", "__firstlineno__", "__annotations__",
+    "__static_attributes__", "fit", "evaluate", "predict", "compile", "save", "save_weights",
+    "summary", "get_config", "from_config", "build_from_config", "get_build_config", "export",
+}  # fmt: skip
+OWN_ATTRIBUTES = {"build", "quantize", "loss"}  # which Keras sets on a network itself
+
+
+def need_plain_training(network):
     """Raise `StockRoad` unless `network` trains by Keras's own step on one device."""
     need_plain_model(network)
     if network.block_steps == 1:
@@ -30,9 +39,6 @@ def need_plain_training(network, *, needed=("train_step", "compute_loss", "compu
         raise StockRoad("optimizer of another distribution strategy")
     if config.max_epochs() or config.max_steps_per_epoch():
         raise StockRoad("a limit on epochs or steps is set")
-    for name in needed:
-        if getattr(type(network), name) is not getattr(keras.Sequential, name):
-            raise StockRoad(f"`{name}` is overridden")
 
 
 def need_plain_model(network):
@@ -40,6 +46,15 @@ def need_plain_model(network):
         raise StockRoad("run_eagerly=True")
     if is_distributed(network):
         raise StockRoad("distribution strategy")
+    for kind in type(network).__mro__:
+        if vars(kind).get("is_plain"):
+            break
+        for name in vars(kind).keys() - HARMLESS:
+            if hasattr(keras.Sequential, name):
+                raise StockRoad(f"`{name}` is overridden")
+    for name, value in vars(network).items():
+        if callable(value) and hasattr(keras.Sequential, name) and name not in OWN_ATTRIBUTES:
+            raise StockRoad(f"`{name}` is overridden")
 
 
 def is_distributed(network):
@@ -70,25 +85,24 @@ def prediction_array(x):
 
 
 def prepare(network, parts):
-    """Create every variable that the first batch of stock `fit` would create."""
-    x, y, *weight = (tf.convert_to_tensor(part[:2]) for part in parts)
-    metrics = network._compile_metrics
-    if not (network.built and network._compile_loss.built and (metrics is None or metrics.built)):
-        y_pred = network(x, training=False)
-        network.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight[0] if weight else None)
-        if metrics is not None:
-            metrics.update_state(y, y_pred, *weight)
-        network.reset_metrics()
+    """Create every variable that the first batch of stock `fit` would create, and run nothing."""
+    if not network.trainable_variables and network.built:
+        raise StockRoad("no trainable weights")
+    batch = [keras.KerasTensor((None, *part.shape[1:]), part.dtype.name) for part in parts]
+    network._symbolic_build(data_batch=tuple(batch))
     if not network.trainable_variables:
         raise StockRoad("no trainable weights")
-    if not network.optimizer.built:
-        network.optimizer.build(network.trainable_variables)
 
 
 def need_sums_over_rows(network):
     """Raise `StockRoad` if evaluation depends on how the rows are cut into batches."""
-    losses = [part.loss for part in network._compile_loss._flat_losses]
+    if not sharing.is_row_by_row(network, training=False):
+        raise StockRoad("a layer that may look at the whole batch")
     if not scoring.only_sums_over_rows(network):
         raise StockRoad("a metric that is not a sum over rows")
-    if any(loss.reduction != "sum_over_batch_size" for loss in losses):
+    losses = [part.loss for part in network._compile_loss._flat_losses]
+    if any(
+        loss.reduction != "sum_over_batch_size" or not scoring.is_row_by_row_loss(loss)
+        for loss in losses
+    ):
         raise StockRoad("a loss that is not a mean over rows")

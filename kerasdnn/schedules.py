@@ -48,6 +48,8 @@ class CosLog(Schedule):
         cycles: int, number of waves.
     """
 
+    stateless = True
+
     def __init__(self, peak, steps, cycles=4):
         super().__init__(peak, steps)
         self.cycles = whole("cycles", cycles)
@@ -66,6 +68,8 @@ class FlatCos(Schedule):
 
     peak (1 + cos(pi (max(1, 2 t) - 1))) / 2
     """
+
+    stateless = True
 
     def __call__(self, step):
         bend = ops.maximum(1.0, 2 * self.share_done(step)) - 1

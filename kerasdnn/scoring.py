@@ -1,38 +1,68 @@
-"""Metrics fed with a whole epoch at once.
+"""Which losses and metrics are sums over rows, and metrics fed with a whole epoch at once.
 
-Stock Keras updates every metric after every batch. For metrics whose state is a sum over rows
-that is the same sum in more pieces, so that a compiled program keeps the predictions of its
-steps and updates each metric once, over thousands of rows.
+Stock Keras updates every metric after every batch. For a metric whose state is a sum over rows that
+is the same sum in more pieces, so that a compiled function keeps the predictions of its steps and
+updates each metric once, over thousands of rows. Exact classes of Keras alone are known to be so;
+`Dice`, `Tversky`, or a function that takes a mean over the batch itself are not.
 """
 
+from keras import losses as kl
 from keras import metrics as km
 
-SUMS_OVER_ROWS = (
-    km.MeanMetricWrapper,
-    km.RootMeanSquaredError,
-    km.AUC,
-    km.Precision,
-    km.Recall,
-    km.TruePositives,
-    km.TrueNegatives,
-    km.FalsePositives,
+# fmt: off
+LOSSES = {
+    kl.MeanSquaredError, kl.MeanAbsoluteError, kl.MeanAbsolutePercentageError,
+    kl.MeanSquaredLogarithmicError, kl.Huber, kl.LogCosh, kl.BinaryCrossentropy,
+    kl.BinaryFocalCrossentropy, kl.CategoricalCrossentropy, kl.CategoricalFocalCrossentropy,
+    kl.SparseCategoricalCrossentropy, kl.Hinge, kl.SquaredHinge, kl.CategoricalHinge,
+    kl.KLDivergence, kl.Poisson, kl.CosineSimilarity,
+}
+MEANS = {
+    km.Accuracy, km.BinaryAccuracy, km.CategoricalAccuracy, km.SparseCategoricalAccuracy,
+    km.TopKCategoricalAccuracy, km.SparseTopKCategoricalAccuracy, km.BinaryCrossentropy,
+    km.CategoricalCrossentropy, km.SparseCategoricalCrossentropy, km.MeanSquaredError,
+    km.MeanAbsoluteError, km.MeanAbsolutePercentageError, km.MeanSquaredLogarithmicError,
+    km.LogCoshError, km.Hinge, km.SquaredHinge, km.CategoricalHinge, km.KLDivergence, km.Poisson,
+    km.CosineSimilarity, km.RootMeanSquaredError,
+}
+COUNTS = {
+    km.AUC, km.Precision, km.Recall, km.TruePositives, km.TrueNegatives, km.FalsePositives,
     km.FalseNegatives,
-)
+}
+# fmt: on
+# What a wrapper computes where it is given the name or the function instead of the class.
+FUNCTIONS = {
+    *(loss().fn for loss in LOSSES),
+    *(metric()._fn for metric in MEANS - {km.RootMeanSquaredError}),
+    kl.sparse_categorical_crossentropy,
+}
+WRAPPER = kl.MeanSquaredError.__mro__[1]
+
+
+def is_row_by_row_loss(loss):
+    """Whether `loss` is the weighted mean of a number per row, which depends on that row alone."""
+    cls = type(loss)
+    known = cls in LOSSES or (cls is WRAPPER and loss.fn in FUNCTIONS)
+    ours = cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls)
+    reduced = loss.reduction in ("sum_over_batch_size", "mean_with_sample_weight")
+    return reduced and (ours or (known and _within_rows(loss)))
 
 
 def is_sum_over_rows(metric):
     """Whether updating `metric` once with all rows equals updating it batch by batch."""
-    if not from_keras(type(metric)):
-        return False
-    if isinstance(metric, km.R2Score):
-        return metric.num_regressors == 0  # the adjusted score counts rows, padding included
-    if type(metric) is km.MeanMetricWrapper:
-        return from_keras(metric._fn)  # a user's function may return one number per batch
-    return isinstance(metric, SUMS_OVER_ROWS)
+    cls = type(metric)
+    if cls is km.R2Score:
+        # The adjusted score counts rows, padding included.
+        return metric.num_regressors == 0 and metric.class_aggregation is not None
+    if cls is km.MeanMetricWrapper:
+        return metric._fn in FUNCTIONS and _within_rows(metric)
+    return cls in COUNTS or (cls in MEANS and _within_rows(metric))
 
 
-def from_keras(thing):
-    return getattr(thing, "__module__", "").split(".")[0] == "keras"
+def _within_rows(part):
+    """Whether a loss or metric reduces along the last axis, and counts every row."""
+    settings = {**vars(part), **getattr(part, "_fn_kwargs", {})}
+    return settings.get("axis", -1) in (-1, None) and settings.get("ignore_class") is None
 
 
 def only_sums_over_rows(model):

@@ -1,113 +1,260 @@
-"""Programs shared by equal networks: made once, remembered under what they were made from."""
+"""Which networks may share compiled functions, and when a network needs new ones.
+
+Equal networks share a compiled function: it is traced once and called with the variables of each.
+That is sound only if nothing else enters the computation, so that the key of a network is made from
+an allowlist: exact classes of Keras and kerasdnn whose computation depends on their attributes and
+variables alone, and functions known by identity. A subclass, a function of the user, a layer that
+keeps constants outside its variables (`Normalization` and others with `adapt`): any of these, and
+the network compiles its own functions and shares them with no other.
+
+A network keeps a function for exactly as long as stock Keras keeps its own: until `compile`,
+`quantize`, or `network.train_function = None`. What changes in between, such as `trainable`, has no
+effect until then, as Keras documents for `compile`.
+"""
 
 import collections
+import enum
 import json
+import types
 
 import keras
+import numpy as np
+from keras import constraints as kc
+from keras import layers as kl
+from keras import losses as ko
+from keras import metrics as km
+from keras import optimizers
+from keras import regularizers as kr
 
-from . import scoring
+from . import activations, scoring
 
 REMEMBERED = 128
-programs = collections.OrderedDict()
+traces = collections.OrderedDict()
+
+# fmt: off
+LAYERS = {
+    kl.InputLayer, kl.Dense, kl.EinsumDense, kl.Embedding, kl.Activation, kl.ReLU, kl.LeakyReLU,
+    kl.ELU, kl.PReLU, kl.Softmax, kl.Flatten, kl.Reshape, kl.Permute, kl.RepeatVector,
+    kl.Rescaling, kl.LayerNormalization, kl.RMSNormalization, kl.BatchNormalization,
+    kl.UnitNormalization, kl.Dropout, kl.SpatialDropout1D, kl.GaussianDropout, kl.GaussianNoise,
+    kl.AlphaDropout, kl.ActivityRegularization,
+}
+# fmt: on
 
 
-class Program:
-    """A traced function, called without matching its arguments by name, which takes longer.
+def classes(module, base):
+    """The exact classes that a module of Keras exports."""
+    return {c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base)}
+
+
+PLAIN = {
+    *classes(kr, kr.Regularizer),
+    *classes(kc, kc.Constraint),
+    *classes(ko, ko.Loss),
+    *classes(km, km.Metric),
+    *classes(optimizers.schedules, optimizers.schedules.LearningRateSchedule),
+    *classes(optimizers, optimizers.Optimizer),
+    scoring.WRAPPER,
+    keras.DTypePolicy,
+    keras.random.SeedGenerator,
+}
+FUNCTIONS = {
+    function: f"{module.__name__}.{name}"
+    for module in (activations, keras.activations, ko, km)
+    for name, function in vars(module).items()
+    if isinstance(function, types.FunctionType)
+}
+# Attributes that do not enter the computation: names, initial values (seeds too: what layers draw
+# later comes from a variable), and what Keras keeps its books in.
+BOOKS = set(vars(kl.Layer())) - {"_trainable", "_dtype_policy", "activity_regularizer"} | {
+    "name", "seed", "_called", "_path", "_lock", "_tracker", "_variables", "_metrics", "_built",
+    "_trainable_variables", "_trainable_variables_indices", "_distribution_strategy", "_mesh",
+    "_build_shapes_dict", "_build_input_shape", "_auto_config", "_convert_input_args", "_dtype",
+    "_input_spec", "backend", "_initial_seed",
+}  # fmt: skip
+
+
+class Unknown(Exception):
+    """Says which part of a network is not on the list."""
+
+
+def is_ours(cls):
+    """Whether a class is kerasdnn's own and says of itself, not through a base, what it does."""
+    return cls.__module__.split(".")[0] == "kerasdnn" and bool(
+        {"row_by_row", "elementwise", "stateless"} & vars(cls).keys()
+    )
+
+
+def is_known(function):
+    return type(function) is types.FunctionType and function in FUNCTIONS
+
+
+def describe(thing):
+    """What `thing` computes with, as nested lists of plain values.
+
+    Raises:
+        Unknown: it is not on the list, or holds something that is not.
+    """
+    if thing is None or type(thing) in (bool, int, float, str):
+        return thing
+    if isinstance(thing, keras.Variable):
+        return "variable"
+    if isinstance(thing, enum.Enum):
+        return thing.name
+    if isinstance(thing, (np.ndarray, np.generic)) and thing.dtype.kind in "fiub":
+        return thing.tolist()
+    if isinstance(thing, dict):
+        return [[str(name), describe(thing[name])] for name in sorted(thing, key=str)]
+    if isinstance(thing, (list, tuple)):
+        return [describe(item) for item in thing]
+    if is_known(thing):
+        return FUNCTIONS[thing]
+    kind = type(thing)
+    if kind not in LAYERS and kind not in PLAIN and not is_ours(kind):
+        if kind.__name__ == "EagerTensor":  # a regularizer's factor
+            return describe(np.asarray(thing))
+        raise Unknown(f"{kind.__module__}.{kind.__name__}")
+    attributes = {
+        name: value
+        for name, value in vars(thing).items()
+        if name not in BOOKS and not name.startswith("_self_") and not name.endswith("_initializer")
+    }
+    return [f"{kind.__module__}.{kind.__name__}", describe(attributes)]
+
+
+def roles(model):
+    """Where each variable of `model` stands: its layer, name, shape and dtype, in Keras's order."""
+    places = {}
+    for index, layer in enumerate(model.layers):
+        names = [variable.name for variable in layer.variables]
+        if len(set(names)) < len(names):
+            raise Unknown(f"two variables of one name in {layer.name}")
+        places.update({id(v): [index, v.name] for v in layer.variables})
+    groups = model.trainable_variables, model.non_trainable_variables
+    if not all(id(v) in places for group in groups for v in group):
+        raise Unknown("a variable outside the layers")
+    return [[[*places[id(v)], list(v.shape), v.dtype] for v in group] for group in groups]
+
+
+def describe_scores(model):
+    """What loss and metrics of a compiled, built model compute, and their names."""
+    loss, metrics = model._compile_loss, model._compile_metrics
+    parts = [[describe(part.loss) for part in loss._flat_losses]]
+    parts.append(describe(loss._user_loss_weights))
+    for group in ("_flat_metrics", "_flat_weighted_metrics"):
+        flat = getattr(metrics, group, None) or ()
+        found = [metric for part in flat for metric in (part.metrics if part else ())]
+        parts.append([[metric.name, describe(metric)] for metric in found])
+    return parts
+
+
+def cache_key(model, scores=True, optimizer=True):
+    """A string that is equal for networks that may share functions, None for one that may not.
 
     Args:
-        concrete: a concrete `tf.function` whose first argument is a `State`.
-        names: what its results are called.
+        model: a built `Network`; compiled, unless the other two are False.
+        scores: whether the function computes loss and metrics.
+        optimizer: whether it updates weights.
     """
-
-    def __init__(self, concrete, names=()):
-        self.concrete, self.names = concrete, tuple(names)
-
-    def __call__(self, handles, *tensors):
-        """`handles(state)`, then the tensors of the other arguments, all in one row."""
-        return self.concrete._call_flat([*handles, *tensors], self.concrete.captured_inputs)
-
-
-def handles(state):
-    return [variable.handle for group in state for variable in group]
-
-
-class Own:
-    """The programs that one network shares with no other; they go when it goes."""
-
-    def __init__(self):
-        self.programs = {}
-
-
-def recall(network, key, make):
-    """The program of `network` for `key`, made now if there is none.
-
-    Args:
-        network: a compiled `Network`.
-        key: hashable, what the program was made for.
-        make: function without arguments that makes it.
-    """
-    shared = structure(network)
-    if shared is None or key[0] == "step":  # which works on the network's own variables
-        own = network.own.programs
-        if key not in own:
-            own[key] = make()
-        return own[key]
-    key = (shared, *key)
-    if key not in programs:
-        programs[key] = make()
-        while len(programs) > REMEMBERED:
-            programs.popitem(last=False)
-    programs.move_to_end(key)
-    return programs[key]
-
-
-def structure(model):
-    """A string that is equal for models that may share programs, None for a model that may not.
-
-    It holds everything that tracing a model turns into constants: layers, loss, metrics and
-    optimizer without names, seeds, initial values and a learning rate that is a variable. Objects
-    that Keras and this package did not define may hide state: such a model shares with no other.
-    """
-    serialize = keras.saving.serialize_keras_object
-    if model._compile_metrics is None:
-        metrics = None
-    else:
-        metrics = [
-            model._compile_metrics._user_metrics,
-            model._compile_metrics._user_weighted_metrics,
-        ]
     try:
-        parts = [list(model.layers), model.loss, metrics, model.optimizer]
-        stripped = strip(serialize(parts))
-        loss_weights = model._compile_loss._user_loss_weights if model._compile_loss else None
-        names = [metric.name for metric in scoring.compiled_metrics(model)]
-        return json.dumps([stripped, loss_weights, names], sort_keys=True)
-    except (TypeError, ValueError, NotImplementedError):
+        parts = [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
+        parts.append(describe_scores(model) if scores else None)
+        parts.append(describe(model.optimizer) if optimizer else None)
+        return json.dumps(parts)
+    except Unknown:
         return None
 
 
-def strip(config):
-    """A serialized Keras object without what differs between equal models."""
-    if isinstance(config, (list, tuple)):
-        return [strip(item) for item in config]
-    if not isinstance(config, dict):
-        return config
-    if "class_name" in config:
-        module, name = config.get("module") or "keras", config.get("registered_name") or ""
-        ours = module.split(".")[0] in ("keras", "kerasdnn") or name.startswith("kerasdnn>")
-        if not ours:
-            raise TypeError(f"{config['class_name']} is not Keras's")
-        if module.startswith("keras.optimizers") or name.startswith("kerasdnn>"):
-            config = {**config, "config": without_rate(config["config"])}
-    gone = ("name", "seed", "build_config", "compile_config", "shared_object_id")
-    return {
-        key: strip(value)
-        for key, value in config.items()
-        if key not in gone and not key.endswith("_initializer")
-    }
+def get_or_trace(key, trace):
+    """The trace shared under `key`, made now if there is none; `trace.shared` may decline."""
+    if key in traces:
+        traces.move_to_end(key)
+        return traces[key]
+    found = trace()
+    if found.shared:
+        traces[key] = found
+        while len(traces) > REMEMBERED:
+            traces.popitem(last=False)
+    return found
 
 
-def without_rate(config):
-    if isinstance(config, dict) and isinstance(config.get("learning_rate"), float):
-        config = {**config, "learning_rate": "variable"}
-    return config
+class Retracing:
+    """When one of a network's functions is traced again: exactly when stock Keras does.
+
+    Keras calls a `tf.function(reduce_retracing=True)`, which traces once for the first number of
+    rows in a batch and, when another one comes, once more for any number.
+    """
+
+    def __init__(self):
+        self.function, self.traces = None, {}
+
+    def get(self, function, specs, rows, trace):
+        """The trace for batches of `rows` rows, None where they vary.
+
+        Args:
+            function: what Keras holds in `train_function` or its like; another one, and all is
+                traced anew.
+            specs: hashable, dtypes and shapes of the data.
+            rows: int or None.
+            trace: function without arguments that makes it.
+        """
+        if function is not self.function:
+            self.function, self.traces = function, {}
+        known = self.traces.setdefault(specs, {})
+        for key in (rows, None):
+            if key in known:
+                return known[key]
+        key = None if known else rows
+        known[key] = trace()
+        return known[key]
+
+
+ROW_BY_ROW = {  # what comes out for a row depends on that row alone, in training too
+    kl.InputLayer, kl.Dense, kl.Embedding, kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU,
+    kl.Flatten, kl.Identity,
+}  # fmt: skip
+ROW_BY_ROW_AT_REST = {  # when predicting
+    kl.BatchNormalization, kl.LayerNormalization, kl.UnitNormalization, kl.RMSNormalization,
+    kl.Dropout, kl.SpatialDropout1D, kl.GaussianDropout, kl.GaussianNoise, kl.AlphaDropout,
+    kl.Normalization, kl.Softmax, kl.Rescaling,
+}  # fmt: skip
+
+
+def is_row_by_row(model, training):
+    """Whether what `model` computes for a row cannot depend on the other rows of the batch."""
+    return all(layer_is_row_by_row(layer, training) for layer in model.layers)
+
+
+def layer_is_row_by_row(layer, training):
+    cls = type(layer)
+    inner = [*getattr(layer, "layers", ()), *getattr(layer, "networks", ())]
+    if isinstance(getattr(layer, "activation", None), kl.Layer):
+        inner.append(layer.activation)
+    elif getattr(layer, "activation", None) is not None and not is_known(layer.activation):
+        return False
+    return (
+        (
+            cls in ROW_BY_ROW
+            or (cls in ROW_BY_ROW_AT_REST and not training and _along_columns(layer))
+            or (is_ours(cls) and "row_by_row" in vars(cls))
+            or cls is keras.Sequential
+        )
+        and type(layer.dtype_policy) is keras.DTypePolicy  # a quantized layer may look at a batch
+        and layer.activity_regularizer is None
+        and not getattr(layer, "mask_zero", False)  # masked steps are counted over a batch
+        and all(layer_is_row_by_row(part, training) for part in inner)
+    )
+
+
+def _along_columns(layer):
+    axis = getattr(layer, "axis", -1)
+    axes = axis if isinstance(axis, (list, tuple)) else [axis]
+    factors = getattr(layer, "scale", None), getattr(layer, "offset", None)
+    return all(a == -1 or (a or 0) > 0 for a in axes) and not any(map(np.ndim, factors))
+
+
+def pads(model):
+    """Whether rows of weight zero leave everything that a training step computes unchanged."""
+    return is_row_by_row(model, training=True) and all(
+        scoring.is_row_by_row_loss(part.loss) for part in model._compile_loss._flat_losses
+    )

@@ -20,9 +20,10 @@ from .saving import written_whole
 STREAMED_STEPS = 32
 SMALL = 4_096  # numbers in an array that is checked without the whole check
 
+FUNCTIONS = "train_function", "test_function", "predict_function"
 COMPILED = keras.backend.backend() == "tensorflow"
 if COMPILED:
-    from . import roads, sharing
+    from . import fitting, roads, sharing
     from .evaluating import Evaluation, Prediction
     from .fitting import Fit
     from .resident import Table
@@ -36,7 +37,8 @@ class Network(keras.Sequential):
     - `compile(steps_per_execution="auto")`, the default: steps run in compiled blocks of up to
       half a second. A number of steps sets the size of the blocks; 1 is stock Keras.
     - `fit(batch_size="full")`: one step per epoch over all rows, batch gradient descent.
-    - A callback that hooks batches is called once per block.
+    - A callback that hooks batches sees every batch, as in Keras: a block is then one step. Give
+      `steps_per_execution` to have it called once per block of so many.
     - `compile(jit_compile="auto")`, the default: XLA compiles the blocks where the steps of the
       `fit` are worth it. True compiles always; False is stock Keras.
 
@@ -53,6 +55,9 @@ class Network(keras.Sequential):
         network.last_road    # "compiled"
     """
 
+    is_plain = True  # what follows changes how fast a step is, not what it computes
+    row_by_row = True  # if its layers are
+
     def __init__(self, layers=None, trainable=True, name=None, seed=None):
         super().__init__(layers, trainable=trainable, name=name)
         self.seed = random.randrange(2**31) if seed is None else seed
@@ -60,22 +65,18 @@ class Network(keras.Sequential):
         self.column_names = None  # of the DataFrame last fitted: predict puts another order right
         self.block_steps = "auto"
         self.use_xla = "auto"
-        self.forget_programs()
+        self._predictor = None
+        self.traces = {name: sharing.Retracing() for name in FUNCTIONS} if COMPILED else None
 
     def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; see the class for `steps_per_execution`."""
         self.block_steps = steps_per_execution
         self.use_xla = jit_compile
-        self.forget_programs()
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
         stock = self.run_eagerly or jit_compile is False or not COMPILED
         if steps_per_execution == "auto" and not stock and not roads.is_distributed(self):
             self.steps_per_execution = STREAMED_STEPS  # of datasets, which stock Keras runs
-
-    def forget_programs(self):
-        self._predictor = None
-        self.own = sharing.Own() if COMPILED else None
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)
@@ -139,20 +140,10 @@ class Network(keras.Sequential):
 
         self.last_road = "compiled"
         table = Table(parts)
-        batch = min(batch_size or 32, table.rows)
-        initial_epoch = self._initial_epoch or initial_epoch
-        fit = Fit(
-            self,
-            table,
-            batch,
-            shuffle,
-            epochs - initial_epoch,
-            together=not (verbose or callbacks or held_out),
-            steps=None if self.block_steps == "auto" else self.block_steps,
-        )
-        validate = None
-        if held_out is not None:
-            validate = self._evaluator(held_out, validation_batch_size or batch)
+        batch = min(int(batch_size or 32), table.rows)
+        validation_batch = int(validation_batch_size or batch_size or 32)
+        epochs, initial_epoch = int(epochs), self._initial_epoch or int(initial_epoch)
+        together = not (verbose or callbacks or held_out)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks,
@@ -163,47 +154,68 @@ class Network(keras.Sequential):
                 steps=math.ceil(table.rows / batch),
                 model=self,
             )
+        steps = self.block_steps
+        if steps == "auto":
+            steps = fitting.steps_between_looks(callbacks.callbacks)
+        fit = Fit(self, table, batch, shuffle, epochs - initial_epoch, together, steps)
+        validate = None
+        if held_out is not None:
+            validate = self._evaluator(held_out, validation_batch, callbacks)
         return self._run(fit, validate, callbacks, initial_epoch, epochs, validation_freq)
 
     def _run(self, fit, validate, callbacks, initial_epoch, epochs, validation_freq):
+        def most():  # as Keras, a callback that stops the training is heard after the next batch
+            return 1 if self.stop_training else fitting.steps_to_save(callbacks.callbacks)
+
         self.stop_training = False
         callbacks.on_train_begin()
-        fit.catch_up()
         logs, epoch = None, self._initial_epoch or initial_epoch
-        while epoch < epochs and not self.stop_training:
-            if fit.epochs_at_once > 1:
+        if epoch:
+            fit.catch_up()
+        if fit.together and epoch < epochs:
+            fit.start()
+            while fit.epochs_at_once > 1 and epoch < epochs:
                 for logs in fit.epochs(min(fit.epochs_at_once, epochs - epoch)):
                     callbacks.on_epoch_begin(epoch)
                     callbacks.on_epoch_end(epoch, logs)
                     epoch += 1
-                continue
+        while epoch < epochs:
             callbacks.on_epoch_begin(epoch)
-            for first, last, run in fit.blocks():
+            fit.start()
+            for first, last, run in fit.blocks(most):
                 callbacks.on_train_batch_begin(first)
                 logs = run()
                 callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
             if validate is not None and self._should_eval(epoch, validation_freq):
-                logs = logs | {f"val_{name}": value for name, value in validate(callbacks).items()}
+                logs = logs | {f"val_{name}": value for name, value in validate().items()}
             callbacks.on_epoch_end(epoch, logs)
             epoch += 1
+            if self.stop_training:
+                break
         if epochs > 0:
             self.optimizer.finalize_variable_values(self.trainable_weights)
         callbacks.on_train_end(logs)
         return warn_of_divergence(self.history)
 
-    def _evaluator(self, parts, batch):
-        """A function from callbacks to the logs of an evaluation on `parts`."""
+    def _evaluator(self, parts, batch, callbacks):
+        """A function that returns the logs of an evaluation on `parts`."""
         try:
-            roads.need_sums_over_rows(self)
+            self._need_compiled_evaluation(callbacks.callbacks)
         except roads.StockRoad:
             x, y, *weight = parts
             weight = weight[0] if weight else None
-            return lambda callbacks: super(Network, self).evaluate(
+            return lambda: super(Network, self).evaluate(
                 x, y, batch, sample_weight=weight, callbacks=callbacks, return_dict=True
             )
-        return Evaluation(self, Table(parts), batch).run
+        evaluation = Evaluation(self, Table(parts), batch)
+        return lambda: evaluation.run(callbacks)
+
+    def _need_compiled_evaluation(self, callbacks):
+        roads.need_sums_over_rows(self)
+        if fitting.look_at_test_batches(callbacks):
+            raise roads.StockRoad("a callback hooks the batches of an evaluation")
 
     def evaluate(
         self,
@@ -228,17 +240,18 @@ class Network(keras.Sequential):
         if not COMPILED or kwargs:  # the latter from within stock `fit`
             return super().evaluate(**stock_arguments)
         try:
-            roads.need_plain_training(self, needed=("test_step", "compute_loss", "compute_metrics"))
+            roads.need_plain_training(self)
             if steps:
                 raise roads.StockRoad("a number of steps is given")
             parts = roads.training_arrays(x, y, sample_weight)
             roads.prepare(self, parts)
-            roads.need_sums_over_rows(self)
+            given = getattr(callbacks, "callbacks", callbacks) or []
+            self._need_compiled_evaluation(given if isinstance(given, (list, tuple)) else [given])
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
             return super().evaluate(**stock_arguments)
         self.last_road = "compiled"
-        batch = batch_size or 32
+        batch = int(batch_size or 32)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
                 callbacks,
@@ -256,14 +269,12 @@ class Network(keras.Sequential):
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
         if known and x.size <= SMALL and np.isfinite(x).all() and not self.run_eagerly:
-            return predictor(x)  # a few rows: microseconds count
+            return predictor(x, batch_size)  # a few rows: microseconds count
         x = check_rows(self, x, self.column_names)
         if not COMPILED:
             return super().predict(x, batch_size, verbose, steps, callbacks)
         try:
             roads.need_plain_model(self)
-            if type(self).predict_step is not keras.Sequential.predict_step:
-                raise roads.StockRoad("`predict_step` is overridden")
             if steps or callbacks:
                 raise roads.StockRoad("steps or callbacks are given")
             array = roads.prediction_array(x)
@@ -272,11 +283,10 @@ class Network(keras.Sequential):
             return super().predict(x, batch_size, verbose, steps, callbacks)
         self.last_road = "compiled"
         if not self.built:
-            self(array[:1])
-        # Stock Keras, too, keeps its compiled function until `compile` or `add`.
+            keras.Sequential.__call__(self, keras.KerasTensor((None, *array.shape[1:])))
         if self._predictor is None or not self._predictor.takes(array):
             self._predictor = Prediction(self, array)
-        return self._predictor(array)
+        return self._predictor(array, batch_size)
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`, whole or not at all; opens in plain Keras."""

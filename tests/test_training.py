@@ -373,23 +373,27 @@ def test_data_beyond_the_memory_share_streams_and_says_so(monkeypatch):
 
 
 def test_other_rows_rates_epochs_and_equal_networks_compile_nothing_again(monkeypatch):
-    monkeypatch.setattr(sharing, "programs", collections.OrderedDict())
+    monkeypatch.setattr(sharing, "traces", collections.OrderedDict())
     x, y = table(256, kind="binary")
     optimizer = lambda rate=0.01: keras.optimizers.Adam(rate)
     network = pair(optimizer=optimizer)[0]
     fit = {"verbose": 0, "epochs": 2, "callbacks": [keras.callbacks.Callback()]}
+    compiled = lambda: {
+        key: set(getattr(trace, "programs", ())) for key, trace in sharing.traces.items()
+    }
     network.fit(x, y, validation_data=(x, y), **fit)
-    known = set(sharing.programs)
+    known = compiled()
+    assert len(known) == 2  # a training and an evaluation
     network.fit(x[:240], y[:240], **fit)
     network.optimizer.learning_rate = 0.5
     network.fit(x, y, validation_data=(x[:99], y[:99]), **(fit | {"epochs": 5}))
     equal = pair(optimizer=lambda: optimizer(0.3))[0]
     before = equal.get_weights()
     equal.fit(x, y, **fit)
-    assert set(sharing.programs) == known
+    assert compiled() == known
     assert all((a != b).any() for a, b in zip(before, equal.get_weights(), strict=True))
     pair(optimizer=lambda: keras.optimizers.Adam(beta_1=0.8))[0].fit(x, y, **fit)
-    assert len(sharing.programs) == len(known) + 1
+    assert len(compiled()) == len(known) + 1
 
 
 def test_equal_networks_that_share_a_program_do_not_share_weights_or_metrics():

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import tensorflow as tf
 from keras import callbacks as kc
+from keras import tree
 from keras.src.utils.python_utils import pythonify_logs
 
 from . import programs
@@ -152,6 +153,12 @@ class Fit:
         indices = np.zeros(shape, "int32")
         indices[:count, :rows] = orders
         return self.table.take(indices.reshape(-1))
+
+
+def as_list(callbacks):
+    """The callbacks in what `fit` is given: None, one, a list, or a `CallbackList`."""
+    callbacks = getattr(callbacks, "callbacks", callbacks)
+    return tree.flatten(callbacks) if callbacks else []
 
 
 def hooks(callback, names):

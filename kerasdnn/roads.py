@@ -61,6 +61,11 @@ def is_distributed(network):
     return tf.distribute.has_strategy() or network._distribute_strategy is not None
 
 
+def is_stream(x):
+    """Whether `x` hands out batches instead of holding rows."""
+    return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
+
+
 def training_arrays(x, y, sample_weight=None, class_weight=None):
     """(x, y) or (x, y, sample_weight) as dense numeric arrays."""
     parts = arrays(x, y, sample_weight, class_weight)

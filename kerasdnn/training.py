@@ -74,9 +74,6 @@ class Network(keras.Sequential):
         self.use_xla = jit_compile
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
-        stock = self.run_eagerly or jit_compile is False or not COMPILED
-        if steps_per_execution == "auto" and not stock and not roads.is_distributed(self):
-            self.steps_per_execution = STREAMED_STEPS  # of datasets, which stock Keras runs
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)
@@ -136,6 +133,7 @@ class Network(keras.Sequential):
             roads.prepare(self, parts)
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
+            self._stream(x, callbacks)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_road = "compiled"
@@ -199,6 +197,19 @@ class Network(keras.Sequential):
         callbacks.on_train_end(logs)
         return warn_of_divergence(self.history)
 
+    def _stream(self, x, callbacks):
+        """Have stock Keras run many batches of a dataset per call where nobody looks at each."""
+        stock = self.run_eagerly or self.use_xla is False or roads.is_distributed(self)
+        if self.block_steps != "auto" or stock:
+            return
+        listed = fitting.as_list(callbacks)
+        quiet = not (fitting.steps_between_looks(listed) or fitting.look_at_test_batches(listed))
+        steps = STREAMED_STEPS if quiet and roads.is_stream(x) else 1
+        if steps != self.steps_per_execution:  # a number that Keras traces
+            self.steps_per_execution = steps
+            for name in FUNCTIONS:
+                setattr(self, name, None)
+
     def _evaluator(self, parts, batch, callbacks):
         """A function that returns the logs of an evaluation on `parts`."""
         try:
@@ -245,10 +256,10 @@ class Network(keras.Sequential):
                 raise roads.StockRoad("a number of steps is given")
             parts = roads.training_arrays(x, y, sample_weight)
             roads.prepare(self, parts)
-            given = getattr(callbacks, "callbacks", callbacks) or []
-            self._need_compiled_evaluation(given if isinstance(given, (list, tuple)) else [given])
+            self._need_compiled_evaluation(fitting.as_list(callbacks))
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
+            self._stream(x, callbacks)
             return super().evaluate(**stock_arguments)
         self.last_road = "compiled"
         batch = int(batch_size or 32)

@@ -184,7 +184,7 @@ def check_unpacked(file, size):
 
 
 def check_config(config):
-    """Refuse a serialized Keras object that names what is not known to be harmless.
+    """Refuse a serialized Keras object that names what is not known to be harmless, or too large.
 
     Raises:
         BadFile: naming it.
@@ -202,6 +202,7 @@ def check_config(config):
                     f"it names {told(value)}, which is no layer, loss, metric or optimizer of Keras"
                     f" or kerasdnn known to run no code of its own. {WAY_OUT}"
                 )
+            check_numbers(value)
             left.extend(value.values())
 
 
@@ -212,9 +213,9 @@ WAY_OUT = (
 
 
 def told(config):
-    name, inner = config["class_name"], config.get("config")
-    what = f"the function {inner!r}" if name == "function" else repr(name)
-    return f"{config.get('module') or ''} {what}".strip()
+    name = config["class_name"]
+    what = f"the function {config.get('config')!r}" if name == "function" else repr(name)
+    return f"{what} of {config['module']}" if config.get("module") else what
 
 
 def check_name(name):
@@ -290,7 +291,6 @@ def check_sizes(config, data):
         weights = file.read("model.weights.h5")
     with h5py.File(io.BytesIO(weights)) as file:
         file.visititems(check_array)
-    check_numbers(config)
     # States of recurrent layers, which have no initializer, are as large as their outputs.
     config = json.loads(json.dumps(config["config"]), object_hook=without_state)
     before = global_state.get_global_attribute("uninitialized_variables", [])
@@ -330,25 +330,17 @@ def check_array(name, array):
 
 def check_numbers(config):
     """Refuse numbers that would fill memory where a layer or a metric is made."""
-    left = [config]
-    while left:
-        value = left.pop()
-        if isinstance(value, list):
-            left.extend(value)
-        if not isinstance(value, dict):
-            continue
-        left.extend(value.values())
-        whole = {
-            key: abs(number)
-            for key, number in value.items()
-            if type(number) is int and not any(part in key for part in NO_SIZES)
-        }
-        for key, number in whole.items():
-            if number > LARGE:
-                raise BadFile(f"its {key!r} of {number:,} is more than any network has.")
-        numbers = math.prod(max(1, n) for n in whole.values()) * max(1, whole.get("num_classes", 1))
-        if {"num_thresholds", "num_classes", "num_labels"} & set(whole) and numbers > LARGE:
-            raise BadFile(f"a metric of {numbers:,} numbers is more than any network needs.")
+    whole = {
+        key: abs(number)
+        for key, number in config.items()
+        if type(number) is int and not any(part in key for part in NO_SIZES)
+    }
+    for key, number in whole.items():
+        if number > LARGE:
+            raise BadFile(f"its {key!r} of {number:,} is more than any network has.")
+    numbers = math.prod(max(1, n) for n in whole.values()) * max(1, whole.get("num_classes", 1))
+    if {"num_thresholds", "num_classes", "num_labels"} & set(whole) and numbers > LARGE:
+        raise BadFile(f"a metric of {numbers:,} numbers is more than any network needs.")
 
 
 def check_finite(network):

@@ -42,7 +42,8 @@ PARTS = ("estimator.json", "network.keras")
 
 def save_estimator(estimator, path):
     """Write a fitted estimator to `path`, whole or not at all."""
-    data = archive(estimator)
+    with only():  # what may be in the file does not hang on the scope that the caller is in
+        data = archive(estimator)
     with written_whole(path) as beside:
         beside.write_bytes(data)
 

@@ -121,8 +121,10 @@ def network_from_bytes(data, seed=None, trusted=None):
             f"it holds a {config.get('class_name')} model, no `Sequential`. "
             "keras.saving.load_model opens it."
         )
+    compiled = config.get("compile_config")
     if trusted is None:
         check_config(config)
+        compiled = json.loads(json.dumps(compiled), object_hook=without_weights)
     scope = contextlib.nullcontext()
     if trusted is not None:
         scope = keras.saving.custom_object_scope(trusted)
@@ -131,8 +133,8 @@ def network_from_bytes(data, seed=None, trusted=None):
             if trusted is None:
                 check_sizes(config, data)
             network = Network.from_config(config["config"])
-            if config.get("compile_config"):
-                network.compile_from_config(config["compile_config"])
+            if compiled:
+                network.compile_from_config(compiled)
         if seed is not None:
             network.seed = seed
         load_state(network, data)
@@ -318,6 +320,20 @@ def without_state(config):
 def bytes_of(shape, dtype):
     wide = any(bits in str(dtype) for bits in ("64", "128"))
     return math.prod(n or 1 for n in shape) * (8 if wide else 4)
+
+
+def object_of(config):
+    """The Keras object of a configuration in a file, such as an optimizer or an activation."""
+    check_config(config)
+    config = json.loads(json.dumps(config), object_hook=without_weights)
+    return keras.saving.deserialize_keras_object(config)
+
+
+def without_weights(config):
+    """Where no network belongs, nothing is built: what it would take was not compared."""
+    if "layers" in config:
+        raise BadFile("it holds a network where none belongs.")
+    return {k: v for k, v in config.items() if k != "build_config"}
 
 
 def check_array(name, array):

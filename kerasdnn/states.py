@@ -6,7 +6,7 @@ import pandas as pd
 
 from .checks_words import plain, warn
 from .labels import ClassTarget, LabelTarget, NumberTarget
-from .network_files import BadFile, check_config, check_name
+from .network_files import BadFile, check_config, check_name, object_of
 from .tables import TableEncoder
 
 
@@ -148,5 +148,4 @@ def unpack(value):
         return tuple(unpack(item) for item in content)
     if kind == "dict":
         return {unpack(k): unpack(v) for k, v in content}
-    check_config(content)
-    return keras.saving.deserialize_keras_object(content)
+    return object_of(content)

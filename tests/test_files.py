@@ -448,6 +448,12 @@ def wide_embedding(config):
     })  # fmt: skip
 
 
+BUILT = {  # of 4 TB
+    "module": "keras.layers", "class_name": "Dense", "config": {"units": 10**6},
+    "registered_name": None, "build_config": {"input_shape": [None, 10**6]},
+}  # fmt: skip
+
+
 def layer(name, **config):
     return lambda c: c["config"]["layers"].append(
         {"module": "keras.layers", "class_name": name, "config": config, "registered_name": None}
@@ -477,6 +483,10 @@ def metric(name, **config):
         (layer("StringLookup", num_oov_indices=10**9), "'num_oov_indices' of"),
         (metric("AUC", num_thresholds=10**9), "'num_thresholds' of"),
         (metric("AUC", num_thresholds=10**5, num_labels=10**5, multi_label=True), "a metric of"),
+        (
+            metric("MeanMetricWrapper", fn=BUILT | {"config": {"layers": [BUILT]}}),
+            "a network where",
+        ),
         (metric("MeanIoU", num_classes=10**5), "a metric of 10,000,000,000 numbers"),
     ],
 )
@@ -514,6 +524,16 @@ def test_labels_claim_no_more_than_they_are(saved, tmp_path):
     data = zipped({**parts, "estimator.json": to_json(state)})
     with pytest.raises(ValueError, match="too long to be theirs"):
         loaded(data, tmp_path)
+
+
+def test_no_layer_is_built_among_the_arguments(saved, keras_file, tmp_path):
+    parts = {name: zipfile.ZipFile(io.BytesIO(saved)).read(name) for name in PARTS}
+    state = json.loads(parts["estimator.json"])
+    state["arguments"]["activation"] = {"keras": BUILT}
+    data = zipped({**parts, "estimator.json": to_json(state)})
+    assert not loaded(data, tmp_path).activation.built
+    with_layer = edited(keras_file, "config.json", metric("MeanMetricWrapper", fn=BUILT))
+    attempt(with_layer, tmp_path)  # either way, without 4 TB
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

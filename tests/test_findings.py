@@ -173,9 +173,7 @@ def test_codes_of_categories_have_no_scale():
     words = [f"w{k}" for k in rng.integers(0, 300, 1200)]
     frame = pd.DataFrame({"word": words, "v": rng.normal(size=1200)})
     y = np.where(frame["v"] + rng.normal(size=1200) > 0, "yes", "no")
-    for settings in ({}, {"preset": "standard", "embedding_size": 2}, {"n_ensemble": 2}):
-        if "n_ensemble" in settings and "n_ensemble" not in DNNClassifier().get_params():
-            continue
+    for settings in ({}, {"preset": "standard", "embedding_size": 2}, {"n_members": 2}):
         model = DNNClassifier(**settings, epochs=3, random_state=0).fit(frame, y)
         assert "unscaled inputs" not in names_of(model.health(frame, y)), settings
     network = kerasdnn.Network(

@@ -24,6 +24,7 @@ import sklearn
 
 from .network_files import (
     BadFile,
+    Forbidden,
     check_config,
     check_unpacked,
     network_from_bytes,
@@ -115,6 +116,12 @@ def load(path, custom_objects=None):
             return estimator_from_state(
                 ESTIMATORS, state, lambda seed: network_from_bytes(network, seed)
             )
+    except Forbidden as error:
+        raise ValueError(
+            f"{path} cannot be loaded: {error} If you trust the file, pass the object to "
+            "kerasdnn.load(path, custom_objects={...}); otherwise rebuild the network in Python "
+            "and load its weights."
+        ) from error
     except BadFile as error:
         raise ValueError(f"{path} cannot be loaded: {error}") from error
 

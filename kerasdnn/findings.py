@@ -221,6 +221,7 @@ def rate_too_high(case):
 
 def rises_again(optimizer):
     """Whether the learning rate comes in waves: it has fallen, and rises."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed precision
     rate = optimizer._learning_rate
     if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return False

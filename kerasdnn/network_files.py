@@ -78,6 +78,10 @@ class BadFile(Exception):
     """Says what is wrong with a file."""
 
 
+class Forbidden(BadFile):
+    """Says what a file names that it may not."""
+
+
 @contextlib.contextmanager
 def only(custom_objects=None):
     """Let a file name these objects beside Keras's and ours, whatever scopes are open outside."""
@@ -200,23 +204,17 @@ def check_config(config):
             check_name(value)
         elif isinstance(value, dict):
             if "class_name" in value and not is_known(value):
-                raise BadFile(
+                raise Forbidden(
                     f"it names {told(value)}, which is no layer, loss, metric or optimizer of Keras"
-                    f" or kerasdnn known to run no code of its own. {WAY_OUT}"
+                    " or kerasdnn known to run no code of its own."
                 )
             check_numbers(value)
             left.extend(value.values())
 
 
-WAY_OUT = (
-    "If you trust the file, pass what it names to kerasdnn.load(path, custom_objects={...}); "
-    "otherwise rebuild the network in Python and load its weights."
-)
-
-
 def told(config):
     name = config["class_name"]
-    what = f"the function {config.get('config')!r}" if name == "function" else repr(name)
+    what = f"the 'function' {config.get('config')!r}" if name == "function" else repr(name)
     return f"{what} of {config['module']}" if config.get("module") else what
 
 
@@ -228,9 +226,8 @@ def check_name(name):
     """
     for spelled in {name, name.lower()}:
         if any(not is_allowed(found) for found in registered(spelled)):
-            raise BadFile(
-                f"it names {name!r}, under which this program has registered an object of its own. "
-                + WAY_OUT
+            raise Forbidden(
+                f"it names {name!r}, under which this program has registered an object of its own."
             )
 
 

@@ -305,7 +305,7 @@ def check_sizes(config, data):
             f"its network would have {claimed:,} bytes of weights; the file holds {len(weights):,}."
         )
     for layer in network.layers if network.built else ():
-        shape = getattr(layer.output, "shape", ())
+        shape = getattr(getattr(layer, "output", None), "shape", ())
         if bytes_of(shape, "float32") > UNBACKED + len(weights):
             raise BadFile(f"layer {layer.name!r} would give {shape} numbers.")
 

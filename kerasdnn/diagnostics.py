@@ -4,7 +4,7 @@ Measurements are in `probing.py`, what they mean in `findings.py`.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -32,14 +32,19 @@ class Health:
             mean square, relative to the kernel's own.
         findings: list of `Finding`, each with `name`, `evidence` and `remedy`; empty of a healthy
             network.
+        unmeasured: list of str, what could not be measured, and so not be found.
     """
 
     layers: pd.DataFrame
     findings: list
+    unmeasured: list = field(default_factory=list)
 
     def __str__(self):
-        found = "\n".join(f"- {finding}" for finding in self.findings) or "Nothing is wrong."
-        return f"{self.layers.to_string(float_format='{:.3g}'.format)}\n\n{found}"
+        fine = "Nothing is wrong in what was measured." if self.unmeasured else "Nothing is wrong."
+        lines = [f"Not measured: {what}" for what in self.unmeasured]
+        lines += [f"- {finding}" for finding in self.findings] or [fine]
+        table = self.layers.to_string(float_format="{:.3g}".format)
+        return "\n".join([table, "", *lines])
 
 
 def health(network, X, y, history=None):
@@ -47,7 +52,8 @@ def health(network, X, y, history=None):
 
     Args:
         network: built and compiled `keras.Sequential`; an estimator has `model.health(X, y)`.
-        X: `(rows, features)`, as the network takes them. At most 512 rows are looked at.
+        X: `(rows, features)`, as the network takes them; findings name the columns of a DataFrame.
+            At most 512 rows are looked at.
         y: as in `fit`.
         history: `History`, or DataFrame with a row per epoch. None: that of the last `fit`.
 
@@ -62,14 +68,26 @@ def health(network, X, y, history=None):
         print(health(network, X, y))
     """
     check_data(network, X, y, what=("X", "y", ""), training=False)
+    names = list(X.columns) if hasattr(X, "columns") else None
     x, y = sample(X, y)
     if history is None:
         history = getattr(network, "history", None)
-    return _health(network, x, y, probe(network, x, y), as_frame(history))
+    return _health(network, x, y, probe(network, x, y), as_frame(history), names)
 
 
-def _health(network, x, y, layers, history):
-    return Health(layers, find(Case(network, x, y, layers, history)))
+def _health(network, x, y, layers, history, names=None):
+    unmeasured = []
+    if layers["gradient"].isna().all():
+        backend = keras.backend.backend()
+        unmeasured.append(
+            f"gradients, which need Keras on TensorFlow (here: {backend}). A vanishing gradient "
+            "would not be found."
+        )
+    if "loss" not in history:
+        unmeasured.append(
+            "the course of the loss, for there is no history. Pass `history`, what `fit` returned."
+        )
+    return Health(layers, find(Case(network, x, y, layers, history, names)), unmeasured)
 
 
 def as_frame(history):

@@ -38,14 +38,15 @@ class EmbedCategories(keras.layers.Layer):
         self.starts = np.cumsum([0, *self.cardinalities[:-1]]).astype("int32")
 
     def build(self, input_shape):
-        self.vectors = self.add_weight(
-            shape=(sum(self.cardinalities), self.size),
-            initializer=keras.initializers.RandomNormal(stddev=self.deviation, seed=self.seed),
-            name="vectors",
-        )
-        vectors = np.array(ops.convert_to_numpy(self.vectors))
-        vectors[self.starts] = 0
-        self.vectors.assign(vectors)
+        normal = keras.initializers.RandomNormal(stddev=self.deviation, seed=self.seed)
+        zeros = np.zeros((len(self.starts), self.size))
+
+        def initial(shape, dtype=None):
+            values = normal(shape, dtype=dtype)
+            return ops.scatter_update(values, self.starts[:, None], ops.cast(zeros, dtype))
+
+        shape = sum(self.cardinalities), self.size
+        self.vectors = self.add_weight(shape=shape, initializer=initial, name="vectors")
 
     def call(self, x):
         k = len(self.cardinalities)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from .schedules import Schedule
 from .training import Network
 
 
@@ -50,11 +51,17 @@ def first_of(network):
         return network
     first = Network([keras.Input(network.input_shape[1:]), *last.networks[0].layers])
     first.compile(
-        optimizer="sgd",
+        optimizer=stateless(network.optimizer),
         loss=network.loss,
         weighted_metrics=network._compile_metrics._user_weighted_metrics,
     )
     return first
+
+
+def stateless(optimizer):
+    """Plain descent, of the same schedule where it is ours: `health` asks whether it had waves."""
+    rate = optimizer._learning_rate
+    return keras.optimizers.SGD(rate if isinstance(rate, Schedule) else 0.01)
 
 
 def average(networks):
@@ -63,7 +70,7 @@ def average(networks):
     members = [keras.Sequential([keras.Input(first.input_shape[1:]), *n.layers]) for n in networks]
     whole = Network([keras.Input(first.input_shape[1:]), AverageOf(members)], seed=first.seed)
     whole.compile(
-        optimizer="sgd",  # which has no state: nobody trains the mean further
+        optimizer=stateless(first.optimizer),  # nobody trains the mean further
         loss=first.loss,
         weighted_metrics=first._compile_metrics._user_weighted_metrics,
     )

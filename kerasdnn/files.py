@@ -6,8 +6,8 @@
 
 There is no pickle, and nothing in a file is run. Parts lie in the zip as they are, without
 compression, so that no file grows when it is read. Before Keras sees the network's configuration,
-every class named in it must be one of Keras's or of this package's that runs no code of its own
-(`network_files.py`).
+every name in it must be that of a class or function of Keras's or of this package's that runs no
+code of its own (`network_files.py`), or be passed in `custom_objects`.
 """
 
 import hashlib
@@ -24,9 +24,12 @@ import sklearn
 
 from .network_files import (
     BadFile,
+    Forbidden,
     check_config,
+    check_unpacked,
     network_from_bytes,
     network_to_bytes,
+    only,
     read_config,
 )
 from .saving import written_whole
@@ -40,7 +43,8 @@ PARTS = ("estimator.json", "network.keras")
 
 def save_estimator(estimator, path):
     """Write a fitted estimator to `path`, whole or not at all."""
-    data = archive(estimator)
+    with only():  # what may be in the file does not hang on the scope that the caller is in
+        data = archive(estimator)
     with written_whole(path) as beside:
         beside.write_bytes(data)
 
@@ -78,29 +82,46 @@ def zipped(parts):
     return out.getvalue()
 
 
-def load(path):
+def load(path, custom_objects=None):
     """Read what `save` wrote: an estimator, or a `Network` from a `.keras` file.
+
+    No code of the file is run, even after `keras.config.enable_unsafe_deserialization()`. Of your
+    program it can name only what you pass here, not what is registered or in a scope.
 
     Args:
         path: str or Path.
+        custom_objects: dict from name to your own layer, loss, metric, function ... that the file
+            may name, as in `keras.saving.load_model`. None: none.
 
     Returns:
         `DNNClassifier`, `DNNRegressor` or `Network`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, cut off, of another program, of a newer version, or names
-            a class that could run code; the message says which.
+        ValueError: the file is damaged, cut off, of another program, of a newer version, names a
+            class or function that could run code, claims more memory than its bytes can fill, or
+            holds weights that are NaN or infinite; the message says which.
+
+    Example:
+        model = kerasdnn.load("model.kerasdnn")
+        network = kerasdnn.load("network.keras", custom_objects={"my_loss": my_loss})
     """
     data = Path(path).read_bytes()
     try:
-        parts = read_zip(data)
-        if "manifest.json" not in parts:
-            return network_from_bytes(data)
-        state, network = checked(parts)
-        return estimator_from_state(
-            ESTIMATORS, state, lambda seed: network_from_bytes(network, seed)
-        )
+        with only(custom_objects):
+            parts = read_zip(data)
+            if "manifest.json" not in parts:
+                return network_from_bytes(data)
+            state, network = checked(parts)
+            return estimator_from_state(
+                ESTIMATORS, state, lambda seed: network_from_bytes(network, seed)
+            )
+    except Forbidden as error:
+        raise ValueError(
+            f"{path} cannot be loaded: {error} If you trust the file, pass the object to "
+            "kerasdnn.load(path, custom_objects={...}); otherwise rebuild the network in Python "
+            "and load its weights."
+        ) from error
     except BadFile as error:
         raise ValueError(f"{path} cannot be loaded: {error}") from error
 
@@ -113,15 +134,16 @@ def read_zip(data):
         raise BadFile("it is no file of kerasdnn or Keras, which begins with the letters PK.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
-            return read_parts(file)
+            return read_parts(file, len(data))
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise BadFile(f"it is damaged or cut off ({error}).") from error
     except (RuntimeError, KeyError, OverflowError, UnicodeError) as error:
         raise BadFile(f"it is damaged ({error}).") from error
 
 
-def read_parts(file):
+def read_parts(file, size):
     names = file.namelist()
+    check_unpacked(file, size)
     if min((info.header_offset for info in file.infolist()), default=1) != 0:
         # The end of the file is lost, and what was found is the end of the network inside it.
         raise BadFile("it is damaged or cut off.")
@@ -147,7 +169,7 @@ def checked(parts):
     manifest = from_json(parts["manifest.json"], "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BadFile("its manifest is not that of a kerasdnn estimator.")
-    if not isinstance(manifest.get("version"), int):
+    if type(manifest.get("version")) is not int or manifest["version"] < 1:
         raise BadFile("its manifest has no version.")
     if manifest["version"] > VERSION:
         raise BadFile(
@@ -158,7 +180,9 @@ def checked(parts):
     if claimed != hashlib.sha256(to_json(manifest)).hexdigest():
         raise BadFile("'manifest.json' was changed after it was written.")
     for name in PARTS:
-        wanted = manifest["parts"][name]
+        wanted = manifest["parts"].get(name) if isinstance(manifest.get("parts"), dict) else None
+        if not isinstance(wanted, dict) or not {"bytes", "sha256"} <= set(wanted):
+            raise BadFile(f"its manifest lacks length and checksum of {name!r}.")
         if wanted["bytes"] != len(parts[name]):
             raise BadFile(f"{name!r} has {len(parts[name])} bytes, not {wanted['bytes']}.")
         if wanted["sha256"] != hashlib.sha256(parts[name]).hexdigest():

@@ -12,8 +12,18 @@ import pandas as pd
 from keras import ops
 
 from .checks_head import read_head
+from .embedding import EmbedCategories
 
 FIRST, LAST = 0, -1
+SCALING = (  # layers after which the scale of a column says nothing
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.Embedding,
+    keras.layers.Discretization,
+    keras.layers.CategoryEncoding,
+    keras.layers.Hashing,
+    keras.layers.IntegerLookup,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Case:
     Attributes:
         network: compiled `keras.Sequential`.
         x, y: rows to look at.
+        names: list, what the columns of x are called; None: by their numbers.
         layers: DataFrame of `probing.probe`, and in its column "update" the size of a training
             step relative to the weights, NaN where unknown.
         history: DataFrame, a row per epoch, with "loss" and perhaps "val_loss"; may be empty.
@@ -45,6 +56,7 @@ class Case:
     y: np.ndarray
     layers: pd.DataFrame
     history: pd.DataFrame
+    names: list | None = None
 
     def curve(self, name):
         return self.history[name].to_numpy() if name in self.history else np.empty(0)
@@ -88,25 +100,44 @@ def blow_up(case):
 
 
 def unscaled_inputs(case):
-    first = case.network.layers[0]
-    if isinstance(first, (keras.layers.Normalization, keras.layers.BatchNormalization)):
+    x = scaled_by_the_network(case.network, case.x)
+    if x is None:
         return None
-    size = np.sqrt(np.mean(case.x.astype("float64") ** 2, axis=0))
-    spread = case.x.std(axis=0, dtype="float64")
+    size = np.sqrt(np.mean(x.astype("float64") ** 2, axis=0))
+    spread = x.std(axis=0, dtype="float64")
     varies = spread > 0
     if not varies.any():
         return None
     ratio = spread[varies].max() / spread[varies].min()
     if size.max() > 100 or (ratio > 1000 and size.max() > 10):
         j = int(size.argmax())
+        column = f"{j}" if case.names is None else repr(case.names[j])
         return Finding(
             "unscaled inputs",
-            f"Column {j} has a root mean square of {size[j]:.4g}, and the spreads of the columns "
-            f"differ by a factor of {ratio:.3g}.",
+            f"Column {column} has a root mean square of {size[j]:.4g}, and the spreads of the "
+            f"columns differ by a factor of {ratio:.3g}.",
             "Scale each column to mean 0 and spread 1: `TableEncoder`, or "
             "sklearn.preprocessing.StandardScaler, fitted on the training rows.",
         )
     return None
+
+
+def scaled_by_the_network(network, x):
+    """The columns of x that reach a kernel as numbers, as the layers before it leave them.
+
+    None where these normalise batches or look up codes, which have no scale.
+    """
+    x = x.reshape(len(x), -1)
+    for layer in network.layers:
+        if hasattr(layer, "kernel"):
+            break
+        if isinstance(layer, EmbedCategories):
+            x = x[:, : -len(layer.cardinalities)]
+        elif isinstance(layer, (keras.layers.Normalization, keras.layers.Rescaling)):
+            x = np.array(ops.convert_to_numpy(layer(x)))
+        elif isinstance(layer, SCALING):
+            return None
+    return x
 
 
 def vanishing(case):
@@ -128,6 +159,8 @@ def vanishing(case):
 
 def dead_units(case):
     dead = case.layers["dead"]
+    if (case.x == case.x[:1]).all():  # equal rows have equal outputs
+        return None
     if dead.max() >= 0.3:
         layer = dead.idxmax()
         return Finding(
@@ -169,6 +202,8 @@ def rate_too_low(case):
 
 def rate_too_high(case):
     loss = case.curve("loss")
+    if rises_again(case.network.optimizer):
+        return None  # and the loss with it, as it should
     if len(loss) < 6 or not np.isfinite(loss).all() or loss.min() <= 0:
         return None
     late = loss[len(loss) // 2 :]
@@ -182,6 +217,17 @@ def rate_too_high(case):
             "Lower the learning rate three to ten times, or let it fall with a schedule.",
         )
     return None
+
+
+def rises_again(optimizer):
+    """Whether the learning rate comes in waves: it has fallen, and rises."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed precision
+    rate = optimizer._learning_rate
+    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return False
+    steps = int(ops.convert_to_numpy(optimizer.iterations)) or getattr(rate, "steps", 0)
+    turns = np.diff([float(rate(step)) for step in np.linspace(0, steps, 100).astype("int64")])
+    return bool((turns < 0).any() and (turns[np.argmax(turns < 0) :] > 0).any())
 
 
 def no_better_than_a_guess(case):

@@ -10,11 +10,12 @@ Figures are made without `pyplot`, which would hold on to each one until it is c
 
 import functools
 import io
-import os
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from .saving import written_whole
 
 # fmt: off
 SERIES = (
@@ -116,15 +117,11 @@ def save(drawing, path):
 
 
 def write_bytes(path, content):
-    """Writes a file whole or not at all: beside its place first, then moved there."""
+    """Writes a file whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with written_whole(path) as beside:
         beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -323,8 +323,7 @@ class Population:
         Raises:
             ValueError: the file is damaged or was not written by `save`.
         """
-        about, arrays = files.read(path)
-        about.pop("format")
-        population = cls(about.pop("members"), **about, **settings)
-        population.load_state(arrays)
+        with files.reading(path) as (about, arrays):
+            population = cls(about.pop("members"), **about, **settings)
+            population.load_state(arrays)
         return population

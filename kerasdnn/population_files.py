@@ -1,14 +1,22 @@
 """The state of a population as arrays, and the file that holds it: npz, with a part in JSON."""
 
+import contextlib
 import json
+import math
 import zipfile
 
 import numpy as np
 
+from .factories import HIDDEN_UNITS
+from .population_members import weight_shapes
 from .population_padding import Progress
 from .saving import written_whole
 
 FORMAT = 1
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def progress_arrays(progress):
@@ -79,31 +87,54 @@ def write(path, about, arrays):
         np.savez(file, about=about, **arrays)
 
 
-def read(path):
-    """What `write` was given: `(about, arrays)`.
+@contextlib.contextmanager
+def reading(path):
+    """Give `(about, arrays)` as `write` was given them; errors of who uses them name the file.
 
     Raises:
-        ValueError: the file is damaged, or another kind of file.
+        ValueError: the file is damaged, another kind of file, or claims more than it holds.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path)
         about = json.loads(arrays.pop("about").tobytes())
-        if about["format"] != FORMAT:
-            raise ValueError(f"it has format {about['format']}, this version reads {FORMAT}")
-        return about, arrays
+        if about.pop("format") != FORMAT:
+            raise ValueError(f"it has another format, this version reads {FORMAT}")
+        check_weights(about, arrays)
+        yield about, arrays
     except FileNotFoundError:
         raise
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except Exception as error:  # of every kind: a file may hold anything
         raise ValueError(
             f"`path` must be a file that `Population.save` wrote. Received: {path}, which cannot "
-            f"be read: {error}. Restore it from a copy, or train anew."
+            f"be read: {error!r}. Restore it from a copy, or train anew."
         ) from error
+
+
+def read_arrays(path):
+    """The arrays of a npz file, by name, none larger than its bytes in the file."""
+    arrays = {}
+    with zipfile.ZipFile(path) as file:
+        for part in file.infolist():
+            with file.open(part) as data:
+                version = np.lib.format.read_magic(data)
+                shape, _, dtype = HEADERS[version](data)
+            claimed = math.prod(shape) * dtype.itemsize
+            if claimed > part.file_size or part.file_size > part.compress_size:
+                raise ValueError(f"{part.filename} claims {claimed:,} bytes, which it has not")
+            with file.open(part) as data:
+                arrays[part.filename.removesuffix(".npy")] = np.lib.format.read_array(data)
+    return arrays
+
+
+def check_weights(about, arrays):
+    """Refuse members of more weights than the file holds, before they are made."""
+    wide = about["n_outputs"] if about["problem"] != "binary" else 1
+    claimed = sum(
+        math.prod(shape)
+        for member in about["members"]
+        for shape in weight_shapes(
+            about["n_features"], member.get("hidden_units", HIDDEN_UNITS), wide, batch_norm=False
+        )
+    )
+    if claimed > arrays["weights"].size:
+        raise ValueError(f"its members have {claimed:,} weights, the file {arrays['weights'].size}")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from .checks_words import plain, warn
 from .labels import ClassTarget, LabelTarget, NumberTarget
-from .network_files import BadFile, check_config
+from .network_files import BadFile, check_config, check_name, object_of
 from .tables import TableEncoder
 
 
@@ -80,7 +80,9 @@ def estimator_from_state(classes, state, make_network):
                 "n_rows_": state["rows"],
             }
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except BadFile:
+        raise
+    except Exception as error:  # of every kind: a state may hold anything
         raise BadFile(f"its contents do not fit together ({error!r}).") from error
     return estimator
 
@@ -101,7 +103,10 @@ def target_to_state(target):
 def target_from_state(state):
     if "classes" in state:
         kind = LabelTarget if state["problem"] == "multilabel" else ClassTarget
-        target = kind(np.array(state["classes"], dtype=state["dtype"]))
+        dtype, classes = np.dtype(state["dtype"]), state["classes"]
+        if dtype.itemsize * len(classes) > 2**26:  # a type of text may be of any length
+            raise BadFile(f"its labels are of {dtype}, too long to be theirs.")
+        target = kind(np.array(classes, dtype=dtype))
     else:
         target = NumberTarget(state["problem"], state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
@@ -134,6 +139,8 @@ def pack(value):
 def unpack(value):
     if isinstance(value, list):
         return [unpack(item) for item in value]
+    if isinstance(value, str):
+        check_name(value)
     if not isinstance(value, dict):
         return value
     (kind, content), *_ = value.items()
@@ -141,5 +148,4 @@ def unpack(value):
         return tuple(unpack(item) for item in content)
     if kind == "dict":
         return {unpack(k): unpack(v) for k, v in content}
-    check_config(content)
-    return keras.saving.deserialize_keras_object(content)
+    return object_of(content)

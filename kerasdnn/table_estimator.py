@@ -1,6 +1,7 @@
 """TableEstimator: what `DNNClassifier` and `DNNRegressor` share."""
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -82,6 +83,7 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         part, _ = read_part(X, y, None, self.target_)
         x, y, _ = for_network(part, self.encoder_, self.target_)
+        x = pd.DataFrame(x, columns=self.encoder_.get_feature_names_out())
         return health(first_of(self.network_), x, y, self.history_)
 
     def tune(self, X, y, **search):

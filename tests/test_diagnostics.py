@@ -1,5 +1,10 @@
 """The callback and `health`: what they measure against NumPy, what they leave untouched."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
@@ -108,6 +113,36 @@ def test_an_estimator_tells_its_health():
     assert str(found).endswith("Nothing is wrong.")
     full = DNNClassifier("realmlp", epochs=5, random_state=0).fit(frame, Y)
     assert full.health(frame, Y).layers.index[0] == "hidden_1"
+
+
+JAX = """
+import numpy as np
+from kerasdnn import build_classifier, health
+network = build_classifier(4, 2, seed=0)
+x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+history = network.fit(x, x[:, 0] > 0, epochs=2, verbose=0)
+found = health(network, x, x[:, 0] > 0, history)
+assert found.layers["gradient"].isna().all()
+print(found)
+"""
+
+
+def test_what_was_not_measured_is_told(tmp_path):
+    pytest.importorskip("jax")
+    root = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root, "KERAS_BACKEND": "jax"}
+    told = subprocess.run(
+        [sys.executable, "-c", JAX], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
+    assert "Not measured: gradients, which need Keras on TensorFlow (here: jax)." in told.stdout
+    assert told.stdout.rstrip().endswith("Nothing is wrong in what was measured.")
+
+
+def test_a_network_without_a_history_is_not_said_to_be_healthy():
+    words = str(health(network(), X, Y))
+    assert "Not measured: the course of the loss" in words
+    assert "Nothing is wrong." not in words
 
 
 def test_bad_arguments_are_named():

@@ -1,6 +1,9 @@
+import copy
+import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,10 +11,13 @@ import time
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras.src.backend.common import global_state
+from keras.src.saving.serialization_lib import SafeModeScope
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network, build_classifier, load
 from kerasdnn.files import PARTS, to_json, zipped
@@ -280,9 +286,308 @@ def test_loading_runs_no_code_from_the_file(way, tmp_path):
     data = (tmp_path / "network.keras").read_bytes()
     evil = edited(data, "config.json", lambda c: c["config"]["layers"].insert(1, CODE[way]))
     ran.clear()
-    with pytest.raises(ValueError, match=f"it names .*{CODE[way]['class_name']}"):
-        loaded(evil, tmp_path, "evil.keras")
+    keras.config.enable_unsafe_deserialization()
+    try:
+        with pytest.raises(ValueError, match=f"it names .*{CODE[way]['class_name']}"):
+            loaded(evil, tmp_path, "evil.keras")
+    finally:
+        global_state.set_global_attribute("safe_mode_saving", None)
     assert not ran
+
+
+def function(name, module="builtins", registered_name=None):
+    return {
+        "module": module,
+        "class_name": "function",
+        "config": name,
+        "registered_name": registered_name or name,
+    }
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def spy(*args, **kwargs):
+    ran.append("spy")
+    return args[0]
+
+
+SPY = CODE["a class of the program's"]
+LAMBDA = {"class_name": "__lambda__", "config": {"value": ["x", None, None]}}
+NAMED = {  # places at which a file may name what the program has registered, and code
+    "an activation": ("activation", function("tests>spy")),
+    "an activation in text": ("activation", "tests>spy"),
+    "the short name of a function": ("activation", function("spy")),
+    "a name beside the registered one": (
+        "activation",
+        function("relu", "keras.activations", "tests>spy"),
+    ),
+    "an initializer": (
+        "kernel_initializer",
+        {"module": "keras.initializers", "class_name": "Zeros", "config": {},
+         "registered_name": "tests>Spy"},
+    ),
+    "a class without its module": ("kernel_regularizer", {"class_name": "tests>Spy", "config": {}}),
+    "a bare lambda": ("activation", LAMBDA),
+    "a lambda of keras": ("activation", LAMBDA | {"module": "keras", "registered_name": None}),
+    "a lambda as a built-in": ("activation", LAMBDA | {"module": "builtins"}),
+    "a dotted name": ("activation", {"module": "keras", "class_name": "layers.Lambda",
+                                     "config": {}, "registered_name": None}),
+    "a maker of objects": ("activation", function("deserialize", "keras.layers")),
+    "another maker": ("activation", function("get")),
+    "a function that reads files": ("activation", function("load_model", "keras.saving")),
+    "text of any length": (
+        "activation",
+        {"class_name": "__numpy__", "config": {"value": ["a"], "dtype": "U100000000"}},
+    ),
+    "a name that is none": ("activation", {"class_name": ["relu"], "config": {}}),
+}  # fmt: skip
+
+
+def changed(data, tmp_path, change):
+    """What `load` says of a `.keras` file with a changed configuration."""
+    with pytest.raises(ValueError, match=r"evil.keras cannot be loaded: ") as error:
+        loaded(edited(data, "config.json", change), tmp_path, "evil.keras")
+    return str(error.value)
+
+
+@pytest.fixture(scope="module")
+def keras_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("keras") / "network.keras"
+    network = build_classifier(3, hidden_units=(4,), seed=0)
+    network.optimizer.build(network.trainable_variables)
+    network.save(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("way", NAMED)
+@pytest.mark.parametrize("safe_mode", [None, False])
+def test_a_file_calls_nothing_of_the_program(way, safe_mode, keras_file, tmp_path):
+    key, value = NAMED[way]
+    ran.clear()
+    with SafeModeScope(safe_mode), keras.saving.custom_object_scope({"spy": spy, "relu": spy}):
+        words = changed(
+            keras_file, tmp_path, lambda c: c["config"]["layers"][1]["config"].update({key: value})
+        )
+    assert "it names " in words
+    assert not ran
+
+
+@pytest.mark.parametrize("part", ["loss", "metrics", "optimizer", "learning_rate", "wrapped"])
+def test_nested_names_are_looked_at(part, keras_file, tmp_path):
+    def change(config):
+        compiled = config["compile_config"]
+        if part == "learning_rate":
+            compiled["optimizer"]["config"]["learning_rate"] = SPY
+        elif part == "wrapped":
+            inner = {"layer": {"module": "keras.layers", "class_name": "TimeDistributed",
+                               "config": {"layer": SPY}, "registered_name": None}}  # fmt: skip
+            outer = SPY | {"module": "keras.layers", "class_name": "Bidirectional"}
+            config["config"]["layers"].insert(1, outer | {"config": inner, "registered_name": None})
+        else:
+            compiled[part] = {"a": ["tests>spy"]}
+
+    ran.clear()
+    assert "it names 'tests>" in changed(keras_file, tmp_path, change)
+    assert not ran
+
+
+def test_a_name_of_keras_stays_keras_s(keras_file, tmp_path):
+    ran.clear()
+    with keras.saving.custom_object_scope({"relu": spy, "Dense": Spy, "binary_crossentropy": spy}):
+        network = loaded(keras_file, tmp_path, "network.keras")
+    network.predict(np.zeros((2, 3)))
+    assert network.layers[0].activation is keras.activations.relu
+    keras.saving.get_custom_objects()["relu"] = spy  # which Keras would take
+    try:
+        with pytest.raises(ValueError, match="names 'relu', under which this program has"):
+            loaded(keras_file, tmp_path, "network.keras")
+    finally:
+        del keras.saving.get_custom_objects()["relu"]
+    assert not ran
+
+
+def test_custom_objects_are_what_a_file_may_name(tmp_path):
+    def mine(x):
+        return x
+
+    network = Network([keras.Input((3,)), Spy(), keras.layers.Dense(2, activation=mine)])
+    network.compile("adam", loss="mse", metrics=[spy])
+    network.save(tmp_path / "network.keras")
+    objects = {"mine": mine, "Spy": Spy, "spy": spy}
+    after = load(tmp_path / "network.keras", custom_objects=objects)
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(after.predict(x), network.predict(x))
+    assert after.layers[1].activation is mine
+    for name in objects:
+        others = {other: found for other, found in objects.items() if other != name}
+        with pytest.raises(ValueError, match=f"names .*{name}.*custom_objects"):
+            load(tmp_path / "network.keras", custom_objects=others)
+
+
+def dense(config, i=1):
+    return config["config"]["layers"][i]["config"]
+
+
+def without_builds(config):
+    for layer in config["config"]["layers"]:
+        layer.pop("build_config", None)
+
+
+def wide(config):
+    without_builds(config)
+    dense(config, 1)["units"] = dense(config, 2)["units"] = 10**5
+
+
+def wide_embedding(config):
+    without_builds(config)
+    config["config"]["layers"][0]["config"]["batch_shape"] = [None, 1]
+    config["config"]["build_input_shape"] = [None, 1]
+    embedding = {"cardinalities": [10**7], "size": 1000}
+    config["config"]["layers"].insert(1, {
+        "module": "kerasdnn.embedding", "class_name": "EmbedCategories", "config": embedding,
+        "registered_name": "kerasdnn>EmbedCategories",
+    })  # fmt: skip
+
+
+BUILT = {  # of 4 TB
+    "module": "keras.layers", "class_name": "Dense", "config": {"units": 10**6},
+    "registered_name": None, "build_config": {"input_shape": [None, 10**6]},
+}  # fmt: skip
+
+
+def layer(name, **config):
+    return lambda c: c["config"]["layers"].append(
+        {"module": "keras.layers", "class_name": name, "config": config, "registered_name": None}
+    )
+
+
+def metric(name, **config):
+    return lambda c: c["compile_config"].update(
+        metrics=[
+            {"module": "keras.metrics", "class_name": name, "config": config,
+             "registered_name": None}
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: dense(c).update(units=10**9), "'units' of 1,000,000,000"),
+        (wide, "40,002,000,000 bytes of weights; the file holds"),
+        (wide_embedding, "40,000,0.* bytes of weights; the file holds"),
+        (layer("RepeatVector", n=10**9), "'n' of 1,000"),
+        (
+            lambda c: (layer("RepeatVector", n=10**6)(c), layer("UpSampling1D", size=10**6)(c)),
+            "would give .*1000000000000, 1. numbers",
+        ),
+        (layer("StringLookup", num_oov_indices=10**9), "'num_oov_indices' of"),
+        (metric("AUC", num_thresholds=10**9), "'num_thresholds' of"),
+        (metric("AUC", num_thresholds=10**5, num_labels=10**5, multi_label=True), "a metric of"),
+        (
+            metric("MeanMetricWrapper", fn=BUILT | {"config": {"layers": [BUILT]}}),
+            "a network where",
+        ),
+        (metric("MeanIoU", num_classes=10**5), "a metric of 10,000,000,000 numbers"),
+    ],
+)
+def test_a_small_file_claims_no_gigabytes(change, message, keras_file, tmp_path):
+    began = time.perf_counter()
+    assert re.search(message, changed(keras_file, tmp_path, change))
+    assert time.perf_counter() - began < 5
+
+
+def repacked(data, weights, compression=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", compression) as new:
+        for name in old.namelist():
+            new.writestr(name, weights if name == "model.weights.h5" else old.read(name))
+    return out.getvalue()
+
+
+def test_arrays_and_parts_hold_what_they_claim(keras_file, tmp_path):
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file.create_dataset(
+            "layers/dense/vars/0", shape=(10**5, 10**5), chunks=(100, 100), compression="gzip"
+        )
+    with pytest.raises(ValueError, match="claims 40,000,000,000 bytes; the file holds 0"):
+        loaded(repacked(keras_file, weights.getvalue()), tmp_path, "evil.keras")
+    bomb = repacked(keras_file, bytes(200 * 2**20), zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match="would unpack to 209,"):
+        loaded(bomb, tmp_path, "evil.keras")
+
+
+def test_labels_claim_no_more_than_they_are(saved, tmp_path):
+    parts = {name: zipfile.ZipFile(io.BytesIO(saved)).read(name) for name in PARTS}
+    state = json.loads(parts["estimator.json"])
+    state["target"]["dtype"] = "<U100000000"
+    data = zipped({**parts, "estimator.json": to_json(state)})
+    with pytest.raises(ValueError, match="too long to be theirs"):
+        loaded(data, tmp_path)
+
+
+def test_no_layer_is_built_among_the_arguments(saved, keras_file, tmp_path):
+    parts = {name: zipfile.ZipFile(io.BytesIO(saved)).read(name) for name in PARTS}
+    state = json.loads(parts["estimator.json"])
+    state["arguments"]["activation"] = {"keras": BUILT}
+    data = zipped({**parts, "estimator.json": to_json(state)})
+    assert not loaded(data, tmp_path).activation.built
+    with_layer = edited(keras_file, "config.json", metric("MeanMetricWrapper", fn=BUILT))
+    attempt(with_layer, tmp_path)  # either way, without 4 TB
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value, keras_file, model, tmp_path):
+    network = loaded(keras_file, tmp_path, "network.keras")
+    network.layers[0].kernel.assign(network.layers[0].kernel * value)
+    network.save(tmp_path / "network.keras")
+    with pytest.raises(ValueError, match=r"1 of its 4 weights hold NaN or infinity.*kernel"):
+        load(tmp_path / "network.keras")
+    broken = copy.deepcopy(model)
+    broken.network_.set_weights([w * value for w in broken.network_.get_weights()])
+    broken.save(tmp_path / "model.kerasdnn")
+    with pytest.raises(ValueError, match="weights hold NaN or infinity"):
+        load(tmp_path / "model.kerasdnn")
+
+
+def test_vocabularies_come_back(tmp_path):
+    lookup = keras.layers.IntegerLookup(output_mode="one_hot")
+    lookup.adapt(np.array([[5], [7], [9]]))
+    network = Network([keras.Input((1,), dtype="int64"), lookup, keras.layers.Dense(1)])
+    network.save(tmp_path / "network.keras")
+    x = np.array([[5], [9], [1]])
+    after = load(tmp_path / "network.keras")
+    np.testing.assert_array_equal(after.layers[0](x), lookup(x))
+
+
+def test_a_manifest_of_any_form_gives_a_clear_error(saved, tmp_path):
+    parts = {name: zipfile.ZipFile(io.BytesIO(saved)).read(name) for name in PARTS}
+    whole = json.loads(zipfile.ZipFile(io.BytesIO(saved)).read("manifest.json"))
+    whole.pop("sha256")
+    others = [None, "x", -1, True, 1.5, {}, [], [[]], {"bytes": 1}]
+    for path in values_of(whole):
+        for other in ["gone", *others]:
+            manifest = copy.deepcopy(whole)
+            inner = manifest
+            for key in path[:-1]:
+                inner = inner[key]
+            if other == "gone":
+                del inner[path[-1]]
+            else:
+                inner[path[-1]] = other
+            manifest["sha256"] = hashlib.sha256(to_json(manifest)).hexdigest()
+            out = io.BytesIO()
+            with zipfile.ZipFile(out, "w") as file:
+                for name, data in {"manifest.json": to_json(manifest), **parts}.items():
+                    file.writestr(name, data)
+            assert attempt(out.getvalue(), tmp_path) is None
+    for manifest in others:
+        data = {"manifest.json": to_json(manifest), **parts}
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as file:
+            for name, content in data.items():
+                file.writestr(name, content)
+        assert attempt(out.getvalue(), tmp_path) is None
 
 
 def damaged(data, rng):

@@ -2,12 +2,14 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
 import kerasdnn
-from kerasdnn import Diagnostics, health
+from kerasdnn import Diagnostics, DNNClassifier, health
 from kerasdnn.findings import RULES
+from kerasdnn.schedules import CosLog
 
 
 def scaled(x):
@@ -160,6 +162,68 @@ def test_a_rare_class_that_is_never_found():
     network.fit((x / 16).astype("float32"), rare, epochs=2, verbose=0)
     found = {f.name: f for f in health(network, x / 16, rare).findings}
     assert "Class 1 has 3." in found["imbalance"].evidence
+
+
+def names_of(found):
+    return {finding.name for finding in found.findings}
+
+
+def test_codes_of_categories_have_no_scale():
+    rng = np.random.default_rng(0)
+    words = [f"w{k}" for k in rng.integers(0, 300, 1200)]
+    frame = pd.DataFrame({"word": words, "v": rng.normal(size=1200)})
+    y = np.where(frame["v"] + rng.normal(size=1200) > 0, "yes", "no")
+    for settings in ({}, {"preset": "standard", "embedding_size": 2}, {"n_members": 2}):
+        model = DNNClassifier(**settings, epochs=3, random_state=0).fit(frame, y)
+        assert "unscaled inputs" not in names_of(model.health(frame, y)), settings
+    network = kerasdnn.Network(
+        [keras.Input((1,)), keras.layers.Embedding(5000, 2), keras.layers.Flatten(),
+         keras.layers.Dense(1)]
+    )  # fmt: skip
+    network.compile("adam", "mse")
+    codes = rng.integers(0, 5000, (300, 1)).astype("float32")
+    assert "unscaled inputs" not in names_of(health(network, codes, codes[:, 0] / 5000))
+
+
+def test_a_column_scaled_by_the_network_is_scaled_and_another_is_named():
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame(rng.normal(size=(200, 3)) * [1, 1, 5000], columns=["a", "b", "income"])
+    y = rng.normal(size=200)
+    plain = kerasdnn.build_regressor(3, seed=0)
+    found = health(plain, x, y).findings
+    assert "Column 'income' has" in {f.name: f for f in found}["unscaled inputs"].evidence
+    scaled_within = kerasdnn.Network(
+        [keras.Input((3,)), keras.layers.Rescaling([1, 1, 1 / 5000]), keras.layers.Dense(1)]
+    )
+    scaled_within.compile("adam", "mse")
+    assert "unscaled inputs" not in names_of(health(scaled_within, x, y))
+
+
+WAVES = {"loss": [1.0, 0.5, 0.2, 0.9, 0.4, 0.15, 0.8, 0.3, 0.1, 0.7]}
+
+
+@pytest.mark.parametrize(
+    ("rate", "found"),
+    [
+        (0.01, True),
+        (keras.optimizers.schedules.ExponentialDecay(0.01, 100, 0.9), True),
+        (CosLog(0.01, 100), False),
+        (keras.optimizers.schedules.CosineDecayRestarts(0.01, 20), False),
+    ],
+)
+def test_a_loss_that_follows_the_waves_of_its_rate_is_none_too_high(rate, found):
+    x, y = diabetes()
+    network = kerasdnn.build_regressor(10, seed=0)
+    network.compile(keras.optimizers.SGD(rate), "mse")
+    network.fit(x, y, epochs=10, verbose=0)
+    assert ("learning rate too high" in names_of(health(network, x, y, WAVES))) is found
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_equal_rows_say_nothing_of_units(rows):
+    network = kerasdnn.build_regressor(3, seed=0)
+    found = health(network, np.ones((rows, 3)), np.arange(float(rows)))
+    assert "dying units" not in names_of(found)
 
 
 def test_every_rule_has_a_sick_network_above():

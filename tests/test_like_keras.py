@@ -1,9 +1,9 @@
 """A Network and a `keras.Sequential` of equal weights, driven through the same random operations.
 
-After every operation they must agree: in weights, in the state of the optimizer, in what the
-operation returned, or in that it is refused. Several pairs are alive at a time, since networks share
-compiled functions. Layers, losses, metrics and optimizers are whatever Keras exports that takes
-dense input, found by trying, mixed with classes and functions of a user.
+After every operation they must agree: in weights and in what the operation returned, or in that it
+raises an error. Several pairs are alive at a time, because networks share compiled functions.
+Layers, losses, metrics and optimizers are everything Keras exports that accepts dense input, found
+by trying, mixed with classes and functions as users write them.
 """
 
 import functools
@@ -229,7 +229,7 @@ class Watch(kc.Callback):
 
 
 CALLBACKS = {
-    "none": lambda: [],
+    "none": list,
     "cyclic": lambda: [Cyclic()],
     "stop at a batch": lambda: [Stop("on_train_batch_end")],
     "stop at an epoch": lambda: [Stop("on_epoch_begin")],

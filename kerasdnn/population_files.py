@@ -1,12 +1,11 @@
 """The state of a population as arrays, and the file that holds it: npz, with a part in JSON."""
 
-import json
-import zipfile
+import os
 
 import numpy as np
 
 from .population_padding import Progress
-from .saving import written_whole
+from .state_files import read_arrays, write_arrays
 
 FORMAT = 1
 
@@ -73,10 +72,7 @@ def progress_from(arrays, progress):
 
 
 def write(path, about, arrays):
-    text = json.dumps({"format": FORMAT, **about}, default=lambda number: number.item())  # NumPy's
-    about = np.frombuffer(text.encode(), "uint8")
-    with written_whole(path) as beside, open(beside, "wb") as file:
-        np.savez(file, about=about, **arrays)
+    write_arrays(path, {"format": FORMAT, **about}, arrays)
 
 
 def read(path):
@@ -84,26 +80,14 @@ def read(path):
 
     Raises:
         ValueError: the file is damaged, or another kind of file.
+        FileNotFoundError: there is none.
     """
+    os.stat(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        about = json.loads(arrays.pop("about").tobytes())
-        if about["format"] != FORMAT:
-            raise ValueError(f"it has format {about['format']}, this version reads {FORMAT}")
-        return about, arrays
-    except FileNotFoundError:
-        raise
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise ValueError(
-            f"`path` must be a file that `Population.save` wrote. Received: {path}, which cannot "
-            f"be read: {error}. Restore it from a copy, or train anew."
-        ) from error
+        about, arrays = read_arrays(path, remedy="Restore it from a copy, or train anew.")
+        if about.pop("format", None) != FORMAT:
+            raise ValueError(f"It has another format than {FORMAT}, which this version reads.")
+    except ValueError as error:
+        rule = "`path` must be a file that `Population.save` wrote. Received: "
+        raise ValueError(f"{rule}{path}. {error}") from error
+    return about, arrays

@@ -8,6 +8,7 @@ alike.
 import collections
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from .population_networks import Stack, forward, losses
@@ -30,7 +31,8 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
         first, count: int32.
 
     Returns:
-        `Stack`, and the sum over real rows of what was minimised (networks,).
+        `Stack`, and the sum over real rows of what was minimised (networks,), NaN where a weight
+        is no longer finite.
     """
     x_all, y_all, weight_all = table
     batch = layout.batch
@@ -82,7 +84,17 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
 
     total = tf.zeros(n_rows.shape, "float32")
     _, stack, total = tf.while_loop(lambda t, *_: t < count, step, [0, stack, total])
-    return stack, total
+    # A ReLU makes 0 of NaN: without this a network whose weights are ruined has a finite loss.
+    return stack, tf.where(ruined([*stack.weights, *stack.moving], total.shape[0]), np.nan, total)
+
+
+def ruined(weights, networks):
+    """Which networks have a weight that is not finite, bool (networks,)."""
+    found = tf.zeros(networks, "bool")
+    for w in weights:
+        bad = tf.reduce_any(~tf.math.is_finite(tf.reshape(w, [w.shape[0], -1])), 1)
+        found |= tf.pad(bad, [(0, networks - w.shape[0])])
+    return found
 
 
 def update(layout, stack, gradients, constants):

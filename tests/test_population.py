@@ -421,7 +421,7 @@ def test_a_population_is_reproducible_and_members_without_a_seed_differ():
 @pytest.mark.parametrize(
     ("member", "words"),
     [
-        ({"units": 3}, "Member 0: `a name in a member` must be one of"),
+        ({"units": 3}, "Member 0: `units` is not a hyperparameter of a member"),
         ({"hidden_units": ()}, "`hidden_units`"),
         ({"activation": "rellu"}, "Did you mean 'relu'"),
         ({"activation": keras.activations.relu}, "must be a name to be stacked"),

@@ -82,7 +82,9 @@ def test_the_coarse_space_has_as_many_combinations_as_it_says():
 
 
 def test_a_name_outside_the_vocabulary_is_refused_with_the_nearest_one():
-    with pytest.raises(ValueError, match=r"'hidden_unit'.*Did you mean 'hidden_units'"):
+    with pytest.raises(
+        ValueError, match=r"`hidden_unit` is not a hyperparameter.*Did you mean 'hidden_units'"
+    ):
         settings(lambda hp: {"hidden_unit": (3,)}, keras_tuner.HyperParameters())
 
 

@@ -74,7 +74,8 @@ def compare(
         result.plot()
     """
     names, combinations = cross(options)
-    for name, value in {**dict.fromkeys(names, options), **fixed}.items():
+    values = options if isinstance(options, dict) else dict.fromkeys(names, options)
+    for name, value in {**values, **fixed}.items():
         known_name(name, value, BUILD + TRAIN, "a hyperparameter to compare")
     if twice := sorted(set(names) & set(fixed)) or [n for n in names if n == "seed"]:
         raise invalid("options", "must not name what is fixed, nor the seed", twice)

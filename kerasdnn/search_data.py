@@ -236,7 +236,7 @@ def defined_splits(rows, objective):
         if (labels[real].any(0) & (~labels[real].all(0) | (name == "pr_auc"))).any()
     ]  # fmt: skip
     if len(good) < len(held):
-        left = f"{len(held) - len(good)} of {len(held)} splits of which the validation rows do not"
+        left = f"{len(held) - len(good)} of {len(held)} splits where one is missing"
         rule = "should have rows of both classes in the validation rows of every split"
         if not good:
             raise invalid("y", rule, left, "Take objective='val_loss', or other rows to judge by.")

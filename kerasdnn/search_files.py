@@ -9,8 +9,6 @@ Each is written beside its place and moved there, so that it is whole at every m
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from .state_files import read_arrays, write_arrays
 
 

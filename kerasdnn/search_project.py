@@ -12,7 +12,6 @@ import numpy as np
 from .errors import invalid, whole
 from .state_files import read_json, write_json
 
-
 OWN_FILES = (
     "search.json", "oracle.json", "tuner[0-9]*.json", "job.json", "stopped.json", "data.npz",
     "wave.npz", "wave_*.npz", "trial_[0-9]*", "logs", "heard", ".*.json", ".*.npz",
@@ -97,7 +96,8 @@ def check_same_search(project, about):
 def described(value):
     """A hyperparameter that JSON does not take as what is the same in the next process."""
     if hasattr(value, "get_config"):
-        return f"{type(value).__name__} {value.get_config()}"
+        config = {k: v for k, v in value.get_config().items() if k != "name"}  # it counts up
+        return f"{type(value).__name__} {config}"
     return getattr(value, "__qualname__", str(value))
 
 

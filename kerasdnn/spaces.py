@@ -151,7 +151,7 @@ class NetworkModel(keras_tuner.HyperModel):
         self.fixed = {name: value for name, value in fixed.items() if value is not None}
         if isinstance(self.fixed.get("hidden_units"), list):
             self.fixed["hidden_units"] = tuple(self.fixed["hidden_units"])
-        taken = [*inspect.signature(self.factory).parameters, *TRAIN]
+        taken = [n for n in BUILD if n in inspect.signature(self.factory).parameters] + [*TRAIN]
         for name, value in self.fixed.items():
             known_name(name, value, taken, f"a hyperparameter of a {problem} network")
         if made := {name: value for name, value in self.fixed.items() if name in BUILD}:

@@ -13,10 +13,10 @@ from .divergence import refuse_divergence
 from .errors import fraction, invalid, one_of, positive, whole
 from .objectives import direction_of
 from .oracles import ORACLES
-from .search_jobs import Job, reference
 from .rows import hold_out
 from .search_data import FEW
 from .search_data import as_numbers as plain_numbers
+from .search_jobs import Job, reference
 from .search_progress import Line
 from .search_project import (
     agreed_seed,

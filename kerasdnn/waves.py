@@ -173,7 +173,9 @@ class Parts:
     def load_state(self, state):
         for _, wave in self.parts:
             start = f"{type(wave).__name__}/"
-            wave.load_state({k[len(start) :]: v for k, v in state.items() if k.startswith(start)})
+            own = {k[len(start) :]: v for k, v in state.items() if k.startswith(start)}
+            if own:  # a checkpoint of an earlier version has none: its trials run again
+                wave.load_state(own)
 
 
 class OneByOne:

@@ -402,7 +402,10 @@ def test_resume_false_deletes_a_search_and_nothing_else(tmp_path):
 
 def test_a_flipped_bit_in_a_search_is_an_error_or_changes_nothing(tmp_path):
     def table(folder):
-        found = search(max_trials=4, directory=folder)
+        try:
+            found = search(max_trials=4, directory=folder)
+        except ValueError as error:
+            return str(error)
         weights = [
             found.tuner.load_model(t).get_weights() for t in found.tuner.oracle.trials.values()
         ]
@@ -416,21 +419,21 @@ def test_a_flipped_bit_in_a_search_is_an_error_or_changes_nothing(tmp_path):
             changed = bytearray(content)
             changed[bit // 8] ^= 1 << bit % 8
             path.write_bytes(bytes(changed))
-            try:
-                assert table(tmp_path) == expected
-            except ValueError as error:
-                assert path.name in str(error)
-                told += 1
+            answer = table(tmp_path)
+            assert answer == expected or path.name in answer
+            told += answer != expected
             path.write_bytes(content)
     assert told > 10
 
 
 def test_one_network_that_cannot_be_stacked_leaves_the_others_together(monkeypatch):
-    made = []
-    population = waves.Population
-    monkeypatch.setattr(
-        waves, "Population", lambda m, *a, **k: made.append(len(m)) or population(m, *a, **k)
-    )
+    made, make = [], waves.Population
+
+    def counted(members, *arguments, **settings):
+        made.append(len(members))
+        return make(members, *arguments, **settings)
+
+    monkeypatch.setattr(waves, "Population", counted)
 
     def mixed(hp):
         return {"hidden_units": (3,), "optimizer": hp.Choice("optimizer", ["adam", "lion", "nag"])}

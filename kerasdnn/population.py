@@ -248,12 +248,19 @@ class Population:
 
         Args:
             best: True: with the weights of its best epoch (and the latest optimizer state).
+
+        Raises:
+            ValueError: `best` of a member whose weights were never finite.
         """
         i = self._number(i)
         member, progress = self.members[i], self._stacks.progress_of(i)
         settings = {k: v for k, v in member.given.items() if k not in ("batch_size", "epochs")}
+        weights = self.get_weights(i, best)
+        if best and not all(np.isfinite(weight).all() for weight in weights):
+            rule = "must be one with a best epoch: this one diverged before any"
+            raise invalid("member", rule, i, "`status` and `best_epochs` tell which have one.")
         network = self.task.build(**settings)
-        network.set_weights(self.get_weights(i, best))
+        network.set_weights(weights)
         optimizer = network.optimizer
         optimizer.build(network.trainable_variables)
         optimizer.iterations.assign(progress.steps)

@@ -160,6 +160,8 @@ def metrics_by_keras(names, layout, stack, constants, table, rows, weights_from)
         names: of the metrics.
         rows: list of int32 arrays, one per member, or one for all.
     """
+    if not names:
+        return {}
     found = {name: np.empty(len(weights_from)) for name in names}
     y_all, weights = table[1].numpy(), table[2].numpy()
     for k, start in enumerate(weights_from):

@@ -258,6 +258,6 @@ def folds(strata, k, rng):
 def is_table(X, y):
     """Whether X or y must go through the table encoder: a DataFrame not all numbers, or text."""
     if not isinstance(X, pd.DataFrame):
-        return False
+        return isinstance(X, dict) or hasattr(X, "columns")
     numbers = all(getattr(dtype, "kind", "O") in "fiu" for dtype in X.dtypes)
     return not numbers or bool(X.isna().any(axis=None)) or as_numbers(y).dtype.kind in "OU"

@@ -74,10 +74,13 @@ def tune(
             others.
         objective: "val_loss" (without regularisation and label smoothing, so that trials compare)
             or "val_" and a metric of the problem. A trial's score is that of its best epoch.
+            An area under a curve needs rows of both classes to judge by: folds that lack one are
+            left out of the mean, with a DataWarning.
         sample_weight, class_weight: weigh rows, in training and in the objective.
         time_budget: seconds after which the search stops; it can be resumed.
         directory: folder of the project. None keeps nothing: the search cannot be resumed.
-        resume: bool, go on with the search found in `directory`; False deletes it.
+        resume: bool, go on with the search found in `directory`; False deletes it, and nothing
+            else: a folder `directory`/search that holds anything but a search is refused.
         workers, build: for models that are no stack of dense layers: `build(hp)` returns a
             compiled Keras model, and `workers` processes train one trial each; see `workers.py`.
         chief: "HOST:PORT" at which workers of other machines find the search; everyone who
@@ -108,12 +111,19 @@ def tune(
         build_classifier(n_features=30, **result.best_hyperparameters)
         result.best_network().predict(X)
     """
+    valid = [*inspect.signature(tune).parameters][:-1] + list(BUILD)
+    if estimator is not None:
+        valid += [*estimator.get_params(deep=False)]
+    for name, value in fixed.items():
+        known_name(name, value, valid, "an argument of `tune`")
+    fixed = {name: value for name, value in fixed.items() if value is not None}
     if build is not None or workers != 1:
         return tune_models(
             X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
             validation_data, validation_fraction, objective, sample_weight, time_budget, directory,
             resume, chief, silence, seed, verbose,
-            problem=problem, space=space, cv=cv, class_weight=class_weight,
+            problem=problem, space=space, cv=cv, class_weight=class_weight, wave=wave,
+            tensorboard=tensorboard, estimator=estimator, **fixed,
         )  # fmt: skip
     if time_budget is not None:
         positive("time_budget", time_budget)
@@ -123,12 +133,6 @@ def tune(
         whole("epochs", epochs)
     if batch_size not in (None, "full"):
         whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
-    valid = [*inspect.signature(tune).parameters][:-1] + list(BUILD)
-    if estimator is not None:
-        valid += [*estimator.get_params(deep=False)]
-    for name, value in fixed.items():
-        known_name(name, value, valid, "an argument of `tune`")
-    fixed = {name: value for name, value in fixed.items() if value is not None}
     search = {
         "space": space, "oracle": oracle, "max_trials": max_trials, "epochs": epochs,
         "batch_size": batch_size, "validation_fraction": validation_fraction, "cv": cv,

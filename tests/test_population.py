@@ -630,3 +630,13 @@ def flipped(content, bit):
     changed = bytearray(content)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
+
+
+def test_a_best_member_has_finite_weights_or_is_refused():
+    population = Population([{"hidden_units": (4,)}], 6, problem="binary", seed=0)
+    state = population.member_state(0)
+    state["weights"][:] = np.nan
+    population.load_member_state(0, state)
+    population.fit(X, Y)
+    with pytest.raises(ValueError, match="diverged before any"):
+        population.member(0, best=True)

@@ -85,15 +85,16 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
     total = tf.zeros(n_rows.shape, "float32")
     _, stack, total = tf.while_loop(lambda t, *_: t < count, step, [0, stack, total])
     # A ReLU makes 0 of NaN: without this a network whose weights are ruined has a finite loss.
-    return stack, tf.where(ruined([*stack.weights, *stack.moving], total.shape[0]), np.nan, total)
+    return stack, tf.where(ruined(stack.weights, total.shape[0]), np.nan, total)
 
 
 def ruined(weights, networks):
-    """Which networks have a weight that is not finite, bool (networks,)."""
+    """Which networks have a kernel that is not finite, bool (networks,): a bias never is alone."""
     found = tf.zeros(networks, "bool")
     for w in weights:
-        bad = tf.reduce_any(~tf.math.is_finite(tf.reshape(w, [w.shape[0], -1])), 1)
-        found |= tf.pad(bad, [(0, networks - w.shape[0])])
+        if len(w.shape) == 3:
+            bad = ~tf.math.is_finite(tf.reduce_sum(tf.abs(w), (1, 2)))
+            found |= tf.pad(bad, [(0, networks - w.shape[0])])
     return found
 
 

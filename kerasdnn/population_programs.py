@@ -8,7 +8,6 @@ alike.
 import collections
 import functools
 
-import numpy as np
 import tensorflow as tf
 
 from .population_networks import Stack, forward, losses
@@ -31,8 +30,7 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
         first, count: int32.
 
     Returns:
-        `Stack`, and the sum over real rows of what was minimised (networks,), NaN where a weight
-        is no longer finite.
+        `Stack`, and the sum over real rows of what was minimised (networks,).
     """
     x_all, y_all, weight_all = table
     batch = layout.batch
@@ -84,18 +82,7 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
 
     total = tf.zeros(n_rows.shape, "float32")
     _, stack, total = tf.while_loop(lambda t, *_: t < count, step, [0, stack, total])
-    # A ReLU makes 0 of NaN: without this a network whose weights are ruined has a finite loss.
-    return stack, tf.where(ruined(stack.weights, total.shape[0]), np.nan, total)
-
-
-def ruined(weights, networks):
-    """Which networks have a kernel that is not finite, bool (networks,): a bias never is alone."""
-    found = tf.zeros(networks, "bool")
-    for w in weights:
-        if len(w.shape) == 3:
-            bad = ~tf.math.is_finite(tf.reduce_sum(tf.abs(w), (1, 2)))
-            found |= tf.pad(bad, [(0, networks - w.shape[0])])
-    return found
+    return stack, total
 
 
 def update(layout, stack, gradients, constants):

@@ -170,7 +170,14 @@ class StackedMembers:
             )  # fmt: skip
             total = total + loss.numpy()
         with np.errstate(invalid="ignore", divide="ignore"):
-            return Stack(*stack), (np.float64(total) / n_rows)[: len(self.members)]
+            means = np.float64(total) / n_rows
+        # A ReLU makes 0 of NaN: a network whose weights are ruined may have a finite loss. Kernels
+        # tell, for no bias is ruined alone.
+        for kernel in stack[0]:
+            if len(kernel.shape) == 3:
+                sums = tf.reduce_sum(kernel, (1, 2)).numpy()
+                means[: len(sums)][~np.isfinite(sums)] = np.nan
+        return Stack(*stack), means[: len(self.members)]
 
     def compile(self):
         """From now on let XLA compile the steps."""

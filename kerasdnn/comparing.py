@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from . import plots
-from .errors import invalid, one_of, whole
+from .errors import invalid, known_name, one_of, whole
 from .intervals import mean_interval
 from .objectives import direction_of
 from .paired import holm, paired_test
-from .search_data import divide, read_rows
+from .search_data import defined_splits, divide, read_rows
 from .search_result import plain
 from .spaces import BUILD, TRAIN
 from .waves import train
@@ -74,8 +74,9 @@ def compare(
         result.plot()
     """
     names, combinations = cross(options)
-    for name in [*names, *fixed]:
-        one_of("a name in `options`", name, BUILD + TRAIN)
+    values = options if isinstance(options, dict) else dict.fromkeys(names, options)
+    for name, value in {**values, **fixed}.items():
+        known_name(name, value, BUILD + TRAIN, "a hyperparameter to compare")
     if twice := sorted(set(names) & set(fixed)) or [n for n in names if n == "seed"]:
         raise invalid("options", "must not name what is fixed, nor the seed", twice)
     whole("seeds", seeds), whole("seed", seed, 0), one_of("judge", judge, ("last", "best"))
@@ -86,8 +87,10 @@ def compare(
         rows.splits = divide(
             rows, validation_fraction=validation_fraction, seed=seed, repeats=seeds
         )
+    kept = {id(split) for split in defined_splits(rows, objective)}
+    numbers = [r for r in range(seeds) if not drawn or id(rows.splits[r]) in kept]
     members, splits = [], []
-    for combination, run in itertools.product(combinations, range(seeds)):
+    for combination, run in itertools.product(combinations, numbers):
         common = {"epochs": epochs, "batch_size": batch_size}
         members.append({**common, **fixed, **combination, "seed": seed + run})
         splits.append(run if drawn else 0)
@@ -95,7 +98,7 @@ def compare(
     trained = train(members, rows, splits, objective=objective, verbose=verbose)
     seconds = time.perf_counter() - began
 
-    runs = pd.DataFrame([{**c, "run": r} for c in combinations for r in range(seeds)])
+    runs = pd.DataFrame([{**c, "run": r} for c in combinations for r in numbers])
     scores = np.array([
         t.curve[-1] if judge == "last" else t.best if t.best is not None else np.nan
         for t in trained
@@ -103,7 +106,7 @@ def compare(
     runs["score"] = np.where(np.isfinite(scores), scores, np.nan)
     runs["epoch"] = [len(t.curve) if judge == "last" else t.best_epoch for t in trained]
     share = len(rows.splits[0][1]) / len(rows.splits[0][0]) if drawn else 0.0
-    by_option = runs["score"].to_numpy().reshape(len(combinations), seeds)
+    by_option = runs["score"].to_numpy().reshape(len(combinations), len(numbers))
     table = pd.DataFrame(combinations)
     table = table.assign(**summarise(by_option, sign, share))
     order = np.argsort(sign * table["mean"].to_numpy(), kind="stable")  # NaN comes last

@@ -9,14 +9,19 @@ import difflib
 import math
 import numbers
 
+
+class Unstackable(ValueError):
+    """A network that is right by itself, but cannot be trained together with others."""
+
+
 SHOWN = 12  # of a long list of valid names; the nearest ones are always shown
 
 
-def invalid(name, rule, value, remedy=""):
-    """The `ValueError` to raise: "`name` <rule>. Received: name=value. <remedy>"."""
+def invalid(name, rule, value, remedy="", kind=ValueError):
+    """The error to raise: "`name` <rule>. Received: name=value. <remedy>"."""
     received = repr(value) if len(repr(value)) <= 200 else repr(value)[:200] + "..."
     message = f"`{name}` {rule}. Received: {name}={received}."
-    return ValueError(f"{message} {remedy}".rstrip())
+    return kind(f"{message} {remedy}".rstrip())
 
 
 def one_of(name, value, valid):
@@ -28,6 +33,18 @@ def one_of(name, value, valid):
     near = difflib.get_close_matches(value.lower(), valid) if isinstance(value, str) else []
     remedy = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     raise invalid(name, f"must be one of {listed}", value, remedy)
+
+
+def known_name(name, value, valid, where, remedy=""):
+    """`name`, an argument or a key given as `name=value`, which must be one of `valid`."""
+    if name in valid:
+        return name
+    near = difflib.get_close_matches(str(name).lower(), list(valid))
+    if not remedy:
+        remedy = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else (
+            f"The names are {', '.join(map(repr, valid))}."
+        )  # fmt: skip
+    raise invalid(name, f"is not {where}", value, remedy)
 
 
 def within(name, value, interval, remedy=""):

@@ -18,18 +18,24 @@ from sklearn.base import clone
 
 from .oracles import in_waves
 from .presets import PRESETS
-from .spaces import settings
-from .wave_oracle import read_json, write_json
+from .spaces import settings, varied
+from .state_files import read_json, write_json
 
 FAILURES = 3  # trials; where the first ones all fail, so will the others
 
 
 class EstimatorModel(keras_tuner.HyperModel):
-    """A space around an estimator; `build(hp)` is the estimator of a trial, not fitted."""
+    """A space around an estimator; `build(hp)` is the estimator of a trial, not fitted.
 
-    def __init__(self, estimator, space):
+    Args:
+        estimator: its settings are those of all trials.
+        space: function from `hp` to a dict of what differs.
+        held: dict of what the user gave, which a space does not change.
+    """
+
+    def __init__(self, estimator, space, held=()):
         super().__init__(name=estimator.preset)
-        self.estimator, self.space = estimator, space
+        self.estimator, self.space, self.held = estimator, space, dict(held)
         hyperparameters = PRESETS[estimator.preset].hyperparameters
         given = estimator.get_params(deep=False)
         self.known = [name for name in given if name in hyperparameters]
@@ -39,7 +45,7 @@ class EstimatorModel(keras_tuner.HyperModel):
         return self.settings(hp.copy())
 
     def settings(self, hp):
-        return settings(self.space, hp, self.known)
+        return varied(settings(self.space, hp, self.known), self.held, self)
 
     def build(self, hp):
         chosen = self.settings(hp)
@@ -97,7 +103,7 @@ class EstimatorTuner(keras_tuner.Tuner):
         scores = [curve[one.best_epoch_ - 1] for curve, one in zip(curves, fitted, strict=True)]
         if not np.isfinite(scores).all():
             return "the network diverged: the objective was not finite"
-        write_json(self.curves_file(trial.trial_id), curves)
+        write_json(self.curves_file(trial.trial_id), {"curves": curves})
         metrics = {name: float(np.mean(scores)), "seconds": time.monotonic() - began}
         if len(scores) > 1:
             metrics |= {f"fold_{fold}": float(score) for fold, score in enumerate(scores)}
@@ -112,7 +118,10 @@ class EstimatorTuner(keras_tuner.Tuner):
     def curves(self, trial_id):
         """The objective after every epoch, by fold."""
         path = self.curves_file(trial_id)
-        return dict(enumerate(read_json(path))) if path.exists() else {}
+        if not path.exists():
+            return {}
+        content = read_json(path)
+        return dict(enumerate(content if isinstance(content, list) else content["curves"]))
 
     def curves_file(self, trial_id):
         return Path(self.get_trial_dir(trial_id), "curves.json")

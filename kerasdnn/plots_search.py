@@ -86,7 +86,8 @@ def score_against(values, scores, *, xlabel, ylabel, minimise=True, ax):
     """The score of each trial against one hyperparameter.
 
     Args:
-        values: Series `(trials,)`; words and tuples become places along the axis.
+        values: Series `(trials,)`, its index the numbers of the trials; words and tuples become
+            places along the axis.
         scores: array `(trials,)`.
         xlabel, ylabel: str, the hyperparameter and the objective.
         minimise: bool, whether a smaller score is better.
@@ -98,11 +99,14 @@ def score_against(values, scores, *, xlabel, ylabel, minimise=True, ax):
     scores = np.asarray(scores, float)
     numbers, log = _as_numbers(values)
     if numbers is None:
-        words = sorted({str(v) for v in values})
-        numbers = np.array([words.index(str(v)) for v in values], float)
+        words, numbers = _as_places(values)
         ax.set_xticks(range(len(words)), words, rotation=20 if len(words) > 3 else 0)
-        # Dots beside each other, by the order of the trials: the same picture every time.
-        numbers = numbers + np.linspace(-0.15, 0.15, len(numbers))
+        ax.set_xlim(-0.5, len(words) - 0.5)
+        # Dots next to each other, by the number of the trial: the same plot every time. Multiples
+        # of the golden ratio spread evenly and rise neither with the number nor with the score.
+        index = np.asarray(getattr(values, "index", range(len(numbers))))
+        order = index if index.dtype.kind in "iu" else np.arange(len(index))
+        numbers = numbers + 0.3 * (order * 0.618034 % 1) - 0.15
     elif log:
         ax.set_xscale("log")
     else:
@@ -144,14 +148,23 @@ def _as_numbers(values):
     ) > 0 and positive.min() > 0 and positive.max() > 30 * positive.min()
 
 
+def _as_places(values):
+    """Words for the axis in their own order, (8,) before (16,), and the place of each value."""
+    values = [tuple(v) if isinstance(v, list) else v for v in values]
+    try:
+        words = [str(v) for v in sorted(set(values))]
+    except TypeError:  # values of several types
+        words = sorted({str(v) for v in values})
+    return words, np.array([words.index(str(v)) for v in values], float)
+
+
 def _positions(values):
     """Heights in 0 to 1 of a column's values, and marks `(height, text)` for the axis."""
     numbers, log = _as_numbers(values)
     if numbers is None:
-        words = sorted({str(v) for v in values})
+        words, places = _as_places(values)
         step = 1 / max(1, len(words) - 1)
-        heights = np.array([words.index(str(v)) * step for v in values])
-        return heights, [(i * step, word) for i, word in enumerate(words)]
+        return places * step, [(i * step, word) for i, word in enumerate(words)]
     scaled = np.log(numbers) if log else numbers
     low, high = np.nanmin(scaled), np.nanmax(scaled)
     marks = [(0.0, f"{np.nanmin(numbers):.3g}"), (1.0, f"{np.nanmax(numbers):.3g}")]

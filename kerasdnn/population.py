@@ -73,9 +73,9 @@ class Population:
             "diverged" (loss no longer finite) or "finished".
 
     Raises:
-        ValueError: a member that `build_classifier` and its siblings would refuse, or one that
-            cannot be stacked (an activation that is no name, an optimizer that is none of the
-            six, a learning-rate schedule): train it by `Network.fit`.
+        ValueError: a member that `build_classifier` and its siblings would refuse; as
+            `errors.Unstackable` one that cannot be stacked (an activation that is no name, an
+            optimizer that is none of the six, a learning-rate schedule): train it by `Network.fit`.
 
     Example:
         members = [{"hidden_units": (32,) * depth, "optimizer": "nag", "learning_rate": rate}
@@ -161,7 +161,8 @@ class Population:
             validation_data: (X, y) or (X, y, sample_weight), instead of `validation_rows`.
             monitor: "val_loss" or "val_" and a metric of the head, or "loss": what decides on the
                 best epoch. Default: "val_loss" with validation rows, else "loss".
-            patience: int, epochs without a better `monitor` until a member stops; None: never.
+            patience: int from 0, epochs without a better `monitor` until a member stops, as in
+                `keras.callbacks.EarlyStopping`; None: never.
             on_epoch: called as `on_epoch(population, epoch, logs)` after each epoch (from 1); logs
                 is a dict from a column of `history` to a float array (members,), NaN for members
                 that do not train. It may call `stop`.
@@ -179,7 +180,8 @@ class Population:
         Raises:
             ValueError: data that `Network.fit` would refuse, or rows out of range.
         """
-        epochs, patience = whole("epochs", epochs), patience and whole("patience", patience)
+        epochs = whole("epochs", epochs)
+        patience = None if patience is None else whole("patience", patience, 0)
         rows = read_population_rows(
             self._blank, self.task, len(self), X, y, sample_weight, rows, validation_rows,
             validation_data,
@@ -246,12 +248,19 @@ class Population:
 
         Args:
             best: True: with the weights of its best epoch (and the latest optimizer state).
+
+        Raises:
+            ValueError: `best` of a member whose weights were never finite.
         """
         i = self._number(i)
         member, progress = self.members[i], self._stacks.progress_of(i)
         settings = {k: v for k, v in member.given.items() if k not in ("batch_size", "epochs")}
+        weights = self.get_weights(i, best)
+        if best and not all(np.isfinite(weight).all() for weight in weights):
+            rule = "must be one with a best epoch: this one diverged before any"
+            raise invalid("member", rule, i, "`status` and `best_epochs` tell which have one.")
         network = self.task.build(**settings)
-        network.set_weights(self.get_weights(i, best))
+        network.set_weights(weights)
         optimizer = network.optimizer
         optimizer.build(network.trainable_variables)
         optimizer.iterations.assign(progress.steps)

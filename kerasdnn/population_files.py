@@ -1,22 +1,17 @@
 """The state of a population as arrays, and the file that holds it: npz, with a part in JSON."""
 
 import contextlib
-import json
 import math
-import zipfile
+import os
 
 import numpy as np
 
 from .factories import HIDDEN_UNITS
 from .population_members import weight_shapes
 from .population_padding import Progress
-from .saving import written_whole
+from .state_files import read_arrays, write_arrays
 
 FORMAT = 1
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def progress_arrays(progress):
@@ -81,10 +76,7 @@ def progress_from(arrays, progress):
 
 
 def write(path, about, arrays):
-    text = json.dumps({"format": FORMAT, **about}, default=lambda number: number.item())  # NumPy's
-    about = np.frombuffer(text.encode(), "uint8")
-    with written_whole(path) as beside, open(beside, "wb") as file:
-        np.savez(file, about=about, **arrays)
+    write_arrays(path, {"format": FORMAT, **about}, arrays)
 
 
 @contextlib.contextmanager
@@ -93,37 +85,18 @@ def reading(path):
 
     Raises:
         ValueError: the file is damaged, another kind of file, or claims more than it holds.
+        FileNotFoundError: there is none.
     """
+    os.stat(path)
     try:
-        arrays = read_arrays(path)
-        about = json.loads(arrays.pop("about").tobytes())
-        if about.pop("format") != FORMAT:
-            raise ValueError(f"it has another format, this version reads {FORMAT}")
+        about, arrays = read_arrays(path, remedy="Restore it from a copy, or train anew.")
+        if about.pop("format", None) != FORMAT:
+            raise ValueError(f"It has another format than {FORMAT}, which this version reads.")
         check_weights(about, arrays)
         yield about, arrays
-    except FileNotFoundError:
-        raise
     except Exception as error:  # of every kind: a file may hold anything
-        raise ValueError(
-            f"`path` must be a file that `Population.save` wrote. Received: {path}, which cannot "
-            f"be read: {error!r}. Restore it from a copy, or train anew."
-        ) from error
-
-
-def read_arrays(path):
-    """The arrays of a npz file, by name, none larger than its bytes in the file."""
-    arrays = {}
-    with zipfile.ZipFile(path) as file:
-        for part in file.infolist():
-            with file.open(part) as data:
-                version = np.lib.format.read_magic(data)
-                shape, _, dtype = HEADERS[version](data)
-            claimed = math.prod(shape) * dtype.itemsize
-            if claimed > part.file_size or part.file_size > part.compress_size:
-                raise ValueError(f"{part.filename} claims {claimed:,} bytes, which it has not")
-            with file.open(part) as data:
-                arrays[part.filename.removesuffix(".npy")] = np.lib.format.read_array(data)
-    return arrays
+        rule = "`path` must be a file that `Population.save` wrote. Received: "
+        raise ValueError(f"{rule}{path}. {error}") from error
 
 
 def check_weights(about, arrays):

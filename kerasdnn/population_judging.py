@@ -83,8 +83,12 @@ def histograms(p, yes, weight):
     return {"yes": histogram(yes), "no": histogram(~yes)}
 
 
-def metrics(problem, units, found):
-    """What `sums` found as `val_loss` and the metrics of the head: dict of float64 (networks,)."""
+def metrics(problem, units, found, others=()):
+    """What `sums` found as `val_loss` and the metrics of the head: dict of float64 (networks,).
+
+    Args:
+        others: dict of the metrics that `sums` does not know, by name.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = found["weight"]
         mean = {
@@ -109,11 +113,18 @@ def metrics(problem, units, found):
                 true = found["true"][:, 0]
                 values["precision"] = ratio(true, found["claimed"][:, 0])
                 values["recall"] = ratio(true, yes[:, 0, 0])
-                values["pr_auc"] = area_under_precision(yes, no).mean(1)
-            values["auc"] = area_under_roc(yes, no).mean(1)
+                values["pr_auc"] = mean_of_defined(area_under_precision(yes, no))
+            values["auc"] = mean_of_defined(area_under_roc(yes, no))
+        values |= others
     diverged = ~np.isfinite(values["loss"])
     ordered = ["loss", *(name for name in head_of(problem).metrics if name in values)]
     return {f"val_{name}": np.where(diverged, np.nan, values[name]) for name in ordered}
+
+
+def mean_of_defined(areas):
+    """Mean over the labels (networks, units) that have an area, NaN where none has."""
+    defined = ~np.isnan(areas)
+    return np.where(defined, areas, 0).sum(1) / defined.sum(1)
 
 
 def ratio(a, b):
@@ -122,21 +133,57 @@ def ratio(a, b):
 
 
 def area_under_roc(yes, no):
-    """From the weight above each threshold, (..., thresholds): trapezoids, as Keras."""
-    recall, false_alarms = ratio(yes, yes[..., :1]), ratio(no, no[..., :1])
+    """From the weight above each threshold, (..., thresholds): trapezoids, as Keras.
+
+    NaN where the rows are of one class, for which Keras gives 0.
+    """
+    recall, false_alarms = yes / yes[..., :1], no / no[..., :1]
     heights = (recall[..., :-1] + recall[..., 1:]) / 2
     return ((false_alarms[..., :-1] - false_alarms[..., 1:]) * heights).sum(-1)
 
 
 def area_under_precision(yes, no):
-    """As `keras.metrics.AUC(curve="PR")`: Davis and Goadrich's interpolation."""
+    """As `keras.metrics.AUC(curve="PR")`: Davis and Goadrich's interpolation; NaN without yes."""
     claimed = yes + no
     gained, asked = yes[..., :-1] - yes[..., 1:], claimed[..., :-1] - claimed[..., 1:]
     slope = ratio(gained, asked)
     intercept = yes[..., 1:] - slope * claimed[..., 1:]
     both = (claimed[..., :-1] > 0) & (claimed[..., 1:] > 0)
     steps = np.where(both, ratio(claimed[..., :-1], claimed[..., 1:]), 1.0)
-    return ratio(slope * (gained + intercept * np.log(steps)), yes[..., :1]).sum(-1)
+    return (slope * (gained + intercept * np.log(steps)) / yes[..., :1]).sum(-1)
+
+
+def metrics_by_keras(names, layout, stack, constants, table, rows, weights_from):
+    """The metrics of a head that `sums` does not know, from predictions: dict of (members,).
+
+    Args:
+        names: of the metrics.
+        rows: list of int32 arrays, one per member, or one for all.
+    """
+    if not names:
+        return {}
+    found = {name: np.empty(len(weights_from)) for name in names}
+    y_all, weights = table[1].numpy(), table[2].numpy()
+    for k, start in enumerate(weights_from):
+        own = rows[k if len(rows) > 1 else 0]
+        if k == 0 or len(rows) > 1:  # of all members at once, where they share their rows
+            z, _ = forward(
+                layout, stack.weights, stack.moving, constants, tf.gather(table[0], own)[None]
+            )
+            p = output(layout, z).numpy()
+        for name in names:
+            metric = head_of(layout.problem, layout.one_hot).metrics[name]()
+            metric.update_state(y_all[own], p[k], sample_weight=weights[start + own])
+            found[name][k] = np.mean(metric.result())
+    return found
+
+
+# What `metrics` makes of sums on the device.
+OF_SUMS = {
+    "regression": ("mae", "rmse", "r2"), "count": ("mae", "rmse", "r2"),
+    "binary": ("accuracy", "precision", "recall", "pr_auc", "auc"),
+    "multiclass": ("accuracy", "top_5_accuracy"), "multilabel": ("binary_accuracy", "auc"),
+}  # fmt: skip
 
 
 def metric_names(problem, n_outputs):

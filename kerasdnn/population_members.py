@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from . import activations, optimizers
-from .errors import flag, fraction, invalid, is_number, one_of, whole, within
+from .errors import Unstackable, flag, fraction, invalid, is_number, known_name, whole, within
 from .factories import (
     HIDDEN_UNITS,
     build_classifier,
@@ -46,9 +46,13 @@ class Task:
     one_hot: bool
 
     @property
+    def head(self):
+        return head_of(self.problem, self.one_hot)
+
+    @property
     def units(self):
         """Units of the output layer."""
-        return head_of(self.problem).n_units(self.n_outputs)
+        return self.head.n_units(self.n_outputs)
 
     def build(self, **settings):
         """A compiled `Network` for this task."""
@@ -72,6 +76,8 @@ def make_task(problem, n_features, n_outputs, one_hot):
         remedy = "For more classes use problem='multiclass', for labels 'multilabel'."
         raise invalid("n_outputs", "must be 1 for a binary problem", n_outputs, remedy)
     one_hot = flag("one_hot", one_hot) and problem == "multiclass"
+    if (problem, n_outputs, one_hot) == ("multiclass", 2, False):  # as `build_classifier`
+        problem = "binary"
     n_outputs = 1 if problem == "binary" else n_outputs
     return Task(problem, whole("n_features", n_features), n_outputs, one_hot)
 
@@ -144,21 +150,23 @@ def read_members(members, task, seed):
                 raise invalid("member", "must be a dict", given, "Such as {'optimizer': 'nag'}.")
             read.append(read_member({"seed": seed + i, **given}, task, rules))
         except ValueError as error:
-            raise ValueError(f"Member {i}: {error}") from error
+            kind = Unstackable if isinstance(error, Unstackable) else ValueError
+            raise kind(f"Member {i}: {error}") from error
     return read
 
 
 def read_member(given, task, rules):
     """A `Member`; `rules` remembers what was read of optimizers, each of which costs 7 ms."""
-    for name in given:
-        one_of("a name in a member", name, BUILD + TRAIN)
+    for name, value in given.items():
+        known_name(name, value, BUILD + TRAIN, "a hyperparameter of a member")
     given = {name: value for name, value in given.items() if value is not None}
     if "seed" not in given:
         raise invalid("seed", "must be a whole number", None, "Leave it out to be given one.")
     activation = given.get("activation", "relu")
     remedy = "Pass a name, or train this network by `Network.fit`."
     if not isinstance(activation, str):
-        raise invalid("activation", "must be a name to be stacked", activation, remedy)
+        rule = "must be a name to be stacked"
+        raise invalid("activation", rule, activation, remedy, Unstackable)
     activations.get(activation)
     smoothing = fraction("label_smoothing", given.get("label_smoothing", 0.0))
     if smoothing and task.problem not in CLASSIFIERS:
@@ -170,7 +178,7 @@ def read_member(given, task, rules):
     rate, momentum = given.get("learning_rate"), given.get("momentum")
     optimizers.check(optimizer, rate, momentum)
     if rate is not None and not is_number(rate):
-        raise invalid("learning_rate", "must be a number to be stacked", rate)
+        raise invalid("learning_rate", "must be a number to be stacked", rate, kind=Unstackable)
     key = repr((optimizer, momentum))
     if key not in rules:
         made = optimizers.get(optimizer, None, momentum)

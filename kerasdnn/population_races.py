@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 
 from .errors import invalid, one_of
+from .objectives import better
 
 STATUS = ("training", "stopped", "early", "diverged", "finished")
 PER_MEMBER = ("done", "status", "best_epochs", "best_scores")
-LESS_IS_BETTER = ("loss", "mae", "rmse")
 
 
 def direction(monitor):
     """-1 where less of `monitor` is better, else 1."""
-    return -1 if monitor.removeprefix("val_") in LESS_IS_BETTER else 1
+    return -1 if better(monitor.removeprefix("val_")) == "min" else 1
 
 
 def check_monitor(monitor, names, judged):
@@ -66,16 +66,17 @@ class Race:
         self.done[ran] = epoch + 1
         sign, score = direction(monitor), logs[monitor]
         with np.errstate(invalid="ignore"):
-            better = ran & np.isfinite(score)
-            better &= np.isnan(self.best_scores) | (sign * score > sign * self.best_scores)
-        self.best_scores[better] = score[better]
-        self.best_epochs[better] = epoch + 1
+            best = ran & np.isfinite(score) & np.isfinite(logs["loss"])
+            best &= np.isnan(self.best_scores) | (sign * score > sign * self.best_scores)
+        self.best_scores[best] = score[best]
+        self.best_epochs[best] = epoch + 1
         still = ran & self.training()
-        if patience is not None:
-            self.set_status(still & (epoch + 1 - self.best_epochs >= patience), "early")
+        if patience is not None and epoch > 0:  # as Keras: 0 and 1 both end at the first that is
+            waited = epoch + 1 - self.best_epochs  # not better, never with the first epoch of all
+            self.set_status(still & (waited >= max(1, patience)), "early")
         gone = ~np.isfinite(logs["loss"]) | ~np.isfinite(logs.get("val_loss", logs["loss"]))
         self.set_status(still & gone, "diverged")
-        return better
+        return best
 
     def line(self, epoch, epochs, running, monitor):
         """A line of progress."""

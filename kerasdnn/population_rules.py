@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from . import rules
-from .errors import invalid
+from .errors import Unstackable, invalid
 from .optimizers import NAG, Momentum
 
 
@@ -46,22 +46,25 @@ def rule_of(optimizer):
     """The rule of a Keras optimizer: its name and its hyperparameters as floats.
 
     Raises:
-        ValueError: another rule, a learning rate that is no number, or a setting that the
+        Unstackable: another rule, a learning rate that is no number, or a setting that the
             formulas do not know, such as `weight_decay`.
     """
     remedy = f"Use one of {', '.join(map(repr, RULES))}, or train this network by `Network.fit`."
     name = NAMES.get(type(optimizer))
     if name is None:
-        raise invalid("optimizer", "must follow one of the six rules", optimizer, remedy)
+        rule = "must follow one of the six rules"
+        raise invalid("optimizer", rule, optimizer, remedy, Unstackable)
     config = optimizer.get_config()
     if not isinstance(config["learning_rate"], (int, float)):
         received = type(optimizer._learning_rate).__name__
-        raise invalid("learning_rate", "must be a number to be stacked", received, remedy)
+        rule = "must be a number to be stacked"
+        raise invalid("learning_rate", rule, received, remedy, Unstackable)
     refused = {k: config[k] for k, ok in OTHERS.items() if k in config and config[k] not in ok}
     if name == "rmsprop" and config["momentum"]:
         refused["momentum"] = config["momentum"]
     if refused:
-        raise invalid("optimizer", "must have no other settings than its rule's", refused, remedy)
+        rule = "must have no other settings than its rule's"
+        raise invalid("optimizer", rule, refused, remedy, Unstackable)
     if name == "sgd" and config["momentum"]:
         name = "nag" if config["nesterov"] else "momentum"
     return name, {k: float(config[k]) for k in ("learning_rate", *RULES[name].hyperparameters)}

@@ -9,7 +9,7 @@ import tensorflow as tf
 from .fitting import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
 from .population_constants import constants_of, layout_of
 from .population_groups import padded, padded_shapes
-from .population_judging import judging_program, metrics
+from .population_judging import OF_SUMS, judging_program, metrics, metrics_by_keras
 from .population_members import Member
 from .population_networks import Stack, forward, output
 from .population_padding import Progress, join, part, spread
@@ -170,7 +170,14 @@ class StackedMembers:
             )  # fmt: skip
             total = total + loss.numpy()
         with np.errstate(invalid="ignore", divide="ignore"):
-            return Stack(*stack), (np.float64(total) / n_rows)[: len(self.members)]
+            means = np.float64(total) / n_rows
+        # A ReLU makes 0 of NaN: a network whose weights are ruined may have a finite loss. Kernels
+        # tell, for no bias is ruined alone.
+        for kernel in stack[0]:
+            if len(kernel.shape) == 3:
+                sums = tf.reduce_sum(kernel, (1, 2)).numpy()
+                means[: len(sums)][~np.isfinite(sums)] = np.nan
+        return Stack(*stack), means[: len(self.members)]
 
     def compile(self):
         """From now on let XLA compile the steps."""
@@ -187,7 +194,7 @@ class StackedMembers:
             stack: as `train` returns it.
             rows: list of int32 arrays, one per member, or one for all.
         """
-        found = None
+        found, own_weights = None, weights_from
         weights_from = self._per_network(weights_from)
         longest = max(map(len, rows))
         chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
@@ -203,7 +210,11 @@ class StackedMembers:
             )  # fmt: skip
             part = {k: v.numpy().astype("float64")[: len(self.members)] for k, v in part.items()}
             found = part if found is None else {k: found[k] + v for k, v in part.items()}
-        return metrics(self.task.problem, self.task.n_outputs, found)
+        others = metrics_by_keras(
+            [n for n in self.task.head.metrics if n not in OF_SUMS[self.task.problem]],
+            self.layout, stack, self.constants, table, rows, own_weights,
+        )  # fmt: skip
+        return metrics(self.task.problem, self.task.n_outputs, found, others)
 
     def _per_network(self, values):
         padded = np.zeros(self.count, "int32")

@@ -20,10 +20,10 @@ from keras_tuner.engine import hyperparameters
 from .errors import invalid, whole
 from .objectives import check_objective
 from .oracles import in_waves
-from .search_data import divide, read_rows
+from .search_data import defined_splits, divide, read_rows
 from .search_files import WaveFiles
 from .spaces import NetworkModel
-from .wave_oracle import read_json, write_json
+from .state_files import read_json, write_json
 from .wave_runs import WaveRun
 
 WAVE = 128  # trials trained together, at most
@@ -130,6 +130,7 @@ class PopulationTuner(keras_tuner.Tuner):
     def search_rows(self, rows, epochs, batch_size, time_budget=None):
         """`search` over rows that are checked and divided."""
         check_objective(self.oracle.objective.name, rows.problem, rows.one_hot)
+        rows.splits = defined_splits(rows, self.oracle.objective.name)
         self.rows, self.fit_with = rows, {"epochs": epochs, "batch_size": batch_size}
         end = None if time_budget is None else time.monotonic() + time_budget
         self.on_search_begin()

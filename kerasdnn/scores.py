@@ -31,10 +31,26 @@ def score(objective, problem, one_hot, y, prediction, weights=None):
         return float(np.average(PER_ROW[name](problem, one_hot, y, prediction), weights=weights))
     if name == "rmse":
         return score("val_mse", problem, one_hot, y, prediction, weights) ** 0.5
-    metric = head_of(problem, one_hot).metrics[name]()  # no mean over rows, such as AUC
-    target = np.asarray(y, "float32").reshape(prediction.shape)
+    make = head_of(problem, one_hot).metrics[name]  # no mean over rows, such as AUC
+    target = np.asarray(y, "float32").reshape(len(prediction), -1)
+    if name in ("auc", "pr_auc"):
+        return area(make, target, prediction, weights, name == "auc")
+    metric = make()
     metric.update_state(target, prediction.astype("float32"), sample_weight=weights)
     return float(np.mean(metric.result()))
+
+
+def area(make, target, prediction, weights, needs_both):
+    """Mean area over the labels that have one, NaN where none has; Keras gives 0 for one class."""
+    real = np.ones(len(target), bool) if weights is None else np.asarray(weights) > 0
+    yes = target[real] > 0.5
+    areas = []
+    for k in np.flatnonzero(yes.any(0) & ~(yes.all(0) & needs_both)):
+        metric = make()
+        columns = target[:, k : k + 1], prediction[:, k : k + 1].astype("float32")
+        metric.update_state(*columns, sample_weight=weights)
+        areas.append(float(metric.result()))
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def losses(problem, one_hot, y, p):

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from .checks import check_data
+from .checks_words import warn
 from .errors import fraction, invalid, one_of, whole
 from .heads import HEADS
-from .labels import ClassTarget
+from .labels import ClassTarget, _values
 from .rows import class_weights, hold_out
 from .spaces import factory_arguments
 
@@ -29,6 +30,7 @@ class Rows:
         weights: float32 `(rows,)` or None, sample weights times class weights.
         problem, n_outputs, one_hot: what `spaces.factory_arguments` needs.
         splits: list of `(training rows, validation rows)`, int arrays.
+        told: whether the user knows that some networks are trained one by one.
     """
 
     x: np.ndarray
@@ -38,6 +40,7 @@ class Rows:
     n_outputs: int
     one_hot: bool = False
     splits: list = field(default_factory=list)
+    told: bool = False
 
     def build(self, **settings):
         """A compiled network for these rows."""
@@ -88,7 +91,7 @@ def read_rows(X, y, problem=None, sample_weight=None, class_weight=None, validat
             what = [f"validation_data[{i}]" for i in range(3)]
         check_data(network, x, target, weight, what=what, training=not number)
         kind = "int32" if found == "multiclass" and not one_hot else "float32"
-        target = np.asarray(target).astype(kind)
+        target = as_numbers(target).astype(kind)
         if target.ndim == 2 and target.shape[1] == 1:
             target = target[:, 0]
         weight = None if weight is None else np.asarray(weight, "float64").reshape(-1)
@@ -126,6 +129,14 @@ def feature_count(X):
     return shape[1]
 
 
+def as_numbers(y):
+    """y as an array, of numbers also where pandas keeps them as nullable or as objects."""
+    array = np.asarray(y)
+    if array.dtype.kind != "O" or pd.isna(array).any():
+        return array
+    return _values(array)
+
+
 def infer_problem(y, problem=None):
     """What y asks for.
 
@@ -142,7 +153,7 @@ def infer_problem(y, problem=None):
     """
     if problem is not None:
         one_of("problem", problem, HEADS)
-    array = np.asarray(y)
+    array = as_numbers(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiub" or array.size == 0:
@@ -170,9 +181,9 @@ def infer_problem(y, problem=None):
             )  # fmt: skip
         else:
             problem = "regression"
-    if problem == "multiclass":
-        return problem, max(2, int(values.max()) + 1), False
-    return problem, 1, False
+    if problem == "multiclass" and values.max() > 1:
+        return problem, int(values.max()) + 1, False
+    return ("binary" if problem == "multiclass" else problem), 1, False
 
 
 def divide(rows, *, cv=None, validation_fraction=0.2, seed=0, repeats=1):
@@ -206,6 +217,36 @@ def divide(rows, *, cv=None, validation_fraction=0.2, seed=0, repeats=1):
     return splits
 
 
+def defined_splits(rows, objective):
+    """The splits of `rows` in which the objective is defined: an area needs rows of both kinds.
+
+    The others are left out with a warning, so that they do not count in the mean over folds.
+
+    Raises:
+        ValueError: it is defined in none.
+    """
+    name = objective.removeprefix("val_")
+    if name not in ("auc", "pr_auc") or rows.problem not in ("binary", "multilabel"):
+        return rows.splits
+    y = rows.y.reshape(len(rows.y), -1) > 0.5
+    counts = np.ones(len(y)) if rows.weights is None else rows.weights
+    held = [(y[valid], counts[valid] > 0) for _, valid in rows.splits]
+    good = [
+        i for i, (labels, real) in enumerate(held)
+        if (labels[real].any(0) & (~labels[real].all(0) | (name == "pr_auc"))).any()
+    ]  # fmt: skip
+    if len(good) < len(held):
+        left = f"{len(held) - len(good)} of {len(held)} splits where one is missing"
+        rule = "should have rows of both classes in the validation rows of every split"
+        if not good:
+            raise invalid("y", rule, left, "Take objective='val_loss', or other rows to judge by.")
+        warn(
+            f"`y` {rule}: {objective!r} is undefined without them. Received: {left}. They are left "
+            "out, and the score is the mean over the others."
+        )
+    return [rows.splits[i] for i in good]
+
+
 def folds(strata, k, rng):
     """The fold of each row: every class is dealt out evenly, and so are the rows as a whole."""
     order = np.lexsort([rng.random(len(strata)), strata])
@@ -217,6 +258,6 @@ def folds(strata, k, rng):
 def is_table(X, y):
     """Whether X or y must go through the table encoder: a DataFrame not all numbers, or text."""
     if not isinstance(X, pd.DataFrame):
-        return False
+        return isinstance(X, dict) or hasattr(X, "columns")
     numbers = all(getattr(dtype, "kind", "O") in "fiu" for dtype in X.dtypes)
-    return not numbers or bool(X.isna().any(axis=None)) or np.asarray(y).dtype.kind in "OU"
+    return not numbers or bool(X.isna().any(axis=None)) or as_numbers(y).dtype.kind in "OU"

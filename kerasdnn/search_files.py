@@ -6,14 +6,10 @@
 Each is written beside its place and moved there, so that it is whole at every moment.
 """
 
-import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from .saving import written_whole
+from .state_files import read_arrays, write_arrays
 
 
 @dataclass
@@ -44,13 +40,15 @@ class WaveFiles:
             "seconds": run.seconds,
             "dropped": sorted(run.dropped),
         }
-        write(self.running, about, {**self._arrays(run), **prefixed("state", run.wave.state())})
+        write_arrays(
+            self.running, about, {**self._arrays(run), **prefixed("state", run.wave.state())}
+        )
 
     def checkpoint(self, ids):
         """The checkpoint of the wave of these trials, or None."""
         if not self.running.exists():
             return None
-        about, arrays = read(self.running)
+        about, arrays = read_arrays(self.running)
         if about["trials"] != ids:  # of a wave that was told to the oracle already
             return None
         curves, weights = [], {}
@@ -70,7 +68,7 @@ class WaveFiles:
     def finish(self, run):
         """Keep what a finished wave leaves behind."""
         path = self.folder / f"wave_{run.ids[0]}.npz"
-        write(path, {"trials": run.ids}, self._arrays(run))
+        write_arrays(path, {"trials": run.ids}, self._arrays(run))
         self._places.update(dict.fromkeys(run.ids, path))
 
     def _arrays(self, run):
@@ -99,7 +97,7 @@ class WaveFiles:
     def _wave_of(self, trial_id):
         if trial_id not in self._places:
             for path in sorted(self.folder.glob("wave_*.npz")):
-                about, _ = read(path, names=())
+                about, _ = read_arrays(path, names=())
                 self._places.update(dict.fromkeys(about["trials"], path))
         if trial_id not in self._places:
             raise ValueError(
@@ -108,31 +106,8 @@ class WaveFiles:
             )
         path = self._places[trial_id]
         if self._file[0] != path:
-            self._file = path, read(path)[1]
+            self._file = path, read_arrays(path)[1]
         return self._file[1]
-
-
-def write(path, about, arrays):
-    with written_whole(path) as beside, open(beside, "wb") as file:
-        np.savez(file, about=np.frombuffer(json.dumps(about).encode(), "uint8"), **arrays)
-
-
-def read(path, names=None):
-    """`(about, arrays)` of a file; the arrays of `names`, or all.
-
-    Raises:
-        ValueError: the file is damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(file["about"].tobytes())
-            wanted = file.files if names is None else names
-            return about, {name: file[name] for name in wanted if name != "about"}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"The state file {path} cannot be read: {error}. Restore it from a copy, or start the "
-            "search anew with `resume=False` or another `directory`."
-        ) from error
 
 
 def prefixed(prefix, arrays):

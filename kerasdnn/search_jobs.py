@@ -17,8 +17,7 @@ import keras_tuner
 import numpy as np
 
 from .errors import invalid
-from .saving import written_whole
-from .wave_oracle import read_json, write_json
+from .state_files import REMEDY, read_arrays, read_json, sha256, write_arrays, write_json
 
 
 @dataclasses.dataclass
@@ -44,15 +43,16 @@ class Job:
     def save(self, arrays):
         """Write job.json, and data.npz with `arrays`, a dict that leaves out what is None."""
         Path(self.project).mkdir(parents=True, exist_ok=True)
-        with written_whole(Path(self.project, "data.npz")) as beside:
-            np.savez(beside, **{k: v for k, v in arrays.items() if v is not None})
+        arrays = {k: v for k, v in arrays.items() if v is not None}
+        write_arrays(Path(self.project, "data.npz"), {}, arrays)
         write_json(Path(self.project, "job.json"), dataclasses.asdict(self))
 
     @classmethod
     def load(cls, project, build=None):
         """The job of a project folder, here or copied from elsewhere; `build` overrides its own."""
         content = read_json(Path(project, "job.json"))
-        return cls(**{**content, "project": str(project), "build": build or content["build"]})
+        content |= {"project": str(project), "build": build or content["build"]}
+        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls)})
 
     def tuner(self, served=False, sign_of_life=None, build=None):
         from .oracles import make_oracle
@@ -78,16 +78,18 @@ class Job:
         return {**given, "validation_data": tuple(held_out)}
 
     def _data(self):
-        with np.load(Path(self.project, "data.npz"), allow_pickle=False) as file:
-            return dict(file)
+        return read_arrays(Path(self.project, "data.npz"))[1]
 
     def write_stop_reason(self, reason):
-        write_json(Path(self.project, "stopped.json"), reason)
+        write_json(Path(self.project, "stopped.json"), {"reasons": reason})
 
     def stop_reason(self):
         """None before the chief has stopped handing out trials; then the failures that made it."""
         path = Path(self.project, "stopped.json")
-        return read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        content = read_json(path)
+        return content if isinstance(content, list) else content["reasons"]
 
 
 class ModelTuner(keras_tuner.Hyperband):
@@ -122,11 +124,38 @@ class ModelTuner(keras_tuner.Hyperband):
             int(np.random.SeedSequence([self.seed, int(trial.trial_id)]).generate_state(1)[0])
         )
         try:
-            return super().run_trial(trial, *args, **kwargs)
+            found = super().run_trial(trial, *args, **kwargs)
+            write_json(self.checksums(trial.trial_id), self.digests(trial.trial_id))
+            return found
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             Path(self.get_trial_dir(trial.trial_id), "error.txt").write_text(reason)
             raise
+
+    def checksums(self, trial_id):
+        return Path(self.get_trial_dir(trial_id), "checksums.json")
+
+    def digests(self, trial_id):
+        """Checksums of what keras-tuner keeps of a trained model."""
+        paths = self._get_checkpoint_fname(trial_id), self._get_build_config_fname(trial_id)
+        return {Path(p).name: sha256(Path(p).read_bytes()) for p in paths if Path(p).exists()}
+
+    def _build_hypermodel(self, hp):
+        if "tuner/trial_id" in hp.values:  # continues the training of that one
+            self.check_intact(hp.values["tuner/trial_id"])
+        return super()._build_hypermodel(hp)
+
+    def load_model(self, trial):
+        self.check_intact(trial.trial_id)
+        return super().load_model(trial)
+
+    def check_intact(self, trial_id):
+        path = self.checksums(trial_id)
+        if path.exists() and read_json(path) != self.digests(trial_id):
+            raise keras_tuner.errors.FatalValueError(
+                f"The weights of trial {trial_id} in {path.parent} cannot be read: their checksum "
+                f"does not match their content. {REMEDY}"
+            )
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
         self.sign_of_life()

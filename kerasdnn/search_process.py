@@ -163,7 +163,7 @@ class Served:
 
 def read_error(folder):
     path = Path(folder, "error.txt")
-    return path.read_text() if path.exists() else None
+    return path.read_text(errors="replace") if path.exists() else None
 
 
 # ---------------------------------------------------------------------------------- the worker

@@ -9,8 +9,13 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 
-from .errors import whole
-from .wave_oracle import read_json, write_json
+from .errors import invalid, whole
+from .state_files import read_json, write_json
+
+OWN_FILES = (
+    "search.json", "oracle.json", "tuner[0-9]*.json", "job.json", "stopped.json", "data.npz",
+    "wave.npz", "wave_*.npz", "trial_[0-9]*", "logs", "heard", ".*.json", ".*.npz",
+)  # fmt: skip
 
 
 class Project(type(Path())):
@@ -20,17 +25,46 @@ class Project(type(Path())):
 
 
 def open_project(directory, resume):
-    """The project's folder, `directory`/search, empty unless there is something to resume."""
+    """The project's folder, `directory`/search, empty unless there is something to resume.
+
+    Raises:
+        ValueError: the folder holds something, but no search.
+    """
     if directory is None:
         folder = tempfile.TemporaryDirectory(prefix="kerasdnn-search-")
         project = Project(folder.name) / "search"
         project.folder = folder
     else:
         project = Project(directory) / "search"
-        if not resume and project.exists():
-            shutil.rmtree(project)
+        if not is_search(project):
+            raise invalid(
+                "directory", "must hold a search of kerasdnn in its folder 'search', or none",
+                str(directory), "Take another `directory`; nothing was deleted or written.",
+            )  # fmt: skip
+        for path in [] if resume else own_files(project):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     project.mkdir(parents=True, exist_ok=True)
     return project
+
+
+def is_search(project):
+    """Whether a folder is that of a search, empty or not there; the mark is search.json."""
+    if not project.exists():
+        return True
+    if not project.is_dir():
+        return False
+    marker = project / "search.json"
+    if not marker.is_file():
+        return all(path.name.startswith(".") for path in project.iterdir())
+    try:
+        return {"oracle", "seed"} <= read_json(marker).keys()
+    except (ValueError, AttributeError):  # damaged: the oracle's file tells as well
+        return (project / "oracle.json").is_file()
+
+
+def own_files(project):
+    """What a search wrote into its folder; files of others stay there."""
+    return [path for kind in OWN_FILES if project.is_dir() for path in project.glob(kind)]
 
 
 def agreed_seed(project, seed):
@@ -51,7 +85,7 @@ def check_same_search(project, about):
         return
     before = read_json(path)
     for name, value in json.loads(json.dumps(about)).items():
-        if before.get(name) != value:
+        if before.get(name, value) != value:  # what earlier versions did not write is not compared
             shown = "" if name in ("data", "space") else f" ({before.get(name)!r} before)"
             raise ValueError(
                 f"The search in {project} was made with another `{name}`{shown}. Received: "
@@ -59,17 +93,31 @@ def check_same_search(project, about):
             )
 
 
+def described(value):
+    """A hyperparameter that JSON does not take as what is the same in the next process."""
+    if hasattr(value, "get_config"):
+        config = {k: v for k, v in value.get_config().items() if k != "name"}  # it counts up
+        return f"{type(value).__name__} {config}"
+    return getattr(value, "__qualname__", str(value))
+
+
 def fingerprint(rows):
     """A hash of all numbers a score depends on."""
+    splits = (array for split in rows.splits for array in split)
+    return fingerprint_of(rows.x, rows.y, rows.weights, *splits)
+
+
+def fingerprint_of(*arrays):
+    """A hash of the numbers in `arrays`, of which some may be None."""
     digest = hashlib.sha256()
-    for array in (rows.x, rows.y, rows.weights, *(a for split in rows.splits for a in split)):
+    for array in arrays:
         if array is not None:
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 
 
 def space_of(model):
-    """The hyperparameters of a space at its defaults, as JSON takes them."""
+    """A hash of the hyperparameters of a space, or of a build function, at its defaults."""
     hp = keras_tuner.HyperParameters()
-    model.settings(hp)
+    getattr(model, "settings", getattr(model, "build", model))(hp)
     return hashlib.sha256(json.dumps(hp.get_config(), sort_keys=True).encode()).hexdigest()[:16]

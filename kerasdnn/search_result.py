@@ -98,7 +98,9 @@ class SearchResult:
             self._networks[rank] = self.refit(self.hyperparameters(rank), self.training(rank))
         return self._networks[rank]
 
-    best_estimator = best_network
+    def best_estimator(self, rank=0):
+        """`best_network`, under the name that fits a search over a table."""
+        return self.best_network(rank)
 
     @property
     def importance(self):

@@ -11,10 +11,13 @@ A space is a plain function. What it returns is what the result tables show and 
 `build_classifier(**settings)` takes; the names inside `hp` are the search's own.
 """
 
+import inspect
+
 import keras_tuner
 
 from . import heads
-from .errors import invalid, one_of, whole
+from .checks_words import warn
+from .errors import invalid, known_name, whole
 from .factories import build_classifier, build_multilabel_classifier, build_regressor
 
 BUILD = (
@@ -22,6 +25,7 @@ BUILD = (
     "batch_norm", "label_smoothing", "seed",
 )  # fmt: skip
 TRAIN = ("batch_size", "epochs")  # arguments of `fit`, not of a factory
+LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
 
 
 def settings(space, hp, known=BUILD + TRAIN):
@@ -38,14 +42,14 @@ def settings(space, hp, known=BUILD + TRAIN):
             returned,
             "Such as {'hidden_units': (64, 32), 'optimizer': 'nag'}.",
         )
-    for name in returned:
-        one_of("a name in the dict of space(hp)", name, known)
+    for name, value in returned.items():
+        known_name(name, value, known, "a hyperparameter that `space(hp)` may return")
     if "hidden_units" in returned:
         returned = {**returned, "hidden_units": tuple(returned["hidden_units"])}
     return returned
 
 
-def default_space(problem, rows, coarse=False):
+def default_space(problem, rows, coarse=False, fixed=()):
     """The space searched where none is given.
 
     Wider layers where there are more rows to fill them; a learning rate on a logarithmic scale,
@@ -55,6 +59,7 @@ def default_space(problem, rows, coarse=False):
         problem: one of `heads.HEADS`.
         rows: int, training rows.
         coarse: bool, few values per hyperparameter, 48 combinations: what a grid can visit.
+        fixed: dict of the hyperparameters that all trials share; they are not varied.
 
     Returns:
         A function from `keras_tuner.HyperParameters` to a dict. Its values:
@@ -71,36 +76,45 @@ def default_space(problem, rows, coarse=False):
     rows = whole("rows", rows)
     smallest = 16 if rows < 1_000 else 32 if rows < 10_000 else 64
     units = [smallest, 2 * smallest, 4 * smallest]
-    smoothing = problem == "multiclass"
+    fixed = {name: value for name, value in dict(fixed).items() if value is not None}
+    # Adam takes no momentum; an optimizer that is no name brings its own learning rate.
+    optimizers = ["nag"] if "momentum" in fixed else ["adam", "nag"]
+    own_rate = not isinstance(fixed.get("optimizer", ""), str)
+    left_out = {*fixed, "learning_rate"} if own_rate else {*fixed}
+    activations = ["relu", "tanh"] if coarse else ["relu", "tanh", "leaky_relu"]
+    units, most_layers = (units[:2], 2) if coarse else (units, 3)
 
-    def fine_space(hp):
-        optimizer = hp.Choice("optimizer", ["adam", "nag"])
-        rate = hp.Float("rate", 3e-4, 3e-2, sampling="log", default=3e-3)
+    def rate(hp):
+        if coarse:
+            return hp.Choice("rate", [1e-3, 3e-3, 1e-2], default=3e-3)
+        return hp.Float("rate", 3e-4, 3e-2, sampling="log", default=3e-3)
+
+    def hidden_units(hp):
         width = hp.Choice("units", units, default=units[1])
-        chosen = {
-            "hidden_units": (width,) * hp.Int("layers", 1, 3, default=2),
-            "activation": hp.Choice("activation", ["relu", "tanh", "leaky_relu"]),
-            "optimizer": optimizer,
-            "learning_rate": rate if optimizer == "adam" else 10 * rate,
-            "dropout": hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3]),
-            "l2": hp.Float("l2", 1e-6, 1e-2, sampling="log", default=1e-5),
-        }
-        if smoothing:
-            chosen["label_smoothing"] = hp.Choice("label_smoothing", [0.0, 0.05])
-        return chosen
+        return (width,) * hp.Int("layers", 1, most_layers, default=2)
 
-    def coarse_space(hp):
-        optimizer = hp.Choice("optimizer", ["adam", "nag"])
-        rate = hp.Choice("rate", [1e-3, 3e-3, 1e-2], default=3e-3)
-        width = hp.Choice("units", units[:2], default=units[1])
-        return {
-            "hidden_units": (width,) * hp.Int("layers", 1, 2, default=2),
-            "activation": hp.Choice("activation", ["relu", "tanh"]),
-            "optimizer": optimizer,
-            "learning_rate": rate if optimizer == "adam" else 10 * rate,
+    draws = {
+        "optimizer": lambda hp: hp.Choice("optimizer", optimizers),
+        "learning_rate": rate,
+        "hidden_units": hidden_units,
+        "activation": lambda hp: hp.Choice("activation", activations),
+    }
+    if not coarse:
+        draws |= {
+            "dropout": lambda hp: hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3]),
+            "l2": lambda hp: hp.Float("l2", 1e-6, 1e-2, sampling="log", default=1e-5),
         }
+    if not coarse and problem == "multiclass":
+        draws["label_smoothing"] = lambda hp: hp.Choice("label_smoothing", [0.0, 0.05])
 
-    return coarse_space if coarse else fine_space
+    def space(hp):
+        chosen = {name: draw(hp) for name, draw in draws.items() if name not in left_out}
+        optimizer = {**fixed, **chosen}["optimizer"]
+        if "learning_rate" in chosen and str(optimizer).lower() in LONG_STEPS:
+            chosen["learning_rate"] *= 10
+        return {name: chosen[name] for name in BUILD if name in chosen}
+
+    return space
 
 
 def factory_arguments(problem, n_features, n_outputs, one_hot=False):
@@ -116,6 +130,17 @@ def factory_arguments(problem, n_features, n_outputs, one_hot=False):
     return build_regressor, {"n_features": n_features, "n_outputs": n_outputs, **target}
 
 
+def varied(chosen, fixed, model):
+    """`chosen`, what a space returned, without what the caller fixed; warns once per `model`."""
+    for name in chosen.keys() & fixed.keys() if not hasattr(model, "warned") else ():
+        model.warned = True
+        warn(
+            f"`space` should not return `{name}`, which the caller fixed. Received: "
+            f"{name}={fixed[name]!r}, which holds for all trials. Leave it out of one of them."
+        )
+    return {name: value for name, value in chosen.items() if name not in fixed}
+
+
 class NetworkModel(keras_tuner.HyperModel):
     """A space and a factory as keras-tuner wants them; made by `hypermodel`."""
 
@@ -123,15 +148,23 @@ class NetworkModel(keras_tuner.HyperModel):
         super().__init__(name=f"{problem}_network")
         self.problem, self.space = problem, space
         self.factory, self.shape = factory_arguments(problem, n_features, n_outputs, one_hot)
-        self.fixed = fixed
+        self.fixed = {name: value for name, value in fixed.items() if value is not None}
+        if isinstance(self.fixed.get("hidden_units"), list):
+            self.fixed["hidden_units"] = tuple(self.fixed["hidden_units"])
+        taken = [n for n in BUILD if n in inspect.signature(self.factory).parameters] + [*TRAIN]
+        for name, value in self.fixed.items():
+            known_name(name, value, taken, f"a hyperparameter of a {problem} network")
+        if made := {name: value for name, value in self.fixed.items() if name in BUILD}:
+            optimizer = {"optimizer": "nag"} if "momentum" in made else {}
+            self.factory(**{**self.shape, **optimizer, "seed": 0, **made})  # values are checked
 
     def space_settings(self, hp):
         """What `hp` chose, in the vocabulary."""
-        return settings(self.space, hp.copy())
+        return varied(settings(self.space, hp.copy()), self.fixed, self)
 
     def settings(self, hp):
         """The whole description of a trial: what is fixed, and what `hp` chose."""
-        return {**self.fixed, **settings(self.space, hp)}
+        return {**self.fixed, **varied(settings(self.space, hp), self.fixed, self)}
 
     def build(self, hp):
         chosen = self.settings(hp)
@@ -166,10 +199,13 @@ def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fi
         tuner.search(x, y, epochs=20, validation_data=(x_valid, y_valid))
     """
     heads.head_of(problem)
+    for name, value in fixed.items():
+        remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
+        known_name(name, value, BUILD + TRAIN, "an argument of `hypermodel`", remedy)
     n_outputs = whole("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
-    for name in fixed:
-        one_of("a keyword argument", name, BUILD + TRAIN)
+    if (problem, n_outputs) == ("multiclass", 2):  # one output, as `build_classifier` makes it
+        problem, n_outputs = "binary", 1
     return NetworkModel(
         problem, whole("n_features", n_features), n_outputs,
-        space or default_space(problem, rows), fixed,
+        space or default_space(problem, rows, fixed=fixed), fixed,
     )  # fmt: skip

@@ -1,10 +1,12 @@
 """tune(): a search for good hyperparameters in one call."""
 
+import inspect
 import json
 
 import numpy as np
 
-from .errors import invalid, one_of, positive, whole
+from .divergence import refuse_divergence
+from .errors import invalid, known_name, one_of, positive, whole
 from .objectives import check_objective, direction_of
 from .oracles import ORACLES, make_oracle
 from .population_tuner import WAVE, PopulationTuner
@@ -13,6 +15,7 @@ from .search_progress import Progress
 from .search_project import (
     agreed_seed,
     check_same_search,
+    described,
     fingerprint,
     open_project,
     space_of,
@@ -61,8 +64,9 @@ def tune(
         space: function from `hp` to a dict of hyperparameters; None is `spaces.default_space`.
         oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`.
         max_trials: int, or None for all of a grid or a Hyperband run.
-        epochs: int, of every trial; the most of a trial under Hyperband. None is 50.
-        batch_size: int or "full". None is 32.
+        epochs: int, of every trial whose space names none; the most of a trial under Hyperband.
+            None is what the estimator was given, else 50.
+        batch_size: int or "full", likewise. None is what the estimator was given, else 32.
         validation_data: `(X, y)` or `(X, y, sample_weight)` to judge trials by. None holds out
             `validation_fraction` of the rows, by class.
         cv: int, judge by cross-validation instead: a trial's folds are trained side by side, and
@@ -70,10 +74,13 @@ def tune(
             others.
         objective: "val_loss" (without regularisation and label smoothing, so that trials compare)
             or "val_" and a metric of the problem. A trial's score is that of its best epoch.
+            An area under a curve needs rows of both classes to judge by: folds that lack one are
+            left out of the mean, with a DataWarning.
         sample_weight, class_weight: weigh rows, in training and in the objective.
         time_budget: seconds after which the search stops; it can be resumed.
         directory: folder of the project. None keeps nothing: the search cannot be resumed.
-        resume: bool, go on with the search found in `directory`; False deletes it.
+        resume: bool, go on with the search found in `directory`; False deletes it, and nothing
+            else: a folder `directory`/search that holds anything but a search is refused.
         workers, build: for models that are no stack of dense layers: `build(hp)` returns a
             compiled Keras model, and `workers` processes train one trial each; see `workers.py`.
         chief: "HOST:PORT" at which workers of other machines find the search; everyone who
@@ -88,7 +95,8 @@ def tune(
             own, such as `DNNClassifier("realmlp")`, the search is around that one; see
             `tuning_presets.py`.
         verbose: 1 for a line of progress: trials done, best score, time left.
-        fixed: hyperparameters of all trials, such as `batch_norm=True`.
+        fixed: hyperparameters of all trials, such as `hidden_units=(128, 128)`; they hold even
+            where a `space` of your own names them, too, which a DataWarning tells.
 
     Returns:
         `SearchResult`.
@@ -103,12 +111,19 @@ def tune(
         build_classifier(n_features=30, **result.best_hyperparameters)
         result.best_network().predict(X)
     """
+    valid = [*inspect.signature(tune).parameters][:-1] + list(BUILD)
+    if estimator is not None:
+        valid += [*estimator.get_params(deep=False)]
+    for name, value in fixed.items():
+        known_name(name, value, valid, "an argument of `tune`")
+    fixed = {name: value for name, value in fixed.items() if value is not None}
     if build is not None or workers != 1:
         return tune_models(
             X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
             validation_data, validation_fraction, objective, sample_weight, time_budget, directory,
             resume, chief, silence, seed, verbose,
-            problem=problem, space=space, cv=cv, class_weight=class_weight,
+            problem=problem, space=space, cv=cv, class_weight=class_weight, wave=wave,
+            tensorboard=tensorboard, estimator=estimator, **fixed,
         )  # fmt: skip
     if time_budget is not None:
         positive("time_budget", time_budget)
@@ -118,8 +133,6 @@ def tune(
         whole("epochs", epochs)
     if batch_size not in (None, "full"):
         whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
-    for name in fixed:
-        one_of("a keyword argument", name, BUILD)
     search = {
         "space": space, "oracle": oracle, "max_trials": max_trials, "epochs": epochs,
         "batch_size": batch_size, "validation_fraction": validation_fraction, "cv": cv,
@@ -156,7 +169,7 @@ def tune_rows(
             oracle, objective, direction_of(objective), max_trials, epochs, seed
         )  # fmt: skip
     trained_on = rows.splits[0][0] if rows.splits else np.arange(len(rows.x))
-    space = space or default_space(rows.problem, len(trained_on), coarse=kind == "grid")
+    space = space or default_space(rows.problem, len(trained_on), kind == "grid", fixed)
     if not rows.splits:
         rows.splits = divide(rows, cv=cv, validation_fraction=validation_fraction, seed=seed)
     model = NetworkModel(
@@ -165,7 +178,7 @@ def tune_rows(
     check_same_search(project, {
         "data": fingerprint(rows), "space": space_of(model), "oracle": kind, "epochs": epochs,
         "batch_size": batch_size, "cv": cv, "objective": oracle.objective.name, "seed": seed,
-        "fixed": json.loads(json.dumps(fixed, default=str)),
+        "fixed": json.loads(json.dumps(fixed, default=described)),
     })  # fmt: skip
     tuner = PopulationTuner(
         oracle, model, wave=wave or default_wave(kind, max_trials), seed=seed,
@@ -179,6 +192,7 @@ def tune_rows(
         network = rows.build(**{"seed": seed, **hyperparameters})
         x, y, weights = rows.part(trained_on)
         network.fit(x, y, sample_weight=weights, verbose=0, **training)
+        refuse_divergence(network, None)
         return network
 
     result = result_of(tuner, refit or train_anew)

@@ -9,12 +9,22 @@ import numpy as np
 import pandas as pd
 from keras_tuner.engine.trial import Trial
 
+from .divergence import refuse_divergence
 from .errors import fraction, invalid, one_of, positive, whole
 from .objectives import direction_of
 from .oracles import ORACLES
+from .rows import hold_out
+from .search_data import FEW
+from .search_data import as_numbers as plain_numbers
 from .search_jobs import Job, reference
 from .search_progress import Line
-from .search_project import agreed_seed, check_same_search, open_project
+from .search_project import (
+    agreed_seed,
+    check_same_search,
+    fingerprint_of,
+    open_project,
+    space_of,
+)
 from .search_result import SearchResult
 
 
@@ -41,8 +51,9 @@ def tune_models(
     seed = agreed_seed(project, seed)
     arrays = as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed)
     check_same_search(project, {
-        "oracle": oracle, "epochs": epochs, "batch_size": batch_size, "objective": objective,
-        "seed": seed,
+        "data": fingerprint_of(*arrays.values()), "build": where["name"],
+        "space": space_of(build), "oracle": oracle, "epochs": epochs, "batch_size": batch_size,
+        "objective": objective, "seed": seed,
     })  # fmt: skip
     job = Job(
         project=str(project),
@@ -95,9 +106,10 @@ def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
         x_valid, y_valid, w_valid = (*validation_data, None)[:3]
         x_valid, y_valid = as_numbers(x_valid, "X"), as_numbers(y_valid, "y")
     else:
-        held = np.zeros(len(x), bool)
-        count = max(1, round(len(x) * fraction("validation_fraction", validation_fraction)))
-        held[np.random.default_rng(seed).permutation(len(x))[:count]] = True
+        share = fraction("validation_fraction", validation_fraction)
+        held = hold_out(classes_of(y), share, np.random.default_rng(seed))
+        if not held.any():
+            raise invalid("validation_fraction", "must hold out at least one row", share)
         x_valid, y_valid, x, y = x[held], y[held], x[~held], y[~held]
         w_valid = None if weight is None else weight[held]
         weight = None if weight is None else weight[~held]
@@ -107,8 +119,17 @@ def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
     }  # fmt: skip
 
 
+def classes_of(y):
+    """The class of each row where y seems to hold classes, all 0 elsewhere."""
+    if y.ndim == 2 and y.shape[1] > 1 and (np.sort(y, axis=1) == np.eye(y.shape[1])[-1]).all():
+        return y.argmax(axis=1)
+    classes, found = np.unique(y, return_inverse=True)
+    one_each = y.size == len(y) and len(classes) <= FEW and (classes == np.floor(classes)).all()
+    return found.reshape(-1) if one_each else np.zeros(len(y), "int64")
+
+
 def as_numbers(data, name):
-    array = np.asarray(data)
+    array = plain_numbers(data)
     if array.dtype.kind not in "fiub":
         raise invalid(name, "must be an array of numbers", f"dtype {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -153,7 +174,6 @@ def models_result(tuner, job):
     if len(trials):
         rest = ["score", "status", "message", "epochs", "seconds"]
         trials = trials.reindex(columns=["trial", *names, *rest])
-    ranked = oracle.get_best_trials(len(oracle.trials))
     return ModelSearchResult(
         trials=trials,
         epochs=pd.DataFrame(),
@@ -162,7 +182,6 @@ def models_result(tuner, job):
         tuner=tuner,
         seconds=float("nan"),
         names=names,
-        ranked=[trial for trial in ranked if trial.score is not None],
         job=job,
     )
 
@@ -170,9 +189,9 @@ def models_result(tuner, job):
 class ModelSearchResult(SearchResult):
     """What `tune(build=...)` found; the best network is the trial's own, at its best epoch."""
 
-    def __init__(self, *, ranked, job, **kwargs):
+    def __init__(self, *, job, **kwargs):
         super().__init__(**kwargs)
-        self.ranked, self.job = ranked, job
+        self.job = job
 
     def hyperparameters(self, rank=0):
         """The values of `hp` of the trial at a place of the ranking."""
@@ -180,7 +199,12 @@ class ModelSearchResult(SearchResult):
 
     def best_network(self, rank=0):
         self._settings(rank)
-        trial = self.ranked[rank]
+        trial = self.tuner.oracle.trials[self.ranking["trial"].iloc[rank]]
+        network = self._network_of(trial)
+        refuse_divergence(network, None)
+        return network
+
+    def _network_of(self, trial):
         if not os.path.exists(self.tuner._get_checkpoint_fname(trial.trial_id)):
             network = self.tuner.hypermodel.build(trial.hyperparameters)  # trained elsewhere
             training = {**self.job.fit_arguments(), "epochs": trial.best_step + 1, "verbose": 0}

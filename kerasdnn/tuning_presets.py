@@ -6,6 +6,7 @@ Its layers and schedules are not those of a population. Trials run one after the
 import numpy as np
 from sklearn.base import clone, is_regressor
 
+from . import spaces
 from .errors import invalid, one_of, positive, whole
 from .estimator_tuner import EstimatorModel, EstimatorTuner
 from .fit_table import Part, fit_parts, watched_metric
@@ -14,14 +15,14 @@ from .oracles import ORACLES, make_oracle
 from .presets import PRESETS
 from .rows import merged
 from .search_progress import Progress
-from .search_project import check_same_search, fingerprint, open_project, space_of
+from .search_project import check_same_search, described, fingerprint, open_project, space_of
 from .search_result import SearchResult, result_of
 from .tables import TableEncoder
 
 
 def tune_preset(
     estimator, parts, target, rows, again, *, space, oracle, max_trials, epochs, batch_size, cv,
-    objective, time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed,
+    objective, time_budget, directory, resume, seed, wave, tensorboard, verbose,
 ):  # fmt: skip
     """`tune` around the preset of an estimator.
 
@@ -44,7 +45,8 @@ def tune_preset(
         raise invalid("wave", "must be None", wave, "Trials around a preset run one by one.")
     kind = oracle if isinstance(oracle, str) else type(oracle).__name__
     objective = objective if isinstance(oracle, str) else oracle.objective.name
-    estimator.set_params(random_state=seed, **fixed)
+    held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
+    estimator.set_params(random_state=seed)
     settle(estimator, target.problem, objective, epochs, batch_size)
     epochs = estimator.epochs
     if isinstance(oracle, str):
@@ -52,14 +54,16 @@ def tune_preset(
             whole("max_trials", max_trials)
         one_of("oracle", oracle, ORACLES)
         oracle = make_oracle(oracle, objective, direction_of(objective), max_trials, epochs, seed)
-    space = space or default_space(estimator.preset, is_regressor(estimator))
-    model = EstimatorModel(estimator, space)
+    space = space or default_space(
+        estimator.preset, is_regressor(estimator), len(rows.y), kind == "grid", held
+    )
+    model = EstimatorModel(estimator, space, held)
     rows.x, rows.y = as_numbers(estimator, parts), np.concatenate([part.y for part in parts])
     project = open_project(directory, resume)
     check_same_search(project, {
         "data": fingerprint(rows), "space": space_of(model), "oracle": kind, "epochs": epochs,
         "cv": cv, "objective": objective, "seed": seed,
-        "estimator": {n: str(v) for n, v in estimator.get_params(deep=False).items()},
+        "estimator": {n: described(v) for n, v in estimator.get_params(deep=False).items()},
     })  # fmt: skip
 
     def fit(trial):
@@ -124,12 +128,14 @@ def fit_part(estimator, part, judged, target):
     return estimator
 
 
-def default_space(preset, numbers):
+def default_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
     """The space around a preset, from its own values.
 
     Args:
-        preset: name.
+        preset: name; "standard" is that of plain networks, without what its loss would hold.
         numbers: bool, whether it is a regressor.
+        rows, coarse: of "standard", see `spaces.default_space`.
+        fixed: dict of the hyperparameters that all trials share; they are not varied.
 
     Returns:
         A function from `hp` to a dict. Its values:
@@ -140,25 +146,30 @@ def default_space(preset, numbers):
         dropout         0, 0.15, 0.3
         weight_decay    0, 0.02, 0.05
     """
+    if preset == "standard":
+        held = {"l2": 0.0, "label_smoothing": 0.0} | dict(fixed)
+        return spaces.default_space("regression", rows, coarse, held)
     own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
     width, rate = own["hidden_units"][0], own["learning_rate"]
     activations = list(dict.fromkeys([own["activation"], "selu", "mish", "relu"]))
 
-    def space(hp):
+    def hidden_units(hp):
         units = hp.Choice("units", [width // 2, width, width * 3 // 2], default=width)
-        return {
-            "hidden_units": (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"])),
-            "learning_rate": hp.Float(
-                "learning_rate", rate / 3, rate * 3, sampling="log", default=rate
-            ),
-            "activation": hp.Choice("activation", activations),
-            "dropout": hp.Choice("dropout", [0.0, 0.15, 0.3], default=own["dropout"]),
-            "weight_decay": hp.Choice(
-                "weight_decay", [0.0, 0.02, 0.05], default=own["weight_decay"]
-            ),
-        }
+        return (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"]))
 
-    return space
+    def choice(name, values):
+        return lambda hp: hp.Choice(name, values, default=own[name])
+
+    draws = {
+        "hidden_units": hidden_units,
+        "learning_rate": lambda hp: hp.Float(
+            "learning_rate", rate / 3, rate * 3, sampling="log", default=rate
+        ),
+        "activation": lambda hp: hp.Choice("activation", activations),
+        "dropout": choice("dropout", [0.0, 0.15, 0.3]),
+        "weight_decay": choice("weight_decay", [0.0, 0.02, 0.05]),
+    }
+    return lambda hp: {name: draw(hp) for name, draw in draws.items() if name not in fixed}
 
 
 class EstimatorSearchResult(SearchResult):

@@ -4,14 +4,17 @@ Plain networks: encoded once, searched as numbers, fitted as an estimator. A pre
 `tuning_presets.py`.
 """
 
+import numbers
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from .errors import invalid, one_of
+from .checks_words import warn
+from .errors import invalid, known_name
 from .estimators import DNNClassifier, DNNRegressor
-from .fit_table import read_part, read_validation
-from .labels import NumberTarget, learn_classes
+from .fit_table import check_settings, read_part, read_validation, rows_per_step
+from .labels import NumberTarget, learn_classes, read_target
 from .presets import PRESETS
 from .rows import class_weights
 from .search_data import Rows, divide, infer_problem
@@ -42,7 +45,14 @@ def tune_table(
         regression is in squared standard deviations of the target.
     """
     estimator = clone(estimator) if estimator is not None else estimator_for(y, problem)
-    estimator.set_params(preset=one_of("preset", estimator.preset or "standard", PRESETS))
+    given = estimator.get_params(deep=False)
+    for name, value in fixed.items():
+        known_name(name, value, given, f"an argument of `{type(estimator).__name__}`")
+    estimator.set_params(**fixed)
+    estimator.set_params(preset=estimator.preset or search_preset(estimator))
+    check_settings(estimator)
+    if seed is None and isinstance(estimator.random_state, numbers.Integral):
+        seed = int(estimator.random_state)
     make_target = learn_classes
     if isinstance(estimator, DNNRegressor):
         make_target = NumberTarget.of(estimator.target)
@@ -73,18 +83,25 @@ def tune_table(
     if any(one.weights is not None for one in parts):
         weights = [np.ones(one.frame.rows) if one.weights is None else one.weights for one in parts]
         rows.weights = np.concatenate(weights).astype("float32")
-    search |= {"directory": directory, "resume": resume, "seed": seed, "fixed": fixed, "cv": cv}
-    if estimator.preset != "standard":
-        again = {"X": X, "y": y, "sample_weight": sample_weight, "validation_data": validation_data}
+    search |= {"directory": directory, "resume": resume, "seed": seed, "cv": cv}
+    again = {"X": X, "y": y, "sample_weight": sample_weight, "validation_data": validation_data}
+    if estimator.preset == "standard":
+        encoder = fit_encoder(estimator, part, train)
+        epochs, batch_size = search["epochs"] or estimator.epochs, search["batch_size"]
+        batch_size = rows_per_step(batch_size or estimator.batch_size, len(train))
+        search |= {"epochs": epochs or 50, "batch_size": batch_size or 32}
+    if estimator.preset != "standard" or encoder.cardinalities_:
+        if estimator.preset == "standard":
+            warn_of_embedding(encoder, part.frame)
+            search["wave"] = None
         return tune_preset(estimator, parts, target, rows, again, **search)
-    encoder = fit_encoder(estimator, part, train)
     target.learn(part.y[train], None if part.weights is None else part.weights[train])
     rows.x = np.vstack([encoder.transform(one.frame) for one in parts])
     rows.y = np.concatenate([
         target.to_network(one.y) if hasattr(target, "to_network") else one.y for one in parts
     ])  # fmt: skip
     given = estimator.get_params(deep=False)
-    search["fixed"] = {n: given[n] for n in BUILD if given.get(n) is not None} | fixed
+    search["fixed"] = {n: given[n] for n in BUILD if given.get(n) is not None}
 
     def fit(hyperparameters, training):
         fitted = clone(estimator).set_params(
@@ -98,34 +115,46 @@ def tune_table(
     return result
 
 
+def search_preset(estimator):
+    """The preset to search around: plain networks, unless something is given that those lack."""
+    given = {n for n, value in estimator.get_params(deep=False).items() if value is not None}
+    lacking = (
+        given & PRESETS["realmlp"].hyperparameters.keys() - PRESETS["standard"].hyperparameters
+    )
+    return estimator.chosen_preset() if lacking else "standard"
+
+
 def estimator_for(y, problem):
     """An estimator of the kind that y asks for."""
     if problem in ("regression", "count"):
         return DNNRegressor(target="real" if problem == "regression" else "count")
-    if problem is not None:
+    if problem is not None or isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
         return DNNClassifier()
-    if isinstance(y, pd.Series) and not isinstance(y.dtype, np.dtype):
-        numbers = pd.api.types.is_numeric_dtype(y.dtype) and y.dtype != "boolean"
-        kind = "f" if numbers else "O"
-    else:
-        kind = np.asarray(y).dtype.kind
-    if kind not in "fiu":
+    values, _ = read_target(y)
+    if values.dtype.kind not in "fiu" or infer_problem(values)[0] != "regression":
         return DNNClassifier()
-    found, _, _ = infer_problem(np.asarray(y, "float64" if kind == "f" else None))
-    return DNNRegressor() if found == "regression" else DNNClassifier()
+    return DNNRegressor()
 
 
 def fit_encoder(estimator, part, train):
-    """The estimator's encoder, fitted on rows `train`, with no column left to embed."""
+    """The estimator's encoder, fitted on rows `train`.
+
+    It embeds no column of up to `MOST_CATEGORIES`, unless the estimator was given another limit.
+    """
     settings = estimator.hyperparameters_of_preset()
     weights = None if part.weights is None else part.weights[train]
-    encoder = TableEncoder(settings["scaling"], MOST_CATEGORIES, estimator.categorical or ())
-    encoder.fit(part.frame.take(train), sample_weight=weights)
-    if encoder.cardinalities_:
-        names = encoder.get_feature_names_out()[-len(encoder.cardinalities_) :]
-        raise invalid(
-            "X", f"must have at most {MOST_CATEGORIES:,} categories per column",
-            f"column {names[0]!r} of {encoder.cardinalities_[0] - 1:,}",
-            "Leave such columns out of the search, or group their rare categories.",
-        )  # fmt: skip
-    return encoder
+    limit = estimator.one_hot_limit or MOST_CATEGORIES
+    encoder = TableEncoder(settings["scaling"], limit, estimator.categorical or ())
+    return encoder.fit(part.frame.take(train), sample_weight=weights)
+
+
+def warn_of_embedding(encoder, frame):
+    """Say why trials are fitted one by one: a population cannot embed categories."""
+    column = encoder._the_plan().embedded[0]
+    values = frame.column(column)
+    warn(
+        f"Columns should have at most {encoder.one_hot_limit:,} categories for trials to be "
+        f"trained many at a time. Received: column {frame.label(column)} of "
+        f"{len(pd.unique(values.values[~values.missing])):,}. Trials embed it, as `fit` does, and "
+        "are fitted one by one. Pool its rare categories to search faster."
+    )

@@ -5,13 +5,12 @@ killed in between finds the wave as it was, and gets the same trials again.
 """
 
 import contextlib
-import json
 from pathlib import Path
 
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 
-from .saving import written_whole
+from .state_files import read_json, write_json
 
 
 class Waves:
@@ -97,19 +96,3 @@ class Waves:
         }
         for trial in self.ongoing_trials.values():
             trial.status, trial.metrics, trial.score = TrialStatus.RUNNING, MetricsTracker(), None
-
-
-def write_json(path, content):
-    with written_whole(path) as beside:
-        beside.write_text(json.dumps(content))
-
-
-def read_json(path):
-    """Content of a state file. Raises ValueError, naming it, where it is damaged or missing."""
-    try:
-        return json.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"The state file {path} cannot be read: {error}. Restore it from a copy, or start the "
-            "search anew with `resume=False` or another `directory`."
-        ) from error

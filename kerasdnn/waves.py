@@ -2,7 +2,7 @@
 
 `Wave` is one population where the networks can be stacked. `OneByOne` does the same with
 `Network.fit`, network after network, for hyperparameters that cannot (an optimizer of Keras that
-is none of the six, an activation of the user's own).
+is none of the six, an activation of the user's own). `Parts` is both, where some can.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from .checks_words import warn
+from .errors import Unstackable
 from .objectives import direction_of
 from .scores import score
 from .search_progress import Line
@@ -17,6 +19,7 @@ from .search_progress import Line
 STACKS = keras.backend.backend() == "tensorflow"
 if STACKS:
     from .population import Population
+    from .population_members import make_task, read_member
 
 
 class Wave:
@@ -80,13 +83,99 @@ class Wave:
 
 
 def make_wave(members, rows, splits, objective, direction=None):
-    """A `Wave`, or `OneByOne` where a member cannot be stacked."""
-    if not STACKS:
-        return OneByOne(members, rows, splits, objective, direction)
-    try:
-        return Wave(members, rows, splits, objective, direction)
-    except ValueError:  # which says why; a member that no factory takes is refused below as well
-        return OneByOne(members, rows, splits, objective, direction)
+    """A `Wave`, `OneByOne` where no member can be stacked, or `Parts` where some cannot."""
+    kind, reasons = Wave if STACKS else OneByOne, []
+    if STACKS:
+        reasons = why_not_stacked(members, rows)
+        if all(reasons):
+            kind = OneByOne
+    if any(reasons):
+        alone = [i for i, reason in enumerate(reasons) if reason]
+        if not rows.told:
+            rows.told = True
+            warn(
+                "Networks should be ones that can be stacked, to be trained together. Received: "
+                f"{len(alone)} of {len(members)} that are trained one by one, which takes longer. "
+                f"The first: {reasons[alone[0]]}"
+            )
+        if len(alone) < len(members):
+            stacked = [i for i, reason in enumerate(reasons) if not reason]
+            return Parts([
+                (made, kind([members[i] for i in made], rows, [splits[i] for i in made],
+                            objective, direction))
+                for kind, made in ((Wave, stacked), (OneByOne, alone))
+            ])  # fmt: skip
+    return kind(members, rows, splits, objective, direction)
+
+
+def why_not_stacked(members, rows):
+    """For each member why it cannot be stacked, or None."""
+    task, rules = make_task(rows.problem, rows.x.shape[1], rows.n_outputs, rows.one_hot), {}
+    reasons = []
+    for member in members:
+        try:
+            read_member(dict(member), task, rules)
+        except Unstackable as error:
+            reasons.append(str(error))
+        else:
+            reasons.append(None)
+    return reasons
+
+
+class Parts:
+    """A wave of several: its stacked networks, and those that are trained one by one.
+
+    Args:
+        parts: list of `(numbers of the members, Wave or OneByOne)`.
+    """
+
+    def __init__(self, parts):
+        self.parts = parts
+        self.sign = parts[0][1].sign
+        self.place = {number: (wave, k) for own, wave in parts for k, number in enumerate(own)}
+        self.epochs = max(wave.epochs for _, wave in parts)
+
+    @property
+    def epoch(self):
+        """The first part that is not done says how far training is."""
+        return min((w.epoch for _, w in self.parts if w.epoch < w.epochs), default=self.epochs)
+
+    def advance(self, epochs):
+        """Train every member for up to `epochs` more epochs."""
+        for _, wave in self.parts:
+            if wave.epoch < wave.epochs:
+                wave.advance(epochs)
+
+    @property
+    def curves(self):
+        found = {i: c for own, wave in self.parts for i, c in zip(own, wave.curves, strict=True)}
+        return [found[i] for i in sorted(found)]
+
+    def best_weights(self, index):
+        wave, k = self.place[index]
+        return wave.best_weights(k)
+
+    def member_state(self, index):
+        wave, k = self.place[index]
+        return wave.member_state(k)
+
+    def load_member_state(self, index, state):
+        wave, k = self.place[index]
+        wave.load_member_state(k, state)
+
+    def state(self):
+        return {
+            f"{type(wave).__name__}/{name}": value
+            for _, wave in self.parts
+            for name, value in wave.state().items()
+        }
+
+    def load_state(self, state):
+        for _, wave in self.parts:
+            start = f"{type(wave).__name__}/"
+            own = {k[len(start) :]: v for k, v in state.items() if k.startswith(start)}
+            if own:  # a checkpoint of an earlier version has none: its trials run again
+                wave.load_state(own)
 
 
 class OneByOne:
@@ -192,9 +281,12 @@ class Judge(keras.callbacks.Callback):
         prediction = self.model.predict(x, verbose=0)
         rows = wave.rows
         value = score(wave.objective, rows.problem, rows.one_hot, y, prediction, weights)
+        trained = self.model.get_weights()
+        if not all(np.isfinite(weight).all() for weight in trained):
+            value = np.nan  # a ReLU makes 0 of NaN: the prediction alone may be finite
         before = wave.sign * wave.curves[self.index]
-        if not len(before) or wave.sign * value < before.min():
-            wave.best[self.index] = self.model.get_weights()
+        if np.isfinite(value) and not (before <= wave.sign * value).any():
+            wave.best[self.index] = trained
         wave.curves[self.index] = np.append(wave.curves[self.index], value)
         if not np.isfinite(value):
             self.model.stop_training = True

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from .wave_oracle import read_json
+from .state_files import read_json
 
 DEATHS_IN_A_ROW = 5  # of one process, with no trial finished in between
 START = 60.0  # seconds a process may take until it first shows a sign of life, beside the silence

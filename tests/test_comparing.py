@@ -1,10 +1,11 @@
 """compare(): the same splits and seeds for all, and a table that says what is chance."""
 
+import keras
 import numpy as np
 import pytest
 from scipy import stats
 
-from kerasdnn import build_classifier, compare
+from kerasdnn import DataWarning, build_classifier, compare
 from kerasdnn.comparing import cross, summarise
 from kerasdnn.scores import score
 from kerasdnn.search_data import divide, read_rows
@@ -84,7 +85,7 @@ def test_pictures_name_the_combinations(result):
     ("options", "message"),
     [
         ({"optimizer": "adam"}, r"options\['optimizer'\].* must be a list of values"),
-        ({"optimiser": ["adam"]}, "Did you mean 'optimizer'"),
+        ({"optimiser": ["adam"]}, "`optimiser` is not a hyper.*Did you mean 'optimizer'"),
         ({"seed": [1, 2]}, "nor the seed"),
         ({"hidden_units": [(4,)]}, "must not name what is fixed"),
         ([{"dropout": 0.1}, {"dropout": 0.1}], "same combination twice"),
@@ -100,3 +101,24 @@ def test_a_list_of_options_need_not_be_a_cross():
     names, combinations = cross([{"optimizer": "sgd"}, {"optimizer": "nag", "momentum": 0.5}])
     assert names == ["optimizer", "momentum"]
     assert len(combinations) == 2
+
+
+def test_runs_without_a_row_of_one_class_to_judge_by_are_left_out():
+    labels = (np.arange(len(Y)) < 2).astype(int)
+    with pytest.raises(ValueError, match=r"both classes.*where one is missing"):
+        compare(X, labels, {"optimizer": ["nag", "adam"]}, seeds=2, epochs=1, hidden_units=(3,),
+                objective="val_auc", validation_data=(X[5:], labels[5:]), verbose=0)  # fmt: skip
+
+
+def test_a_function_among_activations_is_trained_alone_and_told():
+    with pytest.warns(DataWarning, match="2 of 4 that are trained one by one"):
+        found = compare(
+            X, Y, {"activation": ["relu", keras.activations.elu]}, seeds=2, epochs=1,
+            hidden_units=(3,), verbose=0,
+        )  # fmt: skip
+    both = compare(
+        X, Y, {"activation": ["relu", "elu"]}, seeds=2, epochs=1, hidden_units=(3,), verbose=0
+    )
+    np.testing.assert_allclose(
+        found.runs["score"].astype(float), both.runs["score"].astype(float), rtol=1e-4
+    )

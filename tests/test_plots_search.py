@@ -80,3 +80,24 @@ def test_the_line_writes_over_itself_on_a_terminal_and_once_in_a_log():
 
 def test_time_left_is_told_in_units_that_fit():
     assert [duration(s) for s in (9.6, 300, 7200)] == ["10 s", "5 min", "2.0 h"]
+
+
+def test_the_place_of_a_dot_within_a_word_says_nothing_of_its_score():
+    words = ["relu", "tanh"] * 40
+    trials = pd.DataFrame({"activation": words}).sample(frac=1, random_state=0)
+    for frame in (trials, trials.reset_index(drop=True)):  # by its number, or sorted by score
+        ax = plots.score_against(
+            frame["activation"], np.linspace(0, 1, 80), xlabel="activation", ylabel="val_loss"
+        )
+        x, y = ax.lines[0].get_data()
+        for place in (0, 1):
+            near = np.abs(x - place) < 0.2
+            assert near.sum() == 40
+            assert abs(np.corrcoef(x[near], y[near])[0, 1]) < 0.4
+
+
+def test_words_stand_in_their_own_order_with_room_for_all():
+    widths = pd.Series([(128,), (16,), (8, 8)])
+    ax = plots.score_against(widths, np.ones(3), xlabel="hidden_units", ylabel="val_loss")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["(8, 8)", "(16,)", "(128,)"]
+    assert ax.get_xlim() == (-0.5, 2.5)

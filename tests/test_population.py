@@ -1,5 +1,6 @@
 """A member of a population against the same network trained alone by `Network.fit`."""
 
+import functools
 import os
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kerasdnn import activations
+from kerasdnn import HEADS, activations
 from kerasdnn import population_networks as networks
 from kerasdnn import population_programs as programs
 from kerasdnn.population import Population
@@ -421,7 +422,7 @@ def test_a_population_is_reproducible_and_members_without_a_seed_differ():
 @pytest.mark.parametrize(
     ("member", "words"),
     [
-        ({"units": 3}, "Member 0: `a name in a member` must be one of"),
+        ({"units": 3}, "Member 0: `units` is not a hyperparameter of a member"),
         ({"hidden_units": ()}, "`hidden_units`"),
         ({"activation": "rellu"}, "Did you mean 'relu'"),
         ({"activation": keras.activations.relu}, "must be a name to be stacked"),
@@ -548,3 +549,94 @@ def test_every_activation_is_stacked_exactly(compiled):
     population.fit(X, Y, epochs=4)
     for i in range(len(drawn)):
         assert_same(population, i, alone(population, i, epochs=4))
+
+
+@pytest.mark.parametrize("patience", [0, 1, 2])
+def test_patience_of_any_length_is_that_of_keras(patience):
+    """Scores of a validation set of one row go up and down, which ends training early."""
+    population = Population([{"hidden_units": (8,), "learning_rate": 0.1}], 6, problem="binary",
+                            seed=0)  # fmt: skip
+    data = (X[60:61], Y[60:61])
+    population.fit(X[:60], Y[:60], epochs=20, validation_data=data, patience=patience)
+    stopping = keras.callbacks.EarlyStopping(patience=patience)
+    network = alone(population, 0, X[:60], Y[:60], 20, validation_data=data, callbacks=[stopping])
+    assert len(population.history) == len(network.history.history["loss"])
+    with pytest.raises(ValueError, match="`patience` must be a whole number of at least 0"):
+        population.fit(X, Y, patience=-1)
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_a_member_of_two_classes_is_what_the_population_trained(one_hot):
+    y = np.eye(2)[Y.astype(int)] if one_hot else Y
+    population = Population(SIX[:2], 6, problem="multiclass", n_outputs=2, one_hot=one_hot, seed=0)
+    population.fit(X, y, epochs=2, validation_rows=np.arange(20))
+    found = population.member(1).predict(X)
+    assert found.shape == (len(X), 1 + one_hot)
+    np.testing.assert_allclose(population.predict(X)[1], found, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("problem", "metric", "own_rows"),
+    [("regression", keras.metrics.MeanAbsolutePercentageError, False),
+     ("multiclass", keras.metrics.SparseCategoricalCrossentropy, True)],
+)  # fmt: skip
+def test_a_metric_added_to_a_head_is_reported_and_less_of_an_error_is_better(
+    problem, metric, own_rows, monkeypatch
+):
+    monkeypatch.setitem(HEADS[problem].metrics, "added", functools.partial(metric))
+    n_outputs, y = TARGETS[problem, False]
+    judged = [np.arange(20), np.arange(30)] if own_rows else np.arange(20)
+    population = Population(SIX[:2], 6, problem=problem, n_outputs=n_outputs, seed=0)
+    population.fit(X, y, epochs=3, validation_rows=judged, monitor="val_added")
+    rows = judged[1] if own_rows else judged
+    expected = metric()
+    expected.update_state(y[rows], population.predict(X[rows])[1])
+    curve = population.curves("val_added")[1]
+    assert curve[-1] == pytest.approx(float(expected.result()), rel=1e-4)
+    assert population.best_epochs[1] == curve.argmin() + 1
+
+
+def test_rows_of_one_class_have_no_area():
+    population = Population(SIX[:1], 6, problem="binary", seed=0)
+    history = population.fit(X, Y, validation_data=(X[Y == 0], Y[Y == 0]))
+    assert history[["val_auc", "val_pr_auc"]].isna().all(axis=None)
+    assert history["val_accuracy"].notna().all()
+
+
+@pytest.mark.parametrize("judged", [None, np.arange(40)])
+def test_weights_that_are_ruined_are_seen_though_relu_makes_0_of_nan(judged):
+    population = Population([{"hidden_units": (4,)}] * 2, 6, problem="binary", seed=0)
+    state = population.member_state(1)
+    state["weights"][0] = np.nan
+    population.load_member_state(1, state)
+    population.fit(X, Y, epochs=2, validation_rows=judged)
+    assert population.status == ["finished", "diverged"]
+    assert population.best_epochs.tolist()[1] == 0
+
+
+def test_a_flipped_bit_in_a_file_is_an_error(tmp_path):
+    path = tmp_path / "population.npz"
+    Population(SIX[:1], 6, problem="binary", seed=0).save(path)
+    content = path.read_bytes()
+    with np.load(path) as plain:  # by NumPy, too
+        assert "weights" in plain.files
+    for bit in np.random.default_rng(0).integers(0, 8 * (len(content) - 80), 40):
+        path.write_bytes(flipped(content, bit))
+        with pytest.raises(ValueError, match="checksum"):
+            Population.load(path)
+
+
+def flipped(content, bit):
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_a_best_member_has_finite_weights_or_is_refused():
+    population = Population([{"hidden_units": (4,)}], 6, problem="binary", seed=0)
+    state = population.member_state(0)
+    state["weights"][:] = np.nan
+    population.load_member_state(0, state)
+    population.fit(X, Y)
+    with pytest.raises(ValueError, match="diverged before any"):
+        population.member(0, best=True)

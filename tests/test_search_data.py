@@ -6,6 +6,7 @@ import pytest
 from keras import losses
 from sklearn import metrics
 
+from kerasdnn import DataWarning
 from kerasdnn.objectives import check_objective, direction_of
 from kerasdnn.scores import score
 from kerasdnn.search_data import divide, folds, infer_problem, is_table, read_rows
@@ -164,3 +165,38 @@ def test_direction_follows_the_metric_and_training_metrics_are_refused():
         direction_of("accuracy")
     with pytest.raises(ValueError, match="Did you mean 'val_accuracy'"):
         check_objective("val_acuracy", "binary", False)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "UInt8", "object"])
+def test_the_type_that_keeps_integers_does_not_matter(dtype):
+    assert infer_problem(pd.Series([0, 1, 2, 1]).astype(dtype)) == ("multiclass", 3, False)
+
+
+def test_two_classes_are_a_binary_problem_unless_they_are_one_hot():
+    assert infer_problem([0, 1, 1], "multiclass") == ("binary", 1, False)
+    assert infer_problem([[0, 1], [1, 0]], "multiclass") == ("multiclass", 2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [("mape", "min"), ("poisson", "min"), ("f1_score", "max"), ("ce", "min"), ("pr_auc", "max")],
+)
+def test_the_direction_of_any_metric_of_keras_is_known(name, direction):
+    assert direction_of(f"val_{name}") == direction
+
+
+def test_a_metric_of_unknown_direction_is_told():
+    with pytest.warns(DataWarning, match="'quux', of which more is taken to be better"):
+        assert direction_of("val_quux") == "max"
+
+
+def test_an_area_needs_both_classes():
+    p = np.float32([[0.1], [0.8], [0.6]])
+    assert np.isnan(score("val_auc", "binary", False, np.ones(3), p))
+    assert np.isnan(score("val_pr_auc", "binary", False, np.zeros(3), p))
+    assert score("val_pr_auc", "binary", False, np.ones(3), p) == pytest.approx(1)
+    weights = np.float32([0, 1, 1])  # the row of the other class weighs nothing
+    assert np.isnan(score("val_auc", "binary", False, np.float32([0, 1, 1]), p, weights))
+    both = np.float32([[1, 1], [1, 0], [1, 0]])  # labels: the first has no area
+    areas = score("val_auc", "multilabel", False, both, np.hstack([p, p]))
+    assert areas == pytest.approx(0, abs=1e-6)  # the one positive is ranked last

@@ -1,9 +1,11 @@
 """Search spaces and the hypermodel, alone and under the tuners of keras-tuner."""
 
+import keras
 import keras_tuner
 import numpy as np
 import pytest
 
+from kerasdnn import DataWarning
 from kerasdnn.spaces import default_space, hypermodel, settings
 
 RNG = np.random.default_rng(0)
@@ -82,7 +84,9 @@ def test_the_coarse_space_has_as_many_combinations_as_it_says():
 
 
 def test_a_name_outside_the_vocabulary_is_refused_with_the_nearest_one():
-    with pytest.raises(ValueError, match=r"'hidden_unit'.*Did you mean 'hidden_units'"):
+    with pytest.raises(
+        ValueError, match=r"`hidden_unit` is not a hyperparameter.*Did you mean 'hidden_units'"
+    ):
         settings(lambda hp: {"hidden_unit": (3,)}, keras_tuner.HyperParameters())
 
 
@@ -96,3 +100,62 @@ def test_the_hypermodel_names_what_is_wrong_before_any_search():
         hypermodel("binay", 4)
     with pytest.raises(ValueError, match="Did you mean 'dropout'"):
         hypermodel("binary", 4, dropouts=0.1)
+
+
+def widths(model):
+    network = model.build(keras_tuner.HyperParameters())
+    return [layer.units for layer in network.layers if hasattr(layer, "units")]
+
+
+def test_what_the_caller_fixes_is_not_varied():
+    model = hypermodel("binary", 4, hidden_units=[128], optimizer="adam")
+    assert widths(model) == [128, 1]
+    hp = keras_tuner.HyperParameters()
+    assert not {"hidden_units", "optimizer"} & model.space_settings(hp).keys()
+    model.settings(hp)
+    assert not {"units", "layers", "optimizer"} & hp.values.keys()
+
+
+@pytest.mark.parametrize(
+    ("fixed", "drawn"),
+    [
+        ({"momentum": 0.5}, {"optimizer": "nag"}),  # Adam takes no momentum
+        ({"optimizer": "sgd"}, {"learning_rate": 0.03}),  # ten times that of Adam
+        ({"optimizer": "adam"}, {"learning_rate": 0.003}),
+        ({"learning_rate": 0.5}, {"optimizer": "adam"}),
+    ],
+)
+def test_the_default_space_draws_what_goes_with_what_is_fixed(fixed, drawn):
+    found = default_space("binary", 100, fixed=fixed)(keras_tuner.HyperParameters())
+    assert not fixed.keys() & found.keys()
+    assert {name: found[name] for name in drawn} == pytest.approx(drawn)
+
+
+def test_an_optimizer_that_is_no_name_brings_its_own_rate():
+    fixed = {"optimizer": keras.optimizers.Adam(0.5)}
+    found = default_space("binary", 100, fixed=fixed)(keras_tuner.HyperParameters())
+    assert not {"optimizer", "learning_rate"} & found.keys()
+
+
+def test_what_is_fixed_holds_against_a_space_of_ones_own_which_is_told():
+    model = hypermodel("binary", 4, space=lambda hp: {"hidden_units": (3,)}, hidden_units=(7,))
+    with pytest.warns(DataWarning, match=r"`hidden_units`, which the caller fixed.*\(7,\)"):
+        assert widths(model) == [7, 1]
+
+
+def test_two_classes_are_a_binary_problem():
+    assert widths(hypermodel("multiclass", 4, 2, hidden_units=(3,))) == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("problem", "fixed", "message"),
+    [
+        ("multiclass", {"n_classes": 10}, "`n_classes` is not an argument.*n_outputs=10"),
+        ("regression", {"label_smoothing": 0.1}, "not a hyperparameter of a regression network"),
+        ("binary", {"hidden_units": 128}, "`hidden_units` must be a sequence"),
+        ("binary", {"dropuot": 0.1}, "`dropuot` is not an argument.*'dropout'"),
+    ],
+)
+def test_what_cannot_be_fixed_is_refused_by_its_name(problem, fixed, message):
+    with pytest.raises(ValueError, match=message):
+        hypermodel(problem, 4, 3, **fixed)

@@ -5,20 +5,25 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 
+import keras
 import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
 
 from kerasdnn import (
+    DataWarning,
     DNNClassifier,
     DNNRegressor,
     PopulationTuner,
     build_classifier,
     hypermodel,
     tune,
+    tuning,
     wave_runs,
+    waves,
 )
 
 RNG = np.random.default_rng(0)
@@ -51,7 +56,7 @@ def search(oracle="random", **kwargs):
         "space": grid if oracle == "grid" else space, "oracle": oracle, "max_trials": 6,
         "epochs": 4, "seed": 1, "wave": 3, "verbose": 0,
     }  # fmt: skip
-    return tune(X, Y, **{**arguments, **kwargs})
+    return tune(X, kwargs.pop("y", Y), **{**arguments, **kwargs})
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +232,8 @@ def test_networks_that_cannot_be_stacked_are_trained_one_by_one():
         return {"hidden_units": (3,), "optimizer": "lion",
                 "learning_rate": hp.Choice("learning_rate", [0.001, 0.01])}  # fmt: skip
 
-    assert search("grid", space=lion, max_trials=2).trials["score"].notna().all()
+    with pytest.warns(DataWarning, match="2 of 2 that are trained one by one"):
+        assert search("grid", space=lion, max_trials=2).trials["score"].notna().all()
 
 
 def test_a_diverging_trial_fails_alone_and_says_so():
@@ -312,7 +318,8 @@ def test_the_seed_of_a_resumed_search_is_the_one_it_began_with(tmp_path):
         ({"time_budget": 0}, "`time_budget` must be a finite number above 0"),
         ({"cv": 3, "validation_data": (X, Y)}, "`cv` must be None"),
         ({"workers": 2}, "`workers` must be 1 without `build`"),
-        ({"learning_rat": 0.1}, "Did you mean 'learning_rate'"),
+        ({"learning_rat": 0.1}, "`learning_rat` is not an argument.*Did you mean 'learning_rate'"),
+        ({"max_trial": 3}, "Did you mean 'max_trials'"),
     ],
 )
 def test_arguments_are_checked_before_anything_is_trained(arguments, message):
@@ -345,3 +352,168 @@ def test_tensorboard_gets_a_run_per_trial(tmp_path):
     search(max_trials=2, tensorboard=tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["trial_0", "trial_1"]
     assert all(list(p.glob("events.*")) for p in tmp_path.iterdir())
+
+
+def test_what_the_caller_fixes_is_that_of_every_trial():
+    found = tune(X, Y, hidden_units=(6, 6), optimizer="adam", max_trials=3, epochs=1, seed=0,
+                 verbose=0)  # fmt: skip
+    assert not {"hidden_units", "optimizer"} & {*found.trials}
+    assert found.best_hyperparameters["hidden_units"] == (6, 6)
+    assert found.best_network().layers[0].units == 6
+    made = tune(X, Y, hidden_units=(6,), optimizer=keras.optimizers.Adam(0.01), max_trials=2,
+                epochs=1, seed=0, verbose=0)  # fmt: skip
+    assert float(made.best_network().optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def test_what_an_estimator_was_given_is_that_of_every_trial():
+    frame = pd.DataFrame(X, columns=list("abc"))
+    plain = DNNClassifier(hidden_units=(6,), epochs=2, batch_size=16, random_state=4)
+    found = plain.tune(frame, Y, max_trials=2, verbose=0)
+    assert found.best_hyperparameters["hidden_units"] == (6,)
+    assert found.best_hyperparameters["random_state"] == 4
+    assert found.training()["batch_size"] == 16
+    assert found.epochs["epoch"].max() == 2
+    around = DNNClassifier("realmlp", hidden_units=(5,)).tune(
+        frame, Y, weight_decay=0.01, max_trials=1, epochs=1, seed=0, verbose=0
+    )
+    best = around.best_hyperparameters
+    assert (best["hidden_units"], best["weight_decay"]) == ((5,), 0.01)
+    # A hyperparameter that only RealMLP has means a search around that.
+    other = DNNClassifier(weight_decay=0.01, hidden_units=(5,)).tune(
+        frame, Y, max_trials=1, epochs=1, seed=0, verbose=0
+    )
+    assert other.preset == "realmlp"
+
+
+def test_resume_false_deletes_a_search_and_nothing_else(tmp_path):
+    foreign = tmp_path / "a" / "search" / "thesis.txt"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("the only copy")
+    for resume in (True, False):
+        with pytest.raises(ValueError, match="`directory` must hold a search of kerasdnn"):
+            search(directory=tmp_path / "a", resume=resume)
+    assert [p.name for p in foreign.parent.iterdir()] == ["thesis.txt"]
+    search(max_trials=2, directory=tmp_path / "b")
+    note = tmp_path / "b" / "search" / "note.json"
+    note.write_text("{}")
+    again = search(max_trials=1, directory=tmp_path / "b", resume=False)
+    assert len(again.trials) == 1
+    assert note.exists()
+
+
+def test_a_flipped_bit_in_a_search_is_an_error_or_changes_nothing(tmp_path):
+    def table(folder):
+        try:
+            found = search(max_trials=4, directory=folder)
+        except ValueError as error:
+            return str(error)
+        weights = [
+            found.tuner.load_model(t).get_weights() for t in found.tuner.oracle.trials.values()
+        ]
+        return found.trials.to_json() + found.epochs.to_json() + repr(weights)
+
+    expected = table(tmp_path)
+    rng, told = np.random.default_rng(0), 0
+    for path in [p for p in tmp_path.rglob("*") if p.is_file()]:
+        content = path.read_bytes()
+        for bit in rng.integers(0, 8 * len(content), 4):
+            changed = bytearray(content)
+            changed[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(bytes(changed))
+            answer = table(tmp_path)
+            assert answer == expected or path.name in answer
+            told += answer != expected
+            path.write_bytes(content)
+    assert told > 10
+
+
+def test_one_network_that_cannot_be_stacked_leaves_the_others_together(monkeypatch):
+    made, make = [], waves.Population
+
+    def counted(members, *arguments, **settings):
+        made.append(len(members))
+        return make(members, *arguments, **settings)
+
+    monkeypatch.setattr(waves, "Population", counted)
+
+    def mixed(hp):
+        return {"hidden_units": (3,), "optimizer": hp.Choice("optimizer", ["adam", "lion", "nag"])}
+
+    with pytest.warns(DataWarning, match="1 of 3 that are trained one by one.*six rules") as told:
+        found = search("grid", space=mixed, max_trials=3)
+    assert made == [2]
+    assert sum(w.category is DataWarning for w in told) == 1
+    stacked = search(
+        "grid",
+        space=lambda hp: {
+            "hidden_units": (3,),
+            "optimizer": hp.Choice("optimizer", ["adam", "nag"]),
+        },
+        max_trials=2,
+    )
+    scores = found.trials["score"]
+    np.testing.assert_allclose(scores[[0, 2]], stacked.trials["score"], rtol=1e-5)
+    assert np.isfinite(scores).all()
+
+
+def test_a_mixed_batch_of_trials_that_is_interrupted_resumes_to_the_same_numbers(
+    tmp_path, monkeypatch
+):
+    def mixed(hp):
+        return {"hidden_units": (3,), "optimizer": hp.Choice("optimizer", ["adam", "lion"])}
+
+    def interrupt(progress, tuner):
+        if tuner.open and tuner.open.wave.epoch >= 3:
+            raise KeyboardInterrupt
+
+    arguments = {"space": mixed, "max_trials": 2, "epochs": 6}
+    monkeypatch.setattr(wave_runs, "CHECKPOINT", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        whole = search("grid", **arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(tuning.Progress, "__call__", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                search("grid", **arguments, directory=tmp_path)
+        assert (tmp_path / "search" / "wave.npz").exists()
+        resumed = search("grid", **arguments, directory=tmp_path)
+    pd.testing.assert_frame_equal(whole.epochs, resumed.epochs)
+
+
+def test_folds_without_a_class_are_left_out_of_the_mean_and_told():
+    y = (np.arange(90) < 3).astype(int)
+    with pytest.warns(DataWarning, match="2 of 5 splits where one is missing"):
+        found = search(max_trials=1, objective="val_auc", cv=5, y=y)
+    folds = found.trials.filter(like="score_fold")
+    assert folds.shape[1] == 3
+    assert found.trials["score"][0] == pytest.approx(folds.iloc[0].mean())
+
+
+def test_a_column_of_many_categories_is_embedded_as_in_fit():
+    frame = pd.DataFrame({"a": X[:, 0], "word": [f"w{i % 4}" for i in range(90)]})
+    with pytest.warns(DataWarning, match="at most 2 categories.*'word' of 4.*one by one"):
+        found = DNNClassifier(one_hot_limit=2, hidden_units=(3,)).tune(
+            frame, Y, max_trials=2, epochs=2, seed=0, verbose=0
+        )
+    model = found.best_estimator()
+    assert model.encoder_.cardinalities_ == [5]  # 4 and one for those never seen
+    assert not {"l2", "label_smoothing"} & {*found.trials}
+    assert found.trials["score"].notna().all()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "category"])
+def test_labels_are_classes_whatever_type_keeps_them(dtype):
+    frame = pd.DataFrame({"a": X[:, 0], "b": list("xyz" * 30)})
+    y = pd.Series(X.argmax(1)).astype(dtype)
+    found = tune(frame, y, hidden_units=(3,), max_trials=1, epochs=1, seed=0, verbose=0)
+    assert isinstance(found.best_estimator(), DNNClassifier)
+
+
+def test_a_best_network_that_diverges_on_all_rows_is_not_returned():
+    y = X[:, 0].astype("float64")
+    y[RNG.permutation(90)[:45]] *= 1e18
+    found = tune(X[:, :1], y, hidden_units=(2,), optimizer="sgd", learning_rate=1e-30,
+                 max_trials=1, epochs=1, seed=0, verbose=0, space=lambda hp: {})  # fmt: skip
+    found.defaults["learning_rate"] = 1e30
+    with pytest.warns(DataWarning), pytest.raises(ValueError, match="training diverged"):
+        found.best_network()

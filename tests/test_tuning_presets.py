@@ -151,7 +151,7 @@ def test_the_time_budget_ends_a_search_that_can_go_on(tmp_path):
         ({"wave": 4}, "`wave` must be None"),
         ({"oracle": "randon"}, "`oracle` must be one of.*Did you mean 'random'"),
         ({"max_trials": 0}, "`max_trials` must be"),
-        ({"space": lambda hp: {"l2": 0.1}}, "name in the dict of space.*must be one of"),
+        ({"space": lambda hp: {"l2": 0.1}}, "`l2` is not a hyperparameter that `space"),
         ({"space": lambda hp: 3}, "must return a dict"),
         ({"l2": 0.1}, "`l2` is no hyperparameter of the preset 'realmlp'"),
     ],

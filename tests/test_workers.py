@@ -15,6 +15,7 @@ import pytest
 
 from kerasdnn import tune, workers
 from kerasdnn.search_jobs import Job, load_build, reference
+from kerasdnn.tuning_models import as_arrays
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 ROOT = Path(__file__).resolve().parents[1]
@@ -238,3 +239,30 @@ def test_a_job_is_written_down_whole_and_read_back(tmp_path):
     again = Job.load(tmp_path / "p")
     assert again == job
     np.testing.assert_array_equal(again.fit_arrays()[0], X)
+
+
+def test_a_search_of_other_data_or_models_in_the_same_directory_is_refused(here, tmp_path):
+    search(directory=tmp_path, max_trials=1)
+    with pytest.raises(ValueError, match="another `data`"):
+        tune(X, -Y, build=models_to_search.build, max_trials=1, epochs=2, seed=3, verbose=0,
+             directory=tmp_path)  # fmt: skip
+    with pytest.raises(ValueError, match="another `build`"):
+        search(directory=tmp_path, max_trials=1, build=models_to_search.fails)
+
+
+def test_weights_that_changed_on_disk_are_an_error(tmp_path):
+    found = search(directory=tmp_path, max_trials=1)
+    np.testing.assert_array_equal(
+        found.best_estimator().predict(X, verbose=0), found.best_network().predict(X, verbose=0)
+    )
+    path = next(tmp_path.rglob("checkpoint.weights.h5"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="checksum does not match"):
+        search(directory=tmp_path, max_trials=1).best_network()
+
+
+def test_rows_to_judge_by_are_drawn_by_class():
+    arrays = as_arrays(X, np.arange(60) < 6, None, None, 0.5, seed=0)
+    assert arrays["y"].sum() == arrays["y_valid"].sum() == 3

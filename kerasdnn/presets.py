@@ -53,6 +53,8 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
     size, n_dense = hyperparameters["embedding_size"], encoder.n_dense_
     cardinalities = encoder.cardinalities_
     arguments = {name: hyperparameters[name] for name in FACTORY} | {"seed": seed}
+    if isinstance(arguments["optimizer"], keras.optimizers.Optimizer):
+        arguments["optimizer"] = unused_copy(arguments["optimizer"])
     n_features = n_dense + size * len(cardinalities)
     if problem in ("regression", "count"):
         target = "real" if problem == "regression" else "count"
@@ -71,6 +73,16 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
         optimizer, loss = network.optimizer, network.loss
     network.compile(optimizer=optimizer, loss=loss, weighted_metrics=metrics)
     return network
+
+
+def unused_copy(optimizer):
+    """An optimizer of the same settings, so that each network of an estimator has its own."""
+    rate = type(optimizer._learning_rate)
+    own = {rate.__name__: rate}  # which may be a user's schedule that Keras does not know by name
+    try:
+        return type(optimizer).from_config(optimizer.get_config(), custom_objects=own)
+    except (TypeError, ValueError, NotImplementedError):  # a user's class whose config lacks its own
+        return optimizer
 
 
 STANDARD = {

@@ -194,7 +194,7 @@ class ScheduledDropout(keras.layers.Layer):
         self.step.assign(self.step + 1)
         number = ops.cast(self.step, "int32") * 2**16 + self.seed % 2**31
         keep = noise(ops.shape(x), number) >= rate
-        return ops.where(keep, x / (1 - rate), 0.0)
+        return ops.where(keep, x / ops.cast(1 - rate, x.dtype), ops.zeros_like(x))
 
     def compute_output_shape(self, input_shape):
         return input_shape

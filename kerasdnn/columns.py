@@ -90,6 +90,11 @@ class CategoricalColumn:
             for code, category in enumerate(self.categories):
                 if "." in category and was_value(category):
                     self.codes_of.setdefault(as_text(float(category)), code)
+        # Whole numbers among the categories that a float64 is not exactly.
+        self.wide = self.numbers and any(
+            len(c) > 15 and c.lstrip("-").isdecimal() and int(float(c)) != int(c)
+            for c in self.categories
+        )
 
     @property
     def used(self):
@@ -110,7 +115,9 @@ class CategoricalColumn:
             return np.where(np.isnan(column.values), -1, column.values).astype("int64")
         values = column.values
         if column.kind != "text":
-            values = texts_of(column, self.name).values
+            if self.wide and column.kind == "numeric" and column.exact is None:
+                check_exact(column, self.name)
+            values = texts_of(column).values
         if len(values) < FEW:
             return np.array([self.codes_of.get(value, -1) for value in values], dtype="int64")
         codes, uniques = pd.factorize(values)
@@ -156,9 +163,11 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
         categories = ["False", "True"] if present.min() != present.max() else []
         state = CategoricalColumn(name, kind, categories)
     else:
-        values, column = column.values, texts_of(column, name)
+        if column.kind == "numeric" and column.exact is None:
+            check_exact(column, name)
+        original, column = column, texts_of(column)
         codes, uniques = pd.factorize(column.values)
-        if values.dtype.kind == "f" and len(uniques) < pd.Series(values).nunique():
+        if original.kind == "numeric" and original.exact is None and len(uniques) < pd.Series(original.values).nunique():
             warn(
                 f"Column {plain(name)!r} of `X` has categories that differ only beyond float32, "
                 "such as 0.3 and 0.1 + 0.2: they are treated as one. If they are different "
@@ -188,16 +197,14 @@ def was_value(text):
     return True
 
 
-def texts_of(column, name):
+def texts_of(column):
     """A column of numbers as one of text."""
     if column.kind == "text":
         return column
-    codes, uniques = pd.factorize(column.values)
+    codes, uniques = pd.factorize(column.values if column.exact is None else column.exact)
     if column.kind == "boolean":
         texts = [str(value == 1) for value in uniques]
     else:
-        if column.kind == "numeric":
-            check_exact(uniques, name)
         texts = [as_text(value) for value in uniques.tolist()]
     return type(column)("text", np.array([*texts, None], dtype=object)[codes])
 

@@ -77,14 +77,15 @@ def was_date(text):
     return True
 
 
-def check_exact(numbers, name):
-    """Refuse whole numbers as categories that are too large to be told apart as float64."""
-    beyond = (np.abs(numbers) >= LARGEST_CODE) & np.isfinite(numbers)
+def check_exact(column, name):
+    """Refuse categories that are float64 and may have been other integers before."""
+    with np.errstate(invalid="ignore"):
+        beyond = (np.abs(column.values) >= LARGEST_CODE) & np.isfinite(column.values)
     if beyond.any():
         raise ValueError(
-            f"Column {plain(name)!r} of `X`: numbers that are categories must be below 2**53, "
-            f"beyond which float64 rounds them. Received: about {numbers[beyond][0]:.17g}. Pass "
-            "the column as text, here and in `fit`: frame[name].astype(str)."
+            f"Column {plain(name)!r} of `X` holds categories that float64 may have rounded. "
+            f"Received: {column.values[beyond][0]:.0f}, beyond 2**53. Pass the column as integers "
+            "or as text, before missing values or other columns turn it into float64."
         )
 
 
@@ -126,15 +127,15 @@ def warn_of_text(column, name):
     Returns:
         bool, whether it did.
     """
-    counts = pd.Series(column.values[~column.missing]).value_counts()
-    if column.kind != "text" or column.declared or not len(counts):
+    if column.kind != "text" or column.declared:
         return False
-    texts = counts.index.to_series()
-    numeric = pd.to_numeric(texts, errors="coerce").notna().to_numpy()
+    codes, texts = pd.factorize(column.values)
+    numeric = np.array([is_number(text) for text in texts], dtype=bool)
+    rows = np.bincount(codes[codes >= 0], minlength=len(texts))
     odd = texts[~numeric]
     if (
         0 < len(odd) <= numeric.sum() / FEWEST_TO_CALL_A_TYPE
-        and counts[~numeric].sum() <= counts.sum() / FEWEST_TO_CALL_A_TYPE
+        and rows[~numeric].sum() <= rows.sum() / FEWEST_TO_CALL_A_TYPE
     ):
         warn(
             f"Column {name} of `X` is text, of which nearly all are numbers: its values are "
@@ -142,7 +143,10 @@ def warn_of_text(column, name):
             f"{listed(odd, 3)}. X[{name}] = pd.to_numeric(X[{name}], errors='coerce') makes it "
             "numbers, and the others missing values; .astype('category') keeps it as it is."
         )
-    elif len(texts) >= FEWEST_TO_CALL_A_TYPE and texts[:100].str.fullmatch(DATE).mean() > 0.9:
+    elif (
+        len(texts) >= FEWEST_TO_CALL_A_TYPE
+        and np.mean([DATE.fullmatch(text) is not None for text in texts[:100]]) > 0.9
+    ):
         warn(
             f"Column {name} of `X` is text that holds dates: its values are treated as categories. "
             f"Received: {listed(texts, 3)}. X[{name}] = pd.to_datetime(X[{name}]) makes it dates; "
@@ -156,6 +160,14 @@ def warn_of_text(column, name):
     else:
         return False
     return True
+
+
+def is_number(text):
+    """Whether a text is a finite number."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def blank_twins(texts):

@@ -40,15 +40,18 @@ SECONDS |= {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 
 class Column:
     """One column: `kind` as in the head of this file, `values` of shape `(rows,)`.
 
-    `declared` is True where its dtype says that it holds categories.
+    `declared` is True where its dtype says that it holds categories. `exact`, if not None, has
+    numbers as they came, which float64 may have rounded.
     """
 
     kind: str
     values: np.ndarray
     declared: bool = False
+    exact: np.ndarray | None = None
 
     def take(self, rows):
-        return Column(self.kind, self.values[rows], self.declared)
+        exact = None if self.exact is None else self.exact[rows]
+        return Column(self.kind, self.values[rows], self.declared, exact)
 
     @cached_property
     def missing(self):
@@ -63,20 +66,22 @@ class Frame:
 
     Attributes:
         names: column names, None where the table is an array.
-        matrix: float64 `(rows, columns)` where the table is an array of numbers, else None.
+        matrix: float64 `(rows, columns)` where the table is an array of numbers, else None;
+            exact: that array, if it is of integers that float64 may have rounded.
         index: pandas row labels, or None.
         rows, width: how many.
     """
 
-    def __init__(self, columns, rows, names=None, matrix=None, index=None):
+    def __init__(self, columns, rows, names=None, matrix=None, index=None, exact=None):
         self.columns, self.rows, self.names = columns, rows, names
-        self.matrix, self.index = matrix, index
+        self.matrix, self.index, self.exact = matrix, index, exact
         self.width = len(columns) if matrix is None else matrix.shape[1]
 
     def column(self, position):
         """The `Column` at `position`."""
         if self.matrix is not None:
-            return Column("numeric", self.matrix[:, position])
+            exact = None if self.exact is None else self.exact[:, position]
+            return Column("numeric", self.matrix[:, position], exact=exact)
         column = self.columns[position]
         if not isinstance(column, Column):
             try:
@@ -93,7 +98,8 @@ class Frame:
         rows = np.asarray(rows)
         count = int(rows.sum()) if rows.dtype == bool else len(rows)
         if self.matrix is not None:
-            return Frame(None, count, self.names, self.matrix[rows])
+            exact = None if self.exact is None else self.exact[rows]
+            return Frame(None, count, self.names, self.matrix[rows], exact=exact)
         columns = [self.column(j).take(rows) for j in range(self.width)]
         return Frame(columns, count, self.names)
 
@@ -134,7 +140,8 @@ def read_frame(X, what="X"):
     allowed = {"ensure_all_finite": False, "ensure_min_samples": 0, "input_name": what}
     X = check_array(X, dtype=None, **allowed)
     if X.dtype.kind in "fiub" and X.dtype.itemsize <= 8:
-        return Frame(None, len(X), matrix=X.astype("float64", copy=False))
+        exact = X if is_wide(X.dtype) else None
+        return Frame(None, len(X), matrix=X.astype("float64", copy=False), exact=exact)
     return Frame(list(X.T), len(X))
 
 
@@ -193,6 +200,8 @@ def _from_narwhals(X, what):
         if series.dtype == nw.Datetime and series.dtype.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
             return Column("instant", _microseconds(series.to_numpy()))
+        if series.dtype.is_integer() and series.null_count():  # to_numpy makes float64 of them
+            return np.array(series.to_list(), dtype=object)
         return series.to_numpy()
 
     return _named([to_numpy(X[name]) for name in X.columns], list(X.columns), len(X), what)
@@ -229,7 +238,8 @@ def read_column(values):
     if kind == "b":
         return Column("boolean", values.astype("float64"))
     if kind in "fiu":
-        return Column("numeric", values.astype("float64", copy=False))
+        exact = values if is_wide(values.dtype) else None
+        return Column("numeric", values.astype("float64", copy=False), exact=exact)
     if kind == "M":
         return Column("datetime", _microseconds(values))
     if kind == "m":
@@ -255,7 +265,9 @@ def _read_extension(series):
     if types.is_bool_dtype(dtype):
         return Column("boolean", series.to_numpy(dtype="float64", na_value=np.nan))
     if types.is_numeric_dtype(dtype) and dtype.kind in "iuf":
-        return Column("numeric", series.to_numpy(dtype="float64", na_value=np.nan))
+        exact = series.to_numpy(dtype=object) if is_wide(dtype) else None
+        numbers = series.to_numpy(dtype="float64", na_value=np.nan)
+        return Column("numeric", numbers, exact=exact)
     return _read_objects(series.to_numpy(dtype=object))
 
 
@@ -269,7 +281,9 @@ def _read_objects(values):
     if kind == "boolean" or kind in NUMBERS:
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = values[~missing].astype("float64")
-        return Column("boolean" if kind == "boolean" else "numeric", numbers)
+        if kind == "boolean":
+            return Column("boolean", numbers)
+        return Column("numeric", numbers, exact=None if kind == "floating" else values)
     if kind == "period":
         return read_column(pd.PeriodIndex(values).to_timestamp().to_numpy())
     if kind in DATES:
@@ -302,11 +316,17 @@ def read_scalar(value):
     if isinstance(value, (bool, np.bool_)):
         return Column("boolean", np.array([float(value)]))
     if isinstance(value, (int, float, np.integer, np.floating)) and value == value:  # not NaN
-        return Column("numeric", np.array([float(value)]))
+        exact = None if isinstance(value, (float, np.floating)) else np.array([value], dtype=object)
+        return Column("numeric", np.array([float(value)]), exact=exact)
     if isinstance(value, datetime) and value is not pd.NaT:
         kind = "datetime" if value.tzinfo is None else "instant"
         return Column(kind, np.array([without_zone(value)], dtype="datetime64[us]"))
     return read_column(np.array([value], dtype=object))
+
+
+def is_wide(dtype):
+    """Whether a dtype is of integers that float64 may round."""
+    return dtype.kind in "iu" and dtype.itemsize == 8
 
 
 def unmasked(values):

@@ -185,7 +185,9 @@ class ScheduledDropout(keras.layers.Layer):
         self.seed = random.randrange(2**31) if seed is None else seed
 
     def build(self, input_shape):
-        self.step = self.add_weight(shape=(), initializer="zeros", trainable=False, name="step")
+        self.step = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="step", autocast=False
+        )  # a count of steps, which half precision would not hold
 
     def call(self, x, training=False):
         if not training:

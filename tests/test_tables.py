@@ -206,7 +206,8 @@ def test_every_kind_of_pandas_column_is_read():
             [decimal.Decimal("1.5"), None],
         ],
         "boolean": [np.array([True, False]), pd.array([True, None], "boolean"), [True, None]],
-        "datetime": [zone, [datetime.date(2024, 1, 1), None], pd.period_range("2024", periods=2)],
+        "instant": [zone, list(zone)],
+        "datetime": [[datetime.date(2024, 1, 1), None], pd.period_range("2024", periods=2)],
         "duration": [pd.to_timedelta(["1s", None])],
         "text": [
             ["a", 1.0],

@@ -59,25 +59,19 @@ def check_sample_weight(sample_weight, x, what="sample_weight"):
         ValueError: naming the first bad row and its value.
     """
     rows = len(x) if isinstance(x, Table) else x
-    dtype = getattr(sample_weight, "dtype", None)
+    dtype, shape = (getattr(sample_weight, name, None) for name in ("dtype", "shape"))
     if getattr(dtype, "kind", "f") in "mM":
+        remedy = " total_seconds() makes numbers of durations." if dtype.kind == "m" else ""
+        raise ValueError(f"`{what}` must hold numbers. Received: dtype {dtype}.{remedy}")
+    if isinstance(shape, tuple) and shape not in ((rows,), (rows, 1)):
         raise ValueError(
-            f"`{what}` must hold numbers. Received: dtype {dtype}. .dt.total_seconds() makes "
-            "numbers of durations."
+            f"`{what}` must hold one number per row, shape ({rows},). "
+            f"Received: shape {shape}. To weigh classes use `class_weight`."
         )
     weights = as_table(sample_weight, what)
     if weights is None:
         return
     values = weights.values
-    if (
-        values.shape[:1] != (rows,)
-        or (values.ndim == 2 and values.shape[1] != 1)
-        or values.ndim > 2
-    ):
-        raise ValueError(
-            f"`{what}` must hold one number per row, shape ({rows},). "
-            f"Received: shape {values.shape}. To weigh classes use `class_weight`."
-        )
     if isinstance(x, Table):
         check_same_rows(x, weights)
     check_finite(weights)

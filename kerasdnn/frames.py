@@ -337,7 +337,11 @@ def unmasked(values):
         return values.filled(np.array("NaT", values.dtype))
     if values.dtype.kind == "f":
         return values.filled(np.nan)
-    return values.astype(object).filled(None) if np.ma.is_masked(values) else values.data
+    plain_values = values.data
+    if np.ma.is_masked(values):
+        plain_values = plain_values.astype(object)
+        plain_values[values.mask] = None
+    return plain_values
 
 
 def _seconds_of(duration):

@@ -43,6 +43,9 @@ def read_target(y, what="y"):
     if hasattr(y, "columns"):
         frame = read_frame(y, what)
         names = frame.names
+        times = [frame.column(j) for j in range(frame.width) if frame.column(j).kind in TIMES]
+        if times:
+            raise ValueError(no_numbers(what, times[0].values[0], times[0].kind))
         y = np.column_stack([_values(frame.column(j).values) for j in range(frame.width)])
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
@@ -65,6 +68,19 @@ def read_target(y, what="y"):
             f"keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
         )
     return _values(y), names
+
+
+TIMES = {
+    "duration": "pd.to_timedelta({what}).total_seconds() makes numbers of durations",
+    "datetime": "Subtract a date and take total_seconds() of the difference",
+}
+TIMES["instant"] = TIMES["datetime"]
+
+
+def no_numbers(what, value, kind):
+    """The message that y, or a column of it, is of another kind."""
+    remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
+    return f"`{what}` must hold numbers. Received: {kind} {plain(value)!r}. {remedy}."
 
 
 def _values(y):
@@ -163,12 +179,12 @@ class NumberTarget:
             y = y.astype("float64")  # whole numbers of more than 64 bits
         if y.dtype.kind not in "fiub":
             bad = next((v for v in y.ravel() if not isinstance(v, Real)), y.ravel()[0])
-            remedy = "`DNNClassifier` takes labels of any kind."
+            kind = "text"
             if isinstance(bad, (timedelta, np.timedelta64)):
-                remedy = f"pd.to_timedelta({what}).total_seconds() makes numbers of durations."
+                kind = "duration"
             elif isinstance(bad, (date, np.datetime64)):
-                remedy = "Subtract a date and take total_seconds() of the difference."
-            raise ValueError(f"`{what}` must hold numbers. Received: {plain(bad)!r}. {remedy}")
+                kind = "datetime"
+            raise ValueError(no_numbers(what, bad, kind))
         y = y.astype("float64").reshape(len(y), -1)
         if y.shape[1] != self.n:
             raise ValueError(

@@ -77,12 +77,20 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
 
 def unused_copy(optimizer):
     """An optimizer of the same settings, so that each network of an estimator has its own."""
-    rate = type(optimizer._learning_rate)
-    own = {rate.__name__: rate}  # which may be a user's schedule that Keras does not know by name
+    rate = optimizer._learning_rate
     try:
-        return type(optimizer).from_config(optimizer.get_config(), custom_objects=own)
-    except (TypeError, ValueError, NotImplementedError):  # a user's class whose config lacks its own
-        return optimizer
+        if not isinstance(rate, keras.Variable):  # a schedule or a function, which Keras would
+            optimizer._learning_rate = None  # write down and look up by name
+        config = optimizer.get_config()
+    finally:
+        optimizer._learning_rate = rate
+    if not isinstance(rate, keras.Variable):
+        config["learning_rate"] = rate
+    copy = type(optimizer).from_config(config)
+    for name, value in vars(optimizer).items():  # arguments that the config of a user's class lacks
+        if not name.startswith("_") and name != "built" and isinstance(value, (int, float, str)):
+            setattr(copy, name, value)
+    return copy
 
 
 STANDARD = {

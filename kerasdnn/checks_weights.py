@@ -34,7 +34,9 @@ def check_same_rows(x, y, other="y"):
         return
     row = int(different[0])
     received = f"row {row} is {plain(x.labels[row])!r} and {plain(y.labels[row])!r}"
-    by_position = f"if row i of one belongs to row i of the other, {y.what}.set_axis({x.what}.index)"
+    by_position = (
+        f"if row i of one belongs to row i of the other, {y.what}.set_axis({x.what}.index)"
+    )
     if shared == len(x) and theirs.isin(ours).all():
         raise ValueError(
             f"`{x.what}` and `{y.what}` must have their rows in the same order. Received: the same "

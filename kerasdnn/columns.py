@@ -167,7 +167,11 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
             check_exact(column, name)
         original, column = column, texts_of(column)
         codes, uniques = pd.factorize(column.values)
-        if original.kind == "numeric" and original.exact is None and len(uniques) < pd.Series(original.values).nunique():
+        if (
+            original.kind == "numeric"
+            and original.exact is None
+            and len(uniques) < pd.Series(original.values).nunique()
+        ):
             warn(
                 f"Column {plain(name)!r} of `X` has categories that differ only beyond float32, "
                 "such as 0.3 and 0.1 + 0.2: they are treated as one. If they are different "

@@ -229,7 +229,8 @@ def warn_of_unseen(states, columns, told):
             values = dict.fromkeys(column.values[unseen].tolist())
             once = ", each in two rows or more" if state.embedded else ""
             warn(
-                f"Column {plain(state.name)!r} of `X` should hold categories met in training{once}. "
+                f"Column {plain(state.name)!r} of `X` should hold categories met in training"
+                f"{once}. "
                 f"Received: {listed(values)}, first in row {int(unseen.argmax())} "
                 f"({int(unseen.sum())} of {len(unseen)} rows). They count as none of those met; "
                 "train on rows that have them, or map them to a category that was there."

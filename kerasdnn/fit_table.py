@@ -86,7 +86,7 @@ def read_weights(sample_weight):
     weights = unmasked(sample_weight)
     if not hasattr(weights, "__array__"):
         weights = np.asarray(weights)
-    if getattr(weights, "dtype", None) == object:
+    if getattr(getattr(weights, "dtype", None), "kind", "") == "O":
         with suppress(TypeError, ValueError):  # which the check then names
             if not any(isinstance(weight, str) for weight in np.ravel(weights)):
                 weights = weights.astype("float64")

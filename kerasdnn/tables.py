@@ -171,7 +171,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     block[:, position] = values[start:stop]
             else:
                 block = numbers[start:stop].copy()
-            clean = -LARGEST <= block.min(initial=0) and block.max(initial=0) <= LARGEST
+            clean = block.min(initial=0) >= -LARGEST and block.max(initial=0) <= LARGEST
             if not (clean or searched):
                 for j in sources:
                     check_sizes(frame.column(order[j]), frame.label(order[j]), frame)

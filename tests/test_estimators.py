@@ -604,6 +604,7 @@ def test_what_is_probably_a_mistake_is_told_once(X, y, words):
     assert len(caught) == 1
 
 
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
 def test_unseen_categories_are_told_once_for_each_fit_of_an_estimator():
     X = ROWS.assign(code=[f"c{k % 40}" for k in range(100)])
     model = DNNClassifier(**SMALL).fit(X, LABELS)

@@ -474,10 +474,11 @@ def test_a_number_beyond_float32_is_refused_alone_and_among_others(value):
     row = pd.DataFrame({"a": [value], "b": [0.0]})
     for table in (row, row.to_dict("records"), row.to_numpy(), pd.concat([frame, row]),
                   pd.concat([frame.assign(b=np.nan), row])):  # fmt: skip
-        with pytest.raises(ValueError, match=f"column ('a'|0), row . .*is {value}"):
+        with pytest.raises(ValueError, match=r"column ('a'|0), row . .*is -?(1e\+|inf)"):
             encoder.transform(table)
 
 
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
 def test_an_embedded_column_without_a_known_category_is_warned_of_once():
     frame = pd.DataFrame({"code": [f"c{k % 9}" for k in range(90)], "v": np.arange(90) % 7})
     encoder = TableEncoder(one_hot_limit=4).fit(frame)
@@ -487,6 +488,7 @@ def test_an_embedded_column_without_a_known_category_is_warned_of_once():
     encoder.transform(frame.assign(code="new"), warn_unseen=True)  # a warning would be an error
 
 
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
 def test_a_column_that_was_left_out_may_be_missing_or_of_another_type():
     frame = pd.DataFrame({"id": [f"i{k}" for k in range(60)], "one": 1.0, "v": np.arange(60) % 7})
     with pytest.warns(DataWarning, match="'id'"):
@@ -500,6 +502,7 @@ def test_a_column_that_was_left_out_may_be_missing_or_of_another_type():
         encoder.transform(frame[["v"]].assign(w=1.0))
 
 
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -522,6 +525,7 @@ def test_text_that_hides_another_type_is_warned_of_unless_it_is_declared(values,
     TableEncoder(categorical=["a"]).fit(frame)
 
 
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
 def test_text_of_numbers_or_versions_alone_is_taken_as_categories():
     for values in (["1", "2", "3"] * 9, ["1.2.10", "1.2.11", "1.3.1", "2.0.0", "2.1.0"] * 9):
         TableEncoder().fit({"a": values})

@@ -77,9 +77,10 @@ def mish(z):
     Reference:
         Misra, Mish: a self regularized non-monotonic activation function, 2020.
     """
-    e = ops.exp(ops.minimum(z, 20.0))  # from there on n / (n + 2) is 1
+    # From there on n / (n + 2) is 1 in the precision of z, and n still finite.
+    e = ops.exp(ops.minimum(z, 5.0 if ops.dtype(z) == "float16" else 20.0))
     n = e * (e + 2)
-    return z * n / (n + 2)
+    return z * (n / (n + 2))
 
 
 def slope(alpha):

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .checks_columns import as_table, check_finite
-from .checks_words import listed, plain, warn
+from .checks_words import Table, listed, plain, warn
 
 SHUFFLE = (
     "Shuffle first: order = np.random.default_rng(0).permutation(len(x)); x, y = x[order], "
@@ -14,10 +14,11 @@ SHUFFLE = (
 
 
 def check_same_rows(x, y, other="y"):
-    """Refuse arrays of different lengths, and pandas rows in different orders.
+    """Refuse arrays of different lengths, and pandas rows that belong to other rows.
 
     Raises:
-        ValueError: the lengths differ, or both have the same index labels in another order.
+        ValueError: the lengths differ, or both have an index, and these share labels but are not
+            equal. An index that shares none, such as 0, 1, 2 next to names, says nothing.
     """
     if len(x) != len(y):
         raise ValueError(
@@ -26,39 +27,55 @@ def check_same_rows(x, y, other="y"):
         )
     if x.labels is None or y.labels is None or x.labels.equals(y.labels):
         return
-    if x.labels.is_unique and len(x.labels.symmetric_difference(y.labels)) == 0:
-        row = next(i for i, (a, b) in enumerate(zip(x.labels, y.labels, strict=True)) if a != b)
+    ours, theirs = x.labels.astype(object), y.labels.astype(object)
+    different = np.flatnonzero(~np.asarray(ours == theirs, dtype=bool))
+    shared = int(ours.isin(theirs).sum())
+    if not len(different) or not shared:
+        return
+    row = int(different[0])
+    received = f"row {row} is {plain(x.labels[row])!r} and {plain(y.labels[row])!r}"
+    by_position = (
+        f"if row i of one belongs to row i of the other, {y.what}.set_axis({x.what}.index)"
+    )
+    if shared == len(x) and theirs.isin(ours).all():
         raise ValueError(
             f"`{x.what}` and `{y.what}` must have their rows in the same order. Received: the same "
-            f"index in another order, row {row} is {plain(x.labels[row])!r} and "
-            f"{plain(y.labels[row])!r}. Rows are paired by position: pass "
-            f"{y.what}.loc[{x.what}.index]."
+            f"index in another order, {received}. Rows are paired by position: pass "
+            f"{y.what}.loc[{x.what}.index], or, {by_position}."
         )
+    raise ValueError(
+        f"`{x.what}` and `{y.what}` must have the same index. Received: {shared:,} of {len(x):,} "
+        f"rows of `{x.what}` with a label that `{y.what}` has too; {received}. Rows are paired by "
+        f"position: select the same rows of both, or, {by_position}."
+    )
 
 
-def check_sample_weight(sample_weight, rows, what="sample_weight"):
-    """Refuse row weights that are missing, negative, infinite, all zero or of the wrong length.
+def check_sample_weight(sample_weight, x, what="sample_weight"):
+    """Refuse row weights that are missing, negative, infinite, all zero or not those of x.
 
     Args:
         sample_weight: array of `(rows,)` or `(rows, 1)` or None, which passes.
-        rows: number of rows of x.
+        x: `Table`, whose index that of a Series of weights must equal, or the number of its rows.
 
     Raises:
         ValueError: naming the first bad row and its value.
     """
+    rows = len(x) if isinstance(x, Table) else x
+    dtype, shape = (getattr(sample_weight, name, None) for name in ("dtype", "shape"))
+    if getattr(dtype, "kind", "f") in "mM":
+        remedy = " total_seconds() makes numbers of durations." if dtype.kind == "m" else ""
+        raise ValueError(f"`{what}` must hold numbers. Received: dtype {dtype}.{remedy}")
+    if isinstance(shape, tuple) and shape not in ((rows,), (rows, 1)):
+        raise ValueError(
+            f"`{what}` must hold one number per row, shape ({rows},). "
+            f"Received: shape {shape}. To weigh classes use `class_weight`."
+        )
     weights = as_table(sample_weight, what)
     if weights is None:
         return
     values = weights.values
-    if (
-        values.shape[:1] != (rows,)
-        or (values.ndim == 2 and values.shape[1] != 1)
-        or values.ndim > 2
-    ):
-        raise ValueError(
-            f"`{what}` must hold one number per row, shape ({rows},). "
-            f"Received: shape {values.shape}. To weigh classes use `class_weight`."
-        )
+    if isinstance(x, Table):
+        check_same_rows(x, weights)
     check_finite(weights)
     if values.size and values.min() < 0:
         row = int((values.ravel() < 0).argmax())

@@ -1,7 +1,7 @@
 """How one column of a table becomes columns of a matrix: what it learns, and how it writes.
 
     numeric, duration    one scaled column
-    datetime             elapsed days, and the place in year, week and day as sine and cosine
+    datetime, instant    elapsed days, and the place in year, week and day as sine and cosine
     boolean, 2 categories    one column of -1 and +1, 0 for a category never seen
     K categories         K columns of 0 and 1, all 0 for a category never seen
     many categories      a whole number for an embedding, 0 for one never seen or seen once
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from .checks_words import plain, warn
+from .columns_checks import check_exact
 from .frames import as_text
 from .scaling import center_and_scale, scaled
 
@@ -38,6 +40,11 @@ class NumericColumn:
     missing: list = field(default_factory=list)
     role = "numeric"
     embedded = False
+
+    @property
+    def used(self):
+        """Whether the matrix holds anything of the column; constants are unused."""
+        return bool(self.parts or self.missing)
 
     @property
     def flags(self):
@@ -79,6 +86,20 @@ class CategoricalColumn:
 
     def __post_init__(self):
         self.codes_of = {category: code for code, category in enumerate(self.categories)}
+        if self.numbers:  # a fraction in full, as text or as older files have it
+            for code, category in enumerate(self.categories):
+                if "." in category and was_value(category):
+                    self.codes_of.setdefault(as_text(float(category)), code)
+        # Whole numbers among the categories that a float64 is not exactly.
+        self.wide = self.numbers and any(
+            len(c) > 15 and c.lstrip("-").isdecimal() and int(float(c)) != int(c)
+            for c in self.categories
+        )
+
+    @property
+    def used(self):
+        """Whether the matrix holds anything of the column; identifiers and constants are unused."""
+        return self.embedded or bool(self.flags)
 
     @property
     def flags(self):
@@ -94,6 +115,8 @@ class CategoricalColumn:
             return np.where(np.isnan(column.values), -1, column.values).astype("int64")
         values = column.values
         if column.kind != "text":
+            if self.wide and column.kind == "numeric" and column.exact is None:
+                check_exact(column, self.name)
             values = texts_of(column).values
         if len(values) < FEW:
             return np.array([self.codes_of.get(value, -1) for value in values], dtype="int64")
@@ -140,8 +163,20 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
         categories = ["False", "True"] if present.min() != present.max() else []
         state = CategoricalColumn(name, kind, categories)
     else:
-        column = texts_of(column)
+        if column.kind == "numeric" and column.exact is None:
+            check_exact(column, name)
+        original, column = column, texts_of(column)
         codes, uniques = pd.factorize(column.values)
+        if (
+            original.kind == "numeric"
+            and original.exact is None
+            and len(uniques) < pd.Series(original.values).nunique()
+        ):
+            warn(
+                f"Column {plain(name)!r} of `X` has categories that differ only beyond float32, "
+                "such as 0.3 and 0.1 + 0.2: they are treated as one. If they are different "
+                "categories, pass the column as text: frame[name].astype(str)."
+            )
         numbers = any(map(was_value, uniques))
         if len(uniques) > one_hot_limit:
             seen = np.bincount(codes[codes >= 0], minlength=len(uniques))
@@ -170,13 +205,12 @@ def texts_of(column):
     """A column of numbers as one of text."""
     if column.kind == "text":
         return column
-    texts = np.empty(len(column.values), dtype=object)
-    present = ~column.missing
+    codes, uniques = pd.factorize(column.values if column.exact is None else column.exact)
     if column.kind == "boolean":
-        texts[present] = [str(value == 1) for value in column.values[present]]
+        texts = [str(value == 1) for value in uniques]
     else:
-        texts[present] = [as_text(value) for value in column.values[present].tolist()]
-    return type(column)("text", texts)
+        texts = [as_text(value) for value in uniques.tolist()]
+    return type(column)("text", np.array([*texts, None], dtype=object)[codes])
 
 
 def learn_levels(codes, count, weights, scaling):
@@ -210,7 +244,7 @@ def two_levels(values, mass, scaling):
 
 def parts_of(column):
     """The numbers that a numeric, duration or datetime column holds, by suffix of its name."""
-    if column.kind != "datetime":
+    if column.values.dtype.kind != "M":
         return {"": column.values}
     moments = column.values
     missing = np.isnat(moments)

@@ -1,10 +1,15 @@
 """A feature that is the target: legal, but what is learned from it is of no use to anybody."""
 
+import warnings
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 
 from .checks_columns import FEWEST_ROWS_TO_CALL_A_COPY, SCREENED_ROWS
-from .checks_words import warn
+from .checks_words import DataWarning, warn
+
+FEWEST_ROWS_TO_CALL_A_NUMBERING = 50
 
 
 def warn_of_copies(frame, y):
@@ -13,19 +18,54 @@ def warn_of_copies(frame, y):
     Args:
         frame: `Frame`.
         y: encoded target, int classes `(rows,)` or numbers `(rows, columns)`.
+
+    Returns:
+        bool, whether it did.
     """
+    told = False
     if len(y) < FEWEST_ROWS_TO_CALL_A_COPY:
-        return
+        return told
     targets = y.reshape(len(y), -1).T
     for target in targets:
         if target.min() == target.max():
             continue
         for j in range(frame.width):
             if is_copy(frame.column(j), target, classes=y.ndim == 1):
+                told = True
                 warn(
                     f"No feature should be the target. Received: column {frame.label(j)} of `X` "
                     "tells `y` in every row. The network learns to copy it; drop it unless it is "
                     "known at prediction time."
+                )
+    return told
+
+
+@contextmanager
+def silenced(*beginnings):
+    """Let `Network.fit` not tell of the encoded table what was told of the table itself."""
+    if not beginnings:
+        yield
+        return
+    with warnings.catch_warnings():
+        for beginning in beginnings:
+            warnings.filterwarnings("ignore", beginning, DataWarning)
+        yield
+
+
+def warn_of_row_numbers(frame):
+    """Warn of a column that numbers the rows, as a CSV has that was written with its index."""
+    if frame.width < 2 or frame.rows < FEWEST_ROWS_TO_CALL_A_NUMBERING:
+        return
+    for j in range(frame.width):
+        column = frame.column(j)
+        if column.kind == "numeric" and column.values.max() - column.values.min() == frame.rows - 1:
+            values = np.sort(column.values)
+            if (np.diff(values) == 1).all():
+                warn(
+                    f"Column {frame.label(j)} of `X` numbers the rows, from {values[0]:.0f} to "
+                    f"{values[-1]:.0f}: what is learned from it does not hold for other rows. Drop "
+                    "it, or read the file with pd.read_csv(..., index_col=0), unless it is a "
+                    "quantity such as a time."
                 )
 
 

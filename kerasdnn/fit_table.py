@@ -1,13 +1,14 @@
 """What fitting an estimator is: from a table and labels to a trained network.
 
 read X and y, check the weights      errors that name the column, the row, the remedy
-drop rows of weight 0, merge equal ones (small tables)
+drop rows of weight 0, repeat those of weight 2, 3, ... and sort them (small tables)
 hold out rows to judge by            stratified, shuffled
 learn the encoding and the target's units on the rows to train on
 train, keep the best epoch
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import keras
@@ -17,15 +18,15 @@ import pandas as pd
 from .best_epoch import BestEpoch
 from .checks_weights import check_same_rows, check_sample_weight
 from .checks_words import Table
-from .copies import warn_of_copies
+from .copies import silenced, warn_of_copies, warn_of_row_numbers
 from .divergence import refuse_divergence
 from .ensembles import average
 from .errors import flag, fraction, one_of, whole
-from .frames import read_frame
+from .frames import read_frame, unmasked
 from .heads import head_of
 from .labels import read_target
 from .presets import PRESETS
-from .rows import class_weights, hold_out, merged
+from .rows import class_weights, hold_out, in_order, repeated
 from .tables import TableEncoder
 
 LEAST_TO_HOLD_OUT_OF = 50  # rows; fewer leave no rows to judge an epoch by
@@ -53,28 +54,43 @@ def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
     Returns:
         `(Part, target)`.
     """
+    if isinstance(X, pd.Series):  # to predict, a row
+        raise ValueError(
+            f"`{names[0]}` must be a table. Received: a Series. A single column: "
+            f"{names[0]}.to_frame(); a single row: {names[0]}.to_frame().T."
+        )
     labels = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
     y, columns = read_target(y, names[1])
     frame = read_frame(X, names[0])
-    check_same_rows(
-        Table(np.arange(frame.rows), names[0], labels=frame.index),
-        Table(np.arange(len(y)), names[1], labels=labels),
-    )
+    rows = Table(np.arange(frame.rows), names[0], labels=frame.index)
+    check_same_rows(rows, Table(np.arange(len(y)), names[1], labels=labels))
     if frame.rows == 0:
         raise ValueError(
             f"`{names[0]}` must have rows. Received: 0 rows, a minimum of 1 is required."
         )
     weights = None
     if sample_weight is not None:
-        weights = np.asarray(sample_weight, dtype="float64")
-        check_sample_weight(weights, frame.rows, names[2])
-        weights = weights.ravel()
+        weights = read_weights(sample_weight)
+        check_sample_weight(weights, rows, names[2])
+        weights = np.asarray(weights, dtype="float64").ravel()
         if weights.min() == 0:
             keep = weights > 0
             frame, y, weights = frame.take(keep), y[keep], weights[keep]
     if callable(target):
         target = target(y, columns)
     return Part(frame, target.encode(y, names[1]), weights), target
+
+
+def read_weights(sample_weight):
+    """Weights of any make as an array or a pandas object, of numbers where they are numbers."""
+    weights = unmasked(sample_weight)
+    if not hasattr(weights, "__array__"):
+        weights = np.asarray(weights)
+    if getattr(getattr(weights, "dtype", None), "kind", "") == "O":
+        with suppress(TypeError, ValueError):  # which the check then names
+            if not any(isinstance(weight, str) for weight in np.ravel(weights)):
+                weights = weights.astype("float64")
+    return weights
 
 
 def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
@@ -84,12 +100,16 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
     rng = np.random.default_rng(estimator.draw_seed())
 
     part, target = read_part(X, y, sample_weight, make_target)
-    warn_of_copies(part.frame, part.y)
+    told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
+    if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
+        told.append("`y`.* holds one value only")
+    warn_of_row_numbers(part.frame)
+    n_rows = part.frame.rows
+    part = Part(*repeated(part.frame, part.y, part.weights))
     part.weights = class_weights(
         getattr(estimator, "class_weight", None), target, part.y, part.weights
     )
-    n_rows = part.frame.rows
-    part = Part(*merged(part.frame, part.y, part.weights))
+    part = Part(*in_order(part.frame, part.y, part.weights))
     judged = None
     if validation_data is not None:
         judged = read_validation(validation_data, target)
@@ -98,7 +118,11 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
         )
     elif held and part.frame.rows >= LEAST_TO_HOLD_OUT_OF:
         part, judged = divide(part, target, held, rng)
-    return {**fit_parts(estimator, part, judged, target, rng), "n_rows_": n_rows}
+    with silenced(*told):
+        fitted = fit_parts(estimator, part, judged, target, rng)
+    if validation_data is not None:
+        fitted["encoder_"].warn_of_unseen(judged.frame)
+    return {**fitted, "n_rows_": n_rows}
 
 
 def check_settings(estimator):
@@ -151,20 +175,25 @@ def fit_parts(estimator, part, judged, target, rng):
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
         network = build(target.problem, target.n, encoder, settings, seed, x, y)
-        callbacks, best = list(estimator.callbacks or ()), None
+        given, best = list(estimator.callbacks or ()), None
+        callbacks = list(given)
         if judged is not None:
             best = keep_best(watched, patience if estimator.early_stopping and patience else epochs)
             callbacks.append(best)
-        network.fit(
-            x,
-            y,
-            sample_weight=weights,
-            batch_size=settings["batch_size"],
-            epochs=epochs,
-            verbose=estimator.verbose,
-            callbacks=callbacks or None,
-            validation_data=validation,
-        )
+        try:
+            network.fit(
+                x,
+                y,
+                sample_weight=weights,
+                batch_size=settings["batch_size"],
+                epochs=epochs,
+                verbose=estimator.verbose,
+                callbacks=callbacks or None,
+                validation_data=validation,
+            )
+        finally:
+            for callback in given:  # an argument of the estimator, which `clone` copies
+                callback._model = None
         refuse_divergence(network, settings["learning_rate"])
         return network, best.best_epoch + 1 if best else len(network.history.epoch)
 

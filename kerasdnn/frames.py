@@ -1,12 +1,14 @@
 """Tables of any make as plain columns of NumPy.
 
 A pandas DataFrame (NumPy, nullable, Arrow-backed dtypes), polars, pyarrow and whatever else speaks
-the dataframe interchange protocol, a dict of columns, a dict of scalars (one row), an array or a
-list of rows: all become a `Frame` whose columns are of five kinds, and of no other:
+the dataframe interchange protocol, a dict of columns, a dict of scalars or a pandas Series (one
+row), a list of dicts, an array (masked cells are missing) or a list of rows: all become a `Frame`
+whose columns are of these kinds, and of no other:
 
     numeric     float64, NaN where missing           numbers of any width, decimals
     boolean     float64 0, 1, NaN where missing
-    datetime    datetime64[us], NaT where missing    the time on the wall: a time zone is dropped
+    datetime    datetime64[us], NaT where missing    dates and times without a time zone
+    instant     datetime64[us], NaT where missing    those with one, in UTC: one instant, one value
     duration    float64 seconds, NaN where missing
     text        str objects, None or NaN if missing  strings, categories, mixed objects
     empty       nothing but missing values, of any dtype
@@ -14,7 +16,7 @@ list of rows: all become a `Frame` whose columns are of five kinds, and of no ot
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 import narwhals as nw
@@ -28,6 +30,7 @@ from .checks_words import plain
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime", "datetime64", "date"}
+PLAIN = "biufOM"  # NumPy dtypes whose values say without their column what they are
 DURATIONS = {"timedelta", "timedelta64"}
 SECONDS = {"W": 604_800, "D": 86_400, "h": 3600, "m": 60, "s": 1.0}
 SECONDS |= {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 1e-18}
@@ -35,13 +38,20 @@ SECONDS |= {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 
 
 @dataclass
 class Column:
-    """One column: `kind` as in the head of this file, `values` of shape `(rows,)`."""
+    """One column: `kind` as in the head of this file, `values` of shape `(rows,)`.
+
+    `declared` is True where its dtype says that it holds categories. `exact`, if not None, has
+    numbers as they came, which float64 may have rounded.
+    """
 
     kind: str
     values: np.ndarray
+    declared: bool = False
+    exact: np.ndarray | None = None
 
     def take(self, rows):
-        return Column(self.kind, self.values[rows])
+        exact = None if self.exact is None else self.exact[rows]
+        return Column(self.kind, self.values[rows], self.declared, exact)
 
     @cached_property
     def missing(self):
@@ -56,20 +66,22 @@ class Frame:
 
     Attributes:
         names: column names, None where the table is an array.
-        matrix: float64 `(rows, columns)` where the table is an array of numbers, else None.
+        matrix: float64 `(rows, columns)` where the table is an array of numbers, else None;
+            exact: that array, if it is of integers that float64 may have rounded.
         index: pandas row labels, or None.
         rows, width: how many.
     """
 
-    def __init__(self, columns, rows, names=None, matrix=None, index=None):
+    def __init__(self, columns, rows, names=None, matrix=None, index=None, exact=None):
         self.columns, self.rows, self.names = columns, rows, names
-        self.matrix, self.index = matrix, index
+        self.matrix, self.index, self.exact = matrix, index, exact
         self.width = len(columns) if matrix is None else matrix.shape[1]
 
     def column(self, position):
         """The `Column` at `position`."""
         if self.matrix is not None:
-            return Column("numeric", self.matrix[:, position])
+            exact = None if self.exact is None else self.exact[:, position]
+            return Column("numeric", self.matrix[:, position], exact=exact)
         column = self.columns[position]
         if not isinstance(column, Column):
             try:
@@ -86,7 +98,8 @@ class Frame:
         rows = np.asarray(rows)
         count = int(rows.sum()) if rows.dtype == bool else len(rows)
         if self.matrix is not None:
-            return Frame(None, count, self.names, self.matrix[rows])
+            exact = None if self.exact is None else self.exact[rows]
+            return Frame(None, count, self.names, self.matrix[rows], exact=exact)
         columns = [self.column(j).take(rows) for j in range(self.width)]
         return Frame(columns, count, self.names)
 
@@ -106,8 +119,14 @@ def read_frame(X, what="X"):
             complex numbers.
         TypeError: a sparse matrix.
     """
+    if isinstance(X, (list, tuple)) and len(X) and all(isinstance(row, Mapping) for row in X):
+        X = pd.DataFrame(list(X))  # records of JSON; a key that a record lacks is missing
     if isinstance(X, pd.DataFrame):
         return _from_pandas(X, what)
+    if isinstance(X, pd.Series):  # such as frame.iloc[0]
+        X = X.to_dict()
+    if isinstance(X, np.ma.MaskedArray):
+        X = unmasked(X)
     if isinstance(X, Mapping) and not issparse(X):  # one kind of sparse matrix is a dict
         return _from_dict(X, what)
     if not isinstance(X, (np.ndarray, list, tuple)) and not issparse(X):
@@ -121,7 +140,8 @@ def read_frame(X, what="X"):
     allowed = {"ensure_all_finite": False, "ensure_min_samples": 0, "input_name": what}
     X = check_array(X, dtype=None, **allowed)
     if X.dtype.kind in "fiub" and X.dtype.itemsize <= 8:
-        return Frame(None, len(X), matrix=X.astype("float64", copy=False))
+        exact = X if is_wide(X.dtype) else None
+        return Frame(None, len(X), matrix=X.astype("float64", copy=False), exact=exact)
     return Frame(list(X.T), len(X))
 
 
@@ -131,11 +151,17 @@ def _from_pandas(X, what):
             f"`{what}` must have one row of column names. Received: {X.columns.nlevels} levels, "
             f"such as {X.columns[0]!r}. {what}.columns = {what}.columns.map('_'.join) joins them."
         )
+    columns = [series for _, series in X.items()]
     if len(X) == 1:  # a row to predict need not take the way of whole columns
-        columns = _read_row(X.columns, X.iloc[0].to_numpy(dtype=object))
-    else:
-        columns = [series for _, series in X.items()]
+        columns = [
+            read_scalar(series.array[0]) if is_plain(series.dtype) else series for series in columns
+        ]
     return _named(columns, list(X.columns), len(X), what, X.index)
+
+
+def is_plain(dtype):
+    """Whether a value of a pandas column says without its dtype what it is."""
+    return dtype.kind in PLAIN if isinstance(dtype, np.dtype) else dtype == "str"
 
 
 def _read_row(names, values):
@@ -172,7 +198,10 @@ def _from_narwhals(X, what):
             # pyarrow's dictionary arrays would give a missing value the last category
             series = series.cast(nw.String)
         if series.dtype == nw.Datetime and series.dtype.time_zone is not None:
-            series = series.dt.replace_time_zone(None)
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            return Column("instant", _microseconds(series.to_numpy()))
+        if series.dtype.is_integer() and series.null_count():  # to_numpy makes float64 of them
+            return np.array(series.to_list(), dtype=object)
         return series.to_numpy()
 
     return _named([to_numpy(X[name]) for name in X.columns], list(X.columns), len(X), what)
@@ -202,14 +231,15 @@ def read_column(values):
     """
     if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
         return _read_extension(values)
-    values = np.asarray(values)
+    values = np.asarray(unmasked(values))
     if values.ndim != 1:
         raise ValueError(f"a column must be one-dimensional. Received: shape {values.shape}.")
     kind = values.dtype.kind
     if kind == "b":
         return Column("boolean", values.astype("float64"))
     if kind in "fiu":
-        return Column("numeric", values.astype("float64", copy=False))
+        exact = values if is_wide(values.dtype) else None
+        return Column("numeric", values.astype("float64", copy=False), exact=exact)
     if kind == "M":
         return Column("datetime", _microseconds(values))
     if kind == "m":
@@ -224,19 +254,20 @@ def _read_extension(series):
     types = pd.api.types
     if isinstance(dtype, pd.CategoricalDtype):
         texts = np.array([as_text(v) for v in dtype.categories] + [None], dtype=object)
-        return Column("text", texts[series.cat.codes.to_numpy()])
+        return Column("text", texts[series.cat.codes.to_numpy()], declared=True)
     if isinstance(dtype, pd.PeriodDtype):
         return read_column(series.dt.to_timestamp())
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return read_column(series.dt.tz_localize(None))
+    if getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None):
+        column = read_column(series.dt.tz_convert("UTC").dt.tz_localize(None))
+        return Column("instant", column.values.astype("datetime64[us]"))
     if isinstance(dtype, pd.SparseDtype):
         return read_column(np.asarray(series))
     if types.is_bool_dtype(dtype):
         return Column("boolean", series.to_numpy(dtype="float64", na_value=np.nan))
     if types.is_numeric_dtype(dtype) and dtype.kind in "iuf":
-        return Column("numeric", series.to_numpy(dtype="float64", na_value=np.nan))
-    if getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None) is not None:
-        series = series.dt.tz_localize(None)
+        exact = series.to_numpy(dtype=object) if is_wide(dtype) else None
+        numbers = series.to_numpy(dtype="float64", na_value=np.nan)
+        return Column("numeric", numbers, exact=exact)
     return _read_objects(series.to_numpy(dtype=object))
 
 
@@ -250,13 +281,23 @@ def _read_objects(values):
     if kind == "boolean" or kind in NUMBERS:
         numbers = np.full(len(values), np.nan)
         numbers[~missing] = values[~missing].astype("float64")
-        return Column("boolean" if kind == "boolean" else "numeric", numbers)
+        if kind == "boolean":
+            return Column("boolean", numbers)
+        return Column("numeric", numbers, exact=None if kind == "floating" else values)
     if kind == "period":
         return read_column(pd.PeriodIndex(values).to_timestamp().to_numpy())
     if kind in DATES:
+        zoned = [getattr(value, "tzinfo", None) is not None for value in values[~missing]]
+        if any(zoned) and not all(zoned):
+            raise ValueError(
+                "either all times must have a time zone or none. Received: both, such as "
+                f"{values[~missing][zoned.index(True)]} and "
+                f"{values[~missing][zoned.index(False)]}. pd.to_datetime(..., utc=True) gives "
+                "all of them one."
+            )
         moments = np.full(len(values), "NaT", dtype="datetime64[us]")
-        moments[~missing] = [_without_zone(value) for value in values[~missing]]
-        return Column("datetime", moments)
+        moments[~missing] = [without_zone(value) for value in values[~missing]]
+        return Column("instant" if any(zoned) else "datetime", moments)
     if kind in DURATIONS:
         seconds = np.full(len(values), np.nan)
         seconds[~missing] = [_seconds_of(value) for value in values[~missing]]
@@ -275,10 +316,32 @@ def read_scalar(value):
     if isinstance(value, (bool, np.bool_)):
         return Column("boolean", np.array([float(value)]))
     if isinstance(value, (int, float, np.integer, np.floating)) and value == value:  # not NaN
-        return Column("numeric", np.array([float(value)]))
+        exact = None if isinstance(value, (float, np.floating)) else np.array([value], dtype=object)
+        return Column("numeric", np.array([float(value)]), exact=exact)
     if isinstance(value, datetime) and value is not pd.NaT:
-        return Column("datetime", np.array([value.replace(tzinfo=None)], dtype="datetime64[us]"))
+        kind = "datetime" if value.tzinfo is None else "instant"
+        return Column(kind, np.array([without_zone(value)], dtype="datetime64[us]"))
     return read_column(np.array([value], dtype=object))
+
+
+def is_wide(dtype):
+    """Whether a dtype is of integers that float64 may round."""
+    return dtype.kind in "iu" and dtype.itemsize == 8
+
+
+def unmasked(values):
+    """A masked array as a plain one whose masked cells are missing; anything else as it is."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if values.dtype.kind in "mM":
+        return values.filled(np.array("NaT", values.dtype))
+    if values.dtype.kind == "f":
+        return values.filled(np.nan)
+    plain_values = values.data
+    if np.ma.is_masked(values):
+        plain_values = plain_values.astype(object)
+        plain_values[values.mask] = None
+    return plain_values
 
 
 def _seconds_of(duration):
@@ -287,8 +350,10 @@ def _seconds_of(duration):
     return float(_seconds(np.array([duration]))[0])
 
 
-def _without_zone(moment):
-    return moment.replace(tzinfo=None) if isinstance(moment, datetime) else moment
+def without_zone(moment):
+    """A date or a time as it is; one of a time zone in UTC."""
+    zone = getattr(moment, "tzinfo", None)
+    return moment if zone is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _microseconds(moments):
@@ -308,7 +373,18 @@ def _seconds(durations):
 
 
 def as_text(value):
-    """A category as text: 3, 3.0, "3" are one, since a missing value beside it turns 3 into 3.0."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        value = int(value)
+    """A category as text, the same whatever type a table of another make gives it.
+
+    3, 3.0 and "3" are one, since a missing value next to it turns 3 into 3.0; so are a fraction and
+    its copy in float32, and a date, a time and a period that begin at the same instant.
+    """
+    if isinstance(value, (float, np.floating)):
+        return str(int(value) if float(value).is_integer() else np.float32(value))
+    if isinstance(value, pd.Period):
+        value = value.to_timestamp()
+    if isinstance(value, (date, np.datetime64)):
+        moment = np.array(without_zone(value), dtype="datetime64[us]").item()
+        return str(moment if isinstance(moment, datetime) else value)
+    if isinstance(value, (timedelta, np.timedelta64)):
+        return as_text(_seconds_of(value))
     return str(value)

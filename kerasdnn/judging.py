@@ -14,7 +14,9 @@ def judge(estimator, part):
         part: `fit_table.Part`, y in its own units.
     """
     target = estimator.target_
-    output = estimator.network_.predict(estimator.encoder_.transform(part.frame), verbose=0)
+    output = estimator.network_.predict(
+        estimator.encoder_.transform(part.frame, warn_unseen=True), verbose=0
+    )
     if hasattr(target, "from_network"):
         output = target.from_network(output).reshape(len(output), -1)
     guess = np.broadcast_to(target.baseline, output.shape)

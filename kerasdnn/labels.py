@@ -10,14 +10,19 @@ prediction of a model that knows nothing of X as `baseline`.
 """
 
 import warnings
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
 from .checks_words import listed, plain, warn
+from .columns_checks import blank_twins
 from .errors import one_of
-from .frames import read_frame
+from .frames import read_frame, unmasked
 
 
 def read_target(y, what="y"):
@@ -30,7 +35,7 @@ def read_target(y, what="y"):
         raise ValueError(
             "`fit` requires y to be passed, but the target y is None. Received: y=None."
         )
-    names = None
+    names, y = None, unmasked(y)
     if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
         y = y.iloc[:, 0]
         values, _ = read_target(y, what)
@@ -38,11 +43,14 @@ def read_target(y, what="y"):
     if hasattr(y, "columns"):
         frame = read_frame(y, what)
         names = frame.names
+        times = [frame.column(j) for j in range(frame.width) if frame.column(j).kind in TIMES]
+        if times:
+            raise ValueError(no_numbers(what, times[0].values[0], times[0].kind))
         y = np.column_stack([_values(frame.column(j).values) for j in range(frame.width)])
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
-    elif isinstance(y, (list, tuple)) and len(y) and np.asarray(y).dtype.kind in "US":
-        y = np.asarray(y, dtype=object)  # numbers beside strings stay what they are
+    elif isinstance(y, (list, tuple)) and len(y) and np.asarray(y).dtype.kind in "USf":
+        y = np.asarray(y, dtype=object)  # numbers next to strings or fractions stay what they are
     y = np.asarray(y)
     if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported. Received: {what} of dtype {y.dtype}.")
@@ -62,17 +70,32 @@ def read_target(y, what="y"):
     return _values(y), names
 
 
+TIMES = {
+    "duration": "pd.to_timedelta({what}).total_seconds() makes numbers of durations",
+    "datetime": "Subtract a date and take total_seconds() of the difference",
+}
+TIMES["instant"] = TIMES["datetime"]
+
+
+def no_numbers(what, value, kind):
+    """The message that y, or a column of it, is of another kind."""
+    remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
+    return f"`{what}` must hold numbers. Received: {kind} {plain(value)!r}. {remedy}."
+
+
 def _values(y):
-    """Objects as numbers where they are numbers."""
+    """Objects as numbers where they are numbers, and numbers hold them exactly."""
     if y.dtype.kind != "O" or y.size == 0:
         return y
     kind = pd.api.types.infer_dtype(y.ravel(), skipna=False)
-    dtypes = {"boolean": "bool", "integer": "int64", "floating": "float64"}
-    dtypes |= {"decimal": "float64", "mixed-integer-float": "float64"}
-    try:
-        return y.astype(dtypes[kind]) if kind in dtypes else y
-    except OverflowError:
-        return y.astype("float64")
+    dtypes = {"boolean": ["bool"], "integer": ["int64", "uint64"], "floating": ["float64"]}
+    dtypes |= {"decimal": ["float64"], "mixed-integer-float": ["float64"]}
+    for dtype in dtypes.get(kind, ()):
+        with suppress(OverflowError):
+            numbers = y.astype(dtype)
+            if (numbers == y).all():
+                return numbers
+    return y
 
 
 class ClassTarget:
@@ -152,12 +175,16 @@ class NumberTarget:
         Raises:
             ValueError: text, infinite numbers, another number of columns, counts that are none.
         """
+        if y.dtype.kind == "O" and all(isinstance(value, (Real, Decimal)) for value in y.ravel()):
+            y = y.astype("float64")  # whole numbers of more than 64 bits
         if y.dtype.kind not in "fiub":
-            bad = next(v for v in y.ravel() if not isinstance(v, (int, float, np.number)))
-            raise ValueError(
-                f"`{what}` must hold numbers. Received: {plain(bad)!r}. `DNNClassifier` takes "
-                "labels of any kind."
-            )
+            bad = next((v for v in y.ravel() if not isinstance(v, Real)), y.ravel()[0])
+            kind = "text"
+            if isinstance(bad, (timedelta, np.timedelta64)):
+                kind = "duration"
+            elif isinstance(bad, (date, np.datetime64)):
+                kind = "datetime"
+            raise ValueError(no_numbers(what, bad, kind))
         y = y.astype("float64").reshape(len(y), -1)
         if y.shape[1] != self.n:
             raise ValueError(
@@ -227,6 +254,12 @@ def learn_classes(y, names=None):
                 f"shape {y.shape}, row {row} is {plain(y[row, j])!r}. Train one classifier per "
                 "column, or `DNNRegressor` on numbers."
             )
+        if (y.sum(axis=1) == 1).all():
+            warn(
+                f"Each row of `y` has a single 1 in its {y.shape[1]} columns, which are treated as "
+                "labels that may occur together. If they exclude each other, pass the class of "
+                "each row: y.idxmax(axis=1) of a DataFrame, y.argmax(axis=1) of an array."
+            )
         for j in np.flatnonzero(y.min(axis=0) == y.max(axis=0)):
             label = repr(names[j]) if names else str(j)
             warn(
@@ -242,9 +275,20 @@ def learn_classes(y, names=None):
         )
     if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
         kinds = sorted({type(label).__name__ for label in y})
+        rule = "labels must be of one type"
+        if set(kinds) <= {"int", "float"}:  # `read_target` found no dtype that holds them exactly
+            rule = "whole numbers must fit in 64 bits, next to fractions in 53"
+        elif len(kinds) == 1:
+            rule = "labels must be strings, whole numbers or booleans"
         raise ValueError(
-            f"Unknown label type: labels must be of one type. Received: {', '.join(kinds)}. "
-            "y.astype(str) makes text of them."
+            f"Unknown label type: {rule}. Received: {', '.join(kinds)}, such as "
+            f"{listed(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of them."
+        )
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        row = int(np.isinf(y).argmax())
+        raise ValueError(
+            f"Unknown label type: labels must be finite. Received: row {row} is {y[row]} "
+            f"({int(np.isinf(y).sum())} of {len(y)} rows). Drop such rows."
         )
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         row = int((y != np.floor(y)).argmax())
@@ -253,6 +297,11 @@ def learn_classes(y, names=None):
             f"Received: row {row} is {y[row]}. `DNNRegressor` predicts numbers."
         )
     classes = np.unique(y)
+    if y.dtype.kind in "UO" and (twins := blank_twins(classes)):
+        warn(
+            f"`y` has classes that differ only by blanks. Received: {listed(twins)}. "
+            "y = y.str.strip() of a Series makes them one."
+        )
     if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
         warn(
             f"`y` should hold classes, each of several rows. Received: {len(classes):,} different "

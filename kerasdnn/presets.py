@@ -53,6 +53,8 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
     size, n_dense = hyperparameters["embedding_size"], encoder.n_dense_
     cardinalities = encoder.cardinalities_
     arguments = {name: hyperparameters[name] for name in FACTORY} | {"seed": seed}
+    if isinstance(arguments["optimizer"], keras.optimizers.Optimizer):
+        arguments["optimizer"] = unused_copy(arguments["optimizer"])
     n_features = n_dense + size * len(cardinalities)
     if problem in ("regression", "count"):
         target = "real" if problem == "regression" else "count"
@@ -71,6 +73,24 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
         optimizer, loss = network.optimizer, network.loss
     network.compile(optimizer=optimizer, loss=loss, weighted_metrics=metrics)
     return network
+
+
+def unused_copy(optimizer):
+    """An optimizer of the same settings, so that each network of an estimator has its own."""
+    rate = optimizer._learning_rate
+    try:
+        if not isinstance(rate, keras.Variable):  # a schedule or a function, which Keras would
+            optimizer._learning_rate = None  # write down and look up by name
+        config = optimizer.get_config()
+    finally:
+        optimizer._learning_rate = rate
+    if not isinstance(rate, keras.Variable):
+        config["learning_rate"] = rate
+    copy = type(optimizer).from_config(config)
+    for name, value in vars(optimizer).items():  # arguments that the config of a user's class lacks
+        if not name.startswith("_") and name != "built" and isinstance(value, (int, float, str)):
+            setattr(copy, name, value)
+    return copy
 
 
 STANDARD = {

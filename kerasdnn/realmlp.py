@@ -69,7 +69,9 @@ def build_realmlp(problem, n_outputs, encoder, settings, seed, x, y):
     layers = [keras.Input((x.shape[1],)), *front(encoder, settings, rng)]
     layers += hidden(settings, steps, rng)
     gain = 2.0 if head.activation == "sigmoid" else 1.0
-    zero, units = not settings["data_start"], head.n_units(n_outputs)
+    # Counts start at their mean: an exponential of random numbers may fall to 0 in the first steps,
+    # where its gradient ends too.
+    zero, units = not settings["data_start"] or problem == "count", head.n_units(n_outputs)
     layers.append(NTKDense(units, head.activation, gain, draw(rng), zero, name="output"))
     network = Network(layers, seed=seed)
     if settings["data_start"]:

@@ -197,7 +197,9 @@ class ScheduledDropout(keras.layers.Layer):
         self.seed_state = keras.random.SeedGenerator(self.seed % 2**31)
 
     def build(self, input_shape):
-        self.step = self.add_weight(shape=(), initializer="zeros", trainable=False, name="step")
+        self.step = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="step", autocast=False
+        )  # a count of steps, which half precision would not hold
 
     def call(self, x, training=False):
         if not training:
@@ -207,7 +209,7 @@ class ScheduledDropout(keras.layers.Layer):
         number = ops.cast(self.step, "int32") * 2**16
         number = number + ops.cast(self.seed_state.state[0], "int32")
         keep = noise(ops.shape(x), number) >= rate
-        return ops.where(keep, x / (1 - rate), 0.0)
+        return ops.where(keep, x / ops.cast(1 - rate, x.dtype), ops.zeros_like(x))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -19,7 +19,7 @@ OF_BIAS = 5
 
 
 def start_from_data(network, x, rng):
-    """Set kernels and biases of the `NTKDense` layers of a built network.
+    """Set kernels and biases of the `NTKDense` layers of a built network, unless they start at 0.
 
     Args:
         network: a Sequential.
@@ -28,11 +28,11 @@ def start_from_data(network, x, rng):
     """
     if len(x) > ROWS:
         x = x[rng.choice(len(x), ROWS, replace=False)]
-    x = ops.convert_to_tensor(x)
+    x = ops.cast(x, "float32")
     for layer in network.layers:
-        if isinstance(layer, NTKDense):
+        if isinstance(layer, NTKDense) and not layer.zero:
             set_layer(layer, ops.convert_to_numpy(x), rng)
-        x = layer(x)
+        x = layer.call(x)  # in float32, whatever the layer computes in
 
 
 def set_layer(layer, x, rng):

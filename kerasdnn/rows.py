@@ -6,15 +6,14 @@ import pandas as pd
 from .checks_words import listed, plain
 from .errors import is_number
 
-MERGED_UP_TO = 1000  # rows (sum of weights); small tables are trained on their distinct rows
+SORTED_UP_TO = 1000  # rows (sum of weights)
 
 
-def merged(frame, y, weights):
-    """The distinct rows of a small table, in sorted order, and how often each occurs.
+def repeated(frame, y, weights):
+    """The rows of a small table as often as they weigh, where all weights are whole numbers.
 
-    A weight of 2 is then exactly the row twice, the order of the rows does not matter, and no row
-    is trained on and judged by at once. A large table is given back as it is: there the first two
-    hold up to the noise of training.
+    A weight of 2 is then exactly the row twice, in the number of steps too. A larger table, or one
+    of other weights, is given back as it is: there a weight only scales the loss of its row.
 
     Args:
         frame: `Frame`.
@@ -22,17 +21,27 @@ def merged(frame, y, weights):
         weights: float64 `(rows,)`, all above 0, or None.
 
     Returns:
-        `(frame, y, weights)`; weights None where all are equal.
+        `(frame, y, weights)`.
     """
-    total = frame.rows if weights is None else weights.sum()
-    if total <= MERGED_UP_TO and frame.rows <= MERGED_UP_TO:
+    if weights is None or weights.sum() > SORTED_UP_TO or (weights != np.floor(weights)).any():
+        return frame, y, weights
+    rows = np.repeat(np.arange(frame.rows), weights.astype("int64"))
+    return frame.take(rows), y[rows], None
+
+
+def in_order(frame, y, weights):
+    """The rows of a small table sorted, so that the order in which they come does not matter.
+
+    Args, Returns:
+        As `repeated`; weights None where all are equal. A larger table is given back as it is.
+    """
+    if frame.rows <= SORTED_UP_TO and (weights is None or weights.sum() <= SORTED_UP_TO):
         columns = [frame.column(j).values for j in range(frame.width)]
         columns += list(y.reshape(len(y), -1).T)
         ranks = [pd.factorize(values, sort=True)[0] for values in columns]
-        keys = np.column_stack(ranks)
-        _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        weights = np.bincount(group.ravel(), weights)
-        frame, y = frame.take(first), y[first]
+        order = np.lexsort([*([] if weights is None else [weights]), *ranks[::-1]])
+        frame, y = frame.take(order), y[order]
+        weights = None if weights is None else weights[order]
     if weights is not None and weights.min() == weights.max():
         weights = None
     return frame, y, weights

@@ -53,7 +53,13 @@ class TableEstimator(BaseEstimator):
         # Full blocks: matrix products treat the last rows of a table in another order of sums.
         # With them a row's prediction is the same to the bit whatever rows stand beside it.
         full = np.pad(matrix, ((0, -len(matrix) % BLOCK), (0, 0)))
-        return self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
+        output = self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
+        if np.isnan(output).any():  # a row of finite numbers gives none unless a weight is
+            raise ValueError(
+                "`network_` must have finite weights to predict. Received: an output of NaN. "
+                "Fit again, or restore its weights."
+            )
+        return output
 
     def evaluate(self, X, y, sample_weight=None):
         """Loss and metrics on a table, and beside each what a model gets that ignores X.

@@ -18,9 +18,16 @@ from .columns import (
     learn_categorical,
     learn_numeric,
 )
-from .columns_checks import check_kinds, check_sizes, warn_of_identifiers, warn_of_unseen
+from .columns_checks import (
+    LARGEST,
+    check_kinds,
+    check_sizes,
+    warn_of_identifiers,
+    warn_of_text,
+    warn_of_unseen,
+)
 from .errors import one_of, whole
-from .frames import Frame, read_frame
+from .frames import Column, Frame, read_frame
 from .scaling import SCALINGS, scaled
 
 STRETCH = 2048  # rows
@@ -33,7 +40,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     are many, numbered for an `EmbedCategories` layer; missing values are filled and marked. See
     `columns.py` for the rules and `frames.py` for what counts as a table. Columns that do not vary
     are left out. Columns are matched by name: another order is put right, a missing, an unknown or
-    an extra column, or one of another type, is an error that lists the differences.
+    an extra column, or one of another type, is an error that lists the differences; one that was
+    left out may be missing.
 
     Args:
         scaling: "standard" (mean 0, spread 1) or "robust" (median, quartiles, smooth clip).
@@ -66,8 +74,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             ValueError: no rows, infinite or complex numbers, names twice or of no kind.
 
         Warns:
-            DataWarning: a column of text whose values are all different, or whole numbers that
-                float32 cannot tell apart.
+            DataWarning: a column of text whose values are all different, nearly all numbers, or
+                dates; categories that differ by blanks alone; whole numbers that float32 cannot
+                tell apart.
         """
         one_of("scaling", self.scaling, SCALINGS)
         whole("one_hot_limit", self.one_hot_limit, 2)
@@ -77,7 +86,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         categorical = self._positions_of_categorical(frame)
         self.names_ = frame.names
         self.columns_ = []
-        self._plan = None
+        self._plan, self._told = None, set()
         for j in range(frame.width):
             column, name = frame.column(j), j if frame.names is None else frame.names[j]
             if column.kind in ("text", "boolean") or (j in categorical and column.kind != "empty"):
@@ -88,7 +97,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 check_sizes(column, frame.label(j), frame)
                 state = learn_numeric(name, column, sample_weight, self.scaling)
             self.columns_.append(state)
-            warn_of_identifiers(state, column, frame.label(j))
+            if j in categorical or not warn_of_text(column, frame.label(j)):
+                warn_of_identifiers(state, column, frame.label(j))
         return self
 
     def _positions_of_categorical(self, frame):
@@ -106,7 +116,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
         Args:
             X: as in `fit`.
-            warn_unseen: bool, whether categories that `fit` did not meet are a `DataWarning`.
+            warn_unseen: bool, whether categories that `fit` did not meet are a `DataWarning`, the
+                first time that a column has such; of an embedded column, where it has no other.
 
         Raises:
             ValueError: columns other than those of `fit`, by name or by type; infinite numbers.
@@ -116,11 +127,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         frame = X if isinstance(X, Frame) else read_frame(X)
         order = self._order(frame)
         columns = None
-        if frame.matrix is None or plan.flagged:
-            columns = [frame.column(j) for j in order]
+        if frame.matrix is None or plan.flagged or plan.embedded:
+            absent = Column("empty", np.full(frame.rows, None))
+            columns = [absent if j is None else frame.column(j) for j in order]
             check_kinds(self.columns_, columns)
             if warn_unseen:
-                warn_of_unseen(self.columns_, columns)
+                self.__dict__.setdefault("_told", set())
+                warn_of_unseen(self.columns_, columns, self._told)
         out = np.empty((frame.rows, plan.width), dtype="float32")
         if plan.parts:
             self._write_numbers(plan, frame, order, out)
@@ -131,6 +144,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if plan.empty:
             out[:] = 0
         return out
+
+    def warn_of_unseen(self, frame):
+        """Warn of categories that `fit` did not meet; `frame` is a `Frame`."""
+        self.transform(frame, warn_unseen=True)
+        self._told = set()  # rows to validate on are not those of a later call
 
     def _write_numbers(self, plan, frame, order, out):
         """Scale the numbers, a stretch of rows after the other so that each stays in the cache."""
@@ -153,8 +171,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     block[:, position] = values[start:stop]
             else:
                 block = numbers[start:stop].copy()
-            with np.errstate(over="ignore", invalid="ignore"):
-                clean = np.isfinite(block.sum())
+            clean = block.min(initial=0) >= -LARGEST and block.max(initial=0) <= LARGEST
             if not (clean or searched):
                 for j in sources:
                     check_sizes(frame.column(order[j]), frame.label(order[j]), frame)
@@ -163,7 +180,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             out[start:stop, :count] = block if clean else np.nan_to_num(block, copy=False)
 
     def _order(self, frame):
-        """For each column of `fit` its position in `frame`."""
+        """For each column of `fit` its position in `frame`; None if it is unused and not there."""
         if frame.names is None or self.names_ is None:
             if (frame.names is None) != (self.names_ is None):
                 given, known = ("no", "") if frame.names is None else ("", "no ")
@@ -179,8 +196,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return range(frame.width)
         if frame.names == self.names_:
             return range(frame.width)
-        match_columns(pd.DataFrame(columns=frame.names), self.names_, "X")
-        return [frame.names.index(name) for name in self.names_]
+        place = {name: j for j, name in enumerate(frame.names)}
+        states = zip(self.names_, self.columns_, strict=True)
+        needed = [name for name, state in states if state.used or name in place]
+        match_columns(pd.DataFrame(columns=frame.names), needed, "X")
+        return [place.get(name) for name in self.names_]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the matrix's columns, object array of `(columns,)`."""
@@ -221,7 +241,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self._plan
 
     def __getstate__(self):
-        return {k: v for k, v in super().__getstate__().items() if k != "_plan"}
+        return {k: v for k, v in super().__getstate__().items() if k not in ("_plan", "_told")}
 
     def to_dict(self):
         """What `fit` learned, as JSON takes it."""

@@ -13,7 +13,7 @@ from .fit_table import Part, fit_parts, watched_metric
 from .objectives import direction_of
 from .oracles import ORACLES, make_oracle
 from .presets import PRESETS
-from .rows import merged
+from .rows import in_order
 from .search_progress import Progress
 from .search_project import check_same_search, described, fingerprint, open_project, space_of
 from .search_result import SearchResult, result_of
@@ -121,7 +121,7 @@ def pairs(parts, splits):
 
 def fit_part(estimator, part, judged, target):
     """`estimator`, fitted."""
-    part = Part(*merged(part.frame, part.y, part.weights))
+    part = Part(*in_order(part.frame, part.y, part.weights))
     rng = np.random.default_rng(estimator.draw_seed())
     estimator = clone(estimator)
     estimator.take_fitted(fit_parts(estimator, part, judged, target, rng))

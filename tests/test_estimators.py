@@ -1,6 +1,8 @@
 import copy
+import datetime
 import os
 import pickle
+import re
 import subprocess
 import sys
 
@@ -24,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network
+from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network, build_classifier
 
 QUICK = {
     "preset": "standard",
@@ -483,3 +485,185 @@ def test_inside_other_meta_estimators():
 def test_permutation_importance_finds_the_column_that_matters(model, table):
     found = permutation_importance(model, *table, n_repeats=2, random_state=0)
     assert table[0].columns[found.importances_mean.argmax()] in ("age", "member")
+
+
+SMALL = {"preset": "standard", "hidden_units": (4,), "epochs": 2, "random_state": 0}
+ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(100, 2)), columns=["a", "b"])
+LABELS = pd.Series(np.arange(100) % 2)
+
+
+def test_equal_rows_change_neither_the_steps_nor_the_share_to_validate_on():
+    few = pd.DataFrame({"sex": ["f", "m"] * 400, "new": [True, True, False, False] * 200})
+    many = few.assign(v=np.random.default_rng(0).normal(size=800))
+    y = few["sex"].eq("f") ^ few["new"]
+    found = [DNNClassifier(**SMALL).fit(X, y) for X in (few, many)]
+    iterations = [int(model.network_.optimizer.iterations) for model in found]
+    assert iterations == [2 * 21] * 2  # epochs * ceil(641 rows / 32): 159 of 800 are held out
+    weighted = DNNClassifier(**SMALL).fit(few[:100], y[:100], sample_weight=[2] * 100)
+    assert int(weighted.network_.optimizer.iterations) == 2 * 6  # of ceil(161 of 200 rows / 32)
+    assert weighted.n_rows_ == 100
+
+
+@pytest.mark.parametrize("how", ["permuted", "half"])
+@pytest.mark.parametrize("what", ["y", "sample_weight", "validation y", "validation weight"])
+def test_an_index_that_differs_from_that_of_x_is_refused(how, what):
+    order = np.random.default_rng(0).permutation(100)
+
+    def other(series):
+        return series.iloc[order] if how == "permuted" else series.set_axis(np.arange(50, 150))
+
+    arguments = {
+        "y": {"y": other(LABELS)},
+        "sample_weight": {"y": LABELS, "sample_weight": other(LABELS + 1)},
+        "validation y": {"y": LABELS, "validation_data": (ROWS, other(LABELS))},
+        "validation weight": {
+            "y": LABELS,
+            "validation_data": (ROWS, LABELS, other(LABELS + 1)),
+        },
+    }[what]
+    words = "in the same order" if how == "permuted" else "the same index. Received: 50 of 100"
+    with pytest.raises(ValueError, match=words):
+        DNNClassifier(**SMALL).fit(ROWS, **arguments)
+    network = build_classifier(2, hidden_units=(2,), seed=0)
+    with pytest.raises(ValueError, match=words):
+        network.fit(ROWS, **arguments, verbose=0)
+
+
+def test_an_index_that_says_nothing_of_x_is_accepted():
+    names = [f"row {i}" for i in range(100)]
+    zone = pd.date_range("2020", periods=100, tz="UTC")
+    DNNClassifier(**SMALL).fit(ROWS, LABELS.set_axis(names))
+    DNNClassifier(**SMALL).fit(ROWS.set_axis(zone), LABELS.set_axis(zone.tz_convert("Asia/Seoul")))
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        pd.date_range("2020", periods=100),
+        pd.to_timedelta(np.arange(100), "h"),
+        ["1.5"] * 100,
+        ["2"] * 99 + [1.0],
+        np.ones(100, "complex64"),
+        np.ma.masked_array(np.ones(100), mask=np.arange(100) < 5),
+        pd.Series([datetime.date(2020, 1, 1)] * 100),
+        "balanced",
+        2.0,
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(weights):
+    with pytest.raises(ValueError, match="`sample_weight` must"):
+        DNNClassifier(**SMALL).fit(ROWS, LABELS, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (pd.Series(pd.to_timedelta(np.arange(100), "h")), "duration.*total_seconds"),
+        (list(pd.to_timedelta(np.arange(100), "h")), "duration.*total_seconds"),
+        (pd.DataFrame({"p": pd.to_timedelta(np.arange(100), "h"), "q": 1.0}), "total_seconds"),
+        (pd.date_range("2020", periods=100), "Subtract a date"),
+        ([np.inf] + [1.0] * 99, "finite"),
+    ],
+)
+def test_targets_that_are_no_numbers_are_refused_with_the_way_out(y, words):
+    with pytest.raises(ValueError, match=words):
+        DNNRegressor(**SMALL).fit(ROWS, y)
+
+
+def test_labels_are_exact_or_refused():
+    for labels in ([2**53, 2**53 + 1], [1, 2**63]):
+        model = DNNClassifier(**SMALL).fit(ROWS, labels * 50)
+        assert model.classes_.tolist() == labels
+    refused = {
+        "64 bits.*100000000000000000000": [10**20, 7],
+        "64 bits, next to fractions": [2**53 + 1, 0.5],
+        "finite.*row 0 is inf": [np.inf, 1.0],
+    }
+    for words, labels in refused.items():
+        with pytest.raises(ValueError, match=words):
+            DNNClassifier(**SMALL).fit(ROWS, labels * 50)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "words"),
+    [
+        (ROWS, pd.get_dummies(pd.Series(list("abcd") * 25)), "a single 1 in its 4 columns"),
+        (ROWS, ["yes", "no", "yes ", "no"] * 25, "differ only by blanks.*'yes', 'yes '"),
+        (ROWS.assign(n=np.arange(100) + 1), LABELS, "Column 'n' of `X` numbers the rows, from 1"),
+        (ROWS.assign(n=np.arange(100)[::-1]), LABELS, "Column 'n' of `X` numbers the rows"),
+        (ROWS.assign(copy=LABELS), LABELS, "column 'copy' of `X` tells `y`"),
+        (ROWS, np.column_stack([LABELS, LABELS * 0, np.arange(100) % 3 > 0]), "label 1 is 0"),
+    ],
+)
+def test_what_is_probably_a_mistake_is_told_once(X, y, words):
+    with pytest.warns(DataWarning) as caught:
+        DNNClassifier(**SMALL).fit(X, y)
+    told = [str(w.message) for w in caught if w.category is DataWarning]
+    assert len(told) == 1
+    assert re.search(words, told[0])
+
+
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
+def test_unseen_categories_are_told_once_for_each_fit_of_an_estimator():
+    X = ROWS.assign(code=[f"c{k % 40}" for k in range(100)])
+    model = DNNClassifier(**SMALL).fit(X, LABELS)
+    for ask in (lambda: model.predict(X.assign(code="new")),
+                lambda: model.evaluate(X.assign(code="new"), LABELS)):  # fmt: skip
+        with pytest.warns(DataWarning, match="Column 'code'.*'new'") as caught:
+            ask()
+        assert len(caught) == 1
+        ask()  # a warning would be an error
+        model.fit(X, LABELS)
+    with pytest.warns(DataWarning, match="Column 'code'.*'new'"):
+        model.fit(X, LABELS, validation_data=(X.assign(code="new"), LABELS))
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_an_optimizer_serves_any_number_of_fits(members):
+    class Scaled(keras.optimizers.Adam):
+        def __init__(self, factor=1.0, **kwargs):  # which its config does not know
+            super().__init__(**kwargs)
+            self.factor = factor
+
+        def update_step(self, gradient, variable, learning_rate):
+            super().update_step(gradient, variable, learning_rate * self.factor)
+
+    decay = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    for optimizer in (keras.optimizers.SGD(decay), Scaled(5.0, learning_rate=0.01)):
+        model = DNNClassifier(**SMALL, optimizer=optimizer, n_members=members)
+        first = model.fit(ROWS, LABELS).predict_proba(ROWS)
+        np.testing.assert_array_equal(model.fit(ROWS, LABELS).predict_proba(ROWS), first)
+        assert not optimizer.built
+    slow = DNNClassifier(**SMALL, optimizer=Scaled(0.0)).fit(ROWS, LABELS)
+    assert slow.history_["loss"].nunique() == 1
+
+
+def test_callbacks_are_left_without_the_network_and_can_be_cloned():
+    class Losses(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.losses = []
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.losses.append(logs["loss"])
+
+    callback = Losses()
+    model = DNNClassifier(**SMALL, callbacks=[callback]).fit(ROWS, LABELS)
+    assert len(callback.losses) == 2
+    assert callback.model is None
+    twin = clone(model).fit(ROWS, LABELS)
+    assert twin.callbacks[0].losses == callback.losses
+
+
+def test_a_network_whose_weights_are_nan_is_not_asked():
+    model = DNNClassifier(**SMALL).fit(ROWS, LABELS)
+    model.network_.set_weights([weight * np.nan for weight in model.network_.get_weights()])
+    for ask in (model.predict, model.predict_proba, model.decision_function):
+        with pytest.raises(ValueError, match="finite weights"):
+            ask(ROWS)
+
+
+def test_a_series_is_a_row_to_predict_and_no_table_to_fit():
+    model = DNNClassifier(**SMALL).fit(ROWS, LABELS)
+    np.testing.assert_array_equal(model.predict_proba(ROWS.iloc[3]), model.predict_proba(ROWS)[[3]])
+    with pytest.raises(ValueError, match=r"must be a table. Received: a Series"):
+        model.fit(ROWS["a"], LABELS)

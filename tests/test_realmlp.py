@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.metrics import mean_poisson_deviance
 
 from kerasdnn import DNNClassifier, DNNRegressor, load
 from kerasdnn.fit_table import rows_per_step
@@ -167,3 +168,39 @@ def test_the_best_epoch_is_found_whatever_metrics_are_asked_for(mixed):
     assert model.history_["val_accuracy"][model.best_epoch_] == best
     assert (model.history_["val_accuracy"][model.best_epoch_ + 1 :] < best).all()
     assert "val_auc" in model.history_
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_counts_are_learned_from_any_seed(seed):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 4))
+    rate = np.exp(3 + 0.5 * X[:, 0] * X[:, 1])
+    y = rng.poisson(rate)
+    model = DNNRegressor(target="count", epochs=30, random_state=seed).fit(X, y)
+    assert mean_poisson_deviance(rate, model.predict(X)) < 0.1 * mean_poisson_deviance(
+        rate, np.full(1000, y.mean())
+    )
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("target", ["classes", "real", "count"])
+def test_it_trains_and_comes_back_in_mixed_precision(policy, target, tmp_path):
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    y = np.floor(np.exp(np.clip(X[:, 0] + X[:, 1] ** 2, -2, 3)))
+    keras.config.set_dtype_policy(policy)
+    try:
+        if target == "classes":
+            model = DNNClassifier(epochs=10, random_state=0).fit(X, y > 1)
+            assert model.score(X, y > 1) > 0.85
+        else:
+            model = DNNRegressor(target=target, epochs=10, random_state=0).fit(X, y)
+            assert model.score(X, y) > 0.7
+        model.save(tmp_path / "model.kerasdnn")
+        again = load(tmp_path / "model.kerasdnn")
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+        np.testing.assert_array_equal(model.predict(X[:1]), model.predict(X)[:1])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_array_equal(  # whatever the policy is where it is loaded
+        load(tmp_path / "model.kerasdnn").predict(X), model.predict(X)
+    )

@@ -206,7 +206,8 @@ def test_every_kind_of_pandas_column_is_read():
             [decimal.Decimal("1.5"), None],
         ],
         "boolean": [np.array([True, False]), pd.array([True, None], "boolean"), [True, None]],
-        "datetime": [zone, [datetime.date(2024, 1, 1), None], pd.period_range("2024", periods=2)],
+        "instant": [zone, list(zone)],
+        "datetime": [[datetime.date(2024, 1, 1), None], pd.period_range("2024", periods=2)],
         "duration": [pd.to_timedelta(["1s", None])],
         "text": [
             ["a", 1.0],
@@ -221,7 +222,7 @@ def test_every_kind_of_pandas_column_is_read():
             column = read_frame(pd.DataFrame({"a": pd.Series(values)})).column(0)
             assert column.kind == kind, values
     wall = read_frame(pd.DataFrame({"a": zone})).column(0).values[0]
-    assert wall == np.datetime64("2024-06-01T12:00")
+    assert wall == np.datetime64("2024-06-01T10:00")  # in UTC
 
 
 @pytest.mark.parametrize("row", ["dict", "frame", "dict of lists"])
@@ -363,3 +364,168 @@ def test_rows_of_a_mixed_column_stand_for_what_they_were_among_the_others(alone)
     np.testing.assert_array_equal(
         encoder.transform(rows.infer_objects()), encoder.transform(frame)[rows.index]
     )
+
+
+def every_kind_of_category(rows=60):
+    """Categories whose values have other types than text, and a time with a zone."""
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2020-01-01", periods=3)
+    return pd.DataFrame(
+        {
+            "date": pd.Categorical(rng.choice(days, rows)),
+            "zoned": pd.Categorical(rng.choice(days.tz_localize("Asia/Seoul"), rows)),
+            "month": pd.Categorical(
+                rng.choice(days.to_period("M").append(days[:1].to_period("M")), rows)
+            ),
+            "span": pd.Categorical(pd.to_timedelta(rng.choice([1, 2, 3], rows), "D")),
+            "bin": pd.cut(rng.normal(size=rows), 3),
+            "fraction": rng.choice([0.1, 1 / 3, 7.0], rows),
+            "when": rng.choice(days, rows),
+            "moment": pd.date_range("2021-01-01", periods=rows, freq="h", tz="Asia/Seoul"),
+        }
+    )
+
+
+@pytest.mark.parametrize("categorical", [(), ("fraction", "when")])
+def test_a_row_alone_is_encoded_as_in_its_table_however_it_comes(categorical):
+    frame = every_kind_of_category()
+    encoder = TableEncoder(categorical=categorical).fit(frame)
+    wanted = encoder.transform(frame)[[7]]
+    cells = {name: frame[name].iloc[7] for name in frame}
+    ways = [
+        frame.iloc[[7]], frame.iloc[7], cells, [cells], {k: [v] for k, v in cells.items()},
+        cells | {"moment": cells["moment"].tz_convert("UTC")},
+    ]  # fmt: skip
+    for row in ways:
+        np.testing.assert_array_equal(encoder.transform(row), wanted)
+    np.testing.assert_array_equal(
+        encoder.transform(frame.to_dict("records")), encoder.transform(frame)
+    )
+
+
+def test_an_instant_is_one_value_in_every_zone_and_no_time_without_a_zone():
+    utc = pd.Series(pd.date_range("2021-03-01", periods=9, freq="37min", tz="UTC"))
+    seoul = utc.dt.tz_convert("Asia/Seoul")
+    mixed = pd.Series(
+        [a if i % 2 else b for i, (a, b) in enumerate(zip(utc, seoul, strict=True))], dtype=object
+    )
+    encoder = TableEncoder().fit(utc.to_frame("t"))
+    wanted = encoder.transform(utc.to_frame("t"))
+    for moments in (seoul, mixed, seoul.astype("timestamp[us, tz=Asia/Seoul][pyarrow]")):
+        np.testing.assert_array_equal(encoder.transform(moments.to_frame("t")), wanted)
+    with pytest.raises(ValueError, match=r"'t' was instant, is datetime.*tz_localize"):
+        encoder.transform(utc.dt.tz_localize(None).to_frame("t"))
+    with pytest.raises(ValueError, match=r"Column 't'.*all times must have a time zone or none"):
+        TableEncoder().fit({"t": [utc[0], utc[1].tz_localize(None)]})
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("float64", "float32"), ("float32", "float64")])
+def test_fractions_are_the_same_categories_in_single_and_in_double_precision(ours, theirs):
+    level = np.array([0.1, 1 / 3, 1.23456789012, 7.0] * 5)
+    encoder = TableEncoder(categorical=["level"]).fit({"level": level.astype(ours)})
+    table, copy = {"level": level.astype(ours)}, {"level": level.astype(theirs)}
+    np.testing.assert_array_equal(encoder.transform(copy), encoder.transform(table))
+    assert encoder.transform(table).any(axis=1).all()
+
+
+def test_fractions_that_single_precision_makes_one_are_warned_of():
+    with pytest.warns(DataWarning, match="Column 'x'.*differ only beyond float32"):
+        encoder = TableEncoder(categorical=["x"]).fit({"x": [0.3, 0.1 + 0.2, 0.5] * 5})
+    assert encoder.columns_[0].categories == ["0.3", "0.5"]
+
+
+@pytest.mark.parametrize(
+    "make", ["frame", "array", "nullable", "gaps", "arrow", "objects", "polars"]
+)
+def test_whole_numbers_of_any_size_are_exact_categories(make):
+    big = 2**53 + np.arange(4)
+    frame = pd.DataFrame({"id": np.tile(big, 3), "v": np.arange(12) % 5})
+    dtypes = {"nullable": "Int64", "gaps": "Int64", "arrow": "int64[pyarrow]", "objects": object}
+    frame = frame.astype({"id": dtypes.get(make, "int64")})
+    if make == "gaps":
+        frame.loc[11, "id"] = pd.NA
+    table = frame.to_numpy() if make == "array" else frame
+    if make == "polars":
+        table = pytest.importorskip("polars").from_pandas(frame)
+    encoder = TableEncoder(categorical=[0 if make == "array" else "id"]).fit(table)
+    assert encoder.columns_[0].categories == [str(number) for number in big]
+    matrix = encoder.transform(table)
+    assert len(np.unique(matrix[:4, 1:5], axis=0)) == 4
+    if make != "array":
+        row = {"id": int(big[1]), "v": 1}
+        np.testing.assert_array_equal(encoder.transform(row), matrix[[1]])
+        with pytest.raises(ValueError, match=r"'id'.*may have rounded.*beyond 2\*\*53"):
+            encoder.transform({"id": float(big[1]), "v": 1})
+
+
+def test_a_masked_cell_is_a_missing_value():
+    mask = np.tile([True, False, False], 4)
+    for values in (np.arange(12), np.arange(12.0), np.array(["a", "b", "c"] * 4), mask):
+        column = read_frame({"a": np.ma.masked_array(values, mask=mask)}).column(0)
+        np.testing.assert_array_equal(column.missing, mask)
+        matrix = np.ma.masked_array(values[:, None], mask=mask[:, None])
+        np.testing.assert_array_equal(read_frame(matrix).column(0).missing, mask)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300, np.inf])
+def test_a_number_beyond_float32_is_refused_alone_and_among_others(value):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [1.0, 5.0, 2.0]})
+    encoder = TableEncoder().fit(frame)
+    row = pd.DataFrame({"a": [value], "b": [0.0]})
+    for table in (row, row.to_dict("records"), row.to_numpy(), pd.concat([frame, row]),
+                  pd.concat([frame.assign(b=np.nan), row])):  # fmt: skip
+        with pytest.raises(ValueError, match=r"column ('a'|0), row . .*is -?(1e\+|inf)"):
+            encoder.transform(table)
+
+
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
+def test_an_embedded_column_without_a_known_category_is_warned_of_once():
+    frame = pd.DataFrame({"code": [f"c{k % 9}" for k in range(90)], "v": np.arange(90) % 7})
+    encoder = TableEncoder(one_hot_limit=4).fit(frame)
+    encoder.transform(frame.assign(code=["new", *frame["code"][1:]]), warn_unseen=True)
+    with pytest.warns(DataWarning, match=r"Column 'code'.*'new', first in row 0 \(90 of 90"):
+        encoder.transform(frame.assign(code="new"), warn_unseen=True)
+    encoder.transform(frame.assign(code="new"), warn_unseen=True)  # a warning would be an error
+
+
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
+def test_a_column_that_was_left_out_may_be_missing_or_of_another_type():
+    frame = pd.DataFrame({"id": [f"i{k}" for k in range(60)], "one": 1.0, "v": np.arange(60) % 7})
+    with pytest.warns(DataWarning, match="'id'"):
+        encoder = TableEncoder().fit(frame)
+    wanted = encoder.transform(frame)
+    for table in (frame[["v"]], frame[["v", "one"]], frame.assign(id=np.arange(60), one="x")):
+        np.testing.assert_array_equal(encoder.transform(table), wanted)
+    with pytest.raises(ValueError, match="missing 'v'"):
+        encoder.transform(frame[["id", "one"]])
+    with pytest.raises(ValueError, match="unknown 'w'"):
+        encoder.transform(frame[["v"]].assign(w=1.0))
+
+
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            [*map(str, range(45, 145)), "?", "-"],
+            "nearly all are numbers.*'45'.*'?', '-'.*to_numeric",
+        ),
+        ([*range(45, 145), "n/k"], "nearly all are numbers.*'n/k'"),
+        ([f"2021-03-{d:02d}" for d in range(1, 30)], "holds dates.*'2021-03-01'.*pd.to_datetime"),
+        ([f"{d}/3/2021 10:30" for d in range(1, 30)], "holds dates.*'1/3/2021 10:30'"),
+        (["Oslo", "Oslo ", "Bonn"], "differ only by blanks. Received: 'Oslo', 'Oslo '"),
+    ],
+)
+def test_text_that_hides_another_type_is_warned_of_unless_it_is_declared(values, words):
+    frame = pd.DataFrame({"a": pd.Series(values * 3, dtype=object)})
+    with pytest.warns(DataWarning, match=f"Column 'a' of `X`.*{words}") as caught:
+        TableEncoder().fit(frame)
+    assert len(caught) == 1
+    TableEncoder().fit(frame.astype(str).astype("category"))
+    TableEncoder(categorical=["a"]).fit(frame)
+
+
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
+def test_text_of_numbers_or_versions_alone_is_taken_as_categories():
+    for values in (["1", "2", "3"] * 9, ["1.2.10", "1.2.11", "1.3.1", "2.0.0", "2.1.0"] * 9):
+        TableEncoder().fit({"a": values})

@@ -116,7 +116,7 @@ def check_data(
     precision = _precision(network)
     if training:
         check_float32(x, sum_of_squares, precision)
-    check_sample_weight(sample_weight, len(x), what[2])
+    check_sample_weight(sample_weight, len(x), what[2], x)
     y = as_table(y, what[1])
     head = read_head(network, None if y is None else y.values.shape)
     if y is None:

@@ -13,11 +13,12 @@ SHUFFLE = (
 )
 
 
-def check_same_rows(x, y, other="y"):
-    """Refuse arrays of different lengths, and pandas rows in different orders.
+def check_same_rows(x, y):
+    """Refuse arrays of different lengths, and pandas rows that are not the same ones.
 
     Raises:
-        ValueError: the lengths differ, or both have the same index labels in another order.
+        ValueError: the lengths differ, or index labels of one are those of other rows of the other.
+            Labels that have nothing in common pass: one of the two was numbered anew.
     """
     if len(x) != len(y):
         raise ValueError(
@@ -26,22 +27,30 @@ def check_same_rows(x, y, other="y"):
         )
     if x.labels is None or y.labels is None or x.labels.equals(y.labels):
         return
-    if x.labels.is_unique and len(x.labels.symmetric_difference(y.labels)) == 0:
-        row = next(i for i, (a, b) in enumerate(zip(x.labels, y.labels, strict=True)) if a != b)
-        raise ValueError(
-            f"`{x.what}` and `{y.what}` must have their rows in the same order. Received: the same "
-            f"index in another order, row {row} is {plain(x.labels[row])!r} and "
-            f"{plain(y.labels[row])!r}. Rows are paired by position: pass "
-            f"{y.what}.loc[{x.what}.index]."
-        )
+    shared = x.labels.isin(y.labels)
+    pairs = zip(x.labels, y.labels, strict=True)
+    row = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+    if row is None or not shared.any():
+        return
+    if shared.all() and y.labels.isin(x.labels).all() and x.labels.is_unique:
+        received, remedy = "the same index in another order", f"{y.what}.loc[{x.what}.index]"
+    else:
+        received = f"an index of which {int(shared.sum()):,} of {len(x):,} labels are the same"
+        remedy = f"{y.what}.to_numpy() if row i of one belongs to row i of the other"
+    raise ValueError(
+        f"`{x.what}` and `{y.what}` must have their rows in the same order. Received: {received}, "
+        f"row {row} is {plain(x.labels[row])!r} and {plain(y.labels[row])!r}. Rows are paired by "
+        f"position: pass {remedy}."
+    )
 
 
-def check_sample_weight(sample_weight, rows, what="sample_weight"):
+def check_sample_weight(sample_weight, rows, what="sample_weight", x=None):
     """Refuse row weights that are missing, negative, infinite, all zero or of the wrong length.
 
     Args:
         sample_weight: array of `(rows,)` or `(rows, 1)` or None, which passes.
         rows: number of rows of x.
+        x: `Table`, whose index is to be that of the weights, or None.
 
     Raises:
         ValueError: naming the first bad row and its value.
@@ -59,6 +68,8 @@ def check_sample_weight(sample_weight, rows, what="sample_weight"):
             f"`{what}` must hold one number per row, shape ({rows},). "
             f"Received: shape {values.shape}. To weigh classes use `class_weight`."
         )
+    if x is not None:
+        check_same_rows(x, weights)
     check_finite(weights)
     if values.size and values.min() < 0:
         row = int((values.ravel() < 0).argmax())

@@ -58,7 +58,7 @@ def network_from_bytes(data, seed=None, trusted=None):
         BadFile: damaged, no Sequential, or with a class that is neither Keras's nor ours.
     """
     config = read_config(data)
-    if config.get("class_name") != "Sequential":
+    if config.get("class_name") not in ("Sequential", "Network"):
         raise BadFile(
             f"it holds a {config.get('class_name')} model, no `Sequential`. "
             "keras.saving.load_model opens it."

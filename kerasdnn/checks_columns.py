@@ -44,7 +44,7 @@ def as_numbers(data):
     dtypes = set(data.dtypes if data.ndim == 2 else [data.dtype])
     if len(dtypes) == 1 and isinstance(*dtypes, np.dtype):
         return data
-    if not all(map(pd.api.types.is_numeric_dtype, dtypes)):  # which booleans are
+    if not all(map(is_number_dtype, dtypes)):
         return data
     plain_dtypes = [
         getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype)) for dtype in dtypes
@@ -55,6 +55,10 @@ def as_numbers(data):
     missing = {"na_value": np.nan} if dtype.kind == "f" else {}
     labels = {"columns": data.columns} if data.ndim == 2 else {"name": data.name}
     return type(data)(data.to_numpy(dtype=dtype, **missing), index=data.index, **labels)
+
+
+def is_number_dtype(dtype):
+    return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
 def as_table(data, what):
@@ -86,7 +90,7 @@ def _check_dtypes(frame, what):
     dtypes = frame.dtypes.to_list()
     for dtype in dict.fromkeys(dtypes):  # a few of them, in whatever number of columns
         plain_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"  # searched later
-        if not pd.api.types.is_numeric_dtype(dtype) and not plain_objects:
+        if not is_number_dtype(dtype) and not plain_objects:
             position = dtypes.index(dtype)
             column = frame.iloc[:, position]
             raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column)

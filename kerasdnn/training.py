@@ -100,14 +100,12 @@ class Network(keras.Sequential):
                 f"{names[0]!r} and others, not saved: rows go by the order of their columns."
             )
             names = None
-        # Plain Keras reads the keys that it knows. `compile` knows what "auto" stood for alone.
         own = {
             "seed": self.seed,
             "column_names": names,
-            "steps_per_execution": self.block_steps,
-            "jit_compile": self.use_xla,
+            "compile": [self.block_steps, self.use_xla],  # Keras writes what "auto" stands for
         }
-        return super().get_config() | {"kerasdnn": own}
+        return super().get_config() | {"kerasdnn": own}  # a key that plain Keras passes over
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -117,16 +115,16 @@ class Network(keras.Sequential):
         if own.get("column_names") is not None:
             names = own["column_names"]  # JSON has no tuples, which are the names of two levels
             network.column_names = tuple(tuple(n) if isinstance(n, list) else n for n in names)
-        network.block_steps = own.get("steps_per_execution", "auto")
-        network.use_xla = own.get("jit_compile", "auto")
+        network.block_steps, network.use_xla = own.get("compile", (None, None))
         return network
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)
-        if config.get("steps_per_execution") == 1:
-            config["steps_per_execution"] = self.block_steps
-        if config.get("jit_compile") is False or self.use_xla != "auto":
-            config["jit_compile"] = self.use_xla
+        if self.block_steps is not None:
+            config |= {"steps_per_execution": self.block_steps, "jit_compile": self.use_xla}
+        else:  # of plain Keras or of an earlier version: what "auto" stood for there
+            stood = {"steps_per_execution": 1, "jit_compile": False}
+            config = {k: v for k, v in config.items() if k not in stood or v != stood[k]}
         self.compile(**config)
         if self.built:
             self.optimizer.build(self.trainable_variables)

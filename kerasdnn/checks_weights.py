@@ -44,13 +44,14 @@ def check_same_rows(x, y):
     )
 
 
-def check_sample_weight(sample_weight, rows, what="sample_weight", x=None):
+def check_sample_weight(sample_weight, rows, what="sample_weight", x=None, by_row=True):
     """Refuse row weights that are missing, negative, infinite, all zero or of the wrong length.
 
     Args:
         sample_weight: array of `(rows,)` or `(rows, 1)` or None, which passes.
         rows: number of rows of x.
         x: `Table`, whose index is to be that of the weights, or None.
+        by_row: False where an output per time step or pixel may have a weight of its own.
 
     Raises:
         ValueError: naming the first bad row and its value.
@@ -59,11 +60,7 @@ def check_sample_weight(sample_weight, rows, what="sample_weight", x=None):
     if weights is None:
         return
     values = weights.values
-    if (
-        values.shape[:1] != (rows,)
-        or (values.ndim == 2 and values.shape[1] != 1)
-        or values.ndim > 2
-    ):
+    if values.shape[:1] != (rows,) or (by_row and values.size != rows):
         raise ValueError(
             f"`{what}` must hold one number per row, shape ({rows},). "
             f"Received: shape {values.shape}. To weigh classes use `class_weight`."

@@ -398,3 +398,25 @@ def test_rows_that_were_numbered_anew_are_paired_by_position():
     named = FRAME.set_axis([f"row {i}" for i in range(70)])
     network.fit(named, pd.Series(Y), sample_weight=pd.Series(Y + 1), verbose=0)
     network.fit(FRAME, pd.Series(Y, index=FRAME.index.astype("float64")), verbose=0)
+
+
+# What stock Keras takes and is no mistake
+
+
+def test_strings_for_a_layer_that_reads_them():
+    lookup = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")
+    network = Network([keras.Input((1,), dtype="string"), lookup, keras.layers.Dense(1)])
+    network.compile("sgd", "mse")
+    x = keras.ops.convert_to_tensor([["a"], ["b"], ["c"]] * 10)
+    network.fit(x, np.arange(30.0), verbose=0)
+    assert network.predict(x, verbose=0).shape == (30, 1)
+    assert network.evaluate(x, np.arange(30.0), verbose=0) > 0
+
+
+def test_a_weight_for_every_time_step():
+    network = Network([keras.Input((4, 3)), keras.layers.Dense(2)])
+    network.compile("sgd", "mse", steps_per_execution=1)
+    x, y, weights = RNG.random((40, 4, 3)), RNG.random((40, 4, 2)), RNG.random((40, 4))
+    network.fit(x, y, sample_weight=weights, verbose=0)
+    with pytest.raises(ValueError, match="must not be negative"):
+        network.fit(x, y, sample_weight=-weights, verbose=0)

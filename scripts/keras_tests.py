@@ -77,6 +77,7 @@ def copy_tests(checkout, folder, word):
     source = Path(checkout) / "keras" / "src"
     found = [path for pattern in FILES for path in sorted(source.glob(pattern))]
     found = [path for path in found if word in str(path.relative_to(source))]
+    found = [path for path in found if "Sequential" in path.read_text()]
     for path in found:
         shutil.copy(path, folder / path.name)
     (folder / "conftest.py").write_text(CONFTEST)

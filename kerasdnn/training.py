@@ -119,6 +119,9 @@ class Network(keras.Sequential):
         return network
 
     def compile_from_config(self, config):
+        if type(self).compile is not Network.compile:  # which may take other arguments: Keras warns
+            super().compile_from_config(config)
+            return
         config = keras.saving.deserialize_keras_object(config)
         if self.block_steps is not None:
             config |= {"steps_per_execution": self.block_steps, "jit_compile": self.use_xla}
@@ -343,7 +346,12 @@ class Network(keras.Sequential):
             STOCK.save(stock, beside, zipped=zipped, **kwargs)
 
     def as_sequential(self):
-        """A stock `Sequential` of the same layers and optimizer, whose class a file may name."""
+        """A stock `Sequential` of the same layers and optimizer, whose class a file may name.
+
+        A subclass means more than that, and is itself what is saved.
+        """
+        if type(self) is not Network:
+            return self
         stock = object.__new__(STOCK)
         vars(stock).update(vars(self), get_config=self.get_config)
         return stock

@@ -168,6 +168,22 @@ def test_every_file_of_save_opens_where_kerasdnn_is_not_installed(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Doubled(Network):
+    def call(self, inputs, **kwargs):
+        return 2 * super().call(inputs, **kwargs)
+
+
+def test_a_subclass_is_saved_as_itself(tmp_path):
+    network = Doubled([keras.Input((3,)), keras.layers.Dense(1)], seed=3)
+    network.compile("sgd", "mse")
+    network.save(tmp_path / "network.keras")
+    for after in (keras.saving.load_model(tmp_path / "network.keras"), copy.copy(network)):
+        assert type(after) is Doubled
+        assert after.seed == 3
+        np.testing.assert_allclose(after(X), network(X))
+
+
 def test_saving_never_changes_the_class_of_the_network(tmp_path, monkeypatch):
     network, seen = trained(), []
     real = keras.src.saving.saving_lib._save_state

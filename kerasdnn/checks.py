@@ -4,16 +4,18 @@ Stock Keras trains without a word on NaN, on labels outside the classes, on a ta
 broadcasts; the result is a network that answers wrongly. Here each such mistake is an error where
 the result could only be wrong, and a `DataWarning` where it may be meant:
 
-    error      NaN, infinity or text in x, y, weights; numbers that overflow float32
-               no rows; x, y, weights of different lengths; pandas rows in another order
+    error      NaN, infinity, a masked or missing value or text in x, y, weights
+               numbers that overflow float32
+               no rows; x, y, weights of different lengths; pandas rows of another index
                two columns of one name; columns other than those of `fit`
                labels outside the classes, fractions of a class, one-hot rows that do not sum to 1
+               y below 0 for Poisson and for the squared logarithmic error
                y with another number of columns than the network has outputs
-               an output layer that contradicts the loss
                class_weight: not a dict, keys that are no class, weights below 0, no classes
                sample_weight: below 0, all 0
-               a callback that monitors what is not reported
-    warning    soft labels (between 0 and 1) for binary cross-entropy, softmax under it
+    warning    a callback that monitors what is not reported
+               an output layer that contradicts the loss
+               soft labels (between 0 and 1) for binary cross-entropy, softmax under it
                one class only, or classes without a row; a constant target
                targets that the output activation cannot reach
                a class without a weight in class_weight
@@ -29,6 +31,8 @@ file. With a loss of one's own, y is checked for NaN and length alone. Data that
 (datasets, generators) cannot be looked through: only callbacks and layers are checked.
 `scripts/silent_errors.py` runs each mistake against stock Keras and against this.
 """
+
+import keras
 
 from .checks_callbacks import check_distribution, check_monitors, reported_names
 from .checks_columns import as_table, check_copies, check_finite
@@ -109,16 +113,16 @@ def check_data(
     Raises:
         ValueError: as `check_fit`.
     """
-    x = as_table(x, what[0])
+    x = as_table(x, what[0]) if not takes_text(network) else None
     if x is None:
         return None
     sum_of_squares = _check_features(network, x)
     precision = _precision(network)
     if training:
         check_float32(x, sum_of_squares, precision)
-    check_sample_weight(sample_weight, x, what[2])
     y = as_table(y, what[1])
     head = read_head(network, None if y is None else y.values.shape)
+    check_sample_weight(sample_weight, x, what[2], head.units is not None)
     if y is None:
         return head, None
     check_same_rows(x, y)
@@ -143,10 +147,16 @@ def check_rows(network, x, columns=None):
             mistake here, nor is a missing column name.
     """
     x = match_columns(x, columns)
-    table = as_table(x, "x")
+    table = as_table(x, "x") if not takes_text(network) else None
     if table is not None and len(table):
         _check_features(network, table)
     return x
+
+
+def takes_text(network):
+    """Whether the first layer of a network reads strings: which, only that layer can say."""
+    first = next(iter(getattr(network, "_layers", ())), None)
+    return getattr(first, "dtype", None) == "string" or isinstance(first, keras.layers.Hashing)
 
 
 def column_names(x):
@@ -172,7 +182,7 @@ def _precision(network):
 def _check_width(network, x):
     """Refuse another number of columns than the network was built for."""
     try:
-        width = network.input_shape[-1]
+        *_, width = network.input_shape
     except (AttributeError, TypeError, ValueError):  # not built yet
         return
     if x.values.ndim == 2 and isinstance(width, int) and x.values.shape[1] != width:

@@ -9,17 +9,15 @@ from .checks_words import warn
 
 
 def check_monitors(callbacks, names, validated):
-    """Refuse a callback that monitors what training never reports.
+    """Warn of a callback that monitors what training never reports: it will do nothing.
 
     Args:
         callbacks: a callback, a list of them, or None.
         names: names of the loss and metrics, without `val_`; None where unknown, which passes.
         validated: whether there is validation data.
 
-    A callback of your own may report further values, so beside one this is a warning.
-
-    Raises:
-        ValueError: naming the callback, the name, and the nearest valid one.
+    The warning names the callback, the name, the nearest valid one, and a callback of your own,
+    which may report further values.
     """
     if callbacks is None or names is None:
         return
@@ -36,10 +34,7 @@ def check_monitors(callbacks, names, validated):
         if getattr(callback, "save_best_only", True) is False:
             continue  # a ModelCheckpoint that keeps every epoch never looks at its monitor
         message = _unknown_monitor(type(callback).__name__, monitor, names, valid)
-        if own:
-            warn(message + f" (Unless {type(own[0]).__name__} reports it.)")
-        else:
-            raise ValueError(message)
+        warn(message + (f" (Unless {type(own[0]).__name__} reports it.)" if own else ""))
 
 
 def _unknown_monitor(callback, monitor, names, valid):

@@ -5,7 +5,9 @@ itself, at the speed of memory, tells that every number is finite (NaN and infin
 Only a table that fails is searched.
 """
 
+import narwhals as nw
 import numpy as np
+import pandas as pd
 
 from .checks_words import Table, listed, plain, warn
 
@@ -16,12 +18,56 @@ WHOLE_ROWS = 4_096  # of whole numbers, looked at for their size
 FEWEST_ROWS_TO_CALL_A_COPY = 20  # on fewer rows a feature may equal the target by chance
 
 
+def as_numbers(data):
+    """`data` such that Keras reads the numbers that stand in it; anything but a table as it is.
+
+    A DataFrame or Series of pandas, polars, pyarrow and their like becomes one of pandas of a
+    single NumPy dtype, where all of its columns are numbers or booleans. What a mask hides, and
+    what is missing among integers, becomes NaN.
+    """
+    if isinstance(data, np.ndarray):
+        if not isinstance(data, np.ma.MaskedArray):
+            return data
+        if data.dtype.kind not in "iub" or not np.ma.is_masked(data):
+            return data.filled(np.nan) if np.ma.is_masked(data) else data.data
+        return data.astype("float64").filled(np.nan)
+    if not isinstance(data, (pd.DataFrame, pd.Series)):
+        if isinstance(data, pd.api.extensions.ExtensionArray):
+            return as_numbers(pd.Series(data))
+        found = nw.from_native(data, eager_only=True, allow_series=True, pass_through=True)
+        if isinstance(found, nw.DataFrame):
+            data = pd.DataFrame({name: found[name].to_numpy() for name in found.columns})
+        elif isinstance(found, nw.Series):
+            data = pd.Series(found.to_numpy(), name=found.name or None)
+        else:
+            return data
+    dtypes = set(data.dtypes if data.ndim == 2 else [data.dtype])
+    if len(dtypes) == 1 and isinstance(*dtypes, np.dtype):
+        return data
+    if not all(map(is_number_dtype, dtypes)):
+        return data
+    plain_dtypes = [
+        getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype)) for dtype in dtypes
+    ]
+    dtype = np.result_type(*plain_dtypes) if plain_dtypes else np.dtype("float64")
+    if dtype.kind not in "fiub" or (dtype.kind != "f" and data.isna().to_numpy().any()):
+        dtype = np.dtype("float64")
+    missing = {"na_value": np.nan} if dtype.kind == "f" else {}
+    labels = {"columns": data.columns} if data.ndim == 2 else {"name": data.name}
+    return type(data)(data.to_numpy(dtype=dtype, **missing), index=data.index, **labels)
+
+
+def is_number_dtype(dtype):
+    return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+
+
 def as_table(data, what):
     """`data` as a `Table`, or None when it is not an array in memory.
 
     Raises:
         ValueError: a column is repeated or does not hold real numbers.
     """
+    data = as_numbers(data)
     if data is None or not hasattr(data, "__array__") or not hasattr(data, "shape"):
         return None
     index = getattr(data, "index", None)
@@ -29,48 +75,28 @@ def as_table(data, what):
     counts_rows = labels is None or (getattr(labels, "start", None) == 0 and labels.step == 1)
     names = {"what": what, "index": None if counts_rows else labels, "labels": labels}
     if hasattr(data, "columns"):
-        table = Table(
-            _frame_values(data, what, names["index"]),
-            columns=list(data.columns),
-            **names,
-        )
+        _check_dtypes(data, what)
+        table = Table(data.to_numpy(), columns=list(data.columns), **names)
         check_duplicate_columns(table.columns, what)
     elif labels is not None:
-        name = None if data.name is None else [data.name]
-        table = Table(_series_values(data), columns=name, **names)
+        table = Table(data.to_numpy(), columns=None if data.name is None else [data.name], **names)
     else:
         table = Table(np.asarray(data), **names)
     _check_numeric(table)
     return table
 
 
-def _frame_values(frame, what, index):
-    import pandas as pd  # whoever passes a DataFrame has imported it already
-
+def _check_dtypes(frame, what):
     dtypes = frame.dtypes.to_list()
-    kinds = dict.fromkeys(dtypes)  # a few of them, in whatever number of columns
-    for dtype in kinds:
+    for dtype in dict.fromkeys(dtypes):  # a few of them, in whatever number of columns
         plain_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"  # searched later
-        if not pd.api.types.is_numeric_dtype(dtype) and not plain_objects:
+        if not is_number_dtype(dtype) and not plain_objects:
             position = dtypes.index(dtype)
             column = frame.iloc[:, position]
-            raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column, index)
-    if any(map(pd.api.types.is_extension_array_dtype, kinds)):
-        return frame.to_numpy(dtype="float64", na_value=np.nan)
-    return frame.to_numpy()
+            raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column)
 
 
-def _series_values(series):
-    import pandas as pd
-
-    if pd.api.types.is_extension_array_dtype(series.dtype) and pd.api.types.is_numeric_dtype(
-        series.dtype
-    ):
-        return series.to_numpy(dtype="float64", na_value=np.nan)
-    return series.to_numpy()
-
-
-def _not_numeric(what, name, dtype, column, index=None):
+def _not_numeric(what, name, dtype, column):
     first = f", first value {plain(column.iloc[0])!r}" if len(column) else ""
     return ValueError(
         f"Columns of `{what}` must be numeric. Received: column {name} of dtype {dtype}{first}. "

@@ -10,27 +10,28 @@ BY_NAME = "`DNNClassifier` takes labels of any kind."
 
 
 def check_output(head):
-    """Refuse a loss and an output layer that contradict each other.
+    """Warn of a loss and an output layer that contradict each other, which Keras trains.
 
-    Raises:
-        ValueError: softmax over one unit, or an activation whose values the loss does not take.
+    Softmax over one unit, or an activation whose values the loss does not take.
     """
     if head.activation == "softmax" and head.units == 1:
-        raise ValueError(
+        warn(
             "Softmax over one output is always 1. Received: units=1, activation='softmax'. "
             "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
         )
+        return
     if head.kind in ("sparse", "categorical") and head.units == 1:
-        raise ValueError(
+        warn(
             f"`{head.loss}` needs one output per class. Received: units=1. "
             "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
         )
+        return
     fitting = FITTING.get(head.kind)
     if fitting is None or head.activation not in RANGES:
         return
     if head.from_logits:
         if head.activation in ("sigmoid", "softmax", "hard_sigmoid"):
-            raise ValueError(
+            warn(
                 f"`{head.loss}` with from_logits=True applies {fitting[0]} itself. Received: "
                 f"output activation={head.activation!r}, which would be applied twice. "
                 "Use activation='linear' or from_logits=False."
@@ -43,7 +44,7 @@ def check_output(head):
         )
     elif head.activation not in fitting:
         logits = "" if head.kind == "count" else ", or from_logits=True on activation='linear'"
-        raise ValueError(
+        warn(
             f"`{head.loss}` takes the values of activation={fitting[0]!r}. Received: output "
             f"activation={head.activation!r}. Use activation={fitting[0]!r}{logits}."
         )

@@ -50,12 +50,13 @@ def check_same_rows(x, y, other="y"):
     )
 
 
-def check_sample_weight(sample_weight, x, what="sample_weight"):
+def check_sample_weight(sample_weight, x, what="sample_weight", by_row=True):
     """Refuse row weights that are missing, negative, infinite, all zero or not those of x.
 
     Args:
         sample_weight: array of `(rows,)` or `(rows, 1)` or None, which passes.
         x: `Table`, whose index that of a Series of weights must equal, or the number of its rows.
+        by_row: False where an output per time step or pixel may have a weight of its own.
 
     Raises:
         ValueError: naming the first bad row and its value.
@@ -65,7 +66,9 @@ def check_sample_weight(sample_weight, x, what="sample_weight"):
     if getattr(dtype, "kind", "f") in "mM":
         remedy = " total_seconds() makes numbers of durations." if dtype.kind == "m" else ""
         raise ValueError(f"`{what}` must hold numbers. Received: dtype {dtype}.{remedy}")
-    if isinstance(shape, tuple) and shape not in ((rows,), (rows, 1)):
+    if isinstance(shape, tuple) and (
+        shape not in ((rows,), (rows, 1)) if by_row else shape[:1] != (rows,)
+    ):
         raise ValueError(
             f"`{what}` must hold one number per row, shape ({rows},). "
             f"Received: shape {shape}. To weigh classes use `class_weight`."

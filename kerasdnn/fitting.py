@@ -59,6 +59,8 @@ class Fit:
             return
         network, table, batch, steps = self.network, self.table, self.batch, self.steps
         rows = None if table.rows % batch else batch
+        if network.trainable_variables and not network.optimizer.built:
+            network.optimizer.build(network.trainable_variables)
         self.bound = programs.bind(network, programs.Training, specs_of(table.parts), rows)
         self.trace = trace = self.bound.trace
         self.tail = 0 if trace.padded else table.rows % batch

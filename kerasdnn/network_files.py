@@ -120,7 +120,7 @@ def network_from_bytes(data, seed=None, trusted=None):
             weights that are not finite, or larger than the bytes that are there.
     """
     config = read_config(data)
-    if config.get("class_name") != "Sequential":
+    if config.get("class_name") not in ("Sequential", "Network"):
         raise BadFile(
             f"it holds a {config.get('class_name')} model, no `Sequential`. "
             "keras.saving.load_model opens it."

@@ -105,6 +105,7 @@ class Training:
         self.specs, self.programs, self.names = specs, {}, ()
         self.flat = (
             known
+            and bool(model.trainable_variables)
             and can_pack(model.optimizer, model.trainable_variables)
             and scoring.only_sums_over_rows(model)
         )
@@ -134,7 +135,7 @@ class Training:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 mapping = [*zip(trainable, weights, strict=True), *zip(fixed, others, strict=True)]
-                with keras.StatelessScope(state_mapping=mapping) as scope:
+                with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                     before = [scope.get_current_value(v) for v in trainable]
                     y_pred = model(x, training=True)
                     loss = model.compute_loss(x, y, y_pred, *weight)
@@ -285,7 +286,7 @@ class Evaluation:
             metrics = [tf.where(fresh, tf.zeros_like(m), m) for m in state.metrics]
             mapping = mapping_of(model, state)
             mapping += zip(model.metrics_variables, metrics, strict=True)
-            with keras.StatelessScope(state_mapping=mapping) as scope:
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 y_pred = model(x, training=False)
                 loss = model.compute_loss(x, y, y_pred, *weight, training=False)
                 model._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])

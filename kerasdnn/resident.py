@@ -68,7 +68,7 @@ def arrays(x, y, sample_weight=None, class_weight=None):
 def to_array(value):
     """A dense numeric array with Keras's dtype, None for anything else."""
     if isinstance(value, (pd.DataFrame, pd.Series)):
-        value = numeric_frame(value)
+        value = value.to_numpy()  # of one dtype: see `checks_columns.as_numbers`
     if isinstance(value, tf.Tensor):
         value = value.numpy()
     if not isinstance(value, np.ndarray) or value.ndim == 0 or value.dtype.kind not in "fiub":
@@ -76,13 +76,6 @@ def to_array(value):
     if value.dtype.kind == "f" and value.dtype != backend.floatx():
         return value.astype(backend.floatx())
     return value
-
-
-def numeric_frame(frame):
-    kinds = {d.kind for d in (frame.dtypes if frame.ndim == 2 else [frame.dtype])}
-    if not kinds <= set("fiub"):
-        return None
-    return frame.to_numpy() if kinds <= set("iub") else frame.to_numpy(dtype=backend.floatx())
 
 
 def device_memory():

@@ -4,9 +4,11 @@ The compiled road is for in-memory arrays and Keras's own training step. For any
 `StockRoad` is raised with the reason, and the caller hands its arguments to stock Keras.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
-from keras.src.backend import config
+from keras.src.backend import compute_output_spec, config
 from keras.src.trainers.data_adapters.data_adapter_utils import unpack_x_y_sample_weight
 
 from . import scoring, sharing
@@ -90,13 +92,13 @@ def prediction_array(x):
 
 
 def prepare(network, parts):
-    """Create every variable that the first batch of stock `fit` would create, and run nothing."""
-    if not network.trainable_variables and network.built:
-        raise StockRoad("no trainable weights")
-    batch = [keras.KerasTensor((None, *part.shape[1:]), part.dtype.name) for part in parts]
-    network._symbolic_build(data_batch=tuple(batch))
-    if not network.trainable_variables:
-        raise StockRoad("no trainable weights")
+    """Create the variables of layers, loss and metrics as the first batch would; run nothing."""
+    x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
+    loss, metrics = network._compile_loss, network._compile_metrics
+    if not (network.built and loss.built and (metrics is None or metrics.built)):
+        y_pred = compute_output_spec(functools.partial(network, training=False), x)
+        compute_output_spec(network.compute_loss, x, y, y_pred, *weight)
+        compute_output_spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
 
 
 def need_sums_over_rows(network):

@@ -5,15 +5,19 @@ This file holds what `fit`, `evaluate` and `predict` mean; which rows go into a 
 stock Keras: `Network.last_road` says which one was taken, and why.
 """
 
+import json
 import math
 import random
 
 import keras
 import numpy as np
+from keras.src import layers as layers_of_keras
 from keras.src.callbacks.callback_list import CallbackList
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
 
 from .checks import check_data, check_fit, check_rows, column_names, match_columns
+from .checks_columns import as_numbers
+from .checks_words import plain, warn
 from .divergence import warn_of_divergence
 from .saving import written_whole
 
@@ -22,6 +26,11 @@ SMALL = 4_096  # numbers in an array that is checked without the whole check
 
 FUNCTIONS = "train_function", "test_function", "predict_function"
 COMPILED = keras.backend.backend() == "tensorflow"
+STOCK = keras.Sequential
+# Keras's own, whoever has put another in its place: tools that log trainings patch `keras.Model`.
+UNPATCHED = {
+    name: getattr(super(keras.Model, keras.Model), name) for name in ("fit", "evaluate", "predict")
+}
 if COMPILED:
     from . import fitting, roads, sharing
     from .evaluating import Evaluation, Prediction
@@ -29,6 +38,7 @@ if COMPILED:
     from .resident import Table
 
 
+@keras.saving.register_keras_serializable(package="kerasdnn")
 class Network(keras.Sequential):
     """A stock Keras model; only the time it takes to train differs.
 
@@ -41,6 +51,8 @@ class Network(keras.Sequential):
       `steps_per_execution` to have it called once per block of so many.
     - `compile(jit_compile="auto")`, the default: XLA compiles the blocks where the steps of the
       `fit` are worth it. True compiles always; False is stock Keras.
+    - What `save` writes, plain Keras opens as a `Sequential`. `kerasdnn.load`, pickle, a copy and
+      `keras.saving` elsewhere make a `Network` of it, with its seed and column names.
 
     Args:
         layers: list of Keras layers.
@@ -60,7 +72,7 @@ class Network(keras.Sequential):
 
     def __init__(self, layers=None, trainable=True, name=None, seed=None):
         super().__init__(layers, trainable=trainable, name=name)
-        self.seed = random.randrange(2**31) if seed is None else seed
+        self.seed = random.randrange(2**31) if seed is None else plain(seed)
         self.last_road = None
         self.column_names = None  # of the DataFrame last fitted: predict puts another order right
         self.block_steps = "auto"
@@ -70,18 +82,50 @@ class Network(keras.Sequential):
 
     def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; see the class for `steps_per_execution`."""
+        steps_per_execution = plain(steps_per_execution)
         self.block_steps = steps_per_execution
         self.use_xla = jit_compile
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
 
+    def get_config(self):
+        names = None if self.column_names is None else list(map(plain, self.column_names))
+        try:
+            json.dumps(names)
+        except TypeError:
+            warn(
+                "Column names that are strings or numbers are saved with a network. Received: "
+                f"{names[0]!r} and others, not saved: rows go by the order of their columns."
+            )
+            names = None
+        own = {
+            "seed": self.seed,
+            "column_names": names,
+            "compile": [self.block_steps, self.use_xla],  # Keras writes what "auto" stands for
+        }
+        return super().get_config() | {"kerasdnn": own}  # a key that plain Keras passes over
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        network = super().from_config(config, custom_objects)
+        own = config.get("kerasdnn", {})
+        network.seed = own.get("seed", network.seed)
+        if own.get("column_names") is not None:
+            names = own["column_names"]  # JSON has no tuples, which are the names of two levels
+            network.column_names = tuple(tuple(n) if isinstance(n, list) else n for n in names)
+        network.block_steps, network.use_xla = own.get("compile", (None, None))
+        return network
+
     def compile_from_config(self, config):
+        if type(self).compile is not Network.compile:  # which may take other arguments: Keras warns
+            super().compile_from_config(config)
+            return
         config = keras.saving.deserialize_keras_object(config)
-        # A file holds what "auto" stood for, since plain Keras reads it too.
-        if config.get("steps_per_execution") == 1:
-            del config["steps_per_execution"]
-        if config.get("jit_compile") is False:
-            del config["jit_compile"]
+        if self.block_steps is not None:
+            config |= {"steps_per_execution": self.block_steps, "jit_compile": self.use_xla}
+        else:  # of plain Keras or of an earlier version: what "auto" stood for there
+            stood = {"steps_per_execution": 1, "jit_compile": False}
+            config = {k: v for k, v in config.items() if k not in stood or v != stood[k]}
         self.compile(**config)
         if self.built:
             self.optimizer.build(self.trainable_variables)
@@ -107,7 +151,17 @@ class Network(keras.Sequential):
     ):
         """As `keras.Model.fit`; also takes `batch_size="full"`, and warns of a loss that is not
         finite."""
-        stock_arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
+        if isinstance(validation_data, (list, tuple)):
+            validation_data = tuple(map(as_numbers, validation_data))
+        batch_size, epochs, initial_epoch = map(plain, (batch_size, epochs, initial_epoch))
+        validation_batch_size, validation_freq = map(
+            plain, (validation_batch_size, validation_freq)
+        )
+        # Without None: a patch may add to the callbacks given, or else to none.
+        stock_arguments = {
+            k: v for k, v in locals().items() if k not in ("self", "__class__") and v is not None
+        }
         self._assert_compile_called("fit")
         if isinstance(batch_size, str):
             batch_size = full_batch(batch_size, x, 0 if validation_data else validation_split)
@@ -116,7 +170,8 @@ class Network(keras.Sequential):
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
         )
         self.column_names = column_names(x)
-        if not COMPILED:
+        if not COMPILED or is_patched("fit"):
+            self.last_road = "stock: `keras.Model.fit` is patched" if COMPILED else None
             return warn_of_divergence(super().fit(**stock_arguments))
         try:
             roads.need_plain_training(self)
@@ -153,7 +208,7 @@ class Network(keras.Sequential):
                 model=self,
             )
         steps = self.block_steps
-        if steps == "auto":
+        if steps in ("auto", None):
             steps = fitting.steps_between_looks(callbacks.callbacks)
         fit = Fit(self, table, batch, shuffle, epochs - initial_epoch, together, steps)
         validate = None
@@ -241,6 +296,8 @@ class Network(keras.Sequential):
         **kwargs,
     ):
         """As `keras.Model.evaluate`."""
+        x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
+        batch_size = plain(batch_size)
         if not kwargs:  # not from within stock `fit`, which has checked
             x = match_columns(x, self.column_names)
             check_data(self, x, y, sample_weight, training=False)
@@ -248,7 +305,7 @@ class Network(keras.Sequential):
             k: v for k, v in locals().items() if k not in ("self", "__class__", "kwargs")
         } | kwargs
         self._assert_compile_called("evaluate")
-        if not COMPILED or kwargs:  # the latter from within stock `fit`
+        if not COMPILED or kwargs or is_patched("evaluate"):  # kwargs: from within stock `fit`
             return super().evaluate(**stock_arguments)
         try:
             roads.need_plain_training(self)
@@ -279,10 +336,11 @@ class Network(keras.Sequential):
         """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
-        if known and x.size <= SMALL and np.isfinite(x).all() and not self.run_eagerly:
+        known = known and not (self.run_eagerly or is_patched("predict"))
+        if known and x.size <= SMALL and np.isfinite(x).all():
             return predictor(x, batch_size)  # a few rows: microseconds count
-        x = check_rows(self, x, self.column_names)
-        if not COMPILED:
+        x = check_rows(self, as_numbers(x), self.column_names)
+        if not COMPILED or is_patched("predict"):
             return super().predict(x, batch_size, verbose, steps, callbacks)
         try:
             roads.need_plain_model(self)
@@ -301,17 +359,23 @@ class Network(keras.Sequential):
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
         """As `keras.Model.save`, whole or not at all; opens in plain Keras."""
-        kind = type(self)
-        target = str(filepath)
-        if not target.endswith(".keras") or zipped is False or not overwrite:
-            super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        stock = self.as_sequential()
+        if not str(filepath).endswith(".keras") or zipped is False or not overwrite:
+            STOCK.save(stock, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
             return
-        try:
-            self.__class__ = keras.Sequential  # the class that the file names
-            with written_whole(target) as beside:
-                keras.Sequential.save(self, beside, zipped=zipped, **kwargs)
-        finally:
-            self.__class__ = kind
+        with written_whole(filepath) as beside:
+            STOCK.save(stock, beside, zipped=zipped, **kwargs)
+
+    def as_sequential(self):
+        """A stock `Sequential` of the same layers and optimizer, whose class a file may name.
+
+        A subclass means more than that, and is itself what is saved.
+        """
+        if type(self) is not Network:
+            return self
+        stock = object.__new__(STOCK)
+        vars(stock).update(vars(self), get_config=self.get_config)
+        return stock
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """As `keras.Model.save_weights`, whole or not at all."""
@@ -328,3 +392,12 @@ def full_batch(batch_size, x, validation_split):
             f"`batch_size` must be a number of rows or 'full'. Received: batch_size={batch_size!r}"
         )
     return max(1, math.floor(len(x) * (1 - validation_split)))
+
+
+def is_patched(name):
+    return getattr(STOCK, name) is not UNPATCHED[name]
+
+
+# Where Keras looks for the class that `keras.saving.save_model(network, "network.h5")` names, after
+# those of the caller.
+layers_of_keras.Network = Network

@@ -11,6 +11,7 @@ from keras.src.utils.python_utils import pythonify_logs
 
 from . import programs
 from .orders import epoch_order
+from .packing import is_elementwise
 from .programs import Layout
 from .resident import specs_of
 
@@ -59,8 +60,9 @@ class Fit:
             return
         network, table, batch, steps = self.network, self.table, self.batch, self.steps
         rows = None if table.rows % batch else batch
-        if network.trainable_variables and not network.optimizer.built:
-            network.optimizer.build(network.trainable_variables)
+        optimizer, weights = network.optimizer, network.trainable_variables
+        if weights and not optimizer.built and is_elementwise(optimizer):
+            optimizer.build(weights)  # others while their step is traced, as in stock Keras
         self.bound = programs.bind(network, programs.Training, specs_of(table.parts), rows)
         self.trace = trace = self.bound.trace
         self.tail = 0 if trace.padded else table.rows % batch

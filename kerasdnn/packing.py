@@ -21,11 +21,15 @@ ELEMENTWISE = {
 }  # fmt: skip
 
 
+def is_elementwise(optimizer):
+    kind = type(optimizer)
+    return kind in ELEMENTWISE or vars(kind).get("elementwise", False)
+
+
 def can_pack(optimizer, variables):
     """Whether `optimizer` gives the same update on glued variables."""
-    kind = type(optimizer)
     return (
-        (kind in ELEMENTWISE or vars(kind).get("elementwise", False))
+        is_elementwise(optimizer)
         and len(variables) == len(optimizer._trainable_variables)  # none was frozen since
         and all(map(operator.is_, variables, optimizer._trainable_variables))
         and not optimizer.clipnorm  # a norm per variable

@@ -106,6 +106,7 @@ class Training:
         self.flat = (
             known
             and bool(model.trainable_variables)
+            and all(len(weight) == 1 for weight in specs[2:])  # a number per row
             and can_pack(model.optimizer, model.trainable_variables)
             and scoring.only_sums_over_rows(model)
         )

@@ -25,6 +25,8 @@ HARMLESS = {
     "__static_attributes__", "fit", "evaluate", "predict", "compile", "save", "save_weights",
     "summary", "get_config", "from_config", "build_from_config", "get_build_config", "export",
 }  # fmt: skip
+STEPS = "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "call"
+UNPATCHED = {name: getattr(keras.Sequential, name) for name in STEPS}
 OWN_ATTRIBUTES = {"build", "quantize", "loss"}  # which Keras sets on a network itself
 
 
@@ -48,6 +50,9 @@ def need_plain_model(network):
         raise StockRoad("run_eagerly=True")
     if is_distributed(network):
         raise StockRoad("distribution strategy")
+    for name, own in UNPATCHED.items():
+        if getattr(keras.Sequential, name) is not own:
+            raise StockRoad(f"`{name}` of Keras is patched")
     for kind in type(network).__mro__:
         if vars(kind).get("is_plain"):
             break

@@ -89,6 +89,7 @@ def slope(alpha):
 
 # "leaky_relu" is ours, of slope 0.01; "mish" is ours with Keras's numbers. Every other name means
 # what it means in Keras.
+leaky_relu.row_by_row = mish.row_by_row = True
 BY_NAME = {name: getattr(keras.activations, name) for name in ("relu", "sigmoid", "tanh")}
 BY_NAME |= {"leaky_relu": leaky_relu, "mish": mish}
 for _name, _function in vars(keras.activations).items():

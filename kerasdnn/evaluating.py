@@ -24,11 +24,15 @@ class Evaluation:
 
     def run(self, callbacks):
         """The loss and metrics over all rows; callbacks hear of every large call."""
-        rows = None if self.table.rows % self.batch else self.batch
-        bound = programs.bind(self.network, programs.Evaluation, self.specs, rows)
+        size = None if self.table.rows % self.batch else self.batch
+        bound = programs.bind(self.network, programs.Evaluation, self.specs, size)
+        self.network.stop_evaluating = False
         callbacks.on_test_begin()
-        for start in range(0, self.table.rows, ROWS_AT_ONCE):
-            stop = min(start + ROWS_AT_ONCE, self.table.rows)
+        # As Keras, a callback that stops the evaluation is heard after the first batch.
+        rows = self.batch if self.network.stop_evaluating else self.table.rows
+        rows = min(rows, self.table.rows)
+        for start in range(0, rows, ROWS_AT_ONCE):
+            stop = min(start + ROWS_AT_ONCE, rows)
             callbacks.on_test_batch_begin(start // self.batch)
             data = self.data if stop - start == self.table.rows else self.table.slice(start, stop)
             result = bound.trace.run(bound.handles, *data, tf.constant(start == 0)).numpy()

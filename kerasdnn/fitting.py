@@ -28,7 +28,7 @@ SHORT_EPOCH = 256
 EPOCHS_AT_ONCE = 64
 
 TRAIN_HOOKS = "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
-TEST_HOOKS = "on_test_batch_begin", "on_test_batch_end", "on_test_begin"
+TEST_HOOKS = "on_test_batch_begin", "on_test_batch_end"
 SAVING = {kc.ModelCheckpoint, kc.BackupAndRestore}
 
 

@@ -63,7 +63,7 @@ def bind(network, kind, specs, rows):
         rows: rows of a batch, None where they vary.
     """
 
-    def trace():
+    def trace(rows):
         key = sharing.cache_key(network, **kind.depends_on)
         make = functools.partial(kind, network, specs, rows, known=key is not None)
         found = make() if key is None else sharing.get_or_trace((kind, specs, key), make)

@@ -26,7 +26,7 @@ from keras import metrics as km
 from keras import optimizers
 from keras import regularizers as kr
 
-from . import activations, scoring
+from . import scoring
 
 REMEMBERED = 128
 traces = collections.OrderedDict()
@@ -59,9 +59,9 @@ PLAIN = {
     keras.random.SeedGenerator,
 }
 FUNCTIONS = {
-    function: f"{module.__name__}.{name}"
-    for module in (activations, keras.activations, ko, km)
-    for name, function in vars(module).items()
+    function
+    for module in (keras.activations, ko, km)
+    for function in vars(module).values()
     if isinstance(function, types.FunctionType)
 }
 # Attributes that do not enter the computation: names, initial values (seeds too: what layers draw
@@ -78,15 +78,18 @@ class Unknown(Exception):
     """Says which part of a network is not on the list."""
 
 
-def is_ours(cls):
-    """Whether a class is kerasdnn's own and says of itself, not through a base, what it does."""
-    return cls.__module__.split(".")[0] == "kerasdnn" and bool(
-        {"row_by_row", "elementwise", "stateless"} & vars(cls).keys()
+def is_ours(thing):
+    """Whether a class or function is kerasdnn's own and says of itself, not its base, what it does."""
+    return thing.__module__.split(".")[0] == "kerasdnn" and bool(
+        {"row_by_row", "elementwise", "stateless"} & vars(thing).keys()
     )
 
 
 def is_known(function):
-    return type(function) is types.FunctionType and function in FUNCTIONS
+    """Whether a function is one of Keras's or ours, by identity: its value depends on its input."""
+    if type(function) is not types.FunctionType:
+        return False
+    return function in FUNCTIONS or (is_ours(function) and function.__closure__ is None)
 
 
 def describe(thing):
@@ -108,7 +111,7 @@ def describe(thing):
     if isinstance(thing, (list, tuple)):
         return [describe(item) for item in thing]
     if is_known(thing):
-        return FUNCTIONS[thing]
+        return f"{thing.__module__}.{thing.__qualname__}"
     kind = type(thing)
     if kind not in LAYERS and kind not in PLAIN and not is_ours(kind):
         if kind.__name__ == "EagerTensor":  # a regularizer's factor
@@ -196,7 +199,7 @@ class Retracing:
                 traced anew.
             specs: hashable, dtypes and shapes of the data.
             rows: int or None.
-            trace: function without arguments that makes it.
+            trace: function that makes it for a number of rows, or for None.
         """
         if function is not self.function:
             self.function, self.traces = function, {}
@@ -205,7 +208,7 @@ class Retracing:
             if key in known:
                 return known[key]
         key = None if known else rows
-        known[key] = trace()
+        known[key] = trace(key)
         return known[key]
 
 

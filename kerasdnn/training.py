@@ -2,7 +2,7 @@
 
 This file holds what `fit`, `evaluate` and `predict` mean; which rows go into a block is in
 `fitting.py`, what happens to them in `programs.py`. Whatever cannot take the compiled road goes to
-stock Keras: `Network.last_road` says which one was taken, and why.
+stock Keras: `Network.last_path` says which one was taken, and why.
 """
 
 import json
@@ -64,7 +64,7 @@ class Network(keras.Sequential):
         network = Network([keras.Input((4,)), keras.layers.Dense(1)], seed=0)
         network.compile("sgd", "mse")
         history = network.fit(x, y, epochs=3)
-        network.last_road    # "compiled"
+        network.last_path    # "compiled"
     """
 
     is_plain = True  # what follows changes how fast a step is, not what it computes
@@ -73,12 +73,17 @@ class Network(keras.Sequential):
     def __init__(self, layers=None, trainable=True, name=None, seed=None):
         super().__init__(layers, trainable=trainable, name=name)
         self.seed = random.randrange(2**31) if seed is None else plain(seed)
-        self.last_road = None
+        self.last_path = None
         self.column_names = None  # of the DataFrame last fitted: predict puts another order right
         self.block_steps = "auto"
         self.use_xla = "auto"
         self._predictor = None
         self.traces = {name: sharing.Retracing() for name in FUNCTIONS} if COMPILED else None
+
+    @property
+    def last_road(self):
+        """The earlier name of `last_path`."""
+        return self.last_path
 
     def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; see the class for `steps_per_execution`."""
@@ -171,7 +176,7 @@ class Network(keras.Sequential):
         )
         self.column_names = column_names(x)
         if not COMPILED or is_patched("fit"):
-            self.last_road = "stock: `keras.Model.fit` is patched" if COMPILED else None
+            self.last_path = "stock: `keras.Model.fit` is patched" if COMPILED else None
             return warn_of_divergence(super().fit(**stock_arguments))
         try:
             roads.need_plain_training(self)
@@ -187,11 +192,11 @@ class Network(keras.Sequential):
                 parts, held_out = train_validation_split(parts, validation_split)
             roads.prepare(self, parts)
         except roads.StockRoad as reason:
-            self.last_road = f"stock: {reason}"
+            self.last_path = f"stock: {reason}"
             self._stream(x, callbacks)
             return warn_of_divergence(super().fit(**stock_arguments))
 
-        self.last_road = "compiled"
+        self.last_path = "compiled"
         table = Table(parts)
         batch = min(int(batch_size or 32), table.rows)
         validation_batch = int(validation_batch_size or batch_size or 32)
@@ -315,10 +320,10 @@ class Network(keras.Sequential):
             roads.prepare(self, parts)
             self._need_compiled_evaluation(fitting.as_list(callbacks))
         except roads.StockRoad as reason:
-            self.last_road = f"stock: {reason}"
+            self.last_path = f"stock: {reason}"
             self._stream(x, callbacks)
             return super().evaluate(**stock_arguments)
-        self.last_road = "compiled"
+        self.last_path = "compiled"
         batch = int(batch_size or 32)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
@@ -348,9 +353,9 @@ class Network(keras.Sequential):
                 raise roads.StockRoad("steps or callbacks are given")
             array = roads.prediction_array(x)
         except roads.StockRoad as reason:
-            self.last_road = f"stock: {reason}"
+            self.last_path = f"stock: {reason}"
             return super().predict(x, batch_size, verbose, steps, callbacks)
-        self.last_road = "compiled"
+        self.last_path = "compiled"
         if not self.built:
             keras.Sequential.__call__(self, keras.KerasTensor((None, *array.shape[1:])))
         if self._predictor is None or not self._predictor.takes(array):

@@ -31,7 +31,7 @@ def test_watching_changes_nothing_of_the_run():
     assert runs[0].history == runs[1].history
     for one, other in zip(plain.get_weights(), watched.get_weights(), strict=True):
         assert (one == other).all()
-    assert watched.last_road == "compiled"
+    assert watched.last_path == "compiled"
 
 
 def test_a_look_before_training_and_one_after_every_epoch():

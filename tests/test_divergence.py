@@ -31,7 +31,7 @@ def test_fit_warns_of_the_first_epoch_whose_loss_is_not_finite(compiled):
         history = model.fit(X, Y, epochs=4, initial_epoch=2, verbose=0)
     assert history.epoch == [2, 3]
     assert np.isnan(history.history["loss"]).all()
-    assert model.last_road.split(":")[0] == ("stock" if compiled else "compiled")
+    assert model.last_path.split(":")[0] == ("stock" if compiled else "compiled")
 
 
 @pytest.mark.parametrize("preset", ["standard", "realmlp"])

@@ -118,7 +118,7 @@ def test_the_network_is_a_plain_one_behind_embeddings(model):
         "EmbedCategories",
         "Dense",
     ]
-    assert model.network_.last_road == "compiled"
+    assert model.network_.last_path == "compiled"
     assert model.hyperparameters_["hidden_units"] == (16,)
     assert model.hyperparameters_["activation"] == "relu"  # the preset's
 

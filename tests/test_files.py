@@ -163,7 +163,7 @@ def test_a_keras_file_is_read_as_a_network(tmp_path):
             keras.ops.convert_to_numpy(ours), keras.ops.convert_to_numpy(theirs)
         )
     after.fit(x, x[:, 0] > 0, verbose=0)
-    assert after.last_road == "compiled"
+    assert after.last_path == "compiled"
 
 
 def edited(data, part, change):

@@ -59,7 +59,7 @@ def test_the_compiled_road_gives_the_weights_of_stock_keras():
 
     ours, stock = trained(), trained(steps_per_execution=1)
     assert can_pack(ours.optimizer, ours.trainable_variables)
-    assert (ours.last_road, stock.last_road[:5]) == ("compiled", "stock")
+    assert (ours.last_path, stock.last_path[:5]) == ("compiled", "stock")
     for one, other in zip(ours.get_weights(), stock.get_weights(), strict=True):
         assert one == pytest.approx(other, abs=2e-5)
 

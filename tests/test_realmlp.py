@@ -47,7 +47,7 @@ def test_the_full_network_is_the_paper_s(mixed):
     assert model.network_.optimizer.beta_2 == 0.95
     names = {variable.name for variable in model.network_.trainable_variables}
     assert set(GROUPS) <= names
-    assert model.network_.last_road == "compiled"
+    assert model.network_.last_path == "compiled"
 
 
 def test_the_simple_network_has_neither_embeddings_nor_dropout_and_starts_at_zero(mixed):

@@ -77,7 +77,7 @@ def pair(problem="binary", optimizer=None, layers=(), compiling=None, l2=None, w
 def assert_equal(ours, stock, x, y, rtol=1e-5, atol=2e-6, **fit):
     fit = {"batch_size": BATCH, "epochs": EPOCHS, "shuffle": False, "verbose": 0} | fit
     history, expected = ours.fit(x, y, **fit).history, stock.fit(x, y, **fit).history
-    assert ours.last_road == "compiled"
+    assert ours.last_path == "compiled"
     assert list(history) == list(expected)
     for name in expected:
         np.testing.assert_allclose(history[name], expected[name], rtol, atol, err_msg=name)
@@ -321,7 +321,7 @@ def test_only_what_must_goes_to_stock_keras():
         if compiling:
             network.compile("sgd", "binary_crossentropy", **compiling)
         network.fit(*(data or (x, y)), verbose=0, **kwargs)
-        return network.last_road
+        return network.last_path
 
     assert fit() == "compiled"
     assert fit(None, dataset(x, y)) == "stock: data of type _BatchDataset"
@@ -470,7 +470,7 @@ def test_callbacks_of_keras_work(tmp_path):
             kc.TensorBoard(tmp_path / "board"),
         ],
     )
-    assert network.last_road == "compiled"
+    assert network.last_path == "compiled"
     assert len(history.history["loss"]) == 3  # the first epoch and a patience of 2
     assert history.history["learning_rate"][-1] < 0.01
     assert len(pd.read_csv(log)) == 3

@@ -66,7 +66,8 @@ FUNCTIONS = {
 }
 # Attributes that do not enter the computation: names, initial values (seeds too: what layers draw
 # later comes from a variable), and what Keras keeps its books in.
-BOOKS = set(vars(kl.Layer())) - {"_trainable", "_dtype_policy", "activity_regularizer"} | {
+COUNT = {"_trainable", "_dtype_policy", "activity_regularizer", "autocast", "_remat_mode"}
+BOOKS = set(vars(kl.Layer())) - COUNT | {
     "name", "seed", "_called", "_path", "_lock", "_tracker", "_variables", "_metrics", "_built",
     "_trainable_variables", "_trainable_variables_indices", "_distribution_strategy", "_mesh",
     "_build_shapes_dict", "_build_input_shape", "_auto_config", "_convert_input_args", "_dtype",
@@ -79,7 +80,7 @@ class Unknown(Exception):
 
 
 def is_ours(thing):
-    """Whether a class or function is kerasdnn's own and says of itself, not its base, what it does."""
+    """Whether a class or function is kerasdnn's own and says itself what it computes."""
     return thing.__module__.split(".")[0] == "kerasdnn" and bool(
         {"row_by_row", "elementwise", "stateless"} & vars(thing).keys()
     )
@@ -160,7 +161,8 @@ def cache_key(model, scores=True, optimizer=True):
         optimizer: whether it updates weights.
     """
     try:
-        parts = [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
+        parts = [keras.config.epsilon(), keras.config.floatx()]  # which functions read
+        parts += [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
         parts.append(describe_scores(model) if scores else None)
         parts.append(describe(model.optimizer) if optimizer else None)
         return json.dumps(parts)

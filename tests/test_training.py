@@ -626,3 +626,21 @@ def test_weights_are_saved_and_loaded(tmp_path):
     other.set_weights([w + 1 for w in other.get_weights()])
     other.load_weights(tmp_path / "n.weights.h5")
     np.testing.assert_array_equal(other.predict(x, verbose=0), network.predict(x))
+
+
+def test_networks_made_before_and_after_a_change_of_epsilon_share_nothing():
+    y = np.float32([[0.0]])
+    found = []
+    for epsilon in (1e-7, 1e-2):
+        keras.config.set_epsilon(epsilon)
+        try:
+            ours, stock, *_ = pair()
+            for model in (ours, stock):
+                model.layers[-1].set_weights([np.zeros((8, 1)), np.float32([-20.0])])
+            x = np.ones((1, WIDTH), "float32")
+            losses = [model.evaluate(x, y, verbose=0)[0] for model in (ours, stock)]
+        finally:
+            keras.config.set_epsilon(1e-7)
+        assert losses[0] == pytest.approx(losses[1])
+        found.append(losses[0])
+    assert found[0] != pytest.approx(found[1], rel=0.1)

@@ -188,15 +188,13 @@ def _from_dict(X, what):
             f"Received: a dict of both; {plain(list(X)[scalars.index(True)])!r} has a single value."
         )
     series = {k: v for k, v in X.items() if isinstance(v, pd.Series)}
-    for name, one in series.items():  # the rows of a column are those beside it
-        first, *_ = series
-        check_same_rows(
-            *(
-                Table(np.arange(len(X[key])), f"{what}[{plain(key)!r}]", labels=X[key].index)
-                for key in (first, name)
-            )
-        )
-    index = next(iter(series.values())).index if series else None
+    tables = [
+        Table(column.array, f"{what}[{plain(name)!r}]", labels=column.index)
+        for name, column in series.items()
+    ]
+    for table in tables[1:]:  # the rows of a column are those beside it
+        check_same_rows(tables[0], table)
+    index = tables[0].labels if tables else None
     lengths = {} if scalars and all(scalars) else {k: len(v) for k, v in X.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(

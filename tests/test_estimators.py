@@ -734,7 +734,7 @@ def test_rows_of_a_dict_of_series_and_of_weights_beside_an_array_belong_together
 def test_a_gap_in_arrows_weights_or_labels_is_a_gap():
     X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
     gap = pa.array([None, *range(1, 60)])
-    with pytest.raises(ValueError, match="finite numbers. Received: row 0 is nan"):
+    with pytest.raises(ValueError, match=r"finite numbers. Received: row 0 is nan"):
         DNNClassifier(**SMALL).fit(X, y, sample_weight=gap)
     with pytest.raises(ValueError, match="must not miss values"):
         DNNRegressor(**SMALL).fit(X, gap)
@@ -742,8 +742,8 @@ def test_a_gap_in_arrows_weights_or_labels_is_a_gap():
 
 def test_dates_and_durations_are_shown_as_such():
     X = np.random.default_rng(0).normal(size=(60, 2))
-    y = pd.Series(pd.to_timedelta(np.arange(60), unit="s"))
-    for y, shown in ((y, "'0 nano"), (y + pd.Timestamp("2020-02-03"), "'2020-02-03T")):
+    times = pd.Series(pd.to_timedelta(np.arange(60), unit="s"))
+    for y, shown in ((times, "'0 nano"), (times + pd.Timestamp("2020-02-03"), "'2020-02-03T")):
         with pytest.raises(ValueError, match=f"must hold numbers. Received: d[a-z]+ {shown}"):
             DNNRegressor(**SMALL).fit(X, y.astype(y.dtype.str.replace("us", "ns")))
 

@@ -626,3 +626,12 @@ def test_weights_are_saved_and_loaded(tmp_path):
     other.set_weights([w + 1 for w in other.get_weights()])
     other.load_weights(tmp_path / "n.weights.h5")
     np.testing.assert_array_equal(other.predict(x, verbose=0), network.predict(x))
+
+
+def test_devices_can_be_set_after_the_import():
+    code = (
+        "import kerasdnn, tensorflow as tf; from kerasdnn import DNNClassifier, Network, tune\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()])"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -122,10 +122,12 @@ def check_data(
         check_float32(x, sum_of_squares, precision)
     y = as_table(y, what[1])
     head = read_head(network, None if y is None else y.values.shape)
-    check_sample_weight(sample_weight, x, what[2], head.units is not None)
+    if y is not None:
+        check_same_rows(x, y)
+    rows = x if y is None or x.labels is not None else y
+    check_sample_weight(sample_weight, rows, what[2], head.units is not None)
     if y is None:
         return head, None
-    check_same_rows(x, y)
     check_finite(y, precision)
     check_output(head)
     check_targets(head, y, training)

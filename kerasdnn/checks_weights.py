@@ -27,7 +27,8 @@ def check_same_rows(x, y, other="y"):
         )
     if x.labels is None or y.labels is None or x.labels.equals(y.labels):
         return
-    ours, theirs = x.labels.astype(object), y.labels.astype(object)
+    # Tuples of a MultiIndex, so that one of other levels is another index like any.
+    ours, theirs = (t.labels.to_flat_index().astype(object) for t in (x, y))
     different = np.flatnonzero(~np.asarray(ours == theirs, dtype=bool))
     shared = int(ours.isin(theirs).sum())
     if not len(different) or not shared:

@@ -69,6 +69,8 @@ class Table:
 
 def plain(value):
     """A NumPy scalar as the Python value that prints without its type."""
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return str(value)  # `item` of nanoseconds is a number
     return value.item() if isinstance(value, np.generic) else value
 
 

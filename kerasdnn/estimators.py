@@ -5,12 +5,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from .files import ESTIMATORS
 from .labels import NumberTarget, learn_classes
-from .table_estimator import TableEstimator
+from .table_estimator import ScoredByRow, TableEstimator
 
 SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
 
 
-class DNNClassifier(ClassifierMixin, TableEstimator):
+class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
     """A dense network that tells classes apart, from a table of any columns.
 
     Numbers, text, booleans and dates are taken as they are, missing values included; see
@@ -181,7 +181,7 @@ class DNNClassifier(ClassifierMixin, TableEstimator):
         return tags
 
 
-class DNNRegressor(RegressorMixin, TableEstimator):
+class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     """A dense network that predicts numbers, from a table of any columns.
 
     The target is standardised for training and given back in its own units; the history is in

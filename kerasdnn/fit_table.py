@@ -54,6 +54,17 @@ def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
     Returns:
         `(Part, target)`.
     """
+    frame, y, columns, weights = read_rows(X, y, sample_weight, names)
+    if weights is not None and weights.min() == 0:
+        keep = weights > 0
+        frame, y, weights = frame.take(keep), y[keep], weights[keep]
+    if callable(target):
+        target = target(y, columns)
+    return Part(frame, target.encode(y, names[1]), weights), target
+
+
+def read_rows(X, y, sample_weight, names=("X", "y", "sample_weight")):
+    """`(frame, y, its column names or None, weights or None)`, of rows that belong together."""
     if isinstance(X, pd.Series):  # to predict, a row
         raise ValueError(
             f"`{names[0]}` must be a table. Received: a Series. A single column: "
@@ -64,6 +75,8 @@ def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
     frame = read_frame(X, names[0])
     rows = Table(np.arange(frame.rows), names[0], labels=frame.index)
     check_same_rows(rows, Table(np.arange(len(y)), names[1], labels=labels))
+    if rows.labels is None and labels is not None:  # weights beside X without an index are y's
+        rows = Table(rows.values, names[1], labels=labels)
     if frame.rows == 0:
         raise ValueError(
             f"`{names[0]}` must have rows. Received: 0 rows, a minimum of 1 is required."
@@ -73,19 +86,14 @@ def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
         weights = read_weights(sample_weight)
         check_sample_weight(weights, rows, names[2])
         weights = np.asarray(weights, dtype="float64").ravel()
-        if weights.min() == 0:
-            keep = weights > 0
-            frame, y, weights = frame.take(keep), y[keep], weights[keep]
-    if callable(target):
-        target = target(y, columns)
-    return Part(frame, target.encode(y, names[1]), weights), target
+    return frame, y, columns, weights
 
 
 def read_weights(sample_weight):
     """Weights of any make as an array or a pandas object, of numbers where they are numbers."""
     weights = unmasked(sample_weight)
-    if not hasattr(weights, "__array__"):
-        weights = np.asarray(weights)
+    if not hasattr(weights, "dtype") and not isinstance(weights, pd.DataFrame):
+        weights = np.asarray(weights)  # lists, and pyarrow's arrays with what they miss
     if getattr(getattr(weights, "dtype", None), "kind", "") == "O":
         with suppress(TypeError, ValueError):  # which the check then names
             if not any(isinstance(weight, str) for weight in np.ravel(weights)):
@@ -175,25 +183,20 @@ def fit_parts(estimator, part, judged, target, rng):
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
         network = build(target.problem, target.n, encoder, settings, seed, x, y)
-        given, best = list(estimator.callbacks or ()), None
-        callbacks = list(given)
+        callbacks, best = list(estimator.callbacks or ()), None
         if judged is not None:
             best = keep_best(watched, patience if estimator.early_stopping and patience else epochs)
             callbacks.append(best)
-        try:
-            network.fit(
-                x,
-                y,
-                sample_weight=weights,
-                batch_size=settings["batch_size"],
-                epochs=epochs,
-                verbose=estimator.verbose,
-                callbacks=callbacks or None,
-                validation_data=validation,
-            )
-        finally:
-            for callback in given:  # an argument of the estimator, which `clone` copies
-                callback._model = None
+        network.fit(
+            x,
+            y,
+            sample_weight=weights,
+            batch_size=settings["batch_size"],
+            epochs=epochs,
+            verbose=estimator.verbose,
+            callbacks=callbacks or None,
+            validation_data=validation,
+        )
         refuse_divergence(network, settings["learning_rate"])
         return network, best.best_epoch + 1 if best else len(network.history.epoch)
 

@@ -17,6 +17,7 @@ whose columns are of these kinds, and of no other:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 import narwhals as nw
@@ -26,7 +27,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from .checks_columns import check_duplicate_columns
-from .checks_words import plain
+from .checks_weights import check_same_rows
+from .checks_words import Table, plain
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime", "datetime64", "date"}
@@ -120,7 +122,8 @@ def read_frame(X, what="X"):
         TypeError: a sparse matrix.
     """
     if isinstance(X, (list, tuple)) and len(X) and all(isinstance(row, Mapping) for row in X):
-        X = pd.DataFrame(list(X))  # records of JSON; a key that a record lacks is missing
+        # Records of JSON; a key that a record lacks is missing, and makes no fractions of integers.
+        X = pd.DataFrame(list(X), dtype=object)
     if isinstance(X, pd.DataFrame):
         return _from_pandas(X, what)
     if isinstance(X, pd.Series):  # such as frame.iloc[0]
@@ -184,18 +187,28 @@ def _from_dict(X, what):
             f"`{what}` must hold one value per column (a row) or one sequence per column. "
             f"Received: a dict of both; {plain(list(X)[scalars.index(True)])!r} has a single value."
         )
+    series = {k: v for k, v in X.items() if isinstance(v, pd.Series)}
+    tables = [
+        Table(column.array, f"{what}[{plain(name)!r}]", labels=column.index)
+        for name, column in series.items()
+    ]
+    for table in tables[1:]:  # the rows of a column are those beside it
+        check_same_rows(tables[0], table)
+    index = tables[0].labels if tables else None
     lengths = {} if scalars and all(scalars) else {k: len(v) for k, v in X.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
             f"Columns of `{what}` must be of one length. Received: lengths {str(lengths)[:200]}."
         )
-    return _named(columns, list(X), next(iter(lengths.values()), 1), what)
+    return _named(columns, list(X), next(iter(lengths.values()), 1), what, index)
 
 
 def _from_narwhals(X, what):
     def to_numpy(series):
         if series.dtype in (nw.Categorical, nw.Enum):
-            # pyarrow's dictionary arrays would give a missing value the last category
+            native = series.to_native()
+            if hasattr(native, "to_pandas") and hasattr(native, "dictionary_encode"):
+                return native.to_pandas()  # pyarrow's, whose categories are of any type
             series = series.cast(nw.String)
         if series.dtype == nw.Datetime and series.dtype.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -231,7 +244,9 @@ def read_column(values):
     """
     if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
         return _read_extension(values)
-    values = np.asarray(unmasked(values))
+    # A list as it is: NumPy would make text of the numbers and of the gaps among strings.
+    kind = object if isinstance(values, (list, tuple)) else None
+    values = np.asarray(unmasked(values), dtype=kind)
     if values.ndim != 1:
         raise ValueError(f"a column must be one-dimensional. Received: shape {values.shape}.")
     kind = values.dtype.kind
@@ -321,7 +336,9 @@ def read_scalar(value):
     if isinstance(value, datetime) and value is not pd.NaT:
         kind = "datetime" if value.tzinfo is None else "instant"
         return Column(kind, np.array([without_zone(value)], dtype="datetime64[us]"))
-    return read_column(np.array([value], dtype=object))
+    cell = np.empty(1, dtype=object)
+    cell[0] = value  # a tuple too is one value
+    return read_column(cell)
 
 
 def is_wide(dtype):
@@ -378,6 +395,8 @@ def as_text(value):
     3, 3.0 and "3" are one, since a missing value next to it turns 3 into 3.0; so are a fraction and
     its copy in float32, and a date, a time and a period that begin at the same instant.
     """
+    if isinstance(value, Decimal) and value.is_finite():  # 1.50 and 1.5 are one, and so is 1E+1
+        return str(int(value)) if value == int(value) else format(value, "f").rstrip("0")
     if isinstance(value, (float, np.floating)):
         return str(int(value) if float(value).is_integer() else np.float32(value))
     if isinstance(value, pd.Period):

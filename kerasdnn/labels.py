@@ -47,6 +47,8 @@ def read_target(y, what="y"):
         if times:
             raise ValueError(no_numbers(what, times[0].values[0], times[0].kind))
         y = np.column_stack([_values(frame.column(j).values) for j in range(frame.width)])
+    elif hasattr(y, "to_pylist"):  # pyarrow's, which cannot give NumPy all that they hold
+        y = np.array(y.to_pylist(), dtype=object)
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
     elif isinstance(y, (list, tuple)) and len(y) and np.asarray(y).dtype.kind in "USf":

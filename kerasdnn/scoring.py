@@ -6,6 +6,8 @@ updates each metric once, over thousands of rows. Exact classes of Keras alone a
 `Dice`, `Tversky`, or a function that takes a mean over the batch itself are not.
 """
 
+import functools
+
 from keras import losses as kl
 from keras import metrics as km
 
@@ -30,19 +32,29 @@ COUNTS = {
     km.FalseNegatives,
 }
 # fmt: on
-# What a wrapper computes where it is given the name or the function instead of the class.
-FUNCTIONS = {
-    *(loss().fn for loss in LOSSES),
-    *(metric()._fn for metric in MEANS - {km.RootMeanSquaredError}),
-    kl.sparse_categorical_crossentropy,
-}
+
+
+@functools.cache
+def functions():
+    """What a wrapper computes where it is given the name or the function instead of the class.
+
+    Not made when the module is imported: metrics hold variables, and after the first of them
+    TensorFlow's devices can no longer be set.
+    """
+    return {
+        *(loss().fn for loss in LOSSES),
+        *(metric()._fn for metric in MEANS - {km.RootMeanSquaredError}),
+        kl.sparse_categorical_crossentropy,
+    }
+
+
 WRAPPER = kl.MeanSquaredError.__mro__[1]
 
 
 def is_row_by_row_loss(loss):
     """Whether `loss` is the weighted mean of a number per row, which depends on that row alone."""
     cls = type(loss)
-    known = cls in LOSSES or (cls is WRAPPER and loss.fn in FUNCTIONS)
+    known = cls in LOSSES or (cls is WRAPPER and loss.fn in functions())
     ours = cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls)
     reduced = loss.reduction in ("sum_over_batch_size", "mean_with_sample_weight")
     return reduced and (ours or (known and _within_rows(loss)))
@@ -55,7 +67,7 @@ def is_sum_over_rows(metric):
         # The adjusted score counts rows, padding included.
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
-        return metric._fn in FUNCTIONS and _within_rows(metric)
+        return metric._fn in functions() and _within_rows(metric)
     return cls in COUNTS or (cls in MEANS and _within_rows(metric))
 
 

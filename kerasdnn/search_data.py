@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from .checks import check_data
+from .checks import check_data, column_names, match_columns
 from .checks_words import warn
 from .errors import fraction, invalid, one_of, whole
 from .heads import HEADS
@@ -30,6 +30,7 @@ class Rows:
         weights: float32 `(rows,)` or None, sample weights times class weights.
         problem, n_outputs, one_hot: what `spaces.factory_arguments` needs.
         splits: list of `(training rows, validation rows)`, int arrays.
+        names: of the columns of x, or None.
         told: whether the user knows that some networks are trained one by one.
     """
 
@@ -40,6 +41,7 @@ class Rows:
     n_outputs: int
     one_hot: bool = False
     splits: list = field(default_factory=list)
+    names: tuple | None = None
     told: bool = False
 
     def build(self, **settings):
@@ -89,6 +91,8 @@ def read_rows(X, y, problem=None, sample_weight=None, class_weight=None, validat
         what = ("X", "y", "sample_weight")
         if number:
             what = [f"validation_data[{i}]" for i in range(3)]
+            x = match_columns(x, column_names(X), what[0])
+        weight = np.asarray(weight) if isinstance(weight, (list, tuple)) else weight
         check_data(network, x, target, weight, what=what, training=not number)
         kind = "int32" if found == "multiclass" and not one_hot else "float32"
         target = as_numbers(target).astype(kind)
@@ -100,6 +104,7 @@ def read_rows(X, y, problem=None, sample_weight=None, class_weight=None, validat
             rows.weights = weigh(rows, class_weight)
         arrays.append(rows)
     first = arrays[0]
+    first.names = column_names(X)
     if number:
         second = arrays[1]
         n, m = len(first.x), len(second.x)

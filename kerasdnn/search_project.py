@@ -14,7 +14,7 @@ from .state_files import read_json, write_json
 
 OWN_FILES = (
     "search.json", "oracle.json", "tuner[0-9]*.json", "job.json", "stopped.json", "data.npz",
-    "wave.npz", "wave_*.npz", "trial_[0-9]*", "logs", "heard", ".*.json", ".*.npz",
+    "wave.npz", "wave_*.npz", "trial_[0-9]*", "logs", "heard", ".kerasdnn-*",
 )  # fmt: skip
 
 
@@ -49,8 +49,8 @@ def open_project(directory, resume):
 
 def is_search(project):
     """Whether a folder is that of a search, empty or not there; the mark is search.json."""
-    if not project.exists():
-        return True
+    if not project.exists():  # where one can be made: no link to nowhere, no file in its way
+        return not project.is_symlink() and (project.parent.is_dir() or not project.parent.exists())
     if not project.is_dir():
         return False
     marker = project / "search.json"

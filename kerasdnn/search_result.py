@@ -46,9 +46,11 @@ class SearchResult:
 
     def _settings(self, rank):
         if rank >= len(self.ranking):
+            failed = self.trials[self.trials["score"].isna()] if len(self.trials) else self.trials
             raise ValueError(
                 f"`rank` must be below the {len(self.ranking)} trials with a score. "
                 f"Received: rank={rank}."
+                + (f" The first to fail: {failed['message'].iloc[0]}" if len(failed) else "")
             )
         return self._settings_of(self.ranking.iloc[rank])
 
@@ -63,6 +65,7 @@ class SearchResult:
 
     @property
     def best_score(self):
+        self._settings(0)
         return float(self.ranking["score"].iloc[0])
 
     @property

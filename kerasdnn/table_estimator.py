@@ -10,11 +10,20 @@ from . import presets
 from .diagnostics import health
 from .ensembles import first_of
 from .files import save_estimator
-from .fit_table import fit_table, for_network, read_part
+from .fit_table import fit_table, for_network, read_part, read_rows
 from .judging import judge
 from .network_files import network_from_bytes, network_to_bytes
 
 BLOCK = 16  # rows
+
+
+class ScoredByRow:
+    """Stands before scikit-learn's mixins, whose `score` takes any rows for those of X."""
+
+    def score(self, X, y, sample_weight=None):
+        """Accuracy (of labels: of whole rows) or R2, as scikit-learn's; arguments as in `fit`."""
+        _, y, _, weights = read_rows(X, y, sample_weight)
+        return super().score(X, y, weights)
 
 
 class TableEstimator(BaseEstimator):
@@ -127,6 +136,17 @@ class TableEstimator(BaseEstimator):
         tags.input_tags.categorical = True
         tags.target_tags.multi_output = True
         return tags
+
+    def __sklearn_clone__(self):
+        callbacks = [c for c in self.callbacks or () if hasattr(c, "_model")]
+        networks = [callback._model for callback in callbacks]
+        try:
+            for callback in callbacks:  # a copy has no use for the network that it has watched
+                callback._model = None
+            return super().__sklearn_clone__()
+        finally:
+            for callback, network in zip(callbacks, networks, strict=True):
+                callback._model = network
 
     def __getstate__(self):
         state = dict(super().__getstate__())

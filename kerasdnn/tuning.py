@@ -4,6 +4,7 @@ import inspect
 import json
 
 import numpy as np
+import pandas as pd
 
 from .divergence import refuse_divergence
 from .errors import invalid, known_name, one_of, positive, whole
@@ -117,6 +118,14 @@ def tune(
     for name, value in fixed.items():
         known_name(name, value, valid, "an argument of `tune`")
     fixed = {name: value for name, value in fixed.items() if value is not None}
+    if epochs is not None:
+        epochs = whole("epochs", epochs)
+    if batch_size not in (None, "full"):
+        batch_size = whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
+    if max_trials is not None:
+        max_trials = whole("max_trials", max_trials)
+    if cv is not None:
+        cv = whole("cv", cv, 2)
     if build is not None or workers != 1:
         return tune_models(
             X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
@@ -129,10 +138,6 @@ def tune(
         positive("time_budget", time_budget)
     if cv is not None and validation_data is not None:
         raise invalid("cv", "must be None where validation_data is given", cv)
-    if epochs is not None:
-        whole("epochs", epochs)
-    if batch_size not in (None, "full"):
-        whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
     search = {
         "space": space, "oracle": oracle, "max_trials": max_trials, "epochs": epochs,
         "batch_size": batch_size, "validation_fraction": validation_fraction, "cv": cv,
@@ -163,8 +168,6 @@ def tune_rows(
     if isinstance(oracle, str):
         one_of("oracle", oracle, ORACLES)
         check_objective(objective, rows.problem, rows.one_hot)
-        if max_trials is not None:
-            whole("max_trials", max_trials)
         oracle = make_oracle(
             oracle, objective, direction_of(objective), max_trials, epochs, seed
         )  # fmt: skip
@@ -191,6 +194,8 @@ def tune_rows(
     def train_anew(hyperparameters, training):
         network = rows.build(**{"seed": seed, **hyperparameters})
         x, y, weights = rows.part(trained_on)
+        if rows.names:  # by which it then matches the rows to predict
+            x = pd.DataFrame(x, columns=list(rows.names))
         network.fit(x, y, sample_weight=weights, verbose=0, **training)
         refuse_divergence(network, None)
         return network

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from keras_tuner.engine.trial import Trial
 
+from .checks import column_names, match_columns
+from .checks_columns import as_table
+from .checks_weights import check_same_rows, check_sample_weight
 from .divergence import refuse_divergence
 from .errors import fraction, invalid, one_of, positive, whole
 from .objectives import direction_of
@@ -98,13 +101,14 @@ def check_is_not_a_worker():
 
 def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
     """Arrays by the names they have in data.npz, rows to judge by included."""
-    x, y = as_numbers(X, "X"), as_numbers(y, "y")
-    if len(x) != len(y):
-        raise invalid("y", f"must have the {len(x):,} rows of X", f"{len(y):,} rows")
-    weight = None if sample_weight is None else as_numbers(sample_weight, "sample_weight")
+    x, y, weight = checked(X, y, sample_weight, ("X", "y", "sample_weight"))
     if validation_data is not None:
-        x_valid, y_valid, w_valid = (*validation_data, None)[:3]
-        x_valid, y_valid = as_numbers(x_valid, "X"), as_numbers(y_valid, "y")
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            rule = "must be (X, y) or (X, y, sample_weight)"
+            raise invalid("validation_data", rule, type(validation_data).__name__)
+        names = [f"validation_data[{i}]" for i in range(3)]
+        x_valid = match_columns(validation_data[0], column_names(X), names[0])
+        x_valid, y_valid, w_valid = checked(x_valid, *(*validation_data[1:], None)[:2], names)
     else:
         share = fraction("validation_fraction", validation_fraction)
         held = hold_out(classes_of(y), share, np.random.default_rng(seed))
@@ -117,6 +121,22 @@ def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
         "x": x, "y": y, "sample_weight": weight,
         "x_valid": x_valid, "y_valid": y_valid, "w_valid": w_valid,
     }  # fmt: skip
+
+
+def checked(X, y, sample_weight, names):
+    """`(x, y, weights or None)` as arrays of numbers, of rows that belong together."""
+    given = [v if hasattr(v, "__array__") or v is None else np.asarray(v) for v in (X, y)]
+    x, y = (as_table(value, name) for value, name in zip(given, names, strict=False))
+    for table, name in ((x, names[0]), (y, names[1])):
+        if table is None or table.values.ndim == 0:
+            raise invalid(name, "must be an array of numbers", table and table.values.item())
+    check_same_rows(x, y)
+    weight = sample_weight
+    if weight is not None:
+        weight = weight if hasattr(weight, "__array__") else np.asarray(weight)
+        check_sample_weight(weight, y if x.labels is None else x, names[2])
+        weight = as_numbers(as_table(weight, names[2]).values, names[2])
+    return as_numbers(x.values, names[0]), as_numbers(y.values, names[1]), weight
 
 
 def classes_of(y):

@@ -10,6 +10,8 @@ import joblib
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn.exceptions
 from sklearn.base import clone
@@ -26,7 +28,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network, build_classifier
+from kerasdnn import (
+    DataWarning,
+    Diagnostics,
+    DNNClassifier,
+    DNNRegressor,
+    Network,
+    build_classifier,
+)
 
 QUICK = {
     "preset": "standard",
@@ -638,7 +647,7 @@ def test_an_optimizer_serves_any_number_of_fits(members):
     assert slow.history_["loss"].nunique() == 1
 
 
-def test_callbacks_are_left_without_the_network_and_can_be_cloned():
+def test_callbacks_keep_the_network_and_are_cloned_without_it():
     class Losses(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
             self.losses = []
@@ -649,9 +658,94 @@ def test_callbacks_are_left_without_the_network_and_can_be_cloned():
     callback = Losses()
     model = DNNClassifier(**SMALL, callbacks=[callback]).fit(ROWS, LABELS)
     assert len(callback.losses) == 2
-    assert callback.model is None
-    twin = clone(model).fit(ROWS, LABELS)
-    assert twin.callbacks[0].losses == callback.losses
+    assert callback.model is model.network_
+    twin = clone(model)
+    assert twin.callbacks[0].model is None
+    assert callback.model is model.network_
+    assert twin.fit(ROWS, LABELS).callbacks[0].losses == callback.losses
+
+
+def test_diagnostics_of_an_estimator_tell_its_health_after_the_fit():
+    X, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
+    model = DNNClassifier(**SMALL, callbacks=[Diagnostics(X.astype("float32"), y)]).fit(X, y)
+    assert len(model.callbacks[0].health().layers) == len(
+        pickle.loads(pickle.dumps(model)).callbacks[0].health().layers
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda y: y.astype(object),
+        lambda y: pd.Series(y, dtype="boolean"),
+        lambda y: pl.Series(y.astype(str)),
+        lambda y: pa.array(y.astype(str)),
+        lambda y: pa.array(y.astype(str)).dictionary_encode(),
+        lambda y: pd.Series(y.astype(int), dtype="Int64"),
+    ],
+)
+def test_what_labels_are_fitted_on_they_are_scored_by(make):
+    y = np.arange(60) % 2 == 0
+    X = np.column_stack([y, np.arange(60)]).astype("float64")
+    model = DNNClassifier(**SMALL).fit(X, make(y))
+    right = np.asarray(model.predict(X)).astype(str) == np.array(model.classes_)[y * 1].astype(str)
+    assert model.score(X, make(y)) == right.mean()
+
+
+def test_score_refuses_rows_that_are_not_those_of_the_table():
+    y = pd.Series(np.arange(60) % 2)
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)))
+    for model in (DNNClassifier(**SMALL), DNNRegressor(**SMALL)):
+        model.fit(X, y)
+        with pytest.raises(ValueError, match="same order"):
+            model.score(X, y[::-1])
+        with pytest.raises(ValueError, match="same index"):
+            model.score(X, y, sample_weight=pd.Series(1.0, index=range(1, 61)))
+        assert model.score(X, y, sample_weight=[1] * 59 + [0]) == pytest.approx(
+            model.score(X[:-1], y[:-1])
+        )
+
+
+@pytest.mark.parametrize("levels", [(2, 5), (1, 2, 5)])
+def test_an_index_of_other_levels_is_another_index(levels):
+    X = pd.DataFrame({"a": np.arange(10.0)}, index=pd.MultiIndex.from_product([range(5), range(2)]))
+    y = pd.Series(np.arange(10) % 2, index=pd.MultiIndex.from_product(map(range, levels)))
+    if len(levels) == 2:  # of as many levels, in another order
+        with pytest.raises(ValueError, match="same index"):
+            DNNClassifier(**SMALL).fit(X, y)
+    else:
+        DNNClassifier(**SMALL).fit(X, y)
+    DNNClassifier(**SMALL).fit(X, y.reset_index(drop=True))
+
+
+def test_rows_of_a_dict_of_series_and_of_weights_beside_an_array_belong_together():
+    y = pd.Series(np.arange(60) % 2)
+    a, b = pd.Series(np.arange(60.0)), pd.Series(np.arange(60.0) ** 2)
+    model = DNNClassifier(**SMALL)
+    model.fit({"a": a, "b": b}, y)
+    with pytest.raises(ValueError, match=r"`X\['a'\]` and `X\['b'\]` must have their rows"):
+        model.fit({"a": a, "b": b[::-1]}, y)
+    with pytest.raises(ValueError, match="`X` and `y` must have their rows"):
+        model.fit({"a": a, "b": b}, y[::-1])
+    with pytest.raises(ValueError, match="`y` and `sample_weight` must have their rows"):
+        model.fit(np.c_[a, b], y, sample_weight=pd.Series(1.0, index=range(59, -1, -1)))
+
+
+def test_a_gap_in_arrows_weights_or_labels_is_a_gap():
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+    gap = pa.array([None, *range(1, 60)])
+    with pytest.raises(ValueError, match=r"finite numbers. Received: row 0 is nan"):
+        DNNClassifier(**SMALL).fit(X, y, sample_weight=gap)
+    with pytest.raises(ValueError, match="must not miss values"):
+        DNNRegressor(**SMALL).fit(X, gap)
+
+
+def test_dates_and_durations_are_shown_as_such():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    times = pd.Series(pd.to_timedelta(np.arange(60), unit="s"))
+    for y, shown in ((times, "'0 nano"), (times + pd.Timestamp("2020-02-03"), "'2020-02-03T")):
+        with pytest.raises(ValueError, match=f"must hold numbers. Received: d[a-z]+ {shown}"):
+            DNNRegressor(**SMALL).fit(X, y.astype(y.dtype.str.replace("us", "ns")))
 
 
 def test_a_network_whose_weights_are_nan_is_not_asked():

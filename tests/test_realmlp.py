@@ -193,7 +193,7 @@ def test_it_trains_and_comes_back_in_mixed_precision(policy, target, tmp_path):
             model = DNNClassifier(epochs=10, random_state=0).fit(X, y > 1)
             assert model.score(X, y > 1) > 0.85
         else:
-            model = DNNRegressor(target=target, epochs=10, random_state=0).fit(X, y)
+            model = DNNRegressor(target=target, epochs=40, random_state=0).fit(X, y)
             assert model.score(X, y) > 0.7
         model.save(tmp_path / "model.kerasdnn")
         again = load(tmp_path / "model.kerasdnn")

@@ -1,10 +1,12 @@
 import datetime
 import decimal
 import json
+from decimal import Decimal
 
 import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -529,3 +531,60 @@ def test_text_that_hides_another_type_is_warned_of_unless_it_is_declared(values,
 def test_text_of_numbers_or_versions_alone_is_taken_as_categories():
     for values in (["1", "2", "3"] * 9, ["1.2.10", "1.2.11", "1.3.1", "2.0.0", "2.1.0"] * 9):
         TableEncoder().fit({"a": values})
+
+
+SAME_IN_ANY_MAKE = {
+    "strings with a gap": ["a", np.nan, "b", "a"],
+    "numbers and text": [1, "1", "x", 1.0],
+    "booleans and fractions": [True, 0.5, False, True],
+    "booleans with a gap": [True, None, False, True],
+    "booleans and whole numbers": [True, 0, 2, True],
+    "whole numbers beyond 2**53 with a gap": [2**53 + 1, 2**53, None, 2**53 + 1],
+    "decimals": [Decimal("1.5"), Decimal("1E+1"), Decimal("0.25"), Decimal("1.50")],
+    "tuples": [(1, 2), (1, 3), (1, 2), (1, 2)],
+}
+
+
+@pytest.mark.parametrize("values", SAME_IN_ANY_MAKE.values(), ids=SAME_IN_ANY_MAKE)
+def test_lists_records_and_rows_are_encoded_like_columns(values):
+    frame = pd.DataFrame({"a": pd.Series(values, dtype=object), "b": range(4)})
+    encoder = TableEncoder(categorical=["a"]).fit(frame)
+    matrix = encoder.transform(frame)
+    makes = [frame.to_dict("records")]
+    if not isinstance(values[0], tuple):
+        makes.append({"a": values, "b": [0, 1, 2, 3]})
+    for make in makes:
+        np.testing.assert_array_equal(encoder.transform(make), matrix)
+    for row in range(4):
+        np.testing.assert_array_equal(encoder.transform(frame.iloc[[row]]), matrix[[row]])
+        np.testing.assert_array_equal(encoder.transform(makes[0][row : row + 1]), matrix[[row]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [True, None, False, True],
+        pd.to_datetime(["2020-01-01", None, "2020-01-02", "2020-01-01"]),
+        pd.to_timedelta([1, None, 2, 1], unit="s"),
+        [3, None, 1, 3],
+    ],
+    ids=["booleans", "dates", "durations", "numbers"],
+)
+def test_categories_of_any_type_are_those_of_pandas_in_arrow_too(values):
+    frame = pd.DataFrame({"a": pd.Categorical(values), "b": range(4)})
+    encoder = TableEncoder().fit(frame)
+    table = pa.Table.from_pandas(frame)
+    np.testing.assert_array_equal(encoder.transform(table), encoder.transform(frame))
+    assert TableEncoder().fit(table).to_dict() == encoder.to_dict()
+
+
+def test_decimals_that_are_equal_are_one_category_whatever_their_scale():
+    values = pd.Series([Decimal("1.50"), Decimal("2.25"), Decimal("10"), None])
+    frame = pd.DataFrame({"a": values})
+    encoder = TableEncoder(categorical=["a"]).fit(frame)
+    assert encoder.columns_[0].categories == ["1.5", "10", "2.25"]
+    arrow = pd.DataFrame({"a": values.astype(pd.ArrowDtype(pa.decimal128(10, 4)))})
+    np.testing.assert_array_equal(encoder.transform(arrow), encoder.transform(frame))
+    np.testing.assert_array_equal(
+        encoder.transform({"a": [1.5, 2.25, 10, None]}), encoder.transform(frame)
+    )

@@ -644,3 +644,12 @@ def test_networks_made_before_and_after_a_change_of_epsilon_share_nothing():
         assert losses[0] == pytest.approx(losses[1])
         found.append(losses[0])
     assert found[0] != pytest.approx(found[1], rel=0.1)
+
+
+def test_devices_can_be_set_after_the_import():
+    code = (
+        "import kerasdnn, tensorflow as tf; from kerasdnn import DNNClassifier, Network, tune\n"
+        "cpu = tf.config.list_physical_devices('CPU')[0]\n"
+        "tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()])"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,6 +17,7 @@ from kerasdnn import (
     DataWarning,
     DNNClassifier,
     DNNRegressor,
+    Network,
     PopulationTuner,
     build_classifier,
     hypermodel,
@@ -517,3 +518,76 @@ def test_a_best_network_that_diverges_on_all_rows_is_not_returned():
     found.defaults["learning_rate"] = 1e30
     with pytest.warns(DataWarning), pytest.raises(ValueError, match="training diverged"):
         found.best_network()
+
+
+def plain_model(hp):
+    network = Network(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(hp.Choice("units", [2, 3]), "relu"),
+            keras.layers.Dense(1, "sigmoid"),
+        ]
+    )
+    network.compile("adam", "binary_crossentropy")
+    return network
+
+
+NAMED = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)), columns=["a", "b", "c"])
+SIGN = (NAMED["a"] > 0).astype(int)
+TURNED = SIGN.sample(frac=1, random_state=0)
+
+
+@pytest.mark.parametrize("build", [None, plain_model])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y": TURNED}, "same order"),
+        ({"y": np.ma.MaskedArray(SIGN, mask=SIGN.index == 3)}, "must hold finite numbers"),
+        ({"sample_weight": pd.Series(1.0, index=TURNED.index)}, "same order"),
+        ({"X": NAMED.to_numpy(), "sample_weight": TURNED * 1.0}, "same order"),
+        ({"sample_weight": [-1.0] * 60}, "must not be negative"),
+        ({"sample_weight": ["1"] * 60}, "must be numeric"),
+        ({"sample_weight": np.zeros(60)}, "must not be 0 in every row"),
+        ({"validation_data": (NAMED, TURNED)}, "same order"),
+        ({"validation_data": (NAMED, SIGN[:9])}, "same number of rows"),
+        ({"validation_data": (NAMED, SIGN, np.full(60, np.nan))}, "must hold finite numbers"),
+        ({"validation_data": (NAMED[["a", "b"]], SIGN)}, "missing 'c'"),
+        ({"validation_data": 5}, "must be"),
+    ],
+)
+def test_a_search_refuses_the_rows_that_fit_refuses(build, changed, message):
+    given = {"X": NAMED, "y": SIGN, "build": build, "max_trials": 1, "epochs": 1, "seed": 0}
+    with pytest.raises(ValueError, match=message):
+        tune(**given | changed)
+
+
+@pytest.mark.parametrize("build", [None, plain_model])
+def test_a_search_takes_numpys_integers_and_columns_in_another_order(build):
+    turned = NAMED[["c", "a", "b"]]
+    scores = [
+        tune(
+            NAMED, SIGN, build=build, max_trials=np.int64(2), epochs=np.int32(2), seed=np.int64(0),
+            batch_size=np.int64(16), validation_data=(judged, SIGN),
+        )
+        for judged in (NAMED, turned)
+    ]  # fmt: skip
+    assert scores[0].best_score == scores[1].best_score
+    if build is None:
+        network = scores[0].best_network()
+        np.testing.assert_array_equal(network.predict(turned), network.predict(NAMED))
+
+
+def test_a_search_leaves_alone_what_is_no_search(tmp_path):
+    for name in ("file", "link", "hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file/search").write_text("mine")
+    (tmp_path / "link/search").symlink_to(tmp_path / "nowhere")
+    given = {"max_trials": 1, "epochs": 1, "seed": 0, "resume": False}
+    for place in ("file", "link", "file/search"):
+        with pytest.raises(ValueError, match="must hold a search of kerasdnn"):
+            tune(NAMED, SIGN, directory=tmp_path / place, **given)
+    (tmp_path / "hidden/search").mkdir()
+    own = tmp_path / "hidden/search/.settings.json"
+    own.write_text("mine")
+    tune(NAMED, SIGN, directory=tmp_path / "hidden", **given)
+    assert own.read_text() == "mine"

@@ -56,7 +56,9 @@ def is_sum_over_rows(metric):
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
         return metric._fn in FUNCTIONS and _within_rows(metric)
-    return cls in COUNTS or (cls in MEANS and _within_rows(metric))
+    if cls in COUNTS:
+        return cls is km.AUC or len(metric.thresholds) == 1  # else a number per threshold
+    return cls in MEANS and _within_rows(metric)
 
 
 def _within_rows(part):

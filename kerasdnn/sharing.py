@@ -66,7 +66,10 @@ FUNCTIONS = {
 }
 # Attributes that do not enter the computation: names, initial values (seeds too: what layers draw
 # later comes from a variable), and what Keras keeps its books in.
-BOOKS = set(vars(kl.Layer())) - {"_trainable", "_dtype_policy", "activity_regularizer"} | {
+COMPUTES = {
+    "_trainable", "_dtype_policy", "activity_regularizer", "autocast", "_supports_masking",
+}  # fmt: skip
+BOOKS = set(vars(kl.Layer())) - COMPUTES | {
     "name", "seed", "_called", "_path", "_lock", "_tracker", "_variables", "_metrics", "_built",
     "_trainable_variables", "_trainable_variables_indices", "_distribution_strategy", "_mesh",
     "_build_shapes_dict", "_build_input_shape", "_auto_config", "_convert_input_args", "_dtype",
@@ -129,7 +132,9 @@ def roles(model):
         names = [variable.name for variable in layer.variables]
         if len(set(names)) < len(names):
             raise Unknown(f"two variables of one name in {layer.name}")
-        places.update({id(v): [index, v.name] for v in layer.variables})
+        if not places.keys().isdisjoint(map(id, layer.variables)):
+            raise Unknown(f"a variable of {layer.name} that another layer has too")
+        places.update({id(v): [index, v.name, describe(v.regularizer)] for v in layer.variables})
     groups = model.trainable_variables, model.non_trainable_variables
     if not all(id(v) in places for group in groups for v in group):
         raise Unknown("a variable outside the layers")
@@ -158,6 +163,7 @@ def cache_key(model, scores=True, optimizer=True):
     """
     try:
         parts = [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
+        parts.append([keras.config.epsilon(), keras.config.floatx()])  # which Keras traces
         parts.append(describe_scores(model) if scores else None)
         parts.append(describe(model.optimizer) if optimizer else None)
         return json.dumps(parts)

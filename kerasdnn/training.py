@@ -188,7 +188,7 @@ class Network(keras.Sequential):
             roads.prepare(self, parts)
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
-            self._stream(x, callbacks)
+            self._stream(x, callbacks, steps_per_epoch or validation_steps)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_road = "compiled"
@@ -233,6 +233,7 @@ class Network(keras.Sequential):
                     callbacks.on_epoch_end(epoch, logs)
                     epoch += 1
         while epoch < epochs:
+            self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             fit.start()
             for first, last, run in fit.blocks(most):
@@ -241,6 +242,8 @@ class Network(keras.Sequential):
                 callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
+            if fit.steps:  # a callback that was asked may have changed them
+                logs = fitting.pythonify_logs(self.get_metrics_result())
             if validate is not None and self._should_eval(epoch, validation_freq):
                 logs = logs | {f"val_{name}": value for name, value in validate().items()}
             callbacks.on_epoch_end(epoch, logs)
@@ -252,13 +255,16 @@ class Network(keras.Sequential):
         callbacks.on_train_end(logs)
         return warn_of_divergence(self.history)
 
-    def _stream(self, x, callbacks):
-        """Have stock Keras run many batches of a dataset per call where nobody looks at each."""
+    def _stream(self, x, callbacks, counted):
+        """Have stock Keras run many batches of a dataset per call where nobody looks at each.
+
+        Nor counts them: of a number of steps that is asked for, Keras runs whole calls.
+        """
         stock = self.run_eagerly or self.use_xla is False or roads.is_distributed(self)
         if self.block_steps != "auto" or stock:
             return
         listed = fitting.as_list(callbacks)
-        quiet = not (fitting.steps_between_looks(listed) or fitting.look_at_test_batches(listed))
+        quiet = not (counted or fitting.look_at_any_batch(listed))
         steps = STREAMED_STEPS if quiet and roads.is_stream(x) else 1
         if steps != self.steps_per_execution:  # a number that Keras traces
             self.steps_per_execution = steps
@@ -316,7 +322,7 @@ class Network(keras.Sequential):
             self._need_compiled_evaluation(fitting.as_list(callbacks))
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
-            self._stream(x, callbacks)
+            self._stream(x, callbacks, steps)
             return super().evaluate(**stock_arguments)
         self.last_road = "compiled"
         batch = int(batch_size or 32)
@@ -330,7 +336,7 @@ class Network(keras.Sequential):
                 model=self,
             )
         logs = Evaluation(self, Table(parts), batch).run(callbacks)
-        return logs if return_dict else self._flatten_metrics_in_order(logs)
+        return dict(sorted(logs.items())) if return_dict else self._flatten_metrics_in_order(logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
@@ -349,6 +355,7 @@ class Network(keras.Sequential):
             array = roads.prediction_array(x)
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"
+            self._stream(x, callbacks, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
         self.last_road = "compiled"
         if not self.built:

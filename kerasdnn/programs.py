@@ -299,7 +299,7 @@ class Evaluation:
             self.names = tuple(results)
             for variable, ours in zip(state.metrics, model.metrics_variables, strict=True):
                 variable.assign(scope.get_current_value(ours))
-            return tf.stack([tf.cast(r, "float32") for r in results.values()])
+            return tf.stack([tf.cast(r, "float64") for r in results.values()])
 
         data, fresh = tensor_specs(specs, None), tf.TensorSpec((), "bool")
         self.run = Program(concrete(run, self.state_of(model), data, fresh))

@@ -134,7 +134,8 @@ def roles(model):
             raise Unknown(f"two variables of one name in {layer.name}")
         if not places.keys().isdisjoint(map(id, layer.variables)):
             raise Unknown(f"a variable of {layer.name} that another layer has too")
-        places.update({id(v): [index, v.name, describe(v.regularizer)] for v in layer.variables})
+        for v in layer.variables:
+            places[id(v)] = [index, v.name, describe(v.regularizer), describe(v.constraint)]
     groups = model.trainable_variables, model.non_trainable_variables
     if not all(id(v) in places for group in groups for v in group):
         raise Unknown("a variable outside the layers")
@@ -192,7 +193,18 @@ class Retracing:
     """
 
     def __init__(self):
-        self.function, self.traces = None, {}
+        self.function, self.traces, self.answer = None, {}, None
+
+    def follow(self, function):
+        """Forget everything if Keras holds another function."""
+        if function is not self.function:
+            self.function, self.traces, self.answer = function, {}, None
+
+    def ask(self, function, question):
+        """What `question()` answered first since Keras holds `function`: that is what it traced."""
+        self.follow(function)
+        self.answer = self.answer or [question()]
+        return self.answer[0]
 
     def get(self, function, specs, rows, trace):
         """The trace for batches of `rows` rows, None where they vary.
@@ -204,8 +216,7 @@ class Retracing:
             rows: int or None.
             trace: function without arguments that makes it.
         """
-        if function is not self.function:
-            self.function, self.traces = function, {}
+        self.follow(function)
         known = self.traces.setdefault(specs, {})
         for key in (rows, None):
             if key in known:

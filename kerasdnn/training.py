@@ -179,12 +179,14 @@ class Network(keras.Sequential):
                 raise roads.StockRoad("a number of steps is given")
             if shuffle == "batch":
                 raise roads.StockRoad("shuffle='batch'")
-            parts = roads.training_arrays(x, y, sample_weight, class_weight)
+            parts = roads.training_arrays(x, y, sample_weight)
             held_out = None
             if validation_data is not None:
                 held_out = roads.validation_arrays(validation_data)
             elif validation_split:
                 parts, held_out = train_validation_split(parts, validation_split)
+            if class_weight is not None:  # as in Keras, of no account to the rows held out
+                parts = roads.training_arrays(*parts, class_weight=class_weight)
             roads.prepare(self, parts)
         except roads.StockRoad as reason:
             self.last_road = f"stock: {reason}"

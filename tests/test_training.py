@@ -569,6 +569,40 @@ def test_networks_share_nothing_if_layers_variables_or_settings_differ():
     with_epsilon(0.1)
 
 
+def test_networks_that_differ_in_what_they_were_adapted_to_share_nothing():
+    x, y = table(45)
+    for shift in (0, 9):
+        normalization = keras.layers.Normalization()
+        normalization.adapt(x + np.float32(shift))
+        both(lambda layer=normalization: [layer, dense(1)], lambda m: scored(m, x, y))
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Dice, keras.losses.Tversky])
+def test_a_loss_of_the_whole_batch_sees_a_short_one_at_its_own_size(loss):
+    x, y = table(45, kind="binary")
+    both(lambda: [dense(1, "sigmoid")], lambda m: scored(m, x, y), loss=loss)
+
+
+def test_freezing_takes_effect_with_compile():
+    x, y = table(45)
+
+    def scenario(model):
+        yield from scored(model, x, y)
+        for trainable in (False, True):
+            model.layers[0].trainable = trainable
+            yield from scored(model, x, y)
+            model.compile("sgd", "mse")
+            yield from scored(model, x, y)
+
+    both(lambda: [dense(3, "relu"), dense(1)], scenario)
+
+
+def test_penalties_on_activations_count_in_training_and_evaluation():
+    x, y = table(48)
+    layers = lambda: [dense(3, "relu", activity_regularizer="l2"), dense(1)]
+    both(layers, lambda m: scored(m, x, y))
+
+
 def endless(x, y):
     while True:
         yield x[:8], y[:8]

@@ -52,7 +52,9 @@ class EmbedCategories(keras.layers.Layer):
         k = len(self.cardinalities)
         codes = ops.cast(x[:, -k:], "int32")
         codes = ops.clip(codes, 0, np.array(self.cardinalities, "int32") - 1) + self.starts
-        vectors = ops.reshape(ops.take(self.vectors, codes, axis=0), (-1, k * self.size))
+        # Through a reshape gradients are dense: Keras's optimizers take a sparse one part by part.
+        table = ops.reshape(self.vectors, (-1, self.size))
+        vectors = ops.reshape(ops.take(table, codes, axis=0), (-1, k * self.size))
         return ops.concatenate([x[:, :-k], ops.cast(vectors, x.dtype)], axis=1)
 
     def compute_output_shape(self, input_shape):

@@ -29,6 +29,7 @@ EPOCHS_AT_ONCE = 64
 
 TRAIN_HOOKS = "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
 TEST_HOOKS = "on_test_batch_begin", "on_test_batch_end"
+PREDICT_HOOKS = "on_predict_batch_begin", "on_predict_batch_end"
 SAVING = {kc.ModelCheckpoint, kc.BackupAndRestore}
 
 
@@ -103,13 +104,13 @@ class Fit:
         while start < self.rows:
             steps = min(self.layout.steps, most() if most else self.layout.steps)
             stop = min(start + steps * self.batch, self.rows)
-            run = functools.partial(self.run, self.layout, order[None, start:stop], start == 0)
+            run = functools.partial(self.run, self.layout, order[None, start:stop])
             yield start // self.batch, (stop - 1) // self.batch, lambda run=run: run()[0]
             start = stop
         if self.tail:
             step = self.rows // self.batch
             layout = self.layout._replace(epochs=1, steps=1, batch=self.tail)
-            yield step, step, lambda: self.run(layout, order[None, self.rows :], step == 0)[0]
+            yield step, step, lambda: self.run(layout, order[None, self.rows :])[0]
 
     def epochs(self, count):
         """Run the next `count` epochs in one block; the logs of each."""
@@ -123,16 +124,18 @@ class Fit:
         step = steps_taken(self.network.optimizer) + steps_ahead
         return epoch_order(self.network.seed, step, self.table.rows)
 
-    def run(self, layout, orders, fresh):
-        """Train on the rows in `orders`, one line per epoch; the logs of each."""
+    def run(self, layout, orders, fresh=False):
+        """Train on the rows in `orders`, one line per epoch; the logs of each.
+
+        Args:
+            fresh: whether metrics start from zero; at every further epoch they do.
+        """
         count, rows = orders.shape
         data = self.data(layout, orders)
         if self.trace.flat:
             arguments = tf.constant(count), tf.constant(rows), tf.constant(fresh)
         else:
             arguments = (tf.constant(rows // layout.batch),)
-            if fresh:
-                self.network.reset_metrics()
         try:
             program = self.trace.program(layout, self.bound.state)
             results = program(self.bound.handles, *data, *arguments)
@@ -203,6 +206,15 @@ def look_at_test_batches(callbacks):
         hooks(callback, TEST_HOOKS)
         for callback in callbacks
         if type(callback) not in quiet or getattr(callback, "update_freq", "epoch") != "epoch"
+    )
+
+
+def look_at_any_batch(callbacks):
+    """Whether a callback has to be asked before or after batches, of whatever."""
+    return (
+        steps_between_looks(callbacks) is not None
+        or look_at_test_batches(callbacks)
+        or any(hooks(callback, PREDICT_HOOKS) for callback in callbacks)
     )
 
 

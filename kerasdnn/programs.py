@@ -139,10 +139,13 @@ class Training:
                 with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                     before = [scope.get_current_value(v) for v in trainable]
                     y_pred = model(x, training=True)
+                    if not isinstance(y_pred, tf.Tensor) or len(y_pred.shape) != 2:
+                        raise NotFlat  # a weight per row would not fit the losses of its steps
                     loss = model.compute_loss(x, y, y_pred, *weight)
                     after = [scope.get_current_value(v) for v in trainable]
             gradients = tape.gradient(loss, weights)
-            if any(g is None for g in gradients) or not isinstance(y_pred, tf.Tensor):
+            # Optimizers take the parts of a sparse gradient (`Embedding`) one by one.
+            if not all(isinstance(g, tf.Tensor) for g in gradients) or len(loss.shape):
                 raise NotFlat
             if any(a is not b for a, b in zip(before, after, strict=True)):
                 raise NotFlat
@@ -296,7 +299,7 @@ class Evaluation:
             self.names = tuple(results)
             for variable, ours in zip(state.metrics, model.metrics_variables, strict=True):
                 variable.assign(scope.get_current_value(ours))
-            return tf.stack([tf.cast(r, "float32") for r in results.values()])
+            return tf.stack([tf.cast(r, "float64") for r in results.values()])
 
         data, fresh = tensor_specs(specs, None), tf.TensorSpec((), "bool")
         self.run = Program(concrete(run, self.state_of(model), data, fresh))

@@ -108,13 +108,22 @@ def prepare(network, parts):
 
 def need_sums_over_rows(network):
     """Raise `StockRoad` if evaluation depends on how the rows are cut into batches."""
+    network.make_test_function()
+    function = network.test_function
+    reason = network.traces["test_function"].ask(function, lambda: why_by_batches(network))
+    if reason is not None:
+        raise StockRoad(reason)
+
+
+def why_by_batches(network):
     if not sharing.is_row_by_row(network, training=False):
-        raise StockRoad("a layer that may look at the whole batch")
+        return "a layer that may look at the whole batch"
     if not scoring.only_sums_over_rows(network):
-        raise StockRoad("a metric that is not a sum over rows")
+        return "a metric that is not a sum over rows"
     losses = [part.loss for part in network._compile_loss._flat_losses]
     if any(
         loss.reduction != "sum_over_batch_size" or not scoring.is_row_by_row_loss(loss)
         for loss in losses
     ):
-        raise StockRoad("a loss that is not a mean over rows")
+        return "a loss that is not a mean over rows"
+    return None

@@ -68,7 +68,9 @@ def is_sum_over_rows(metric):
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
         return metric._fn in functions() and _within_rows(metric)
-    return cls in COUNTS or (cls in MEANS and _within_rows(metric))
+    if cls in COUNTS:
+        return cls is km.AUC or len(metric.thresholds) == 1  # else a number per threshold
+    return cls in MEANS and _within_rows(metric)
 
 
 def _within_rows(part):
@@ -79,9 +81,10 @@ def _within_rows(part):
 
 def only_sums_over_rows(model):
     """Whether every metric of a compiled, built model is a sum over rows."""
-    own = [model._loss_tracker, model._compile_metrics]
+    own, metrics = [model._loss_tracker, model._compile_metrics], compiled_metrics(model)
     others = [m for m in model.metrics if m not in own]
-    return not others and all(is_sum_over_rows(m) for m in compiled_metrics(model))
+    twice = len(set(map(id, metrics))) < len(metrics)  # updated twice
+    return not (others or twice) and all(map(is_sum_over_rows, metrics))
 
 
 def compiled_metrics(model):

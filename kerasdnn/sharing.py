@@ -66,8 +66,11 @@ FUNCTIONS = {
 }
 # Attributes that do not enter the computation: names, initial values (seeds too: what layers draw
 # later comes from a variable), and what Keras keeps its books in.
-COUNT = {"_trainable", "_dtype_policy", "activity_regularizer", "autocast", "_remat_mode"}
-BOOKS = set(vars(kl.Layer())) - COUNT | {
+COMPUTES = {
+    "_trainable", "_dtype_policy", "activity_regularizer", "autocast", "_remat_mode",
+    "_supports_masking",
+}  # fmt: skip
+BOOKS = set(vars(kl.Layer())) - COMPUTES | {
     "name", "seed", "_called", "_path", "_lock", "_tracker", "_variables", "_metrics", "_built",
     "_trainable_variables", "_trainable_variables_indices", "_distribution_strategy", "_mesh",
     "_build_shapes_dict", "_build_input_shape", "_auto_config", "_convert_input_args", "_dtype",
@@ -133,7 +136,10 @@ def roles(model):
         names = [variable.name for variable in layer.variables]
         if len(set(names)) < len(names):
             raise Unknown(f"two variables of one name in {layer.name}")
-        places.update({id(v): [index, v.name] for v in layer.variables})
+        if not places.keys().isdisjoint(map(id, layer.variables)):
+            raise Unknown(f"a variable of {layer.name} that another layer has too")
+        for v in layer.variables:
+            places[id(v)] = [index, v.name, describe(v.regularizer), describe(v.constraint)]
     groups = model.trainable_variables, model.non_trainable_variables
     if not all(id(v) in places for group in groups for v in group):
         raise Unknown("a variable outside the layers")
@@ -161,8 +167,8 @@ def cache_key(model, scores=True, optimizer=True):
         optimizer: whether it updates weights.
     """
     try:
-        parts = [keras.config.epsilon(), keras.config.floatx()]  # which functions read
-        parts += [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
+        parts = [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
+        parts.append([keras.config.epsilon(), keras.config.floatx()])  # which Keras traces
         parts.append(describe_scores(model) if scores else None)
         parts.append(describe(model.optimizer) if optimizer else None)
         return json.dumps(parts)
@@ -191,7 +197,18 @@ class Retracing:
     """
 
     def __init__(self):
-        self.function, self.traces = None, {}
+        self.function, self.traces, self.answer = None, {}, None
+
+    def follow(self, function):
+        """Forget everything if Keras holds another function."""
+        if function is not self.function:
+            self.function, self.traces, self.answer = function, {}, None
+
+    def ask(self, function, question):
+        """What `question()` answered first since Keras holds `function`: that is what it traced."""
+        self.follow(function)
+        self.answer = self.answer or [question()]
+        return self.answer[0]
 
     def get(self, function, specs, rows, trace):
         """The trace for batches of `rows` rows, None where they vary.
@@ -203,8 +220,7 @@ class Retracing:
             rows: int or None.
             trace: function that makes it for a number of rows, or for None.
         """
-        if function is not self.function:
-            self.function, self.traces = function, {}
+        self.follow(function)
         known = self.traces.setdefault(specs, {})
         for key in (rows, None):
             if key in known:

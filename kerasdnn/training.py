@@ -184,16 +184,18 @@ class Network(keras.Sequential):
                 raise roads.StockRoad("a number of steps is given")
             if shuffle == "batch":
                 raise roads.StockRoad("shuffle='batch'")
-            parts = roads.training_arrays(x, y, sample_weight, class_weight)
+            parts = roads.training_arrays(x, y, sample_weight)
             held_out = None
             if validation_data is not None:
                 held_out = roads.validation_arrays(validation_data)
             elif validation_split:
                 parts, held_out = train_validation_split(parts, validation_split)
+            if class_weight is not None:  # as in Keras, of no account to the rows held out
+                parts = roads.training_arrays(*parts, class_weight=class_weight)
             roads.prepare(self, parts)
         except roads.StockRoad as reason:
             self.last_path = f"stock: {reason}"
-            self._stream(x, callbacks)
+            self._stream(x, callbacks, steps_per_epoch or validation_steps)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_path = "compiled"
@@ -238,6 +240,7 @@ class Network(keras.Sequential):
                     callbacks.on_epoch_end(epoch, logs)
                     epoch += 1
         while epoch < epochs:
+            self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             fit.start()
             for first, last, run in fit.blocks(most):
@@ -246,6 +249,8 @@ class Network(keras.Sequential):
                 callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
+            if fit.steps:  # a callback that was asked may have changed them
+                logs = fitting.pythonify_logs(self.get_metrics_result())
             if validate is not None and self._should_eval(epoch, validation_freq):
                 logs = logs | {f"val_{name}": value for name, value in validate().items()}
             callbacks.on_epoch_end(epoch, logs)
@@ -257,13 +262,16 @@ class Network(keras.Sequential):
         callbacks.on_train_end(logs)
         return warn_of_divergence(self.history)
 
-    def _stream(self, x, callbacks):
-        """Have stock Keras run many batches of a dataset per call where nobody looks at each."""
+    def _stream(self, x, callbacks, counted):
+        """Have stock Keras run many batches of a dataset per call where nobody looks at each.
+
+        Nor counts them: of a number of steps that is asked for, Keras runs whole calls.
+        """
         stock = self.run_eagerly or self.use_xla is False or roads.is_distributed(self)
         if self.block_steps != "auto" or stock:
             return
         listed = fitting.as_list(callbacks)
-        quiet = not (fitting.steps_between_looks(listed) or fitting.look_at_test_batches(listed))
+        quiet = not (counted or fitting.look_at_any_batch(listed))
         steps = STREAMED_STEPS if quiet and roads.is_stream(x) else 1
         if steps != self.steps_per_execution:  # a number that Keras traces
             self.steps_per_execution = steps
@@ -321,7 +329,7 @@ class Network(keras.Sequential):
             self._need_compiled_evaluation(fitting.as_list(callbacks))
         except roads.StockRoad as reason:
             self.last_path = f"stock: {reason}"
-            self._stream(x, callbacks)
+            self._stream(x, callbacks, steps)
             return super().evaluate(**stock_arguments)
         self.last_path = "compiled"
         batch = int(batch_size or 32)
@@ -335,7 +343,7 @@ class Network(keras.Sequential):
                 model=self,
             )
         logs = Evaluation(self, Table(parts), batch).run(callbacks)
-        return logs if return_dict else self._flatten_metrics_in_order(logs)
+        return dict(sorted(logs.items())) if return_dict else self._flatten_metrics_in_order(logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
@@ -354,6 +362,7 @@ class Network(keras.Sequential):
             array = roads.prediction_array(x)
         except roads.StockRoad as reason:
             self.last_path = f"stock: {reason}"
+            self._stream(x, callbacks, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
         self.last_path = "compiled"
         if not self.built:

@@ -444,7 +444,7 @@ class LikeKeras(RuleBasedStateMachine):
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TestLikeKeras = LikeKeras.TestCase
 TestLikeKeras.settings = settings(
-    max_examples=20_000 if NIGHTLY else int(os.environ.get("N", 300)),
+    max_examples=20_000 if NIGHTLY else 300,
     stateful_step_count=8,
     deadline=None,
     derandomize=not NIGHTLY,

@@ -345,9 +345,11 @@ def test_a_dataset_gives_the_history_of_stock_keras():
 
 def test_a_dataset_streams_in_blocks_of_steps():
     ours, _, x, y = pair()
+    ours.fit(dataset(x, y), verbose=0)
+    assert ours.steps_per_execution > 13  # batches of 16
     calls = Calls()
     ours.fit(dataset(x, y), verbose=0, callbacks=[calls])
-    assert len(calls.calls) == 2  # 13 batches of 16 in one block: begin and end
+    assert len(calls.calls) == 2 * 13  # each begins and ends
 
 
 class NotForXLA(keras.layers.Layer):
@@ -445,6 +447,213 @@ def test_predictions_follow_new_weights():
     before = network.predict(x)
     network.set_weights([w + 1 for w in network.get_weights()])
     assert np.abs(network.predict(x) - before).max() > 0.01
+
+
+# What once differed from stock Keras
+
+
+def both(layers, scenario, shape=(WIDTH,), **compiling):
+    """What `scenario(model)` gives for a Network and for a Sequential of equal weights."""
+    found = []
+    for kind in SIDES:
+        keras.utils.set_random_seed(1)
+        model = kind([keras.Input(shape), *layers()])
+        given = {"optimizer": "adam", "loss": "mse"} | compiling
+        model.compile(**{k: v() if callable(v) else v for k, v in given.items()})
+        found.append([*scenario(model), *model.get_weights()])
+    for ours, stock in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-5)
+    return model
+
+
+def scored(model, x, y, **fit):
+    fit = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0} | fit
+    history = model.fit(x, y, **fit).history
+    return *history.values(), model.evaluate(x, y, verbose=0), model.predict(x, verbose=0)
+
+
+dense = keras.layers.Dense
+
+
+@pytest.mark.parametrize("shape", [(5,), (8, 8)])  # as many steps as rows in a batch, or not
+@pytest.mark.parametrize("metric", ["mae", "auc"])
+def test_rows_of_several_steps_train_as_in_stock_keras(shape, metric):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(45, *shape, 3)).astype("float32")
+    y = (x[..., :2] > 0).astype("float32")
+    layers = lambda: [dense(4, "relu"), dense(2, "sigmoid")]
+    scores = lambda: [METRICS.get(metric, lambda: metric)()]
+    both(layers, lambda m: scored(m, x, y), (*shape, 3), optimizer="sgd", metrics=scores)
+
+
+def twice():
+    metric = keras.metrics.MeanAbsoluteError()
+    return {"metrics": [metric], "weighted_metrics": [metric]}
+
+
+@pytest.mark.parametrize(
+    "compiling",
+    [
+        lambda: {"loss": keras.losses.MeanSquaredError(reduction=None)},
+        lambda: {"metrics": [keras.metrics.Precision(thresholds=[0.3, 0.6])]},
+        twice,
+    ],
+)
+def test_vectors_and_a_metric_given_twice_train_as_in_stock_keras(compiling):
+    x, y = table(45, kind="binary")
+
+    def scenario(model):
+        model.compile("sgd", **({"loss": "mse"} | compiling()))
+        model.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+        return model.evaluate(x, y, verbose=0, return_dict=True).values()
+
+    both(lambda: [dense(1, "sigmoid")], scenario)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_an_embedding_of_repeated_codes_trains_as_in_stock_keras(optimizer):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 6, (45, WIDTH)), rng.normal(size=(45, 1))
+    layers = lambda: [keras.layers.Embedding(10, 3), keras.layers.Flatten(), dense(1)]
+    both(layers, lambda m: scored(m, x, y), optimizer=optimizer)
+
+
+def test_class_weights_are_of_no_account_to_the_rows_held_out():
+    x, y = table(45, kind="binary")
+    fit = {"class_weight": {0: 1.0, 1: 5.0}, "validation_split": 0.3}
+    both(
+        lambda: [dense(1, "sigmoid")], lambda m: scored(m, x, y, **fit), loss="binary_crossentropy"
+    )
+
+
+def test_networks_share_nothing_if_layers_variables_or_settings_differ():
+    x, y = table(45)
+
+    def order(places):
+        layers = [dense(WIDTH, "tanh"), dense(WIDTH, "tanh")]
+        return lambda: [*(layers[i] for i in places), dense(1)]
+
+    def constrained(model):
+        model.layers[0].kernel.constraint = keras.constraints.MaxNorm(0.1)
+        return scored(model, x, y)
+
+    def regularized(model):
+        model.layers[0].kernel.regularizer = keras.regularizers.L2(0.5)
+        return scored(model, x, y)
+
+    def halves(cast):
+        half = lambda: dense(WIDTH, dtype="mixed_bfloat16", autocast=cast)
+        return lambda: [dense(WIDTH, dtype="float16"), half(), dense(1)]
+
+    def with_epsilon(value):
+        before = keras.config.epsilon()
+        keras.config.set_epsilon(value)
+        try:
+            both(lambda: [dense(1)], lambda m: scored(m, x, np.abs(y)), loss="msle")
+        finally:
+            keras.config.set_epsilon(before)
+
+    for places in ([0, 1, 0, 1, 0], [0, 1, 1, 1, 0]):
+        keys = []
+        network = Network([keras.Input((WIDTH,)), *order(places)()])
+        keys.append(sharing.cache_key(network, scores=False, optimizer=False))
+        assert keys == [None]
+    for scenario in (lambda m: scored(m, x, y), constrained, regularized):
+        both(lambda: [dense(3, "relu"), dense(1)], scenario)
+    keys = {
+        sharing.cache_key(Network([keras.Input((WIDTH,)), *halves(cast)()]), False, False)
+        for cast in (True, False)
+    }
+    assert len(keys) == 2
+    with_epsilon(1e-7)
+    with_epsilon(0.1)
+
+
+def test_networks_that_differ_in_what_they_were_adapted_to_share_nothing():
+    x, y = table(45)
+    for shift in (0, 9):
+        normalization = keras.layers.Normalization()
+        normalization.adapt(x + np.float32(shift))
+        both(lambda layer=normalization: [layer, dense(1)], lambda m: scored(m, x, y))
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Dice, keras.losses.Tversky])
+def test_a_loss_of_the_whole_batch_sees_a_short_one_at_its_own_size(loss):
+    x, y = table(45, kind="binary")
+    both(lambda: [dense(1, "sigmoid")], lambda m: scored(m, x, y), loss=loss)
+
+
+def test_freezing_takes_effect_with_compile():
+    x, y = table(45)
+
+    def scenario(model):
+        yield from scored(model, x, y)
+        for trainable in (False, True):
+            model.layers[0].trainable = trainable
+            yield from scored(model, x, y)
+            model.compile("sgd", "mse")
+            yield from scored(model, x, y)
+
+    both(lambda: [dense(3, "relu"), dense(1)], scenario)
+
+
+def test_penalties_on_activations_count_in_training_and_evaluation():
+    x, y = table(48)
+    layers = lambda: [dense(3, "relu", activity_regularizer="l2"), dense(1)]
+    both(layers, lambda m: scored(m, x, y))
+
+
+def endless(x, y):
+    while True:
+        yield x[:8], y[:8]
+
+
+def test_a_number_of_steps_is_kept_exactly():
+    x, y = table(45)
+
+    def scenario(model):
+        model.fit(dataset(x, y), verbose=0)  # whose steps run in blocks
+        model.fit(endless(x, y), steps_per_epoch=5, epochs=2, verbose=0)
+        seen = [int(model.optimizer.iterations), model.evaluate(endless(x, y), steps=3, verbose=0)]
+        model.fit(dataset(x, y), verbose=0)
+        model.fit(
+            dataset(x, y), verbose=0, validation_data=dataset(x, y).repeat(), validation_steps=2
+        )
+        return [*seen, model.predict(dataset(x, y), steps=2, verbose=0)]
+
+    both(lambda: [dense(1)], scenario)
+
+
+@pytest.mark.parametrize("where", ["on_train_batch_end", "on_epoch_begin", "on_epoch_end"])
+@pytest.mark.parametrize("what", ["evaluate", "reset_metrics"])
+def test_a_callback_that_changes_metrics_leaves_what_it_leaves_in_stock_keras(where, what):
+    x, y = table(45)
+
+    def scenario(model):
+        callback = keras.callbacks.Callback()
+        act = {"evaluate": lambda: model.evaluate(x, y, verbose=0), "reset_metrics": None}[what]
+        setattr(callback, where, lambda *_, **__: (act or model.reset_metrics)())
+        return scored(model, x, y, callbacks=[callback])
+
+    both(lambda: [dense(1)], scenario)
+
+
+def test_an_evaluation_goes_on_as_it_was_traced():
+    x, y = table(45)
+
+    def scenario(model):
+        before = model.evaluate(x, y, verbose=0)
+        model.layers[0].activation = lambda x: 9 * x
+        return [before, model.evaluate(x, y, verbose=0)]
+
+    both(lambda: [dense(1)], scenario)
+
+
+def test_the_logs_of_an_evaluation_stand_in_the_order_of_stock_keras():
+    x, y = table(45, kind="binary")
+    ours, stock, *_ = pair()
+    logs = (list(m.evaluate(x, y, verbose=0, return_dict=True)) for m in (ours, stock))
+    assert next(logs) == next(logs)
 
 
 # Callbacks

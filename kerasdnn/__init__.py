@@ -1,25 +1,86 @@
-"""kerasdnn: dense networks for tables, in Keras."""
+"""kerasdnn: dense networks for tables, in Keras.
 
+The root has the thin toolkit; the rest is in sub-packages, most of which load when first used:
+`import kerasdnn` takes about as long as `import keras`.
+"""
+
+from importlib import import_module as _import_module
+
+from . import nn as nn  # all of it: a `.keras` file finds registered classes only
 from .activations import LeakyReLU as LeakyReLU
 from .activations import leaky_relu as leaky_relu
-from .checks import check_fit as check_fit
-from .checks_words import DataWarning as DataWarning
-from .comparing import compare as compare
-from .diagnostics import Diagnostics as Diagnostics
-from .diagnostics import health as health
-from .estimators import DNNClassifier as DNNClassifier
-from .estimators import DNNRegressor as DNNRegressor
+from .checks.fit import check_fit as check_fit
+from .core.messages import DataWarning as DataWarning
 from .factories import build_classifier as build_classifier
 from .factories import build_multilabel_classifier as build_multilabel_classifier
 from .factories import build_regressor as build_regressor
-from .files import load as load
 from .heads import HEADS as HEADS
 from .optimizers import NAG as NAG
 from .optimizers import Momentum as Momentum
-from .population import Population as Population
-from .population_tuner import PopulationTuner as PopulationTuner
-from .rate_range import rate_range_test as rate_range_test
-from .spaces import hypermodel as hypermodel
-from .tables import TableEncoder as TableEncoder
-from .training import Network as Network
-from .tuning import tune as tune
+from .training.network import Network as Network
+
+__version__ = "0.1.0"
+
+# Public names that load their sub-package when first used.
+_LAZY = {
+    "DNNClassifier": "estimators",
+    "DNNRegressor": "estimators",
+    "Diagnostics": "diagnostics",
+    "Population": "population",
+    "PopulationTuner": "search",
+    "TableEncoder": "tables",
+    "compare": "search",
+    "graphs": None,
+    "health": "diagnostics",
+    "hypermodel": "search",
+    "load": "estimators",
+    "plots": None,
+    "rate_range_test": "diagnostics",
+    "tune": "search",
+}
+_ROOMS = ("diagnostics", "estimators", "population", "search", "tables")
+
+__all__ = [
+    "HEADS",
+    "NAG",
+    "DNNClassifier",
+    "DNNRegressor",
+    "DataWarning",
+    "Diagnostics",
+    "LeakyReLU",
+    "Momentum",
+    "Network",
+    "Population",
+    "PopulationTuner",
+    "TableEncoder",
+    "__version__",
+    "build_classifier",
+    "build_multilabel_classifier",
+    "build_regressor",
+    "check_fit",
+    "compare",
+    "graphs",
+    "health",
+    "hypermodel",
+    "leaky_relu",
+    "load",
+    "nn",
+    "plots",
+    "rate_range_test",
+    "tune",
+]
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return _import_module(f".{name}", __name__)
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = _LAZY[name]
+    module = _import_module(f".{room or name}", __name__)
+    found = globals()[name] = getattr(module, name) if room else module
+    return found
+
+
+def __dir__():
+    return __all__

@@ -10,7 +10,8 @@ of the two, and its gradient would come out as alpha, or as the mean of both, in
 import keras
 from keras import ops
 
-from .errors import invalid, one_of, within
+from .core.arguments import one_of, within
+from .core.messages import invalid
 
 ALPHA = 0.01  # Keras: 0.2 for the function, 0.3 for the layer
 

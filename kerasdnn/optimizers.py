@@ -7,8 +7,9 @@ NAG         v = m * v - lr * g        w = w + m * v - lr * g
 import keras
 from keras import ops
 
-from . import rules
-from .errors import fraction, invalid, is_number, one_of, positive
+from .core.arguments import fraction, is_number, one_of, positive
+from .core.messages import invalid
+from .nn import update_rules
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -36,7 +37,7 @@ class Momentum(keras.optimizers.Optimizer):
 
     elementwise = True
 
-    rule = staticmethod(rules.momentum)  # the equation in code
+    rule = staticmethod(update_rules.momentum)  # the equation in code
 
     def __init__(self, learning_rate=0.01, momentum=0.9, **kwargs):
         momentum = fraction("momentum", momentum, MOMENTUM_REMEDY)
@@ -111,7 +112,7 @@ class NAG(Momentum):
 
     elementwise = True
 
-    rule = staticmethod(rules.nag)
+    rule = staticmethod(update_rules.nag)
 
 
 MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."

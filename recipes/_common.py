@@ -125,7 +125,7 @@ class Report:
     """Keeps what a recipe found: each table as CSV, each picture as PNG, all on one page."""
 
     def __init__(self, args, title, device):
-        from kerasdnn.pages import Page
+        from kerasdnn.plots import Page
 
         self.out, self.page = args.out, Page(title)
         self.page.text(device)
@@ -133,7 +133,7 @@ class Report:
             self.page.text("A quick run: too short to conclude from.")
 
     def table(self, name, table, title, digits=4):
-        from kerasdnn.plots_style import write_bytes
+        from kerasdnn.core.atomic_files import write_bytes
 
         write_bytes(self.out / f"{name}.csv", table.to_csv(index=False).encode())
         self.page.heading(title)

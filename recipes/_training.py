@@ -96,7 +96,7 @@ def guess(table):
 
 def paired(ours, theirs):
     """In words: how much higher or lower their losses are, seed by seed on the same rows."""
-    from kerasdnn.intervals import mean_interval
+    from kerasdnn.core.statistics import mean_interval
 
     gap, half_width = mean_interval(theirs - ours)
     side = "higher" if gap > 0 else "lower"

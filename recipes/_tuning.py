@@ -129,7 +129,7 @@ def findings(args, summary, results, found):
         f"{int((gain > 0).sum())} of {len(gain)} divisions."
     ]
     if len(gain) > 2:
-        from kerasdnn.paired import paired_test
+        from kerasdnn.core.statistics import paired_test
 
         p = paired_test(gain, TEST_SHARE / (1 - TEST_SHARE))
         sure = "more than the luck" if p < 0.05 else "not to be told from the luck"

@@ -86,7 +86,7 @@ def compare(report, tables, names, rates, epochs, seeds, first_seed, progress):
     import pandas as pd
 
     from kerasdnn import plots
-    from kerasdnn.intervals import mean_interval
+    from kerasdnn.core.statistics import mean_interval
 
     rows_of_table, findings = [], []
     width = max(6.4, 3.9 * len(tables))
@@ -191,7 +191,7 @@ def dying(report, table, rows, epochs, seeds, first_seed, progress):
     import pandas as pd
 
     from kerasdnn import plots
-    from kerasdnn.intervals import mean_interval
+    from kerasdnn.core.statistics import mean_interval
 
     silent, accuracy = {}, {}
     for activation in ("relu", "leaky_relu"):

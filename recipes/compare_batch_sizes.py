@@ -91,7 +91,7 @@ def descend(X, y, batch_size, epochs, seed):
 def on_digits(report, rates, epochs, seeds, first_seed, quick):
     import pandas as pd
 
-    from kerasdnn.intervals import mean_interval
+    from kerasdnn.core.statistics import mean_interval
 
     table = shipped("digits")
     trainer = Trainer(table, optimizer=OPTIMIZER, hidden_units=HIDDEN_UNITS)

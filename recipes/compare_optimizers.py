@@ -123,7 +123,7 @@ class Result:
     def __init__(self, table, rates, losses, metrics, seconds, rival):
         import pandas as pd
 
-        from kerasdnn.intervals import mean_interval
+        from kerasdnn.core.statistics import mean_interval
 
         self.table, self.rates, self.losses, self.rival = table, rates, losses, rival
         self.metric = "MAE" if table.problem == "regression" else "accuracy"

@@ -49,7 +49,7 @@ def main(argv=None):
     try:
         X = _mixed_table.read_table(args.csv)
         import kerasdnn
-        from kerasdnn.plots_style import write_bytes
+        from kerasdnn.core.atomic_files import write_bytes
 
         answers = predictions(kerasdnn.load(args.model), X)
     except (ValueError, OSError) as error:

@@ -48,7 +48,14 @@ def main(argv=None):
     environment = {**os.environ, "KERASDNN_SEARCH": name}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    command = [sys.executable, "-m", "kerasdnn.search_process", str(args.project), name, args.chief]
+    command = [
+        sys.executable,
+        "-m",
+        "kerasdnn.search.any_model.process",
+        str(args.project),
+        name,
+        args.chief,
+    ]
     if args.build:
         command.append(f"build={os.path.abspath(args.build.rpartition(':')[0])}:"
                        f"{args.build.rpartition(':')[2]}")  # fmt: skip

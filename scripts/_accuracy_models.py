@@ -10,7 +10,7 @@ import time
 import warnings
 from pathlib import Path
 
-PRESETS_FILE = Path(__file__).resolve().parent.parent / "kerasdnn" / "presets.py"
+PRESETS_FILE = Path(__file__).resolve().parent.parent / "kerasdnn" / "estimators/presets.py"
 PEERS = ("linear", "sk_mlp", "hgb")  # as peers.csv calls them
 
 
@@ -66,7 +66,7 @@ def change_preset(model, changes, known):
 
     A preset has hyperparameters that are no argument of an estimator, and an ablation wants them.
     """
-    from kerasdnn.presets import PRESETS
+    from kerasdnn.estimators.presets import PRESETS
 
     preset = PRESETS[model]
     own = {name: value for name, value in changes.items() if name in preset.hyperparameters}

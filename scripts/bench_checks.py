@@ -18,8 +18,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from kerasdnn.checks import check_fit
-from kerasdnn.training import Network
+from kerasdnn.checks.fit import check_fit
+from kerasdnn.training.network import Network
 
 EPOCHS, HIDDEN_UNITS = 10, (64, 32)
 

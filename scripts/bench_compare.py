@@ -30,8 +30,9 @@ def main(argv=None):
     from sklearn.preprocessing import scale
 
     import kerasdnn
-    from kerasdnn.scores import score
-    from kerasdnn.search_data import divide, read_rows
+    from kerasdnn.search.objective import score
+    from kerasdnn.search.rows import read_rows
+    from kerasdnn.tables.splits import divide
 
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X).astype("float32")

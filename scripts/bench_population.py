@@ -118,7 +118,7 @@ def measure(name, members, data, judged, options):
 
 
 def train(members, data, judged, options):
-    from kerasdnn.population import Population
+    from kerasdnn.population.population import Population
 
     began = time.perf_counter()
     population = Population(members, data[0].shape[1], problem="binary")

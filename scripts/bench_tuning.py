@@ -199,7 +199,7 @@ def stock_trials(rows, ours, epochs, count, folder, by_hand):
 def bayesian(trials):
     """How much of a Bayesian search its oracle takes, in waves of 16."""
     import kerasdnn
-    from kerasdnn.bayesian_oracle import BayesianOracle
+    from kerasdnn.search.engine.oracles import BayesianOracle
 
     X, y, train, valid = load("load_breast_cancer")
     ask, asked = BayesianOracle.ask, []
@@ -236,15 +236,15 @@ def memory(trials, stock):
         if not tuner.open:
             seen.append(resident())
 
-    from kerasdnn import tuning
+    from kerasdnn.search.engine.project import Progress
 
-    watched = tuning.Progress.__call__
+    watched = Progress.__call__
 
     def watch(self, tuner):
         watched(self, tuner)
         sizes(tuner)
 
-    tuning.Progress.__call__ = watch
+    Progress.__call__ = watch
     kerasdnn.tune(
         X[train], y[train], space=space, max_trials=trials, epochs=5, seed=1, wave=50, verbose=0,
         **data,

@@ -33,7 +33,8 @@ FILES = (
     "legacy/saving/*_test.py",
     "export/*_test.py",
 )
-# Tests whose data `Network` refuses: words of the refusal, and why (kerasdnn/checks.py has all).
+# Tests whose data `Network` refuses: words of the refusal, and why (kerasdnn/checks/fit.py has
+# all).
 INFINITE = "must hold finite numbers", "y holds infinity: `fit` says so before it learns nothing"
 REFUSED = {
     "TerminateOnNaNTest::test_raise_error_terminate_does_not_trigger_on_train_end": INFINITE,

@@ -22,7 +22,7 @@ import keras
 import tensorflow as tf
 from silent_mistakes import MISTAKES, data, score
 
-from kerasdnn.training import Network
+from kerasdnn.training.network import Network
 
 PAGE = Path(__file__).parents[1] / "docs" / "silent-errors.md"
 HEAD = """# Silent wrong answers
@@ -35,7 +35,7 @@ regression (`nan`: no number at all), beside the same network without it; then t
 Stock Keras is silent on {silent} of {all}, warns of {warned} and refuses {refused}.
 kerasdnn is silent on {no_word}, refuses {ours_refused}, warns of {ours_warned}, puts right {right}.
 kerasdnn refuses what can only be wrong (`ValueError`), and warns (`kerasdnn.DataWarning`) of what
-may be meant. What is which, and what is let pass, stands at the top of `kerasdnn/checks.py`.
+may be meant. What is which, and what is let pass, stands at the top of `kerasdnn/checks/fit.py`.
 
 | mistake | stock Keras | kerasdnn | in these words |
 |---|---|---|---|

@@ -16,10 +16,12 @@ DOCUMENTED = re.compile(r"^\.\. auto\w+:: (kerasdnn[\w.]*)", re.MULTILINE)
 
 
 def public_names():
-    """What `kerasdnn/__init__.py` imports is what the package shows."""
+    """What `kerasdnn/__init__.py` lists, but for what is documented as a module."""
     tree = ast.parse((ROOT / "kerasdnn" / "__init__.py").read_text("utf-8"))
-    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return [alias.asname or alias.name for node in imports for alias in node.names]
+    nodes = [node for node in tree.body if isinstance(node, ast.Assign)]
+    values = {node.targets[0].id: node.value for node in nodes}
+    modules = {"plots", "graphs", "nn", "__version__"}
+    return sorted({*ast.literal_eval(values["__all__"])} - modules)
 
 
 def documented():

@@ -11,7 +11,7 @@ GUIDES = [ROOT / "docs" / "guide.en.md", ROOT / "docs" / "guide.ko.md"]
 DOCUMENTS = [*GUIDES, ROOT / "docs" / "tour.md", ROOT / "README.ko.md"]
 FILE = re.compile(r"\b(?:kerasdnn|recipes|scripts|tests|docs)/\w[\w./-]*\.(?:py|md)\b")
 SYMBOL = re.compile(r"\bkerasdnn((?:\.[A-Za-z_]\w*)+)")
-CELL = re.compile(r"`(kerasdnn/\w+)\.py` `([\w.]+)`")
+CELL = re.compile(r"`(kerasdnn/[\w/]+)\.py` `([\w.]+)`")
 
 
 def appendix(guide):
@@ -50,7 +50,7 @@ def test_the_appendix_has_every_concept_with_code_recipe_and_test(guide):
         module, symbol = CELL.fullmatch(code).groups()
         assert found(module.replace("/", "."), symbol.split(".")) is not None
         assert re.fullmatch(r"`recipes/[a-z]\w*\.py`", recipe), (number, recipe)
-        assert re.fullmatch(r"`tests/test_\w+\.py`", test), (number, test)
+        assert re.fullmatch(r"`tests/(?:\w+/)*test_\w+\.py`", test), (number, test)
 
 
 def test_both_languages_have_the_same_appendix_formulas_and_code():

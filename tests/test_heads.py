@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasdnn.heads import HEADS, ONE_HOT, head_of, make_loss, make_metrics
-from kerasdnn.losses import SmoothedSparseCategoricalCrossentropy
-from kerasdnn.priors import output_bias
+from kerasdnn.heads import HEADS, ONE_HOT, head_of, make_loss, make_metrics, output_bias
+from kerasdnn.nn.losses import SmoothedSparseCategoricalCrossentropy
 
 ROWS, K, SMOOTHING = 6, 3, 0.2
 RNG = np.random.default_rng(0)

@@ -244,7 +244,7 @@ def test_the_time_left_is_that_of_the_rows_that_wait():
 
 
 def test_preset_names_are_those_of_the_package():
-    from kerasdnn.presets import PRESETS
+    from kerasdnn.estimators.presets import PRESETS
 
     assert _accuracy_models.preset_names() == list(PRESETS)
 

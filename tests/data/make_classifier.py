@@ -4,12 +4,12 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "estimators"))
 
-from test_files import table
+from test_archive import table
 
 from kerasdnn import DNNClassifier
-from kerasdnn.files import VERSION
+from kerasdnn.estimators.archive import VERSION
 
 here = Path(__file__).parent
 frame, y = table()

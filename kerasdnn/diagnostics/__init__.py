@@ -1,0 +1,11 @@
+"""Why a network does not learn.
+
+`report` has the report and the callback, `probe` measures a network on a few rows, `findings` says
+what is wrong, `rate_range` tries learning rates.
+"""
+
+from .findings import Finding as Finding
+from .rate_range import rate_range_test as rate_range_test
+from .report import Diagnostics as Diagnostics
+from .report import Health as Health
+from .report import health as health

@@ -1,0 +1,40 @@
+"""The mean of several networks as a compiled `Network`."""
+
+import keras
+
+from ..nn.average import AverageOf
+from ..nn.schedules import Schedule
+from ..training.network import Network
+
+
+def first_of(network):
+    """The first member of an average as a compiled `Network`; any other network as it is."""
+    last = network.layers[-1]
+    if not isinstance(last, AverageOf):
+        return network
+    first = Network([keras.Input(network.input_shape[1:]), *last.networks[0].layers])
+    first.compile(
+        optimizer=stateless(network.optimizer),
+        loss=network.loss,
+        weighted_metrics=network._compile_metrics._user_weighted_metrics,
+    )
+    return first
+
+
+def stateless(optimizer):
+    """Plain descent, of the same schedule where it is ours: `health` asks whether it had waves."""
+    rate = optimizer._learning_rate
+    return keras.optimizers.SGD(rate if isinstance(rate, Schedule) else 0.01)
+
+
+def average(networks):
+    """A compiled `Network` whose output is the mean of those of `networks`."""
+    first = networks[0]
+    members = [keras.Sequential([keras.Input(first.input_shape[1:]), *n.layers]) for n in networks]
+    whole = Network([keras.Input(first.input_shape[1:]), AverageOf(members)], seed=first.seed)
+    whole.compile(
+        optimizer=stateless(first.optimizer),  # nobody trains the mean further
+        loss=first.loss,
+        weighted_metrics=first._compile_metrics._user_weighted_metrics,
+    )
+    return whole

@@ -1,0 +1,372 @@
+"""A network as bytes, and back without running anything that stands in them.
+
+Every name in a file is resolved by the rule of Keras before Keras sees it. What it stands for must
+be one of Keras's or of this package's classes and functions that compute and do nothing else, or
+have been passed in `custom_objects`: what the program has registered, or opened a scope for, may
+not be called by a file. The same is done with sizes: what a file claims is compared with the bytes
+in it before memory is taken.
+"""
+
+import contextlib
+import contextvars
+import io
+import json
+import math
+import tempfile
+import types
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras.src import api_export
+from keras.src.backend.common import global_state
+from keras.src.models.functional import Functional
+from keras.src.saving import saving_lib
+from keras.src.saving.serialization_lib import SafeModeScope
+
+from ..training.network import Network
+
+# Modules of Keras in which a file may name a class, and the kinds it may be of.
+MODULES = {
+    "keras",
+    "keras.activations",
+    "keras.constraints",
+    "keras.dtype_policies",
+    "keras.initializers",
+    "keras.layers",
+    "keras.losses",
+    "keras.metrics",
+    "keras.optimizers",
+    "keras.optimizers.schedules",
+    "keras.quantizers",
+    "keras.regularizers",
+}
+KINDS = (
+    keras.Layer,
+    keras.DTypePolicy,
+    keras.Initializer,
+    keras.Regularizer,
+    keras.Loss,
+    keras.Metric,
+    keras.Optimizer,
+    keras.Quantizer,
+    keras.constraints.Constraint,
+    keras.optimizers.schedules.LearningRateSchedule,
+    keras.quantizers.QuantizationConfig,
+)
+# Layers among them that run what a file tells them to.
+RUNNING = (
+    keras.layers.Lambda,
+    keras.layers.TorchModuleWrapper,
+    keras.layers.TFSMLayer,
+    keras.layers.JaxLayer,
+    keras.layers.FlaxLayer,
+)
+FUNCTIONS = {"keras.activations", "keras.losses", "keras.metrics"}
+MAKERS = {"get", "serialize", "deserialize"}  # functions there that turn configurations to objects
+VALUES = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}
+UNBACKED = 64 * 2**20  # bytes that a file may make us take beyond those it holds
+LARGE = 10**7  # the largest number of a configuration that is not one of these:
+NO_SIZES = ("seed", "salt", "step", "token", "value", "shared_object_id")
+
+allowed = contextvars.ContextVar("allowed", default=())  # what was passed in `custom_objects`
+
+
+class BadFile(Exception):
+    """Says what is wrong with a file."""
+
+
+class Forbidden(BadFile):
+    """Says what a file names that it may not."""
+
+
+@contextlib.contextmanager
+def only(custom_objects=None):
+    """Let a file name these objects beside Keras's and ours, whatever scopes are open outside."""
+    objects = dict(custom_objects or {})
+    named = {
+        keras.saving.get_registered_name(o): o for o in objects.values() if hasattr(o, "__name__")
+    }
+    token = allowed.set(tuple(objects.values()))
+    try:
+        with keras.saving.custom_object_scope(named | objects), SafeModeScope(True):
+            yield
+    finally:
+        allowed.reset(token)
+
+
+def network_to_bytes(network):
+    """The `.keras` file of a `Network`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.keras"
+        network.save(path)
+        return path.read_bytes()
+
+
+def network_from_bytes(data, seed=None, trusted=None):
+    """The `Network` in a `.keras` file, with its optimizer's state.
+
+    Args:
+        data: bytes.
+        seed: int, of the order of rows in further training.
+        trusted: dict from name to object, what else the bytes may name. They are then not from a
+            file but from this program, as in a copy. None: bytes of a file, which is to be read
+            within `only`.
+
+    Raises:
+        BadFile: damaged, no Sequential, with a class that is neither Keras's nor ours, with
+            weights that are not finite, or larger than the bytes that are there.
+    """
+    config = read_config(data)
+    if config.get("class_name") not in ("Sequential", "Network"):
+        raise BadFile(
+            f"it holds a {config.get('class_name')} model, no `Sequential`. "
+            "keras.saving.load_model opens it."
+        )
+    compiled = config.get("compile_config")
+    if trusted is None:
+        check_config(config)
+        compiled = json.loads(json.dumps(compiled), object_hook=without_weights)
+    scope = contextlib.nullcontext()
+    if trusted is not None:
+        scope = keras.saving.custom_object_scope(trusted)
+    try:
+        with scope:
+            if trusted is None:
+                check_sizes(config, data)
+            network = Network.from_config(config["config"])
+            if compiled:
+                network.compile_from_config(compiled)
+        if seed is not None:
+            network.seed = seed
+        load_state(network, data)
+    except BadFile:
+        raise
+    except Exception as error:  # Keras raises of every kind on a file that does not fit
+        raise BadFile(f"its network does not fit together ({str(error)[:300]}).") from error
+    if trusted is None:
+        check_finite(network)
+    return network
+
+
+def load_state(network, data):
+    """Weights, state of the optimizer, and vocabularies, which `load_weights` leaves out."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.keras"
+        path.write_bytes(data)
+        network.load_weights(path)
+        with zipfile.ZipFile(path) as file:
+            if any(name.startswith("assets/") for name in file.namelist()):
+                store = saving_lib.DiskIOStore("assets", archive=file, mode="r")
+                try:
+                    saving_lib._load_state(network, None, store, "", visited_saveables=set())
+                finally:
+                    store.close()
+
+
+def read_config(data):
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            check_unpacked(file, len(data))
+            damaged = file.testzip()
+            if damaged:
+                raise BadFile(f"part {damaged!r} is damaged.")
+            config = json.loads(file.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RuntimeError) as error:
+        raise BadFile(f"its network is damaged or cut off ({error}).") from error
+    if not isinstance(config, dict):
+        raise BadFile("its network has no configuration.")
+    return config
+
+
+def check_unpacked(file, size):
+    """Refuse a zip that claims more than its bytes can hold; Keras writes without compression."""
+    parts = file.infolist()
+    unpacked = sum(part.file_size for part in parts)
+    if unpacked > UNBACKED + 10 * size or sum(part.compress_size for part in parts) > size:
+        raise BadFile(f"it is of {size:,} bytes and would unpack to {unpacked:,}.")
+
+
+def check_config(config):
+    """Refuse a serialized Keras object that names what is not known to be harmless, or too large.
+
+    Raises:
+        BadFile: naming it.
+    """
+    left = [config]
+    while left:
+        value = left.pop()
+        if isinstance(value, (list, tuple)):
+            left.extend(value)
+        elif isinstance(value, str):
+            check_name(value)
+        elif isinstance(value, dict):
+            if "class_name" in value and not is_known(value):
+                raise Forbidden(
+                    f"it names {told(value)}, which is no layer, loss, metric or optimizer of Keras"
+                    " or kerasdnn known to run no code of its own."
+                )
+            check_numbers(value)
+            left.extend(value.values())
+
+
+def told(config):
+    name = config["class_name"]
+    what = f"the 'function' {config.get('config')!r}" if name == "function" else repr(name)
+    return f"{what} of {config['module']}" if config.get("module") else what
+
+
+def check_name(name):
+    """Refuse text that Keras takes for the name of what the program has registered.
+
+    Keras looks among registered objects first, so that 'relu' may be one; and it looks for the
+    names of optimizers in small letters.
+    """
+    for spelled in {name, name.lower()}:
+        if any(not is_allowed(found) for found in registered(spelled)):
+            raise Forbidden(
+                f"it names {name!r}, under which this program has registered an object of its own."
+            )
+
+
+def registered(name):
+    """What Keras may take for the object of a name, in a scope and among all registered."""
+    places = keras.saving.get_registered_object(name), keras.saving.get_custom_objects().get(name)
+    return [found for found in places if found is not None]
+
+
+def is_allowed(found):
+    ours = getattr(found, "__module__", None) or ""
+    return ours.split(".")[0] == "kerasdnn" or any(found is one for one in allowed.get())
+
+
+def is_known(config):
+    """Whether Keras makes of a configuration what may be made of it."""
+    name, module, inner = config["class_name"], config.get("module"), config.get("config")
+    registered_name = config.get("registered_name", name)
+    if not isinstance(name, str) or not isinstance(registered_name, (str, types.NoneType)):
+        return False
+    looked_up = inner if name == "function" else registered_name
+    if isinstance(looked_up, str) and registered(looked_up):
+        return True  # `check_name` has seen to it that it is allowed
+    if module is None:
+        return name in VALUES and "registered_name" not in config and is_value(name, inner)
+    if registered_name not in (None, name, looked_up) or not isinstance(module, str):
+        return False
+    if name == "function":
+        return isinstance(inner, str) and is_function_of_keras(module, inner)
+    if (module, name) == ("keras.src.models.functional", "Functional"):
+        return Functional.__module__ == module
+    found = api_export.get_symbol_from_name(f"{module}.{name}") if module in MODULES else None
+    return isinstance(found, type) and issubclass(found, KINDS) and not issubclass(found, RUNNING)
+
+
+def is_value(name, inner):
+    """Whether arrays are of numbers: a type of text may claim any length."""
+    if name not in ("__numpy__", "__tensor__"):
+        return True
+    dtype = inner.get("dtype") if isinstance(inner, dict) else None
+    return dtype in ("bool", "bfloat16") or (
+        isinstance(dtype, str) and dtype.rstrip("0123456789") in ("int", "uint", "float", "complex")
+    )
+
+
+def is_function_of_keras(module, name):
+    modules = FUNCTIONS if module == "builtins" else {module} & FUNCTIONS
+    if "." in name or name in MAKERS:
+        return False
+    found = [api_export.get_symbol_from_name(f"{place}.{name}") for place in modules]
+    return any(isinstance(one, types.FunctionType) for one in found)
+
+
+def check_sizes(config, data):
+    """Refuse a network larger than the weights in its file, before memory is taken for it.
+
+    The layers are built without values, which says what variables they would have.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        weights = file.read("model.weights.h5")
+    with h5py.File(io.BytesIO(weights)) as file:
+        file.visititems(check_array)
+    # States of recurrent layers, which have no initializer, are as large as their outputs.
+    config = json.loads(json.dumps(config["config"]), object_hook=without_state)
+    before = global_state.get_global_attribute("uninitialized_variables", [])
+    try:
+        global_state.set_global_attribute("uninitialized_variables", [])
+        with keras.StatelessScope(initialize_variables=False):
+            network = keras.Sequential.from_config(config)
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", before)
+    claimed = sum(bytes_of(v.shape, v.dtype) for v in network.variables)
+    if claimed > len(weights) + UNBACKED:
+        raise BadFile(
+            f"its network would have {claimed:,} bytes of weights; the file holds {len(weights):,}."
+        )
+    for layer in network.layers if network.built else ():
+        shape = getattr(getattr(layer, "output", None), "shape", ())
+        if bytes_of(shape, "float32") > UNBACKED + len(weights):
+            raise BadFile(f"layer {layer.name!r} would give {shape} numbers.")
+
+
+def without_state(config):
+    return {**config, "stateful": False} if config.get("stateful") else config
+
+
+def bytes_of(shape, dtype):
+    wide = any(bits in str(dtype) for bits in ("64", "128"))
+    return math.prod(n or 1 for n in shape) * (8 if wide else 4)
+
+
+def object_of(config):
+    """The Keras object of a configuration in a file, such as an optimizer or an activation."""
+    check_config(config)
+    config = json.loads(json.dumps(config), object_hook=without_weights)
+    return keras.saving.deserialize_keras_object(config)
+
+
+def without_weights(config):
+    """Where no network belongs, nothing is built: what it would take was not compared."""
+    if "layers" in config:
+        raise BadFile("it holds a network where none belongs.")
+    return {k: v for k, v in config.items() if k != "build_config"}
+
+
+def check_array(name, array):
+    if not isinstance(array, h5py.Dataset):
+        return
+    stored = array.id.get_storage_size()
+    if array.external or array.is_virtual or array.nbytes > stored:
+        raise BadFile(f"array {name!r} claims {array.nbytes:,} bytes; the file holds {stored:,}.")
+
+
+def check_numbers(config):
+    """Refuse numbers that would fill memory where a layer or a metric is made."""
+    whole = {
+        key: abs(number)
+        for key, number in config.items()
+        if type(number) is int and not any(part in key for part in NO_SIZES)
+    }
+    for key, number in whole.items():
+        if number > LARGE:
+            raise BadFile(f"its {key!r} of {number:,} is more than any network has.")
+    numbers = math.prod(max(1, n) for n in whole.values()) * max(1, whole.get("num_classes", 1))
+    if {"num_thresholds", "num_classes", "num_labels"} & set(whole) and numbers > LARGE:
+        raise BadFile(f"a metric of {numbers:,} numbers is more than any network needs.")
+
+
+def check_finite(network):
+    """Refuse weights that are NaN or infinite: such a network answers nothing."""
+    weights = network.weights
+    broken = [
+        weight.path
+        for weight in weights
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()
+    ]
+    if broken:
+        raise BadFile(
+            f"{len(broken)} of its {len(weights)} weights hold NaN or infinity, the first is "
+            f"{broken[0]!r}. Train it again with a lower learning rate, or load a file of an "
+            "earlier epoch."
+        )

@@ -1,0 +1,151 @@
+"""A fitted estimator as JSON, and back; the network goes another way."""
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ..core.messages import plain, warn
+from ..tables.encoder import TableEncoder
+from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
+from .network_file import BadFile, check_config, check_name, object_of
+
+
+class NotJson(Exception):
+    """A value that JSON cannot hold."""
+
+
+def estimator_to_state(estimator):
+    """Everything about a fitted estimator but its network, as JSON takes it.
+
+    Warns:
+        DataWarning: arguments that cannot be written, such as callbacks; they are None after
+            loading, which changes no prediction.
+    """
+    lost = []
+
+    def packed(name, value):
+        try:
+            return pack(value)
+        except (NotJson, BadFile):
+            lost.append(name)
+            return None
+
+    state = {
+        "class": type(estimator).__name__,
+        "arguments": {k: packed(k, v) for k, v in estimator.get_params(deep=False).items()},
+        "hyperparameters": {k: packed(k, v) for k, v in estimator.hyperparameters_.items()},
+        "encoder": estimator.encoder_.to_dict(),
+        "target": target_to_state(estimator.target_),
+        "history": {k: list(map(float, v)) for k, v in estimator.history_.items()},
+        "best_epoch": int(estimator.best_epoch_),
+        "rows": int(estimator.n_rows_),
+        "network_seed": int(estimator.network_.seed),
+    }
+    if lost:
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
+        warn(
+            f"A file holds no objects of your own. Received: {names}, None after loading. "
+            "Predictions are the same; set them again before another `fit`."
+        )
+    return state
+
+
+def estimator_from_state(classes, state, make_network):
+    """The estimator of a state.
+
+    Args:
+        classes: dict from name to estimator class.
+        state: what `estimator_to_state` gave.
+        make_network: `make_network(seed)`.
+
+    Raises:
+        BadFile: the parts do not fit together.
+    """
+    try:
+        estimator = classes[state["class"]](**{k: unpack(v) for k, v in state["arguments"].items()})
+        encoder = TableEncoder.from_dict(state["encoder"])
+        history = pd.DataFrame(state["history"])
+        history.index = pd.RangeIndex(1, len(history) + 1, name="epoch")
+        network = make_network(state["network_seed"])
+        if network.input_shape[-1] != len(encoder.get_feature_names_out()):
+            raise BadFile("the network takes another number of columns than the encoder gives.")
+        estimator.take_fitted(
+            {
+                "encoder_": encoder,
+                "target_": target_from_state(state["target"]),
+                "network_": network,
+                "hyperparameters_": {k: unpack(v) for k, v in state["hyperparameters"].items()},
+                "history_": history,
+                "best_epoch_": state["best_epoch"],
+                "n_rows_": state["rows"],
+            }
+        )
+    except BadFile:
+        raise
+    except Exception as error:  # of every kind: a state may hold anything
+        raise BadFile(f"its contents do not fit together ({error!r}).") from error
+    return estimator
+
+
+def target_to_state(target):
+    state = {"problem": target.problem, "baseline": target.baseline.tolist()}
+    if isinstance(target, NumberTarget):
+        return state | {
+            "n": target.n,
+            "flat": target.flat,
+            "center": target.center.tolist(),
+            "scale": target.scale.tolist(),
+            "range": None if target.range is None else target.range.tolist(),
+        }
+    return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
+
+
+def target_from_state(state):
+    if "classes" in state:
+        kind = LabelTarget if state["problem"] == "multilabel" else ClassTarget
+        dtype, classes = np.dtype(state["dtype"]), state["classes"]
+        if dtype.itemsize * len(classes) > 2**26:  # a type of text may be of any length
+            raise BadFile(f"its labels are of {dtype}, too long to be theirs.")
+        target = kind(np.array(classes, dtype=dtype))
+    else:
+        target = NumberTarget(state["problem"], state["n"], state["flat"])
+        target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
+        if state.get("range") is not None:
+            target.range = np.array(state["range"])
+    target.baseline = np.array(state["baseline"])
+    return target
+
+
+def pack(value):
+    """A hyperparameter as JSON that `unpack` turns back into the same value."""
+    value = plain(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, list):
+        return [pack(item) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [pack(item) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[pack(k), pack(v)] for k, v in value.items()]}
+    if isinstance(value, np.ndarray):
+        return pack(value.tolist())
+    if not hasattr(value, "get_config"):
+        raise NotJson
+    config = keras.saving.serialize_keras_object(value)
+    check_config(config)
+    return {"keras": config}
+
+
+def unpack(value):
+    if isinstance(value, list):
+        return [unpack(item) for item in value]
+    if isinstance(value, str):
+        check_name(value)
+    if not isinstance(value, dict):
+        return value
+    (kind, content), *_ = value.items()
+    if kind == "tuple":
+        return tuple(unpack(item) for item in content)
+    if kind == "dict":
+        return {unpack(k): unpack(v) for k, v in content}
+    return object_of(content)

@@ -1,0 +1,18 @@
+"""Layers, losses, schedules and update rules that work in any Keras model, on any backend.
+
+`average` averages networks, `embedding` embeds categories, `realmlp_layers` has the layers of
+RealMLP, `losses` the loss that Keras lacks, `schedules` two learning-rate schedules, `group_adam`
+an optimizer with groups of variables, `update_rules` the six update rules as pure functions.
+"""
+
+from .average import AverageOf as AverageOf
+from .embedding import EmbedCategories as EmbedCategories
+from .group_adam import GroupAdam as GroupAdam
+from .losses import SmoothedSparseCategoricalCrossentropy as SmoothedSparseCategoricalCrossentropy
+from .realmlp_layers import NTKDense as NTKDense
+from .realmlp_layers import ParametricActivation as ParametricActivation
+from .realmlp_layers import PeriodicEmbedding as PeriodicEmbedding
+from .realmlp_layers import Scale as Scale
+from .realmlp_layers import ScheduledDropout as ScheduledDropout
+from .schedules import CosLog as CosLog
+from .schedules import FlatCos as FlatCos

@@ -1,0 +1,41 @@
+"""AverageOf: several networks as one layer, whose output is the mean of theirs."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class AverageOf(keras.layers.Layer):
+    """The mean of the outputs of several networks: of probabilities, or of predicted numbers.
+
+    Args:
+        networks: list of built `keras.Sequential` with the same input and output shapes.
+
+    Shapes: those of the networks.
+    """
+
+    row_by_row = True  # if its networks are
+
+    def __init__(self, networks, **kwargs):
+        super().__init__(**kwargs)
+        self.networks = networks
+
+    def build(self, input_shape):
+        for network in self.networks:
+            if not network.built:
+                network.build(input_shape)
+
+    def call(self, x, training=False):
+        return ops.mean(ops.stack([network(x, training=training) for network in self.networks]), 0)
+
+    def compute_output_shape(self, input_shape):
+        return self.networks[0].compute_output_shape(input_shape)
+
+    def get_config(self):
+        parts = [keras.saving.serialize_keras_object(network) for network in self.networks]
+        return {**super().get_config(), "networks": parts}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = [keras.saving.deserialize_keras_object(part) for part in config.pop("networks")]
+        return cls(parts, **config)

@@ -1,0 +1,50 @@
+"""The one loss that Keras lacks: class indices with label smoothing."""
+
+import keras
+from keras import ops
+
+from ..core.arguments import fraction
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
+    """Cross-entropy of class indices whose certainty is shared out a little.
+
+    With K classes and smoothing s, the target of the true class is 1 - s + s/K, of every other
+    class s/K. So the loss of a row, with predicted probabilities p and true class c, is
+
+        (1 - s) * -log p[c]  +  s * mean over k of -log p[k]
+
+    which is `keras.losses.CategoricalCrossentropy(label_smoothing=s)` of the one-hot labels.
+
+    Args:
+        label_smoothing: float in [0, 1), s above.
+        **kwargs: `reduction`, `name`, `dtype`, as every Keras loss.
+
+    Call arguments:
+        y_true: class indices, shape `(rows,)` or `(rows, 1)`.
+        y_pred: probabilities, shape `(rows, classes)`.
+
+    Raises:
+        ValueError: `label_smoothing` is outside [0, 1).
+
+    Reference:
+        Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
+    """
+
+    row_by_row = True
+
+    def __init__(self, label_smoothing=0.1, **kwargs):
+        label_smoothing = fraction("label_smoothing", label_smoothing)
+        super().__init__(**kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        of_true_class = keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+        even = ops.ones_like(y_pred) / y_pred.shape[-1]
+        of_every_class = keras.losses.categorical_crossentropy(even, y_pred)
+        s = self.label_smoothing
+        return (1 - s) * of_true_class + s * of_every_class
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

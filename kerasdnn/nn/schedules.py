@@ -1,0 +1,76 @@
+"""Schedules over a training of known length: how a number changes from its first step to its last.
+
+With t = step / steps, the share of all steps that are done:
+
+    CosLog     peak (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2     waves, each twice as long
+    FlatCos    peak (1 + cos(pi (max(1, 2 t) - 1))) / 2                flat, then half a cosine to 0
+
+Both are functions of the step alone: a compiled program computes them inside its loop.
+
+Source: Holzmueller, Grinsztajn, Steinwart, Better by Default, 2024, section 3 and appendix A.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from ..core.arguments import whole, within
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """What both share.
+
+    Args:
+        peak: float from 0, the largest value.
+        steps: int, of the whole training. Later steps are treated as its end.
+    """
+
+    def __init__(self, peak, steps):
+        self.peak = within("peak", peak, "[0, inf)")
+        self.steps = whole("steps", steps)
+
+    def share_done(self, step):
+        return ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
+
+    def get_config(self):
+        return {"peak": self.peak, "steps": self.steps}
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class CosLog(Schedule):
+    """Waves from 0 to `peak` and back to 0, each twice as long as the one before it.
+
+        peak (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2
+
+    Args:
+        peak, steps: as `Schedule`.
+        cycles: int, number of waves.
+    """
+
+    stateless = True
+
+    def __init__(self, peak, steps, cycles=4):
+        super().__init__(peak, steps)
+        self.cycles = whole("cycles", cycles)
+
+    def __call__(self, step):
+        turns = ops.log(1 + (2.0**self.cycles - 1) * self.share_done(step)) / math.log(2)
+        return self.peak * (1 - ops.cos(2 * math.pi * turns)) / 2
+
+    def get_config(self):
+        return {**super().get_config(), "cycles": self.cycles}
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class FlatCos(Schedule):
+    """`peak` for the first half, then down to 0 along half a cosine.
+
+    peak (1 + cos(pi (max(1, 2 t) - 1))) / 2
+    """
+
+    stateless = True
+
+    def __call__(self, step):
+        bend = ops.maximum(1.0, 2 * self.share_done(step)) - 1
+        return self.peak * (1 + ops.cos(math.pi * bend)) / 2

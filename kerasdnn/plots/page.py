@@ -1,0 +1,149 @@
+"""A report as one HTML file that needs nothing beside it: text, tables and pictures.
+
+page = Page("Six optimizers")
+page.text("Each at its own best learning rate.")
+page.table(table)
+page.picture(axes, "Validation loss per epoch")
+page.save("report.html")
+"""
+
+import base64
+import html
+from pathlib import Path
+
+import pandas as pd
+
+from ..core.atomic_files import write_bytes
+from .styles import png
+
+STYLE_SHEET = """
+:root { color-scheme: light dark; --ink: #1c1c1e; --paper: #ffffff; --line: #d8d8dc;
+        --soft: #f4f4f6; --dim: #5f5f66; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8ea; --paper: #17171a; --line: #3a3a40; --soft: #222226; --dim: #a0a0a8; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.2rem 4rem; max-width: 66rem; background: var(--paper);
+       color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", "Noto Sans", sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem; }
+h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; border-bottom: 1px solid var(--line);
+     padding-bottom: .25rem; }
+p { max-width: 46rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .32rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
+         white-space: nowrap; }
+th:first-child, td:first-child, .word { text-align: left; }
+thead th { background: var(--soft); }
+figure { margin: 1.4rem 0; }
+figure img { max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
+             border-radius: 6px; padding: .4rem; }
+figcaption { color: var(--dim); font-size: .88rem; margin-top: .3rem; }
+pre { background: var(--soft); padding: .8rem 1rem; border-radius: 6px; overflow-x: auto;
+      font-size: .86rem; }
+li { margin: .25rem 0; }
+"""
+
+
+class Page:
+    """An HTML page, filled from top to bottom. Every text is escaped.
+
+    Args:
+        title: str, the page's heading.
+        language: str, code of its language, for screen readers.
+    """
+
+    def __init__(self, title, language="en"):
+        self.title = str(title)
+        self.language = language
+        self._parts = []
+
+    def heading(self, text):
+        self._add("<h2>{}</h2>", text)
+
+    def text(self, text):
+        self._add("<p>{}</p>", text)
+
+    def code(self, text):
+        """Text in a fixed-width box, line ends kept."""
+        self._add("<pre>{}</pre>", text)
+
+    def findings(self, lines):
+        """A list of sentences."""
+        items = "".join(f"<li>{_escape(line)}</li>" for line in lines)
+        self._parts.append(f"<ul>{items}</ul>")
+
+    def table(self, table, digits=4):
+        """A DataFrame or Series, without its index where that is a plain 0, 1, 2, ...
+
+        Args:
+            table: DataFrame or Series; a missing value shows as an empty cell.
+            digits: int, significant digits of numbers that are not whole.
+        """
+        table = table.to_frame() if isinstance(table, pd.Series) else table
+        if not isinstance(table.index, pd.RangeIndex):
+            table = table.reset_index()
+        words = [not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+        head = _row("th", table.columns, words, str)
+        body = "".join(
+            _row("td", row, words, lambda value: _cell(value, digits))
+            for row in table.itertuples(index=False, name=None)
+        )
+        self._parts.append(
+            f'<div class="wide"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
+        )
+
+    def picture(self, drawing, caption=""):
+        """A figure, an axes, or a PNG or GIF file, embedded in the page."""
+        if isinstance(drawing, (str, Path)):
+            content, kind = Path(drawing).read_bytes(), Path(drawing).suffix[1:].lower()
+            if kind not in ("png", "gif"):
+                raise ValueError(f"A picture file must be .png or .gif. Received: {drawing}")
+        else:
+            content, kind = png(drawing), "png"
+        data = base64.b64encode(content).decode()
+        self._add(
+            '<figure><img alt="{0}" src="data:image/' + kind + ";base64," + data + '">'
+            "<figcaption>{0}</figcaption></figure>",
+            caption,
+        )
+
+    def html(self):
+        """The whole page as a string."""
+        title = _escape(self.title)
+        return (
+            f'<!doctype html>\n<html lang="{_escape(self.language)}">\n<head>\n'
+            '<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{title}</title>\n<style>{STYLE_SHEET}</style>\n</head>\n<body>\n"
+            f"<h1>{title}</h1>\n" + "\n".join(self._parts) + "\n</body>\n</html>\n"
+        )
+
+    def save(self, path):
+        """Writes the page, whole or not at all. Returns its path."""
+        return write_bytes(path, self.html().encode())
+
+    def _add(self, template, text):
+        self._parts.append(template.format(_escape(text)))
+
+
+def _escape(text):
+    return html.escape(str(text))
+
+
+def _row(tag, values, words, form):
+    kinds = [' class="word"' if word else "" for word in words]
+    cells = (
+        f"<{tag}{kind}>{_escape(form(v))}</{tag}>" for v, kind in zip(values, kinds, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _cell(value, digits):
+    if not pd.api.types.is_scalar(value):
+        return str(value)
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+    return str(value)

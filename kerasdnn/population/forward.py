@@ -1,0 +1,176 @@
+"""Stacked networks: from weights and rows to outputs and losses.
+
+Every tensor of weights has a leading axis over the networks, the deepest first: a hidden layer is
+computed for the networks that have it and passed by the others. Networks that are narrower than
+others in their stack are padded: a mask sets the outputs of missing units to 0, so that neither
+they nor the weights behind them receive a gradient, and their weights stay 0.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from .. import activations
+
+EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization
+
+
+class Layout(NamedTuple):
+    """All that a program is compiled for, beside the shapes of its arguments.
+
+    `counts` says for each hidden layer how many networks, from the first, compute it; those of
+    them that lack it (there are few, so that counts are round) are told by `constants`.
+    `activations` and `rules` are those present, sorted; `dropout` and `l2` whether any network
+    has some.
+    """
+
+    problem: str
+    one_hot: bool
+    units: int
+    counts: tuple
+    batch: int
+    batch_norm: bool
+    activations: tuple
+    rules: tuple
+    dropout: bool
+    l2: bool
+    compiled: bool  # by XLA, else a TensorFlow graph
+
+    @property
+    def per_layer(self):
+        """Trainable weights of a hidden layer."""
+        return 3 if self.batch_norm else 2
+
+
+class Stack(NamedTuple):
+    """The changing part of a stack: lists of tensors (networks, ...), and steps (networks,)."""
+
+    weights: list
+    slots: list  # per slot of the update rules, a list like `weights`
+    moving: list  # mean and variance per hidden layer, with batch norm
+    steps: tf.Tensor
+
+
+def forward(layout, weights, moving, constants, x, rows=None, steps=None):
+    """What the networks put out before the output activation: (networks, rows, units).
+
+    Args:
+        x: (networks or 1, rows, features).
+        rows: while training, bool (networks or 1, rows): which rows are real.
+        steps: while training, int (networks,): steps done.
+
+    Returns:
+        Outputs, and the new `moving`.
+    """
+    h, new_moving = x, []
+    for i, count in enumerate(layout.counts):
+        kernel, *rest = weights[layout.per_layer * i : layout.per_layer * (i + 1)]
+        z = tf.matmul(h if h.shape[0] == 1 else h[:count], kernel)
+        if layout.batch_norm:
+            gamma, beta = rest
+            mean, variance = old = moving[2 * i : 2 * i + 2]
+            if rows is not None:
+                mean, variance = now = moments(z, rows if rows.shape[0] == 1 else rows[:count])
+                new_moving += [
+                    m * MOMENTUM + n * (1 - MOMENTUM) for m, n in zip(old, now, strict=True)
+                ]
+            scale = gamma * tf.math.rsqrt(variance + EPSILON)
+            z = z * scale[:, None] + (beta - mean * scale)[:, None]
+        else:
+            z = z + rest[0][:, None]
+        out = activate(layout, z, constants["activation"][:count])
+        out = out * constants["masks"][i][:, None]
+        if layout.dropout and rows is not None:
+            out = drop(
+                out, constants["dropout"][:count], constants["dropout_seeds"][:count, i],
+                steps[:count],
+            )  # fmt: skip
+        h = out if i == 0 else pass_by(h, out, constants["present"][i])
+    kernel, bias = weights[-2:]
+    return tf.matmul(h, kernel) + bias[:, None], new_moving
+
+
+def pass_by(h, out, present):
+    """`out` of the networks that have a layer, `h` of those that pass it by."""
+    count, width = out.shape[0], out.shape[2]
+    lacking = width - h.shape[2]
+    # No network that passes by is wider than `width`: what is cut off is padding.
+    h = h[..., :width] if lacking <= 0 else tf.pad(h, [(0, 0), (0, 0), (0, lacking)])
+    out = tf.where(present[:, None, None], out, h[:count])
+    return out if h.shape[0] == count else tf.concat([out, h[count:]], 0)
+
+
+def moments(z, rows):
+    """Mean and variance over the real rows: (networks, width) each."""
+    weight = tf.cast(rows, z.dtype)[..., None]
+    count = tf.maximum(tf.reduce_sum(weight, 1), 1.0)
+    mean = tf.reduce_sum(z * weight, 1) / count
+    return mean, tf.reduce_sum(tf.square(z - mean[:, None]) * weight, 1) / count
+
+
+def activate(layout, z, which):
+    """Each network's own activation; `which` counts in `layout.activations`."""
+    if len(layout.activations) == 1:
+        return activations.BY_NAME[layout.activations[0]](z)
+    out = tf.zeros_like(z)
+    for k, name in enumerate(layout.activations):
+        chosen = (which == k)[:, None, None]
+        # An activation sees only its own networks: another's z could overflow in it, and
+        # 0 * inf in the gradient is NaN.
+        out = tf.where(chosen, activations.BY_NAME[name](tf.where(chosen, z, 0.0)), out)
+    return out
+
+
+def drop(h, rate, seed, steps):
+    """Dropout. Its random numbers are a function of seed, step, row of the batch and unit.
+
+    They come from an integer hash (lowbias32 by C. Wellons, twice), several times as fast on a CPU
+    as TensorFlow's generators, and do not depend on how networks are stacked or padded.
+    """
+    row, unit = tf.range(h.shape[1])[:, None], tf.range(h.shape[2])
+    place = scramble(tf.cast(row * 65_536 + unit, "uint32"))
+    key = scramble(seed + scramble(tf.cast(steps, "uint32")))
+    bits = scramble(place[None] + key[:, None, None])
+    # 24 bits are what a float32 holds exactly.
+    uniform = tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, "uint32")), "int32")
+    keep = tf.cast(uniform, "float32") >= rate[:, None, None] * 2.0**24
+    return tf.where(keep, h / (1 - rate)[:, None, None], 0.0)
+
+
+def scramble(x):
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, "uint32")))
+        x = x * tf.constant(factor, "uint32")
+    return tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(16, "uint32")))
+
+
+def output(layout, z):
+    """The output activation: what `predict` gives."""
+    if layout.problem == "multiclass":
+        return tf.nn.softmax(z)
+    if layout.problem in ("binary", "multilabel"):
+        return tf.sigmoid(z)
+    return tf.exp(z) if layout.problem == "count" else z
+
+
+def losses(layout, z, y, smoothing=None):
+    """The head's loss of each row, (networks, rows), from what `forward` gives.
+
+    Args:
+        y: int class indices (networks or 1, rows), else float (networks or 1, rows, units).
+        smoothing: (networks,) or None.
+    """
+    if layout.problem in ("regression", "count"):
+        if layout.problem == "regression":
+            return tf.reduce_mean(tf.square(z - y), -1)
+        p = tf.exp(z)
+        return tf.reduce_mean(p - y * tf.math.log(p + 1e-7), -1)
+    if layout.problem == "multiclass" and not layout.one_hot:
+        y = tf.one_hot(y, layout.units)
+    if smoothing is not None:
+        s = smoothing[:, None, None]
+        y = y * (1 - s) + s / (layout.units if layout.problem == "multiclass" else 2)
+    y = tf.broadcast_to(y, tf.shape(z))
+    if layout.problem == "multiclass":
+        return tf.nn.softmax_cross_entropy_with_logits(y, z)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, z), -1)

@@ -1,0 +1,85 @@
+"""Keras optimizers as update rules: which of the six, with which hyperparameters and slots."""
+
+from dataclasses import dataclass
+
+import keras
+
+from ..core.arguments import Unstackable
+from ..core.messages import invalid
+from ..nn import update_rules
+from ..optimizers import NAG, Momentum
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule, its hyperparameters beside the learning rate, and where Keras keeps its slots."""
+
+    update: callable
+    hyperparameters: tuple
+    slots: tuple
+
+
+# fmt: off
+RULES = {
+    "sgd":      Rule(update_rules.sgd,      (),                              ()),
+    "momentum": Rule(update_rules.momentum, ("momentum",),                   ("velocities",)),
+    "nag":      Rule(update_rules.nag,      ("momentum",),                   ("velocities",)),
+    "adagrad":  Rule(update_rules.adagrad,  ("epsilon",),                    ("_accumulators",)),
+    "rmsprop":  Rule(update_rules.rmsprop,  ("rho", "epsilon"),              ("_velocities",)),
+    "adam":     Rule(update_rules.adam,     ("beta_1", "beta_2", "epsilon"),
+                     ("_momentums", "_velocities")),
+}
+# fmt: on
+ko = keras.optimizers
+NAMES = {
+    ko.SGD: "sgd", Momentum: "momentum", NAG: "nag", ko.Adagrad: "adagrad",
+    ko.RMSprop: "rmsprop", ko.Adam: "adam",
+}  # fmt: skip
+# What the formulas above do not know, with the values at which it does nothing.
+OTHERS = {
+    "weight_decay": (None,), "clipnorm": (None,), "clipvalue": (None,), "global_clipnorm": (None,),
+    "use_ema": (False,), "loss_scale_factor": (None,), "gradient_accumulation_steps": (None, 1),
+    "amsgrad": (False,), "centered": (False,),
+}  # fmt: skip
+
+
+def rule_of(optimizer):
+    """The rule of a Keras optimizer: its name and its hyperparameters as floats.
+
+    Raises:
+        Unstackable: another rule, a learning rate that is no number, or a setting that the
+            formulas do not know, such as `weight_decay`.
+    """
+    remedy = f"Use one of {', '.join(map(repr, RULES))}, or train this network by `Network.fit`."
+    name = NAMES.get(type(optimizer))
+    if name is None:
+        rule = "must follow one of the six rules"
+        raise invalid("optimizer", rule, optimizer, remedy, Unstackable)
+    config = optimizer.get_config()
+    if not isinstance(config["learning_rate"], (int, float)):
+        received = type(optimizer._learning_rate).__name__
+        rule = "must be a number to be stacked"
+        raise invalid("learning_rate", rule, received, remedy, Unstackable)
+    refused = {k: config[k] for k, ok in OTHERS.items() if k in config and config[k] not in ok}
+    if name == "rmsprop" and config["momentum"]:
+        refused["momentum"] = config["momentum"]
+    if refused:
+        rule = "must have no other settings than its rule's"
+        raise invalid("optimizer", rule, refused, remedy, Unstackable)
+    if name == "sgd" and config["momentum"]:
+        name = "nag" if config["nesterov"] else "momentum"
+    return name, {k: float(config[k]) for k in ("learning_rate", *RULES[name].hyperparameters)}
+
+
+def with_rests(h):
+    """Hyperparameters as `rule_of` gives them, joined by "1 - rho" and its like."""
+    return h | {f"1 - {k}": 1 - h[k] for k in ("rho", "beta_1", "beta_2") if k in h}
+
+
+def slots_of(optimizer, name):
+    """The slots of a built Keras optimizer: a list of variables per slot of the rule."""
+    found = vars(optimizer)
+    attributes = RULES[name].slots
+    if isinstance(optimizer, ko.SGD):
+        attributes = ("momentums",) if attributes else ()
+    return [found[attribute] for attribute in attributes]

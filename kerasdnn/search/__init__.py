@@ -1,0 +1,13 @@
+"""Search for hyperparameters, and comparison of options.
+
+`tuning` has `tune`; `network_search`, `preset_search` and `table_search` are its three kinds, and
+`any_model` searches any Keras model; `comparison` has `compare`; `spaces` has search spaces,
+`objective` scores, `rows` the rows, `result` what a search found; `engine` trains the trials.
+"""
+
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
+from .engine.population_tuner import PopulationTuner as PopulationTuner
+from .result import SearchResult as SearchResult
+from .spaces import hypermodel as hypermodel
+from .tuning import tune as tune

@@ -1,0 +1,6 @@
+"""How keras-tuner runs a search.
+
+`oracles` proposes batches of trials, `population_tuner` and `estimator_tuner` train them,
+`trial_batch` trains one batch, `batch_run` runs it in stages, `checkpoints` and `project` keep it
+on disk.
+"""

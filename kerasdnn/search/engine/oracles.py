@@ -1,0 +1,259 @@
+"""A keras-tuner oracle that is asked for whole waves of trials and told their results together.
+
+A wave begins and ends with one file, oracle.json, which is written last and whole. A program
+killed in between finds the wave as it was, and gets the same trials again.
+"""
+
+import contextlib
+import warnings
+from pathlib import Path
+
+import keras_tuner
+import numpy as np
+from keras_tuner import oracles as stock
+from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.src.engine.metrics_tracking import MetricsTracker
+from sklearn.exceptions import ConvergenceWarning
+
+from ...core.arguments import one_of
+from ...core.state_files import read_json, write_json
+
+
+class Waves:
+    """Mixin of an oracle: `ask` for a wave, `tell` its results."""
+
+    _unsaved = None  # trials to write at the end of the block of `_together`, by id
+
+    def plan(self, size):
+        """Called before a wave of at most `size` trials is made; returns the size to make."""
+        return size
+
+    def ask(self, tuner_id, size):
+        """Trials to run side by side, at most `size`; those of a wave cut off before come first.
+
+        Returns:
+            List of `keras_tuner` trials. Empty: the search is over.
+        """
+        if ongoing := list(self.ongoing_trials.values()):
+            return ongoing
+        trials = []
+        with self._together():
+            for slot in range(self.plan(size)):
+                trial = self.create_trial(f"{tuner_id}/{slot}")
+                if trial.status != TrialStatus.RUNNING:
+                    break
+                trials.append(trial)
+        return trials
+
+    def tell(self, results):
+        """End trials.
+
+        Args:
+            results: dict from trial id to `(metrics, step)`, the best epoch's metrics by name and
+                that epoch's number; or to a str, why the trial failed.
+        """
+        with self._together():
+            for trial_id, result in results.items():
+                trial = self.trials[trial_id]
+                if isinstance(result, str):
+                    trial.status, trial.message = TrialStatus.FAILED, result
+                else:
+                    self.update_trial(trial_id, result[0], step=result[1])
+                    trial.status = TrialStatus.COMPLETED
+                self.end_trial(trial)
+
+    @contextlib.contextmanager
+    def _together(self):
+        self._unsaved = {}
+        try:
+            yield
+            trials, self._unsaved = self._unsaved, None
+            for trial in trials.values():
+                self._save_trial(trial)
+            self.save()
+        finally:
+            self._unsaved = None
+
+    def _check_consecutive_failures(self):
+        """Members of a wave fail side by side, so that a row of failures means nothing."""
+
+    def save(self):
+        if self._unsaved is None:
+            write_json(self._get_oracle_fname(), self.get_state())
+
+    def _save_trial(self, trial):
+        if self._unsaved is not None:
+            self._unsaved[trial.trial_id] = trial
+        else:
+            write_json(Path(self._get_trial_dir(trial.trial_id), "trial.json"), trial.get_state())
+
+    def reload(self):
+        state = read_json(self._get_oracle_fname())
+        self.trials = {}
+        for trial_id in state["start_order"]:  # others on disk belong to a wave never begun
+            path = Path(self._get_trial_dir(trial_id), "trial.json")
+            self.trials[trial_id] = Trial.from_state(read_json(path))
+        self.set_state(state)
+        ended = set(self.end_order)  # keras-tuner saves an ended trial while it is still ongoing
+        self.ongoing_trials = {
+            tuner_id: trial
+            for tuner_id, trial in self.ongoing_trials.items()
+            if trial.trial_id not in ended
+        }
+        for trial in self.ongoing_trials.values():
+            trial.status, trial.metrics, trial.score = TrialStatus.RUNNING, MetricsTracker(), None
+
+
+class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
+    """A Gaussian process fitted once per wave; the wave spreads where the process is unsure.
+
+    The points of a wave are the greedy minima of mean - beta * deviation, where each point chosen
+    lowers the deviation around it as if its result had come in as predicted: the mean does not
+    move, so that nothing is fitted anew (GP-BUCB).
+
+    Reference: Desautels, Krause and Burdick, Parallelizing exploration-exploitation tradeoffs in
+    Gaussian process bandit optimization, 2014.
+    """
+
+    candidates = 1000
+    _planned = ()
+
+    def plan(self, size):
+        scored = sum(t.status == TrialStatus.COMPLETED for t in self.trials.values())
+        initial = self.num_initial_points or max(3 * len(self._nonfixed_space()), 3)
+        if scored < initial:
+            self._planned = []
+            return min(size, initial - scored)
+        self._planned = self._propose(size)
+        return size
+
+    def populate_space(self, trial_id):
+        if not self._planned and not self._unsaved:
+            self.plan(1)  # asked for a single trial
+        if self._planned:
+            return {"status": TrialStatus.RUNNING, "values": self._planned.pop(0)}
+        return self._random_populate_space()
+
+    def _propose(self, size):
+        """Values of the next `size` trials, fewer where the space runs out."""
+        x, y = self._observations()
+        self.gpr.n_restarts_optimizer = 2  # not 20: one length scale has few local optima
+        with warnings.catch_warnings():  # a score that depends on nothing has no length scale
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.gpr.fit(x, y)
+        space = self._nonfixed_space()
+        # A function of the seed and of how far the search is, so that it can resume.
+        rng = np.random.default_rng([self.seed, len(self.trials)])
+        around = x[np.argsort(y)[:5]][rng.integers(0, min(5, len(x)), self.candidates // 2)]
+        points = np.concatenate([
+            rng.uniform(size=(self.candidates - len(around), len(space))),
+            np.clip(around + rng.normal(0, 0.1, around.shape), 0, 1 - 1e-9),
+        ])  # fmt: skip
+        for column, hp in enumerate(space):  # points that are values of the space
+            points[:, column] = [hp.value_to_prob(hp.prob_to_value(p)) for p in points[:, column]]
+        points = np.unique(points, axis=0)
+        mean, covariance = self.gpr.predict(points, return_cov=True)
+        chosen, tried = [], set()
+        for index in spread_minima(mean, covariance, self.beta, self.alpha * y.var()):
+            values = self._vector_to_values(points[index].tolist())
+            key = self._compute_values_hash(values)
+            if key not in tried and not self._duplicate(values):
+                tried.add(key)
+                chosen.append(values)
+                if len(chosen) == size:
+                    break
+        return chosen
+
+    def _observations(self):
+        """Finished trials as points in the unit cube, and their scores, smaller is better."""
+        space = self._nonfixed_space()
+        sign = -1 if self.objective.direction == "max" else 1
+        x, y = [], []
+        for trial in self.trials.values():
+            if trial.status == TrialStatus.COMPLETED and not np.isnan(trial.score):
+                hps = trial.hyperparameters
+                known = {hp.name: hps.values.get(hp.name, hp.default) for hp in space}
+                x.append([hp.value_to_prob(known[hp.name]) for hp in space])
+                y.append(sign * trial.score)
+        y = np.array(y)
+        worst = y[np.isfinite(y)].max(initial=0)
+        return np.array(x), np.where(np.isfinite(y), y, worst)
+
+
+def spread_minima(mean, covariance, beta, noise):
+    """Indices in the order of GP-BUCB: minima of mean - beta * deviation, each one observed.
+
+    Observing point j subtracts c_j c_j^T / (c_jj + noise) from the covariance, c_j its column:
+    one step of a Cholesky factorisation, so that the covariance itself is never changed.
+    """
+    variance = np.diag(covariance).copy()
+    factors = np.zeros((len(mean), 0))
+    left = np.ones(len(mean), bool)
+    while left.any():
+        bound = mean - beta * np.sqrt(np.maximum(variance, 0))
+        j = int(np.argmin(np.where(left, bound, np.inf)))
+        left[j] = False
+        yield j
+        column = covariance[:, j] - factors @ factors[j]
+        column = column / np.sqrt(max(variance[j], 0) + noise + 1e-12)
+        factors = np.column_stack([factors, column])
+        variance = variance - column**2
+
+
+# keras-tuner's oracles, asked for whole waves of trials; what a wave is:
+# `search/engine/oracles.py`.
+#
+# The grid is enumerated from its last trial, so that a wave need not wait for results; the
+# Bayesian search proposes a wave from one fitted process.
+
+
+class RandomOracle(Waves, stock.RandomSearchOracle):
+    """Random search."""
+
+
+class HyperbandOracle(Waves, stock.HyperbandOracle):
+    """Hyperband: many trials for few epochs, the best of them for more."""
+
+
+class GridOracle(Waves, stock.GridSearchOracle):
+    """Every combination, in keras-tuner's order: defaults first, the last hyperparameter fastest.
+
+    A number without a step is cut into ten values, as keras-tuner does.
+    """
+
+    def populate_space(self, trial_id):
+        hps = self.get_space()
+        values = {hp.name: hp.default for hp in hps.space if hps.is_active(hp)}
+        if self.start_order:
+            last = self.trials[self.start_order[-1]].hyperparameters.values
+            values = self._get_next_combination({**values, **last})
+        if values is None:
+            return {"status": TrialStatus.STOPPED, "values": None}
+        return {"status": TrialStatus.RUNNING, "values": values}
+
+
+ORACLES = {
+    "random": RandomOracle,
+    "grid": GridOracle,
+    "bayesian": BayesianOracle,
+    "hyperband": HyperbandOracle,
+}
+
+
+def make_oracle(kind, objective, direction, max_trials, epochs, seed):
+    """An oracle by its name; `epochs` is the most that Hyperband gives a trial."""
+    oracle = ORACLES[one_of("oracle", kind, ORACLES)](
+        keras_tuner.Objective(objective, direction),
+        seed=seed or 2**30,  # keras-tuner draws another one for 0
+        **({"max_epochs": epochs} if kind == "hyperband" else {"max_trials": max_trials}),
+    )
+    oracle.max_trials = max_trials
+    return oracle
+
+
+def in_waves(oracle):
+    """`oracle`, of keras-tuner or of the user, with `ask` and `tell` added to its class."""
+    if not isinstance(oracle, Waves):
+        own = {kind.__mro__[2]: kind for kind in ORACLES.values()}.get(type(oracle))
+        oracle.__class__ = own or type(f"Waves{type(oracle).__name__}", (Waves, type(oracle)), {})
+    return oracle

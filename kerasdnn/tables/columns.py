@@ -1,0 +1,322 @@
+"""How one column of a table becomes columns of a matrix: what it learns, and how it writes.
+
+    numeric, duration    one scaled column
+    datetime, instant    elapsed days, and the place in year, week and day as sine and cosine
+    boolean, 2 categories    one column of -1 and +1, 0 for a category never seen
+    K categories         K columns of 0 and 1, all 0 for a category never seen
+    many categories      a whole number for an embedding, 0 for one never seen or seen once
+
+Whatever does not vary in training is left out. Where values were missing in training there is one
+more column, 1 where missing. A missing number itself counts as the mean (robust: the median).
+Each learned state is a dataclass of plain numbers and strings, ready for JSON.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ..checks.table_columns import check_exact
+from ..core.messages import plain, warn
+from .frame import as_text
+
+DAY = 86_400.0
+FEW = 64  # rows below which a dict looks categories up faster than a hash table of pandas
+
+
+@dataclass
+class NumericColumn:
+    """A number, a duration or a date.
+
+    Attributes:
+        parts: `[suffix of the name, centre, scale]` of every part that varied in training.
+        missing: `[value where present, value where missing]`, empty if none was in training.
+    """
+
+    name: str | int
+    kind: str
+    parts: list
+    missing: list = field(default_factory=list)
+    role = "numeric"
+    embedded = False
+
+    @property
+    def used(self):
+        """Whether the matrix holds anything of the column; constants are unused."""
+        return bool(self.parts or self.missing)
+
+    @property
+    def flags(self):
+        """Names of the columns beside the scaled ones."""
+        return [f"{self.name} is missing"] if self.missing else []
+
+    def numbers(self, column):
+        """The parts of a column, float64 `(rows,)` each, before scaling."""
+        held = {} if column.kind == "empty" else parts_of(column)
+        gap = np.full(len(column.values), np.nan)
+        return [held.get(suffix, gap) for suffix, _, _ in self.parts]
+
+    def write(self, column, out):
+        """Write the flags."""
+        write_missing(self.missing, column, out)
+
+
+@dataclass
+class CategoricalColumn:
+    """A text or a boolean.
+
+    Attributes:
+        categories: sorted; of a boolean "False", "True".
+        numbers: whether some category reads as a number or a boolean, so that columns of those
+            alone are let in.
+        levels: `[value if not, value if it is]` per category; of two categories in one column
+            `[first, neither, second]`.
+        embedded: whether its number goes to an embedding.
+    """
+
+    name: str | int
+    kind: str
+    categories: list
+    numbers: bool = False
+    embedded: bool = False
+    levels: list = field(default_factory=list)
+    missing: list = field(default_factory=list)
+    role = "categorical"
+
+    def __post_init__(self):
+        self.codes_of = {category: code for code, category in enumerate(self.categories)}
+        if self.numbers:  # a fraction in full, as text or as older files have it
+            for code, category in enumerate(self.categories):
+                if "." in category and was_value(category):
+                    self.codes_of.setdefault(as_text(float(category)), code)
+        # Whole numbers among the categories that a float64 is not exactly.
+        self.wide = self.numbers and any(
+            len(c) > 15 and c.lstrip("-").isdecimal() and int(float(c)) != int(c)
+            for c in self.categories
+        )
+
+    @property
+    def used(self):
+        """Whether the matrix holds anything of the column; identifiers and constants are unused."""
+        return self.embedded or bool(self.flags)
+
+    @property
+    def flags(self):
+        names = [f"{self.name}={category}" for category in self.categories]
+        names = [] if self.embedded or len(names) < 2 else names[1:] if len(names) == 2 else names
+        return names + ([f"{self.name} is missing"] if self.missing else [])
+
+    def codes(self, column):
+        """The position of each value among the categories, -1 if missing or never seen."""
+        if column.kind == "empty":
+            return np.full(len(column.values), -1)
+        if self.kind == "boolean":
+            return np.where(np.isnan(column.values), -1, column.values).astype("int64")
+        values = column.values
+        if column.kind != "text":
+            if self.wide and column.kind == "numeric" and column.exact is None:
+                check_exact(column, self.name)
+            values = texts_of(column).values
+        if len(values) < FEW:
+            return np.array([self.codes_of.get(value, -1) for value in values], dtype="int64")
+        codes, uniques = pd.factorize(values)
+        table = [self.codes_of.get(value, -1) for value in uniques]
+        return np.array([*table, -1])[codes]
+
+    def write(self, column, out):
+        count = len(self.levels)
+        if count:
+            codes, levels = self.codes(column), np.array(self.levels, dtype="float32")
+            if len(self.categories) == 2:
+                out[:, 0] = levels[0][np.where(codes < 0, 1, 2 * codes)]
+            else:
+                out[:, :count] = levels[:, 0]
+                rows = np.flatnonzero(codes >= 0)
+                out[rows, codes[rows]] = levels[codes[rows], 1]
+        write_missing(self.missing, column, out)
+
+
+def write_missing(levels, column, out):
+    if levels:
+        out[:, -1] = np.array(levels, dtype="float32")[column.missing.view("int8")]
+
+
+def learn_numeric(name, column, weights, scaling):
+    """The `NumericColumn` of a numeric, datetime, duration or empty column."""
+    state = NumericColumn(name, column.kind, [], learn_missing(column, weights, scaling))
+    if column.kind != "empty":
+        present = ~column.missing
+        weights = None if weights is None else weights[present]
+        for suffix, values in parts_of(column).items():
+            center, scale = center_and_scale(values[present], weights, scaling)
+            if scale:
+                state.parts.append([suffix, center, scale])
+    return state
+
+
+def learn_categorical(name, column, weights, scaling, one_hot_limit):
+    """The `CategoricalColumn` of a text or boolean column; numbers become text."""
+    kind = "boolean" if column.kind == "boolean" else "text"
+    if kind == "boolean":
+        present = column.values[~np.isnan(column.values)]
+        categories = ["False", "True"] if present.min() != present.max() else []
+        state = CategoricalColumn(name, kind, categories)
+    else:
+        if column.kind == "numeric" and column.exact is None:
+            check_exact(column, name)
+        original, column = column, texts_of(column)
+        codes, uniques = pd.factorize(column.values)
+        if (
+            original.kind == "numeric"
+            and original.exact is None
+            and len(uniques) < pd.Series(original.values).nunique()
+        ):
+            warn(
+                f"Column {plain(name)!r} of `X` has categories that differ only beyond float32, "
+                "such as 0.3 and 0.1 + 0.2: they are treated as one. If they are different "
+                "categories, pass the column as text: frame[name].astype(str)."
+            )
+        numbers = any(map(was_value, uniques))
+        if len(uniques) > one_hot_limit:
+            seen = np.bincount(codes[codes >= 0], minlength=len(uniques))
+            categories = sorted(uniques[seen > 1])
+            state = CategoricalColumn(name, kind, categories, numbers, embedded=bool(categories))
+        else:
+            state = CategoricalColumn(name, kind, sorted(uniques), numbers)
+    if not state.embedded:
+        state.levels = learn_levels(state.codes(column), len(state.categories), weights, scaling)
+    state.missing = learn_missing(column, weights, scaling)
+    return state
+
+
+def was_value(text):
+    """Whether a text may have been a number or a boolean among text."""
+    if text in ("False", "True"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def texts_of(column):
+    """A column of numbers as one of text."""
+    if column.kind == "text":
+        return column
+    codes, uniques = pd.factorize(column.values if column.exact is None else column.exact)
+    if column.kind == "boolean":
+        texts = [str(value == 1) for value in uniques]
+    else:
+        texts = [as_text(value) for value in uniques.tolist()]
+    return type(column)("text", np.array([*texts, None], dtype=object)[codes])
+
+
+def learn_levels(codes, count, weights, scaling):
+    """What a column of 0 and 1 (of two categories: -1, 0 and +1) becomes."""
+    if count < 2:
+        return []
+    mass = np.bincount(codes[codes >= 0], None if weights is None else weights[codes >= 0], count)
+    total = len(codes) if weights is None else weights.sum()
+    if count == 2:
+        return [two_levels([-1.0, 0.0, 1.0], [mass[0], total - mass.sum(), mass[1]], scaling)]
+    return [two_levels([0.0, 1.0], [total - m, m], scaling) for m in mass]
+
+
+def learn_missing(column, weights, scaling):
+    missing = column.missing
+    if not missing.any() or missing.all():
+        return []
+    mass = missing.sum() if weights is None else weights[missing].sum()
+    total = len(missing) if weights is None else weights.sum()
+    return two_levels([0.0, 1.0], [total - mass, mass], scaling)
+
+
+def two_levels(values, mass, scaling):
+    """`values` after scaling, `mass` being how often each occurs; standard scaling keeps them."""
+    if scaling == "standard":
+        return values
+    values = np.array(values)
+    center, scale = center_and_scale(values, np.maximum(mass, 0), scaling)
+    return scaled(values, center, scale, scaling).tolist()
+
+
+def parts_of(column):
+    """The numbers that a numeric, duration or datetime column holds, by suffix of its name."""
+    if column.values.dtype.kind != "M":
+        return {"": column.values}
+    moments = column.values
+    missing = np.isnat(moments)
+    seconds = np.where(missing, np.nan, moments.astype("int64") / 1e6)
+    days = np.floor(seconds / DAY)
+    year = moments.astype("datetime64[Y]").astype("datetime64[D]")
+    day_of_year = (moments.astype("datetime64[D]") - year).astype("float64")
+    day_of_year[missing] = np.nan
+    parts = {" elapsed days": seconds / DAY}
+    for period, turn in (
+        ("year", day_of_year / 365.25),
+        ("week", (days + 3) % 7 / 7),  # 1970-01-01 was a Thursday
+        ("day", seconds / DAY % 1),
+    ):
+        parts[f" sine of {period}"] = np.sin(2 * np.pi * turn)
+        parts[f" cosine of {period}"] = np.cos(2 * np.pi * turn)
+    return parts
+
+
+# Scaling of numeric columns: two statistics each, weighted, and what to do with them.
+#
+# With centre m and scale s of a column,
+#
+#   standard    x' = s (x - m)    m = mean      s = 1 / standard deviation
+#   robust      x' = s (x - m)    m = median    s = 1 / (q75 - q25), or 2 / (max - min) if q75 = q25
+#               x'' = x' / sqrt(1 + (x' / 3)^2)             a smooth clip to (-3, 3)
+#
+# A column that is constant but for rounding has s = 0 and is left out. A quantile q_p is the
+# smallest value x with P(X <= x) >= p: so that a row of weight 2 counts exactly like the row
+# twice.
+#
+# Source of "robust": Holzmueller, Grinsztajn, Steinwart, Better by Default, 2024, appendix A.
+
+SCALINGS = ("standard", "robust")
+FARTHEST = 1e6  # standard deviations; beyond it float32 networks overflow
+
+
+def center_and_scale(values, weights, scaling):
+    """The centre and the scale of one column.
+
+    Args:
+        values: float64 `(rows,)`, finite.
+        weights: float64 `(rows,)`, or None where all rows weigh the same.
+        scaling: "standard" or "robust".
+
+    Returns:
+        `(centre, scale)`; the scale of a constant column is 0.
+    """
+    if weights is not None:
+        values, weights = values[weights > 0], weights[weights > 0]
+    if len(values) == 0 or values.min() == values.max():
+        return 0.0, 0.0
+    if scaling == "standard":
+        center = np.average(values, weights=weights)
+        spread = np.sqrt(np.average((values - center) ** 2, weights=weights))
+    else:
+        low, center, high = np.quantile(
+            values, [0.25, 0.5, 0.75], weights=weights, method="inverted_cdf"
+        )
+        spread = high - low if high > low else (values.max() - values.min()) / 2
+    noise = 10 * np.finfo("float64").eps * np.abs(values).max()
+    if spread <= max(noise, np.finfo("float64").tiny):  # whose inverse is finite
+        return float(center), 0.0
+    return float(center), float(1 / spread)
+
+
+def scaled(values, center, scale, scaling):
+    """`values` by the formula above, in place where they are float64; missing ones become 0."""
+    values = np.subtract(values, center, out=values)
+    values *= scale
+    if scaling == "robust":
+        np.clip(values, -1e150, 1e150, out=values)  # the square below must not overflow
+        values /= np.sqrt(1 + (values / 3) ** 2)
+    else:
+        np.clip(values, -FARTHEST, FARTHEST, out=values)
+    return values

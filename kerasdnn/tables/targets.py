@@ -1,0 +1,317 @@
+"""What stands in y: labels of any kind to what a network trains on, and back.
+
+    ClassTarget     one class per row                labels to 0..K-1
+    LabelTarget     several labels per row           columns of 0 and 1
+    NumberTarget    numbers, one or several columns  standardised, (y - mean) / standard deviation
+                    counts                           as they are
+
+Each has `problem` (a row of `heads.HEADS`), `n` (classes, labels, columns), `encode`, and the
+prediction of a model that knows nothing of X as `baseline`.
+"""
+
+import warnings
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import DataConversionWarning
+
+from ..checks.table_columns import blank_twins
+from ..core.arguments import one_of
+from ..core.messages import listed, plain, warn
+from .frame import read_frame, unmasked
+
+
+def read_target(y, what="y"):
+    """y as an array of `(rows,)` or `(rows, columns)`, and the column names where it has any.
+
+    Raises:
+        ValueError: y is None, misses a value, or has more than two dimensions.
+    """
+    if y is None:
+        raise ValueError(
+            "`fit` requires y to be passed, but the target y is None. Received: y=None."
+        )
+    names, y = None, unmasked(y)
+    if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
+        y = y.iloc[:, 0]
+        values, _ = read_target(y, what)
+        return values[:, None], None
+    if hasattr(y, "columns"):
+        frame = read_frame(y, what)
+        names = frame.names
+        times = [frame.column(j) for j in range(frame.width) if frame.column(j).kind in TIMES]
+        if times:
+            raise ValueError(no_numbers(what, times[0].values[0], times[0].kind))
+        y = np.column_stack([_values(frame.column(j).values) for j in range(frame.width)])
+    elif hasattr(y, "to_pylist"):  # pyarrow's, which cannot give NumPy all that they hold
+        y = np.array(y.to_pylist(), dtype=object)
+    elif hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    elif isinstance(y, (list, tuple)) and len(y) and np.asarray(y).dtype.kind in "USf":
+        y = np.asarray(y, dtype=object)  # numbers next to strings or fractions stay what they are
+    y = np.asarray(y)
+    if y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported. Received: {what} of dtype {y.dtype}.")
+    if y.ndim not in (1, 2):
+        raise ValueError(
+            f"{what} should be a 1d array, or 2d with a column per output. Received: shape "
+            f"{y.shape}."
+        )
+    missing = pd.isna(y)
+    if missing.any():
+        rows = missing.reshape(len(y), -1).any(axis=1)
+        raise ValueError(
+            f"`{what}` must not miss values: Input {what} contains NaN. Received: row "
+            f"{int(rows.argmax())} ({int(rows.sum())} of {len(y)} rows). Drop such rows: "
+            f"keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
+        )
+    return _values(y), names
+
+
+TIMES = {
+    "duration": "pd.to_timedelta({what}).total_seconds() makes numbers of durations",
+    "datetime": "Subtract a date and take total_seconds() of the difference",
+}
+TIMES["instant"] = TIMES["datetime"]
+
+
+def no_numbers(what, value, kind):
+    """The message that y, or a column of it, is of another kind."""
+    remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
+    return f"`{what}` must hold numbers. Received: {kind} {plain(value)!r}. {remedy}."
+
+
+def _values(y):
+    """Objects as numbers where they are numbers, and numbers hold them exactly."""
+    if y.dtype.kind != "O" or y.size == 0:
+        return y
+    kind = pd.api.types.infer_dtype(y.ravel(), skipna=False)
+    dtypes = {"boolean": ["bool"], "integer": ["int64", "uint64"], "floating": ["float64"]}
+    dtypes |= {"decimal": ["float64"], "mixed-integer-float": ["float64"]}
+    for dtype in dtypes.get(kind, ()):
+        with suppress(OverflowError):
+            numbers = y.astype(dtype)
+            if (numbers == y).all():
+                return numbers
+    return y
+
+
+class ClassTarget:
+    """One of K classes per row; `classes` sorted, K = 2 is the problem "binary"."""
+
+    def __init__(self, classes):
+        self.classes = classes
+        self.n = len(classes)
+        self.problem = "binary" if self.n == 2 else "multiclass"
+
+    def encode(self, y, what="y"):
+        """Positions of the labels among the classes, int32 `(rows,)`.
+
+        Raises:
+            ValueError: a label that `fit` has not seen.
+        """
+        y = column(y, what)
+        try:
+            positions = np.searchsorted(self.classes, y).clip(0, self.n - 1)
+            known = self.classes[positions] == y
+        except TypeError:
+            known = np.zeros(len(y), dtype=bool)
+        if not np.all(known):
+            unknown = pd.unique(pd.Series(y[~np.asarray(known)], dtype=object))
+            raise ValueError(
+                f"`{what}` must hold classes of `fit`. Received: {listed(unknown)}; the classes "
+                f"are {listed(self.classes, 10)}."
+            )
+        return positions.astype("int32")
+
+    def learn(self, encoded, weights):
+        mass = np.bincount(encoded, weights, self.n)
+        share = mass / mass.sum()
+        self.baseline = share[1:] if self.n == 2 else share
+
+
+class LabelTarget:
+    """Several yes-or-no labels per row; `classes` names them."""
+
+    problem = "multilabel"
+
+    def __init__(self, classes):
+        self.classes = classes
+        self.n = len(classes)
+
+    def encode(self, y, what="y"):
+        """y as float32 `(rows, labels)` of 0 and 1."""
+        if y.ndim != 2 or y.shape[1] != self.n or not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                f"`{what}` must hold 0 or 1 in {self.n} columns, one per label. Received: shape "
+                f"{y.shape}, values {listed(np.unique(y))}."
+            )
+        return y.astype("float32")
+
+    def learn(self, encoded, weights):
+        self.baseline = np.average(encoded, axis=0, weights=weights)
+
+
+class NumberTarget:
+    """Numbers: `problem` is "regression" (standardised for training) or "count"."""
+
+    def __init__(self, problem, n, flat):
+        self.problem, self.n, self.flat = problem, n, flat
+        self.center, self.scale = np.zeros(n), np.ones(n)
+        self.range = None
+
+    @classmethod
+    def of(cls, target):
+        """A function from y and its column names to the target; `target` "real" or "count"."""
+        problem = {"real": "regression", "count": "count"}
+        problem = problem[one_of("target", target, problem)]
+        return lambda y, names: cls(problem, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
+
+    def encode(self, y, what="y"):
+        """y as float64 `(rows, columns)`, in its own units.
+
+        Raises:
+            ValueError: text, infinite numbers, another number of columns, counts that are none.
+        """
+        if y.dtype.kind == "O" and all(isinstance(value, (Real, Decimal)) for value in y.ravel()):
+            y = y.astype("float64")  # whole numbers of more than 64 bits
+        if y.dtype.kind not in "fiub":
+            bad = next((v for v in y.ravel() if not isinstance(v, Real)), y.ravel()[0])
+            kind = "text"
+            if isinstance(bad, (timedelta, np.timedelta64)):
+                kind = "duration"
+            elif isinstance(bad, (date, np.datetime64)):
+                kind = "datetime"
+            raise ValueError(no_numbers(what, bad, kind))
+        y = y.astype("float64").reshape(len(y), -1)
+        if y.shape[1] != self.n:
+            raise ValueError(
+                f"`{what}` must have {self.n} columns as in `fit`. Received: {y.shape[1]}."
+            )
+        good = np.isfinite(y) & (np.abs(y) < np.finfo("float32").max)
+        rule, remedy = "hold finite numbers that fit in float32", "Rescale it, or drop such rows."
+        if good.all() and self.problem == "count":
+            good = (y >= 0) & (np.floor(y) == y)
+            rule, remedy = "hold whole numbers from 0", "Others take target='real'."
+        if not good.all():
+            row, j = np.argwhere(~good)[0]
+            raise ValueError(f"`{what}` must {rule}. Received: row {row} is {y[row, j]}. {remedy}")
+        return y
+
+    def learn(self, y, weights):
+        self.baseline = np.average(y, axis=0, weights=weights)
+        if self.problem == "regression":
+            self.center = self.baseline
+            spread = np.sqrt(np.average((y - self.center) ** 2, axis=0, weights=weights))
+            self.scale = np.where(spread > 1e-12 * np.abs(y).max(axis=0, initial=0), spread, 1.0)
+
+    def keep_range(self, y):
+        """From now on predict no number outside those of y."""
+        self.range = np.stack([y.min(axis=0), y.max(axis=0)])
+
+    def to_network(self, y):
+        """y in its own units as the network is trained on it."""
+        return ((y - self.center) / self.scale).astype("float32")
+
+    def from_network(self, output):
+        """What the network predicts, in the units of y, float64 `(rows,)` or `(rows, columns)`."""
+        y = np.minimum(output.astype("float64"), np.finfo("float32").max)
+        y = y * self.scale + self.center
+        if self.range is not None:
+            y = np.clip(y, *self.range)
+        return y[:, 0] if self.flat else y
+
+
+def column(y, what="y"):
+    """y as `(rows,)`; a column vector is turned with scikit-learn's warning."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            f"A column-vector {what} was passed when a 1d array was expected. It is taken as 1d.",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        return y[:, 0]
+    if y.ndim != 1:
+        raise ValueError(f"{what} should be a 1d array. Received: shape {y.shape}.")
+    return y
+
+
+def learn_classes(y, names=None):
+    """The target of a classifier: `ClassTarget` or `LabelTarget`.
+
+    Raises:
+        ValueError: numbers that are no classes ("Unknown label type"), labels of several types,
+            one class alone.
+    """
+    if y.ndim == 2 and y.shape[1] > 1:
+        good = np.isin(y, (0, 1)) if y.dtype.kind in "fiub" else np.zeros(y.shape, dtype=bool)
+        if not good.all():
+            row, j = np.argwhere(~good)[0]
+            raise ValueError(
+                "Unknown label type: `y` of several columns must hold 0 or 1 in each. Received: "
+                f"shape {y.shape}, row {row} is {plain(y[row, j])!r}. Train one classifier per "
+                "column, or `DNNRegressor` on numbers."
+            )
+        if (y.sum(axis=1) == 1).all():
+            warn(
+                f"Each row of `y` has a single 1 in its {y.shape[1]} columns, which are treated as "
+                "labels that may occur together. If they exclude each other, pass the class of "
+                "each row: y.idxmax(axis=1) of a DataFrame, y.argmax(axis=1) of an array."
+            )
+        for j in np.flatnonzero(y.min(axis=0) == y.max(axis=0)):
+            label = repr(names[j]) if names else str(j)
+            warn(
+                f"`y` should hold 0 and 1 in every column. Received: label {label} is "
+                f"{plain(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
+            )
+        return LabelTarget(np.array(names if names else np.arange(y.shape[1])))
+    y = column(y)
+    if y.dtype.kind not in "biufUO":
+        raise ValueError(
+            f"Unknown label type: labels must be strings, whole numbers or booleans. Received: "
+            f"dtype {y.dtype}."
+        )
+    if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
+        kinds = sorted({type(label).__name__ for label in y})
+        rule = "labels must be of one type"
+        if set(kinds) <= {"int", "float"}:  # `read_target` found no dtype that holds them exactly
+            rule = "whole numbers must fit in 64 bits, next to fractions in 53"
+        elif len(kinds) == 1:
+            rule = "labels must be strings, whole numbers or booleans"
+        raise ValueError(
+            f"Unknown label type: {rule}. Received: {', '.join(kinds)}, such as "
+            f"{listed(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of them."
+        )
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        row = int(np.isinf(y).argmax())
+        raise ValueError(
+            f"Unknown label type: labels must be finite. Received: row {row} is {y[row]} "
+            f"({int(np.isinf(y).sum())} of {len(y)} rows). Drop such rows."
+        )
+    if y.dtype.kind == "f" and (y != np.floor(y)).any():
+        row = int((y != np.floor(y)).argmax())
+        raise ValueError(
+            "Unknown label type: continuous. Labels must be strings, whole numbers or booleans. "
+            f"Received: row {row} is {y[row]}. `DNNRegressor` predicts numbers."
+        )
+    classes = np.unique(y)
+    if y.dtype.kind in "UO" and (twins := blank_twins(classes)):
+        warn(
+            f"`y` has classes that differ only by blanks. Received: {listed(twins)}. "
+            "y = y.str.strip() of a Series makes them one."
+        )
+    if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
+        warn(
+            f"`y` should hold classes, each of several rows. Received: {len(classes):,} different "
+            f"numbers in {len(y):,} rows. `DNNRegressor` predicts numbers."
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            f"`y` must hold at least two classes. Received: one class, {plain(classes[0])!r}, in "
+            f"all {len(y):,} rows that weigh anything (n_samples={len(y)})."
+        )
+    return ClassTarget(classes)

@@ -1,0 +1,380 @@
+"""Compiled functions: many training steps, a whole evaluation, or a prediction, in one call.
+
+What a network computes is traced once, as stock Keras traces it: one training step, one evaluation
+step or one prediction, for a batch of any number of rows. Programs of every layout are then made
+from that trace alone and never look at the network again.
+
+A trace of a network on the allowlist (`training/compile_cache.py`) knows it only by its variables,
+which every call hands over, so that equal networks share it. Any other is traced with its own
+variables.
+
+A training program works through a block of rows that is already in the order of the epoch:
+`epochs` x `steps` batches, of which a call may use fewer. Its shapes depend on the block and not
+on the table, so that another table of the same width compiles nothing again. Where the last batch
+of an epoch is short, its missing rows weigh nothing and the others weigh batch / rows more, which
+is the mean over the real rows; `compile_cache.pads` says for which models that is exact. Other
+models run the short batch through a program of its own.
+"""
+
+import collections
+import functools
+
+import keras
+import tensorflow as tf
+
+from . import compile_cache
+from . import metrics as scoring
+from .flat_weights import PackedOptimizer, can_pack
+
+State = collections.namedtuple("State", "trainable non_trainable optimizer metrics")
+Layout = collections.namedtuple("Layout", "epochs steps batch padded compiled")
+ROWS_AT_ONCE = 16_384
+
+
+class NotFlat(Exception):
+    """A step of the model does more than compute gradients of its weights."""
+
+
+class Program:
+    """A concrete function, called without matching its arguments by name, which takes longer."""
+
+    def __init__(self, concrete):
+        self.concrete = concrete
+
+    def __call__(self, handles, *tensors):
+        """`handles` of variables, then the tensors of the other arguments, all in one row."""
+        return self.concrete._call_flat([*handles, *tensors], self.concrete.captured_inputs)
+
+
+class Bound:
+    """A trace, and the variables of the network that uses it."""
+
+    def __init__(self, trace, state):
+        self.trace = trace
+        self.state = state  # keeps the variables alive
+        self.handles = [variable.handle for group in state for variable in group]
+
+
+def bind(network, kind, specs, rows):
+    """The `Bound` trace of `network`, made or reused as stock Keras would.
+
+    Args:
+        network: a `Network`, built as far as the trace needs.
+        kind: `Training`, `Evaluation` or `Prediction`.
+        specs: tuple of (dtype name, *shape of a row) of the data.
+        rows: rows of a batch, None where they vary.
+    """
+
+    def trace(rows):
+        key = compile_cache.cache_key(network, **kind.depends_on)
+        make = functools.partial(kind, network, specs, rows, known=key is not None)
+        found = make() if key is None else compile_cache.get_or_trace((kind, specs, key), make)
+        return Bound(found, found.state_of(network))
+
+    getattr(network, f"make_{kind.function}")()
+    function = getattr(network, kind.function)
+    return network.traces[kind.function].get(function, specs, rows, trace)
+
+
+def tensors_of(group):
+    return [v._value for v in group]
+
+
+def spec_of(variables):
+    return [tf.TensorSpec(v.shape, v.dtype) for v in variables]
+
+
+def tensor_specs(specs, rows):
+    return [tf.TensorSpec((rows, *shape), dtype) for dtype, *shape in specs]
+
+
+def concrete(function, *specs, compiled=False):
+    traced = tf.function(function, jit_compile=compiled, autograph=False)
+    return traced.get_concrete_function(*specs)
+
+
+class Training:
+    """One training step of a model.
+
+    `flat` says that the step is known as a function from weights to gradients; the optimizer then
+    works on weights packed into one vector. Otherwise it is Keras's own `train_step` on the
+    variables of the model.
+    """
+
+    function, depends_on = "train_function", {"scores": True, "optimizer": True}
+
+    def __init__(self, model, specs, rows, known):
+        self.specs, self.programs, self.names = specs, {}, ()
+        self.flat = (
+            known
+            and bool(model.trainable_variables)
+            and all(len(weight) == 1 for weight in specs[2:])  # a number per row
+            and can_pack(model.optimizer, model.trainable_variables)
+            and scoring.only_sums_over_rows(model)
+        )
+        self.padded = self.flat and compile_cache.pads(model)
+        if self.flat:
+            try:
+                self.trace_flat(model, tensor_specs(specs, None))
+            except NotFlat:
+                self.flat = self.padded = False
+        if not self.flat:
+            self.step = concrete(lambda *data: model.train_step(data), *tensor_specs(specs, rows))
+        self.shared = self.flat
+
+    def state_of(self, model):
+        """The variables of `model` that a program reads and writes, as `tf.Variable`s."""
+        if not self.flat:
+            return ()
+        groups = model.trainable_variables, model.non_trainable_variables
+        groups = *groups, model.optimizer.variables, model.metrics_variables
+        return State(*map(tensors_of, groups))
+
+    def trace_flat(self, model, specs):
+        trainable, fixed = model.trainable_variables, model.non_trainable_variables
+        self.optimizer = PackedOptimizer(model.optimizer, trainable)
+
+        def step(weights, others, x, y, *weight):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                mapping = [*zip(trainable, weights, strict=True), *zip(fixed, others, strict=True)]
+                with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+                    before = [scope.get_current_value(v) for v in trainable]
+                    y_pred = model(x, training=True)
+                    if not isinstance(y_pred, tf.Tensor) or len(y_pred.shape) != 2:
+                        raise NotFlat  # a weight per row would not fit the losses of its steps
+                    loss = model.compute_loss(x, y, y_pred, *weight)
+                    after = [scope.get_current_value(v) for v in trainable]
+            gradients = tape.gradient(loss, weights)
+            # Optimizers take the parts of a sparse gradient (`Embedding`) one by one.
+            if not all(isinstance(g, tf.Tensor) for g in gradients) or len(loss.shape):
+                raise NotFlat
+            if any(a is not b for a, b in zip(before, after, strict=True)):
+                raise NotFlat
+            return y_pred, loss, gradients, [scope.get_current_value(v) for v in fixed]
+
+        weight = [tf.TensorSpec((None,), "float32")] if self.padded and len(specs) == 2 else []
+        self.step = concrete(step, spec_of(trainable), spec_of(fixed), *specs, *weight)
+        y_pred = self.step.structured_outputs[0]
+        self.y_pred = tf.TensorSpec((None, *y_pred.shape[1:]), y_pred.dtype)
+        if not self.y_pred.shape[1:].is_fully_defined():
+            raise NotFlat
+
+        def score(metrics, losses, counts, mask, y_pred, y, *weight):
+            mapping = list(zip(model.metrics_variables, metrics, strict=True))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                model._loss_tracker.update_state(losses, counts)
+                scoring.update(model, y, y_pred, *weight, mask=mask)
+                results = model.get_metrics_result()
+            if any(len(getattr(r, "shape", ())) for r in results.values()):
+                raise NotFlat  # a number per class
+            self.names = tuple(results)
+            metrics = [scope.get_current_value(v) for v in model.metrics_variables]
+            return metrics, tf.stack([tf.cast(r, "float32") for r in results.values()])
+
+        vector = tf.TensorSpec((None,), "float32")
+        any_rows = [tf.TensorSpec((None, *s.shape[1:]), s.dtype) for s in specs[1:]]
+        self.score = concrete(
+            score, spec_of(model.metrics_variables), vector, vector, vector, self.y_pred, *any_rows
+        )
+
+    def program(self, layout, state):
+        """The program for a layout: `flat_program` or `stepping_program`."""
+        if layout not in self.programs:
+            make = self.flat_program if self.flat else self.stepping_program
+            self.programs[layout] = make(layout, state)
+        return self.programs[layout]
+
+    def flat_program(self, layout, state):
+        """Train on a block of rows: `run(state, data, epochs, rows, fresh)`.
+
+        Args of the program:
+            state: `State` of any model with this structure; read at the start, written at the end.
+            data: (x, y) or (x, y, sample_weight), each (epochs * steps * batch, ...).
+            epochs: how many epochs of the block to run.
+            rows: how many rows each of them has; more than a whole number of batches if padded.
+            fresh: whether the block starts an epoch, so that metrics start from zero.
+
+        Returns:
+            float32 (layout.epochs, metrics): the metrics after each epoch; `names` names them.
+        """
+        optimizer, batch, block = self.optimizer, layout.batch, layout.steps * layout.batch
+
+        def step(t, e, rows, data, others):
+            x, y, *weight = [rows_of(part, e * block + t * batch, batch) for part in data]
+            if layout.padded:
+                real = tf.minimum(batch, rows - t * batch)
+                mask = tf.cast(tf.range(batch) < real, "float32")
+                mask *= batch / tf.cast(real, "float32")
+                weight = [mask if not weight else weight[0] * mask]
+            weights = optimizer.weights()
+            y_pred, loss, gradients, others = self.step(weights, others, x, y, *weight)
+            optimizer.apply(gradients)
+            return tf.ensure_shape(y_pred, (batch, *self.y_pred.shape[1:])), loss, others
+
+        def epoch(e, rows, data, fresh, others, metrics):
+            steps = (rows + batch - 1) // batch
+            shape = batch, *self.y_pred.shape[1:]
+            predictions = tf.TensorArray(self.y_pred.dtype, layout.steps, element_shape=shape)
+            losses = tf.TensorArray("float32", layout.steps, element_shape=())
+
+            def body(t, predictions, losses, others):
+                y_pred, loss, others = step(t, e, rows, data, others)
+                losses = losses.write(t, tf.cast(loss, "float32"))
+                return t + 1, predictions.write(t, y_pred), losses, others
+
+            _, predictions, losses, others = tf.while_loop(
+                lambda t, *_: t < steps, body, [0, predictions, losses, others]
+            )
+            y_pred = tf.reshape(predictions.stack(), (block, *shape[1:]))
+            in_batch = tf.clip_by_value(rows - tf.range(layout.steps) * batch, 0, batch)
+            mask = tf.cast(tf.range(block) < rows, "float32")
+            metrics = [tf.where(fresh, tf.zeros_like(m), m) for m in metrics]
+            metrics, results = self.score(
+                metrics, losses.stack(), tf.cast(in_batch, "float32"), mask, y_pred,
+                *(rows_of(part, e * block, block) for part in data[1:]),
+            )  # fmt: skip
+            return others, metrics, results
+
+        def run(state, data, epochs, rows, fresh):
+            optimizer.load(state.trainable, state.optimizer)
+            others = [v.read_value() for v in state.non_trainable]
+            metrics = [v.read_value() for v in state.metrics]
+            results = tf.TensorArray("float32", layout.epochs, element_shape=(len(self.names),))
+
+            def body(e, others, metrics, results):
+                begins = tf.logical_or(fresh, e > 0)
+                others, metrics, result = epoch(e, rows, data, begins, others, metrics)
+                return e + 1, others, metrics, results.write(e, result)
+
+            if layout.epochs == 1:
+                _, others, metrics, results = body(0, others, metrics, results)
+            else:
+                _, others, metrics, results = tf.while_loop(
+                    lambda e, *_: e < epochs, body, [0, others, metrics, results]
+                )
+            optimizer.store(state.trainable, state.optimizer)
+            for variables, values in ((state.non_trainable, others), (state.metrics, metrics)):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
+            return results.stack()
+
+        data = tensor_specs(self.specs, layout.epochs * block)
+        one = tf.TensorSpec((), "int32")
+        fresh = tf.TensorSpec((), "bool")
+        return Program(concrete(run, state, data, one, one, fresh, compiled=layout.compiled))
+
+    def stepping_program(self, layout, state):
+        """Train on a block of rows with Keras's own step: `run(data, steps)`."""
+
+        def run(data, steps):
+            def body(t):
+                self.step(*(rows_of(part, t * layout.batch, layout.batch) for part in data))
+                return t + 1
+
+            tf.while_loop(lambda t: t < steps, body, [0])
+
+        data = tensor_specs(self.specs, layout.steps * layout.batch)
+        steps = tf.TensorSpec((), "int32")
+        return Program(concrete(run, data, steps, compiled=layout.compiled))
+
+
+class Evaluation:
+    """Update loss and metrics with any number of rows at once: `run(state, data, fresh)`."""
+
+    function, depends_on = "test_function", {"scores": True, "optimizer": False}
+
+    def __init__(self, model, specs, rows, known):
+        self.names, self.shared = (), known
+
+        def run(state, data, fresh):
+            x, y, *weight = data
+            metrics = [tf.where(fresh, tf.zeros_like(m), m) for m in state.metrics]
+            mapping = mapping_of(model, state)
+            mapping += zip(model.metrics_variables, metrics, strict=True)
+            with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+                y_pred = model(x, training=False)
+                loss = model.compute_loss(x, y, y_pred, *weight, training=False)
+                model._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
+                scoring.update(model, y, y_pred, *weight)
+                results = model.get_metrics_result()
+            self.names = tuple(results)
+            for variable, ours in zip(state.metrics, model.metrics_variables, strict=True):
+                variable.assign(scope.get_current_value(ours))
+            return tf.stack([tf.cast(r, "float64") for r in results.values()])
+
+        data, fresh = tensor_specs(specs, None), tf.TensorSpec((), "bool")
+        self.run = Program(concrete(run, self.state_of(model), data, fresh))
+
+    @staticmethod
+    def state_of(model):
+        groups = model.trainable_variables, model.non_trainable_variables
+        return State(*map(tensors_of, (*groups, (), model.metrics_variables)))
+
+
+class Prediction:
+    """Predict any number of rows: `prediction(handles, x)`.
+
+    One row is compiled by XLA: that takes half the time, and no other number is worth it.
+    """
+
+    function, depends_on = "predict_function", {"scores": False, "optimizer": False}
+
+    def __init__(self, model, specs, rows, known):
+        self.shared = known
+        self.row_by_row = compile_cache.is_row_by_row(model, training=False)
+        [self.spec] = tensor_specs(specs, None if self.row_by_row or known else rows)
+        trainable, fixed = model.trainable_variables, model.non_trainable_variables
+
+        def run(weights, others, x):
+            mapping = [*zip(trainable, weights, strict=True), *zip(fixed, others, strict=True)]
+            with keras.StatelessScope(state_mapping=mapping):
+                return model(x, training=False)
+
+        if known:
+            self.forward = concrete(run, spec_of(trainable), spec_of(fixed), self.spec)
+            self.state = self.state_of(model)
+        else:
+            self.forward = concrete(lambda x: model.predict_step((x,)), self.spec)
+            self.state = ()
+
+    def state_of(self, model):
+        if not self.shared:
+            return ()
+        groups = model.trainable_variables, model.non_trainable_variables
+        return State(*map(tensors_of, (*groups, (), ())))
+
+    @functools.cached_property
+    def for_any_rows(self):
+        return self.program(self.spec)
+
+    @functools.cached_property
+    def for_one_row(self):
+        return self.program(tf.TensorSpec((1, *self.spec.shape[1:]), self.spec.dtype), True)
+
+    def program(self, spec, compiled=False):
+        def run(state, x):
+            if not state:
+                return self.forward(x)
+            return self.forward(reads(state.trainable), reads(state.non_trainable), x)
+
+        return Program(concrete(run, self.state, spec, compiled=compiled))
+
+    def __call__(self, handles, x):
+        program = self.for_one_row if self.shared and len(x) == 1 else self.for_any_rows
+        return program(handles, tf.constant(x)).numpy()
+
+
+def mapping_of(model, state):
+    variables = *model.trainable_variables, *model.non_trainable_variables
+    values = *reads(state.trainable), *reads(state.non_trainable)
+    return list(zip(variables, values, strict=True))
+
+
+def reads(variables):
+    return [v.read_value() for v in variables]
+
+
+def rows_of(tensor, start, count):
+    begin = [start] + [0] * (len(tensor.shape) - 1)
+    return tf.slice(tensor, begin, [count, *tensor.shape[1:]])

@@ -1,0 +1,130 @@
+"""Which road a call takes: compiled programs over resident arrays, or stock Keras.
+
+The compiled road is for in-memory arrays and Keras's own training step. For anything else
+`StockRoad` is raised with the reason, and the caller hands its arguments to stock Keras.
+"""
+
+import functools
+
+import keras
+import tensorflow as tf
+from keras.src.backend import compute_output_spec, config
+from keras.src.trainers.data_adapters.data_adapter_utils import unpack_x_y_sample_weight
+
+from . import compile_cache
+from . import metrics as scoring
+from .device_data import arrays, to_array
+
+
+class StockRoad(Exception):
+    """Not an error: says why a call goes to stock Keras."""
+
+
+# What a subclass of `Network` may override without changing what training computes.
+HARMLESS = {
+    "__init__", "__module__", "__qualname__", "__doc__", "__firstlineno__", "__annotations__",
+    "__static_attributes__", "fit", "evaluate", "predict", "compile", "save", "save_weights",
+    "summary", "get_config", "from_config", "build_from_config", "get_build_config", "export",
+}  # fmt: skip
+STEPS = "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "call"
+UNPATCHED = {name: getattr(keras.Sequential, name) for name in STEPS}
+OWN_ATTRIBUTES = {"build", "quantize", "loss"}  # which Keras sets on a network itself
+
+
+def need_plain_training(network):
+    """Raise `StockRoad` unless `network` trains by Keras's own step on one device."""
+    need_plain_model(network)
+    if network.block_steps == 1:
+        raise StockRoad("steps_per_execution=1")
+    if network.use_xla is False:
+        raise StockRoad("jit_compile=False")
+    if network.optimizer is None or network._compile_loss is None:
+        raise StockRoad("no optimizer or loss")
+    if network.optimizer._distribution_strategy is not tf.distribute.get_strategy():
+        raise StockRoad("optimizer of another distribution strategy")
+    if config.max_epochs() or config.max_steps_per_epoch():
+        raise StockRoad("a limit on epochs or steps is set")
+
+
+def need_plain_model(network):
+    if network.run_eagerly or tf.config.functions_run_eagerly():
+        raise StockRoad("run_eagerly=True")
+    if is_distributed(network):
+        raise StockRoad("distribution strategy")
+    for name, own in UNPATCHED.items():
+        if getattr(keras.Sequential, name) is not own:
+            raise StockRoad(f"`{name}` of Keras is patched")
+    for kind in type(network).__mro__:
+        if vars(kind).get("is_plain"):
+            break
+        for name in vars(kind).keys() - HARMLESS:
+            if hasattr(keras.Sequential, name):
+                raise StockRoad(f"`{name}` is overridden")
+    for name, value in vars(network).items():
+        if callable(value) and hasattr(keras.Sequential, name) and name not in OWN_ATTRIBUTES:
+            raise StockRoad(f"`{name}` is overridden")
+
+
+def is_distributed(network):
+    return tf.distribute.has_strategy() or network._distribute_strategy is not None
+
+
+def is_stream(x):
+    """Whether `x` hands out batches instead of holding rows."""
+    return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
+
+
+def training_arrays(x, y, sample_weight=None, class_weight=None):
+    """(x, y) or (x, y, sample_weight) as dense numeric arrays."""
+    parts = arrays(x, y, sample_weight, class_weight)
+    if parts is None:
+        raise StockRoad(f"data of type {type(x).__name__}")
+    if len(parts[0]) == 0:
+        raise StockRoad("no rows")
+    return parts
+
+
+def validation_arrays(validation_data):
+    if not isinstance(validation_data, (list, tuple)):
+        raise StockRoad(f"validation data of type {type(validation_data).__name__}")
+    return training_arrays(*unpack_x_y_sample_weight(validation_data))
+
+
+def prediction_array(x):
+    array = to_array(x)
+    if array is None or len(array) == 0:
+        raise StockRoad(f"data of type {type(x).__name__}")
+    return array
+
+
+def prepare(network, parts):
+    """Create the variables of layers, loss and metrics as the first batch would; run nothing."""
+    x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
+    loss, metrics = network._compile_loss, network._compile_metrics
+    if not (network.built and loss.built and (metrics is None or metrics.built)):
+        y_pred = compute_output_spec(functools.partial(network, training=False), x)
+        compute_output_spec(network.compute_loss, x, y, y_pred, *weight)
+        compute_output_spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+
+
+def need_sums_over_rows(network):
+    """Raise `StockRoad` if evaluation depends on how the rows are cut into batches."""
+    network.make_test_function()
+    function = network.test_function
+    reason = network.traces["test_function"].ask(function, lambda: why_by_batches(network))
+    if reason is not None:
+        raise StockRoad(reason)
+
+
+def why_by_batches(network):
+    if not compile_cache.is_row_by_row(network, training=False):
+        return "a layer that may look at the whole batch"
+    if not scoring.only_sums_over_rows(network):
+        return "a metric that is not a sum over rows"
+    losses = [part.loss for part in network._compile_loss._flat_losses]
+    if any(
+        loss.reduction != "sum_over_batch_size" or not scoring.is_row_by_row_loss(loss)
+        for loss in losses
+    ):
+        return "a loss that is not a mean over rows"
+    return None

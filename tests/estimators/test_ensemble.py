@@ -1,0 +1,52 @@
+"""Networks as one, whose output is the mean of theirs."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerasdnn
+from kerasdnn.estimators.ensemble import average
+
+X = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+Y = (X[:, 0] > 0).astype("int32")
+
+
+def members():
+    found = [kerasdnn.build_classifier(4, 2, (5,), seed=seed) for seed in (1, 2, 3)]
+    for network in found:
+        network.compile("adam", "binary_crossentropy", weighted_metrics=["accuracy"])
+        network.fit(X, Y, epochs=2, verbose=0)
+    return found
+
+
+def test_its_output_is_the_mean_and_it_evaluates_and_saves(tmp_path):
+    parts = members()
+    whole = average(parts)
+    mean = np.mean([part.predict(X) for part in parts], axis=0)
+    assert whole.predict(X) == pytest.approx(mean, abs=1e-6)
+    loss, accuracy = whole.evaluate(X, Y, verbose=0)
+    assert accuracy == pytest.approx(((mean[:, 0] > 0.5) == Y).mean())
+    assert np.isfinite(loss)
+    whole.save(tmp_path / "whole.keras")
+    again = keras.models.load_model(tmp_path / "whole.keras")
+    assert again.predict(X, verbose=0) == pytest.approx(mean, abs=1e-6)
+
+
+def test_an_estimator_of_members_predicts_their_mean_and_comes_back_from_its_file(tmp_path):
+    settings = dict(preset="standard", hidden_units=(8,), epochs=3, random_state=0)
+    model = kerasdnn.DNNClassifier(n_members=3, **settings).fit(X, Y)
+    one = kerasdnn.DNNClassifier(**settings).fit(X, Y)
+    proba = model.predict_proba(X)
+    networks = model.network_.layers[0].networks
+    matrix = model.encoder_.transform(X)
+    mean = np.mean([np.array(network(matrix)) for network in networks], axis=0)
+    assert proba[:, 1] == pytest.approx(mean[:, 0], abs=1e-6)
+    assert np.array(networks[0](matrix))[:, 0] == pytest.approx(
+        one.predict_proba(X)[:, 1], abs=1e-6
+    )
+    model.save(tmp_path / "model.kerasdnn")
+    again = kerasdnn.load(tmp_path / "model.kerasdnn")
+    assert again.predict_proba(X) == pytest.approx(proba, abs=1e-7)
+    assert model.evaluate(X, Y)["accuracy"] == pytest.approx(model.score(X, Y))
+    pd.testing.assert_frame_equal(again.health(X, Y).layers, one.health(X, Y).layers)

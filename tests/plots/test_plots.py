@@ -1,0 +1,266 @@
+"""Every picture against a stored one, coarse enough to survive another matplotlib release.
+
+`python tests/plots/test_plots.py` draws the stored pictures anew; look at each before committing
+it.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageSequence
+
+from kerasdnn import plots
+from kerasdnn.graphs import Node, exp
+from kerasdnn.plots.styles import SERIES
+
+REFERENCE = Path(__file__).parent / "reference"
+SIZE = (96, 64)  # pixels of a stored picture: letters blur to grey, lines and areas remain
+TOLERANCE = 2.5  # mean difference in grey levels of 255
+NAMES = ["sgd", "momentum", "nag", "adagrad", "rmsprop", "adam"]
+
+
+def ravine(w1, w2):
+    return w1**2 / 20 + w2**2
+
+
+def spirals():
+    t = np.arange(40)
+    return {
+        name: np.c_[-7 * np.exp(-t / (5 + 3 * i)), 2 * np.cos(t / (i + 2)) * np.exp(-t / 9)]
+        for i, name in enumerate(NAMES)
+    }
+
+
+def learning_curves():
+    rng, t = np.random.default_rng(0), np.arange(40)
+    runs = {n: np.exp(-t / (4 + 4 * i)) + 0.05 + 0.02 * rng.random((5, 40))
+            for i, n in enumerate(NAMES)}  # fmt: skip
+    return plots.learning_curves(runs, log_y=True, reference={"rival": 0.2}, title="curves")
+
+
+def learning_rate_range():
+    rates = np.geomspace(1e-5, 1, 60)
+    smoothed = 1 - 0.7 * np.exp(-((np.log10(rates) + 2) ** 2)) + 3 * (rates > 0.3)
+    noise = 0.1 * np.random.default_rng(0).normal(size=60)
+    table = pd.DataFrame({"learning_rate": rates, "loss": smoothed + noise, "smoothed": smoothed})
+    return plots.learning_rate_range(table, 1e-3, title="range")
+
+
+def functions():
+    named = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh}
+    return plots.functions(named, title="activations")
+
+
+def dots():
+    widths = [0.1, 0.2, np.nan, 0.1, 0.3, 0.1]
+    return plots.dots(NAMES, range(6), widths, xlabel="loss", reference={"rival": 2.5})
+
+
+def bars():
+    return plots.bars(["a", "b", "c"], {"x": [1, 2, 3], "y": [2, 2.5, 1]}, ylabel="time (s)")
+
+
+def heat_map():
+    values = 10.0 ** -np.add.outer(np.arange(4), np.linspace(0, 2, 20))
+    values[1, 3] = 0
+    return plots.heat_map(values, list("abcd"), label="norm", xlabel="epoch", log=True)
+
+
+def heat_map_with_numbers():
+    return plots.heat_map(np.eye(3) + 0.1, list("abc"), label="share", xlabel="predicted",
+                          ylabel="true", column_names=list("abc"), form="{:.2f}")  # fmt: skip
+
+
+def surface_paths():
+    return plots.surface_paths(ravine, spirals(), (-8, 3), (-2.6, 2.6), minimum=(0, 0))
+
+
+def graph():
+    x, w, y = Node(0.5, "x"), Node(2.0, "w"), Node(1.0, "y")
+    loss = (1 / (1 + exp(-(x * w))) - y) ** 2 + 0.1 * w**2
+    loss.backward()
+    return plots.graph(loss, name="loss")
+
+
+def binary_answers():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    return y, {name: np.clip(0.5 + s * (y - 0.5) + rng.normal(0, 0.25, 400), 0, 1)
+               for name, s in (("network", 0.6), ("rival", 0.3))}  # fmt: skip
+
+
+def confusion_matrix():
+    y, answers = binary_answers()
+    return plots.confusion_matrix(y, (answers["rival"] > 0.5).astype(int))
+
+
+def roc_curves():
+    return plots.roc_curves(*binary_answers())
+
+
+def precision_recall_curves():
+    return plots.precision_recall_curves(*binary_answers())
+
+
+def calibration_curves():
+    return plots.calibration_curves(*binary_answers())
+
+
+def residuals():
+    y = np.linspace(0, 10, 200)
+    return plots.residuals(y, y + np.sin(y), unit="price (euros)")
+
+
+def predicted_against_true():
+    y = np.linspace(0, 10, 200)
+    return plots.predicted_against_true(y, y + np.sin(y), unit="price (euros)")
+
+
+def search_history():
+    scores = 0.5 + 1 / np.arange(1, 31) + 0.2 * np.random.default_rng(0).random(30)
+    scores[7] = np.nan
+    return plots.search_history(scores, ylabel="validation loss")
+
+
+def trials():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"learning_rate": 10 ** rng.uniform(-4, -1, 40),
+                          "optimizer": rng.choice(["nag", "adam"], 40),
+                          "units": rng.choice([16, 32, 64], 40)})  # fmt: skip
+    return table, np.abs(np.log10(table["learning_rate"]) + 2.5).to_numpy()
+
+
+def parallel_coordinates():
+    return plots.parallel_coordinates(*trials(), label="validation loss")
+
+
+def score_against():
+    table, scores = trials()
+    return plots.score_against(
+        table["learning_rate"], scores, xlabel="learning rate", ylabel="validation loss"
+    )
+
+
+PICTURES = [confusion_matrix, roc_curves, precision_recall_curves, calibration_curves, residuals,
+            predicted_against_true, search_history, parallel_coordinates, score_against,
+            learning_curves, learning_rate_range, functions, dots, bars, heat_map,
+            heat_map_with_numbers, surface_paths, graph]  # fmt: skip
+
+
+def test_every_picture_of_the_door_is_compared():
+    tools = {"Page", "figure", "png", "save", "series", "style", "animate_paths", "scores_against"}
+    public = {n for n in vars(plots) if not n.startswith("_") and callable(getattr(plots, n))}
+    assert public - tools == {f.__name__ for f in PICTURES} - {"heat_map_with_numbers"}
+
+
+def coarse(drawing):
+    image = Image.open(io.BytesIO(plots.png(drawing))).convert("L")
+    return image.resize(SIZE, Image.Resampling.BOX)
+
+
+def difference(one, other):
+    return np.abs(np.asarray(one, float) - np.asarray(other, float)).mean()
+
+
+@pytest.mark.parametrize("draw", PICTURES, ids=lambda f: f.__name__)
+def test_picture_is_the_stored_one(draw):
+    with Image.open(REFERENCE / f"{draw.__name__}.png") as stored:
+        assert difference(coarse(draw()), stored) < TOLERANCE
+
+
+def test_the_tolerance_tells_every_picture_from_every_other():
+    stored = []
+    for draw in PICTURES:
+        with Image.open(REFERENCE / f"{draw.__name__}.png") as image:
+            stored.append(image.convert("L"))
+    for i, one in enumerate(stored):
+        for other in stored[:i]:
+            assert difference(one, other) > 2 * TOLERANCE
+
+
+def test_the_tolerance_sees_a_missing_curve():
+    """A picture with half of its lines is not the stored one."""
+    ax = learning_curves()
+    for line in ax.lines[:3]:
+        line.remove()
+    for band in ax.collections[:3]:
+        band.remove()
+    ax.legend()
+    with Image.open(REFERENCE / "learning_curves.png") as stored:
+        assert difference(coarse(ax), stored) > TOLERANCE
+
+
+def test_series_differ_without_colour():
+    looks = [(str(look["linestyle"]), look["marker"]) for look in SERIES]
+    assert len({line for line, _ in looks}) == len({mark for _, mark in looks}) == len(SERIES)
+
+
+@pytest.mark.parametrize("draw", PICTURES[:-1], ids=lambda f: f.__name__)
+def test_axes_are_labelled(draw):
+    ax = draw()
+    # Names at the ticks speak for themselves.
+    assert ax.get_xlabel() or any(tick.get_text() for tick in ax.get_xticklabels())
+    assert (
+        ax.get_ylabel()
+        or any(tick.get_text() for tick in ax.get_yticklabels())
+        or (
+            draw is parallel_coordinates  # each of its axes carries its own marks
+        )
+    )
+
+
+def test_draws_on_the_axes_it_is_given_and_leaves_the_settings_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    _, (left, right) = plots.figure(1, 2)
+    returned = plots.bars(["a"], [1], ylabel="time (s)", ax=right)
+    assert returned is right
+    assert not left.has_data()
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_figure_is_left_in_pyplot():
+    import matplotlib.pyplot as plt
+
+    for draw in PICTURES:
+        draw()
+    assert plt.get_fignums() == []
+
+
+def test_animation_has_its_frames_and_its_colours(tmp_path):
+    path = plots.animate_paths(
+        ravine, spirals(), (-8, 3), (-2.6, 2.6), tmp_path / "a.gif", frames=5
+    )
+    with Image.open(path) as animation:
+        frames = [np.asarray(f.convert("RGB"), float) for f in ImageSequence.Iterator(animation)]
+    assert len(frames) == 5
+    assert difference(frames[0], frames[-1]) > 0.5  # something moved
+    for red_green_blue in [(0, 114, 178), (213, 94, 0), (0, 158, 115)]:  # the first three series
+        assert (np.abs(frames[-1] - red_green_blue).max(axis=-1) < 12).sum() > 50
+
+
+def test_save_leaves_the_old_picture_when_it_fails(tmp_path, monkeypatch):
+    path = plots.save(bars(), tmp_path / "new folder" / "bars.png")
+    before = path.read_bytes()
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        plots.save(dots(), path)
+    assert path.read_bytes() == before
+    assert len(list(path.parent.iterdir())) == 1
+
+
+def test_what_is_no_drawing_is_refused():
+    with pytest.raises(ValueError, match=r"`drawing` must be .* Received: drawing=3"):
+        plots.save(3, "three.png")
+
+
+if __name__ == "__main__":
+    REFERENCE.mkdir(exist_ok=True)
+    for draw in PICTURES:
+        coarse(draw()).save(REFERENCE / f"{draw.__name__}.png")
+    sys.exit(f"{len(PICTURES)} pictures drawn into {REFERENCE}")

@@ -6,10 +6,14 @@ Layers, losses, metrics and optimizers are everything Keras exports that accepts
 by trying, mixed with classes and functions as users write them.
 """
 
+import copy
 import functools
 import inspect
 import os
+import pickle
+import tempfile
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from keras import callbacks as kc
 from keras import ops
 
-from kerasdnn import Network
+from kerasdnn import Network, load
 
 WIDTH = 4
 FACTOR = 1.0  # which a function of the user reads
@@ -247,6 +251,35 @@ CALLBACKS = {
 HAS_SCHEDULE = {"own schedule", "schedule"}
 
 
+def through_a_file(model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return load(path) if isinstance(model, Network) else keras.saving.load_model(path)
+
+
+def cloned(model):
+    clone = type(model)(keras.models.clone_model(model).layers)
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+COPIES = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "deepcopy": copy.deepcopy,
+    "file": through_a_file,
+    "clone": cloned,
+}
+OWN_CODE = {
+    "centered", "lambda", "own activation", "own regularizer", "mean", "root", "factor", "worst",
+    "own schedule",
+}  # fmt: skip
+
+
+def listed(part):
+    return [part] if isinstance(part, str) else part
+
+
 class Pair:
     """The same model twice."""
 
@@ -434,6 +467,26 @@ class LikeKeras(RuleBasedStateMachine):
     @rule(which=WHICH)
     def forget_the_training_function(self, which):
         self.do(which, lambda m: setattr(m, "train_function", None))
+
+    @rule(which=WHICH, how=st.sampled_from(sorted(COPIES)))
+    def copy(self, which, how):
+        """The models are replaced by copies, which go on."""
+        if not self.pairs:
+            return
+        pair = self.pairs[which % len(self.pairs)]
+        (stock, refused), (ours, error) = (
+            outcome(COPIES[how], model) for model in (pair.stock, pair.ours)
+        )
+        own_code = any(name in OWN_CODE for part in pair.chosen.values() for name in listed(part))
+        if refused is not None or (error is not None and how == "file" and own_code):
+            self.pairs.remove(pair)  # Keras cannot copy it, or `load` does not run code of a user
+            return
+        if error is not None:
+            raise AssertionError(f"stock Keras copies {pair.chosen} by {how}") from error
+        pair.ours, pair.stock = ours, stock
+        if how == "clone":
+            pair.compile()
+        self.do(self.pairs.index(pair), lambda model: None)
 
     @rule(which=WHICH)
     def compile(self, which):

@@ -5,6 +5,7 @@ import re
 
 import keras
 
+from ..core import keras_internals
 from ..core.messages import warn
 
 
@@ -54,12 +55,11 @@ def _unknown_monitor(callback, monitor, names, valid):
 
 def reported_names(network):
     """Names that a compiled network reports for the training rows, or None where unknown."""
-    compiled = getattr(network, "_compile_metrics", None)
     if type(network).compute_metrics is not keras.Model.compute_metrics:
         return None
     names = ["loss"]
-    for attribute in ("_user_metrics", "_user_weighted_metrics"):
-        metrics = getattr(compiled, attribute, None) or []
+    for weighted, metrics in enumerate(keras_internals.given_metrics(network)):
+        metrics = metrics or []
         if isinstance(metrics, dict):
             return None
         flat = [
@@ -69,7 +69,7 @@ def reported_names(network):
             name = _metric_name(metric)
             same = sum(re.fullmatch(rf"{re.escape(name)}(_\d+)?", old) is not None for old in names)
             names.append(name if not same else f"{name}_{same}")
-            if same and attribute == "_user_weighted_metrics":
+            if same and weighted:
                 names.append(f"weighted_{name}")
     return names
 

@@ -12,6 +12,7 @@ import pandas as pd
 from keras import ops
 
 from ..checks.output_layer import read_head
+from ..core import keras_internals
 from ..nn.embedding import EmbedCategories
 
 FIRST, LAST = 0, -1
@@ -222,7 +223,7 @@ def rate_too_high(case):
 def rises_again(optimizer):
     """Whether the learning rate comes in waves: it has fallen, and rises."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed precision
-    rate = optimizer._learning_rate
+    rate = keras_internals.learning_rate_of(optimizer)
     if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return False
     steps = int(ops.convert_to_numpy(optimizer.iterations)) or getattr(rate, "steps", 0)

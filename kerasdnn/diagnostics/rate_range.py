@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from ..checks.fit import check_data
+from ..core import keras_internals
 from ..core.arguments import positive, whole
 
 SMOOTHING = 0.9  # weight of the past in the running mean of the losses
@@ -46,10 +47,11 @@ def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batc
             f"`lowest` must be below `highest`. Received: lowest={lowest}, highest={highest}."
         )
     optimizer = network.optimizer
-    if not isinstance(optimizer._learning_rate, keras.Variable):
+    rate = keras_internals.learning_rate_of(optimizer)
+    if not isinstance(rate, keras.Variable):
         raise ValueError(
             "The network's learning rate must be a number, which the test can change. Received: "
-            f"{type(optimizer._learning_rate).__name__}. Compile it with a number."
+            f"{type(rate).__name__}. Compile it with a number."
         )
     check_data(network, X, y, what=("X", "y", ""), training=False)
     x, y = np.asarray(X, dtype="float32"), np.asarray(y)

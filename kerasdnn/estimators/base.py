@@ -1,12 +1,13 @@
 """TableEstimator: what `DNNClassifier` and `DNNRegressor` share."""
 
+import keras
 import numpy as np
 import pandas as pd
-from keras.src.trainers.compile_utils import CompileMetrics
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ..core import keras_internals
 from ..diagnostics.report import health
 from ..heads import check_metrics, head_of, make_loss, make_metrics
 from ..tables.rows import for_network, read_part, read_rows
@@ -140,15 +141,15 @@ class TableEstimator(BaseEstimator):
         return tags
 
     def __sklearn_clone__(self):
-        callbacks = [c for c in self.callbacks or () if hasattr(c, "_model")]
-        networks = [callback._model for callback in callbacks]
+        callbacks = [c for c in self.callbacks or () if isinstance(c, keras.callbacks.Callback)]
+        networks = [keras_internals.watched(callback) for callback in callbacks]
         try:
             for callback in callbacks:  # a copy has no use for the network that it has watched
-                callback._model = None
+                keras_internals.set_watched(callback, None)
             return super().__sklearn_clone__()
         finally:
             for callback, network in zip(callbacks, networks, strict=True):
-                callback._model = network
+                keras_internals.set_watched(callback, network)
 
     def __getstate__(self):
         state = dict(super().__getstate__())
@@ -202,7 +203,7 @@ def scores(estimator, part, prediction):
     if part.weights is not None:
         weights = (part.weights / part.weights.mean()).astype("float32")
     metrics = check_metrics(head, estimator.hyperparameters_["metrics"])
-    metrics = CompileMetrics(None, make_metrics(head, target.n, metrics))
+    metrics = keras_internals.compile_metrics(None, make_metrics(head, target.n, metrics))
     metrics.update_state(y, prediction, sample_weight=weights)
     loss = make_loss(head)(y, prediction, sample_weight=weights)
     return {"loss": float(loss)} | {name: float(v) for name, v in metrics.result().items()}

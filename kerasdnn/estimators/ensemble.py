@@ -2,6 +2,7 @@
 
 import keras
 
+from ..core import keras_internals
 from ..nn.average import AverageOf
 from ..nn.schedules import Schedule
 from ..training.network import Network
@@ -16,14 +17,14 @@ def first_of(network):
     first.compile(
         optimizer=stateless(network.optimizer),
         loss=network.loss,
-        weighted_metrics=network._compile_metrics._user_weighted_metrics,
+        weighted_metrics=keras_internals.given_metrics(network)[1],
     )
     return first
 
 
 def stateless(optimizer):
     """Plain descent, of the same schedule where it is ours: `health` asks whether it had waves."""
-    rate = optimizer._learning_rate
+    rate = keras_internals.learning_rate_of(optimizer)
     return keras.optimizers.SGD(rate if isinstance(rate, Schedule) else 0.01)
 
 
@@ -35,6 +36,6 @@ def average(networks):
     whole.compile(
         optimizer=stateless(first.optimizer),  # nobody trains the mean further
         loss=first.loss,
-        weighted_metrics=first._compile_metrics._user_weighted_metrics,
+        weighted_metrics=keras_internals.given_metrics(first)[1],
     )
     return whole

@@ -20,12 +20,8 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
-from keras.src import api_export
-from keras.src.backend.common import global_state
-from keras.src.models.functional import Functional
-from keras.src.saving import saving_lib
-from keras.src.saving.serialization_lib import SafeModeScope
 
+from ..core import keras_internals
 from ..training.network import Network
 
 # Modules of Keras in which a file may name a class, and the kinds it may be of.
@@ -91,7 +87,7 @@ def only(custom_objects=None):
     }
     token = allowed.set(tuple(objects.values()))
     try:
-        with keras.saving.custom_object_scope(named | objects), SafeModeScope(True):
+        with keras.saving.custom_object_scope(named | objects), keras_internals.safe_mode():
             yield
     finally:
         allowed.reset(token)
@@ -159,11 +155,7 @@ def load_state(network, data):
         network.load_weights(path)
         with zipfile.ZipFile(path) as file:
             if any(name.startswith("assets/") for name in file.namelist()):
-                store = saving_lib.DiskIOStore("assets", archive=file, mode="r")
-                try:
-                    saving_lib._load_state(network, None, store, "", visited_saveables=set())
-                finally:
-                    store.close()
+                keras_internals.load_assets(network, file)
 
 
 def read_config(data):
@@ -258,8 +250,8 @@ def is_known(config):
     if name == "function":
         return isinstance(inner, str) and is_function_of_keras(module, inner)
     if (module, name) == ("keras.src.models.functional", "Functional"):
-        return Functional.__module__ == module
-    found = api_export.get_symbol_from_name(f"{module}.{name}") if module in MODULES else None
+        return keras_internals.module_of_functional() == module
+    found = keras_internals.exported(f"{module}.{name}") if module in MODULES else None
     return isinstance(found, type) and issubclass(found, KINDS) and not issubclass(found, RUNNING)
 
 
@@ -277,7 +269,7 @@ def is_function_of_keras(module, name):
     modules = FUNCTIONS if module == "builtins" else {module} & FUNCTIONS
     if "." in name or name in MAKERS:
         return False
-    found = [api_export.get_symbol_from_name(f"{place}.{name}") for place in modules]
+    found = [keras_internals.exported(f"{place}.{name}") for place in modules]
     return any(isinstance(one, types.FunctionType) for one in found)
 
 
@@ -292,13 +284,9 @@ def check_sizes(config, data):
         file.visititems(check_array)
     # States of recurrent layers, which have no initializer, are as large as their outputs.
     config = json.loads(json.dumps(config["config"]), object_hook=without_state)
-    before = global_state.get_global_attribute("uninitialized_variables", [])
-    try:
-        global_state.set_global_attribute("uninitialized_variables", [])
-        with keras.StatelessScope(initialize_variables=False):
-            network = keras.Sequential.from_config(config)
-    finally:
-        global_state.set_global_attribute("uninitialized_variables", before)
+    scope = keras.StatelessScope(initialize_variables=False)
+    with keras_internals.no_pending_variables(), scope:
+        network = keras.Sequential.from_config(config)
     claimed = sum(bytes_of(v.shape, v.dtype) for v in network.variables)
     if claimed > len(weights) + UNBACKED:
         raise BadFile(

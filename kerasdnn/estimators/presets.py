@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import keras
 
+from ..core import keras_internals
 from ..core.arguments import one_of
 from ..core.messages import invalid
 from ..factories import build_classifier, build_multilabel_classifier, build_regressor
@@ -64,7 +65,7 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
         build = build_multilabel_classifier if problem == "multilabel" else build_classifier
         smoothing = hyperparameters["label_smoothing"]
         network = build(n_features, n_outputs, label_smoothing=smoothing, **arguments)
-    metrics = network._compile_metrics._user_metrics
+    metrics = keras_internals.given_metrics(network)[0]
     layers = network.layers
     if cardinalities:
         first = [keras.Input((n_dense + len(cardinalities),))]
@@ -78,14 +79,9 @@ def build_standard(problem, n_outputs, encoder, hyperparameters, seed, x, y):
 
 def unused_copy(optimizer):
     """An optimizer of the same settings, so that each network of an estimator has its own."""
-    rate = optimizer._learning_rate
-    try:
-        if not isinstance(rate, keras.Variable):  # a schedule or a function, which Keras would
-            optimizer._learning_rate = None  # write down and look up by name
-        config = optimizer.get_config()
-    finally:
-        optimizer._learning_rate = rate
-    if not isinstance(rate, keras.Variable):
+    rate = keras_internals.learning_rate_of(optimizer)
+    config = keras_internals.config_without_rate(optimizer)
+    if not isinstance(rate, keras.Variable):  # Keras would write it down and look it up by name
         config["learning_rate"] = rate
     copy = type(optimizer).from_config(config)
     for name, value in vars(optimizer).items():  # arguments that the config of a user's class lacks

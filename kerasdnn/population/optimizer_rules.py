@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import keras
 
+from ..core import keras_internals
 from ..core.arguments import Unstackable
 from ..core.messages import invalid
 from ..nn import update_rules
@@ -57,7 +58,7 @@ def rule_of(optimizer):
         raise invalid("optimizer", rule, optimizer, remedy, Unstackable)
     config = optimizer.get_config()
     if not isinstance(config["learning_rate"], (int, float)):
-        received = type(optimizer._learning_rate).__name__
+        received = type(keras_internals.learning_rate_of(optimizer)).__name__
         rule = "must be a number to be stacked"
         raise invalid("learning_rate", rule, received, remedy, Unstackable)
     refused = {k: config[k] for k, ok in OTHERS.items() if k in config and config[k] not in ok}

@@ -26,6 +26,7 @@ from keras import metrics as km
 from keras import optimizers
 from keras import regularizers as kr
 
+from ..core import keras_internals
 from . import metrics as scoring
 
 REMEMBERED = 128
@@ -148,13 +149,10 @@ def roles(model):
 
 def describe_scores(model):
     """What loss and metrics of a compiled, built model compute, and their names."""
-    loss, metrics = model._compile_loss, model._compile_metrics
-    parts = [[describe(part.loss) for part in loss._flat_losses]]
-    parts.append(describe(loss._user_loss_weights))
-    for group in ("_flat_metrics", "_flat_weighted_metrics"):
-        flat = getattr(metrics, group, None) or ()
-        found = [metric for part in flat for metric in (part.metrics if part else ())]
-        parts.append([[metric.name, describe(metric)] for metric in found])
+    parts = [describe(keras_internals.losses_of(model))]
+    parts.append(describe(keras_internals.loss_weights_of(model)))
+    for group in keras_internals.metrics_of(model):
+        parts.append([[metric.name, describe(metric)] for metric in group])
     return parts
 
 
@@ -277,5 +275,5 @@ def _along_columns(layer):
 def pads(model):
     """Whether rows of weight zero leave everything that a training step computes unchanged."""
     return is_row_by_row(model, training=True) and all(
-        scoring.is_row_by_row_loss(part.loss) for part in model._compile_loss._flat_losses
+        scoring.is_row_by_row_loss(loss) for loss in keras_internals.losses_of(model)
     )

@@ -22,6 +22,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from ..core import keras_internals
 from . import compile_cache
 from . import metrics as scoring
 from .flat_weights import PackedOptimizer, can_pack
@@ -77,7 +78,7 @@ def bind(network, kind, specs, rows):
 
 
 def tensors_of(group):
-    return [v._value for v in group]
+    return [keras_internals.tensor_of(v) for v in group]
 
 
 def spec_of(variables):
@@ -163,7 +164,7 @@ class Training:
         def score(metrics, losses, counts, mask, y_pred, y, *weight):
             mapping = list(zip(model.metrics_variables, metrics, strict=True))
             with keras.StatelessScope(state_mapping=mapping) as scope:
-                model._loss_tracker.update_state(losses, counts)
+                keras_internals.loss_tracker(model).update_state(losses, counts)
                 scoring.update(model, y, y_pred, *weight, mask=mask)
                 results = model.get_metrics_result()
             if any(len(getattr(r, "shape", ())) for r in results.values()):
@@ -295,7 +296,7 @@ class Evaluation:
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 y_pred = model(x, training=False)
                 loss = model.compute_loss(x, y, y_pred, *weight, training=False)
-                model._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
+                keras_internals.loss_tracker(model).update_state(loss, sample_weight=tf.shape(x)[0])
                 scoring.update(model, y, y_pred, *weight)
                 results = model.get_metrics_result()
             self.names = tuple(results)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from keras import backend
-from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+from ..core import keras_internals
 
 SHARE = 0.4  # of the device's memory that a table may take
 
@@ -61,9 +62,8 @@ def arrays(x, y, sample_weight=None, class_weight=None):
     given = [part is not None for part in (x, y, sample_weight)]
     if [part is not None for part in parts] != given or parts[0] is None or parts[1] is None:
         return None
-    adapter = ArrayDataAdapter(*parts, class_weight=class_weight)
-    x, y, *weight = adapter._inputs
-    return (x, y, *(to_array(w) for w in weight if w is not None))
+    x, y, *weight = keras_internals.as_keras_converts(*parts, class_weight)
+    return (x, y, *map(to_array, weight))
 
 
 def to_array(value):

@@ -8,9 +8,8 @@ import functools
 
 import keras
 import tensorflow as tf
-from keras.src.backend import compute_output_spec, config
-from keras.src.trainers.data_adapters.data_adapter_utils import unpack_x_y_sample_weight
 
+from ..core import keras_internals
 from . import compile_cache
 from . import metrics as scoring
 from .device_data import arrays, to_array
@@ -38,11 +37,11 @@ def need_plain_training(network):
         raise StockRoad("steps_per_execution=1")
     if network.use_xla is False:
         raise StockRoad("jit_compile=False")
-    if network.optimizer is None or network._compile_loss is None:
+    if network.optimizer is None or not keras_internals.has_loss(network):
         raise StockRoad("no optimizer or loss")
-    if network.optimizer._distribution_strategy is not tf.distribute.get_strategy():
+    if keras_internals.strategies(network)[1] is not tf.distribute.get_strategy():
         raise StockRoad("optimizer of another distribution strategy")
-    if config.max_epochs() or config.max_steps_per_epoch():
+    if keras_internals.limits_a_run():
         raise StockRoad("a limit on epochs or steps is set")
 
 
@@ -66,7 +65,7 @@ def need_plain_model(network):
 
 
 def is_distributed(network):
-    return tf.distribute.has_strategy() or network._distribute_strategy is not None
+    return tf.distribute.has_strategy() or keras_internals.strategies(network)[0] is not None
 
 
 def is_stream(x):
@@ -87,7 +86,7 @@ def training_arrays(x, y, sample_weight=None, class_weight=None):
 def validation_arrays(validation_data):
     if not isinstance(validation_data, (list, tuple)):
         raise StockRoad(f"validation data of type {type(validation_data).__name__}")
-    return training_arrays(*unpack_x_y_sample_weight(validation_data))
+    return training_arrays(*keras_internals.unpack(validation_data))
 
 
 def prediction_array(x):
@@ -100,11 +99,11 @@ def prediction_array(x):
 def prepare(network, parts):
     """Create the variables of layers, loss and metrics as the first batch would; run nothing."""
     x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
-    loss, metrics = network._compile_loss, network._compile_metrics
-    if not (network.built and loss.built and (metrics is None or metrics.built)):
-        y_pred = compute_output_spec(functools.partial(network, training=False), x)
-        compute_output_spec(network.compute_loss, x, y, y_pred, *weight)
-        compute_output_spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+    output_spec = keras_internals.output_spec
+    if not (network.built and keras_internals.has_built_scores(network)):
+        y_pred = output_spec(functools.partial(network, training=False), x)
+        output_spec(network.compute_loss, x, y, y_pred, *weight)
+        output_spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
 
 
 def need_sums_over_rows(network):
@@ -121,10 +120,9 @@ def why_by_batches(network):
         return "a layer that may look at the whole batch"
     if not scoring.only_sums_over_rows(network):
         return "a metric that is not a sum over rows"
-    losses = [part.loss for part in network._compile_loss._flat_losses]
     if any(
         loss.reduction != "sum_over_batch_size" or not scoring.is_row_by_row_loss(loss)
-        for loss in losses
+        for loss in keras_internals.losses_of(network)
     ):
         return "a loss that is not a mean over rows"
     return None

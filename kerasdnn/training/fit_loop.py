@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import callbacks as kc
 from keras import tree
-from keras.src.utils.python_utils import pythonify_logs
 
+from ..core import keras_internals
 from . import compiled_steps
 from .compiled_steps import Layout
 from .device_data import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up, specs_of
@@ -146,7 +146,7 @@ class Fit:
             return self.run(layout._replace(compiled=False), orders, fresh)
         self.ran.add(layout)
         if not self.trace.flat:
-            return [pythonify_logs(self.network.get_metrics_result())]
+            return [keras_internals.to_numbers(self.network.get_metrics_result())]
         names = self.trace.names
         return [dict(zip(names, row, strict=True)) for row in results.numpy()[:count].tolist()]
 
@@ -191,7 +191,7 @@ def steps_between_looks(callbacks):
                 found.append(callback.save_freq)
         elif kind is kc.TensorBoard:
             quiet = callback.update_freq == "epoch" and not callback.write_steps_per_second
-            if not quiet or callback._should_trace:
+            if not quiet or keras_internals.profiles(callback):
                 found.append(1)
         elif kind is not kc.ProgbarLogger and hooks(callback, TRAIN_HOOKS):
             found.append(1)
@@ -221,7 +221,7 @@ def steps_to_save(callbacks):
     """How many steps are left until a callback saves that does so every n batches."""
     return min(
         (
-            callback.save_freq - callback._batches_seen_since_last_saving
+            keras_internals.batches_until_save(callback)
             for callback in callbacks
             if type(callback) in SAVING and callback.save_freq != "epoch" and callback.save_freq
         ),
@@ -230,8 +230,7 @@ def steps_to_save(callbacks):
 
 
 def steps_taken(optimizer):
-    counter = getattr(optimizer, "inner_optimizer", optimizer)._iterations  # of a loss scale
-    return int(counter.numpy())
+    return int(keras_internals.step_counter(optimizer).numpy())
 
 
 def steps_per_block(network, table, batch):

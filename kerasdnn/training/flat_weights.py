@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 from keras import optimizers as ko
 
+from ..core import keras_internals
+
 SMALL = 65_536  # numbers; a weight of this size or more stays on its own
 
 ELEMENTWISE = {
@@ -30,8 +32,8 @@ def can_pack(optimizer, variables):
     """Whether `optimizer` gives the same update on glued variables."""
     return (
         is_elementwise(optimizer)
-        and len(variables) == len(optimizer._trainable_variables)  # none was frozen since
-        and all(map(operator.is_, variables, optimizer._trainable_variables))
+        and len(variables) == len(keras_internals.weights_of(optimizer))  # none was frozen since
+        and all(map(operator.is_, variables, keras_internals.weights_of(optimizer)))
         and not optimizer.clipnorm  # a norm per variable
         and not optimizer.gradient_accumulation_steps
         and not optimizer.ema_overwrite_frequency

@@ -11,6 +11,8 @@ import functools
 from keras import losses as kl
 from keras import metrics as km
 
+from ..core import keras_internals
+
 # fmt: off
 LOSSES = {
     kl.MeanSquaredError, kl.MeanAbsoluteError, kl.MeanAbsolutePercentageError,
@@ -43,7 +45,7 @@ def functions():
     """
     return {
         *(loss().fn for loss in LOSSES),
-        *(metric()._fn for metric in MEANS - {km.RootMeanSquaredError}),
+        *(keras_internals.function_of(metric()) for metric in MEANS - {km.RootMeanSquaredError}),
         kl.sparse_categorical_crossentropy,
     }
 
@@ -67,7 +69,7 @@ def is_sum_over_rows(metric):
         # The adjusted score counts rows, padding included.
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
-        return metric._fn in functions() and _within_rows(metric)
+        return keras_internals.function_of(metric) in functions() and _within_rows(metric)
     if cls in COUNTS:
         return cls is km.AUC or len(metric.thresholds) == 1  # else a number per threshold
     return cls in MEANS and _within_rows(metric)
@@ -75,31 +77,25 @@ def is_sum_over_rows(metric):
 
 def _within_rows(part):
     """Whether a loss or metric reduces along the last axis, and counts every row."""
-    settings = {**vars(part), **getattr(part, "_fn_kwargs", {})}
+    settings = keras_internals.settings_of(part)
     return settings.get("axis", -1) in (-1, None) and settings.get("ignore_class") is None
 
 
 def only_sums_over_rows(model):
     """Whether every metric of a compiled, built model is a sum over rows."""
-    own, metrics = [model._loss_tracker, model._compile_metrics], compiled_metrics(model)
+    own = keras_internals.metric_containers(model)
+    metrics = [metric for group in keras_internals.metrics_of(model) for metric in group]
     others = [m for m in model.metrics if m not in own]
     twice = len(set(map(id, metrics))) < len(metrics)  # updated twice
     return not (others or twice) and all(map(is_sum_over_rows, metrics))
 
 
-def compiled_metrics(model):
-    return model._compile_metrics.metrics if model._compile_metrics is not None else []
-
-
 def update(model, y, y_pred, sample_weight=None, mask=None):
     """Update the model's compiled metrics as Keras does, leaving out the rows where mask is 0."""
-    if model._compile_metrics is None:
-        return
     if mask is not None:
         sample_weight = mask if sample_weight is None else sample_weight * mask
-    for plain in model._compile_metrics._flat_metrics:
-        for metric in plain.metrics if plain else ():
-            metric.update_state(y, y_pred, sample_weight=mask)
-    for weighted in model._compile_metrics._flat_weighted_metrics:
-        for metric in weighted.metrics if weighted else ():
-            metric.update_state(y, y_pred, sample_weight=sample_weight)
+    plain, weighted = keras_internals.metrics_of(model)
+    for metric in plain:
+        metric.update_state(y, y_pred, sample_weight=mask)
+    for metric in weighted:
+        metric.update_state(y, y_pred, sample_weight=sample_weight)

@@ -12,13 +12,12 @@ import random
 
 import keras
 import numpy as np
-from keras.src import layers as layers_of_keras
-from keras.src.callbacks.callback_list import CallbackList
-from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+from keras.callbacks import CallbackList
 
 from ..checks.divergence import warn_of_divergence
 from ..checks.fit import check_data, check_fit, check_rows, column_names, match_columns
 from ..checks.named_array import as_numbers
+from ..core import keras_internals
 from ..core.atomic_files import written_whole
 from ..core.messages import plain, warn
 
@@ -168,7 +167,7 @@ class Network(keras.Sequential):
         stock_arguments = {
             k: v for k, v in locals().items() if k not in ("self", "__class__") and v is not None
         }
-        self._assert_compile_called("fit")
+        keras_internals.assert_compiled(self, "fit")
         if isinstance(batch_size, str):
             batch_size = full_batch(batch_size, x, 0 if validation_data else validation_split)
             stock_arguments["batch_size"] = batch_size
@@ -190,7 +189,7 @@ class Network(keras.Sequential):
             if validation_data is not None:
                 held_out = dispatch.validation_arrays(validation_data)
             elif validation_split:
-                parts, held_out = train_validation_split(parts, validation_split)
+                parts, held_out = keras_internals.split(parts, validation_split)
             if class_weight is not None:  # as in Keras, of no account to the rows held out
                 parts = dispatch.training_arrays(*parts, class_weight=class_weight)
             dispatch.prepare(self, parts)
@@ -203,7 +202,7 @@ class Network(keras.Sequential):
         table = Table(parts)
         batch = min(int(batch_size or 32), table.rows)
         validation_batch = int(validation_batch_size or batch_size or 32)
-        epochs, initial_epoch = int(epochs), self._initial_epoch or int(initial_epoch)
+        epochs, initial_epoch = int(epochs), keras_internals.first_epoch(self, int(initial_epoch))
         together = not (verbose or callbacks or held_out)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(
@@ -230,7 +229,7 @@ class Network(keras.Sequential):
 
         self.stop_training = False
         callbacks.on_train_begin()
-        logs, epoch = None, self._initial_epoch or initial_epoch
+        logs, epoch = None, keras_internals.first_epoch(self, initial_epoch)
         if epoch:
             fit.catch_up()
         if fit.together and epoch < epochs:
@@ -251,8 +250,8 @@ class Network(keras.Sequential):
                 if self.stop_training:
                     break
             if fit.steps:  # a callback that was asked may have changed them
-                logs = fit_loop.pythonify_logs(self.get_metrics_result())
-            if validate is not None and self._should_eval(epoch, validation_freq):
+                logs = keras_internals.to_numbers(self.get_metrics_result())
+            if validate is not None and keras_internals.is_validated(self, epoch, validation_freq):
                 logs = logs | {f"val_{name}": value for name, value in validate().items()}
             callbacks.on_epoch_end(epoch, logs)
             epoch += 1
@@ -318,7 +317,7 @@ class Network(keras.Sequential):
         stock_arguments = {
             k: v for k, v in locals().items() if k not in ("self", "__class__", "kwargs")
         } | kwargs
-        self._assert_compile_called("evaluate")
+        keras_internals.assert_compiled(self, "evaluate")
         if not COMPILED or kwargs or is_patched("evaluate"):  # kwargs: from within stock `fit`
             return super().evaluate(**stock_arguments)
         try:
@@ -344,7 +343,7 @@ class Network(keras.Sequential):
                 model=self,
             )
         logs = Evaluation(self, Table(parts), batch).run(callbacks)
-        return dict(sorted(logs.items())) if return_dict else self._flatten_metrics_in_order(logs)
+        return dict(sorted(logs.items())) if return_dict else keras_internals.as_list(self, logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """As `keras.Model.predict`; shows no progress bar, for there is no wait."""
@@ -415,4 +414,4 @@ def is_patched(name):
 
 # Where Keras looks for the class that `keras.saving.save_model(network, "network.h5")` names, after
 # those of the caller.
-layers_of_keras.Network = Network
+keras_internals.name_in_h5_files(Network)

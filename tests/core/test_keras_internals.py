@@ -1,0 +1,107 @@
+"""Every private name of Keras that kerasdnn uses is there, and means what it is used for."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from kerasdnn.core import keras_internals as internals
+
+X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
+
+
+@pytest.fixture
+def model():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5))
+    model.compile(optimizer, "mse", 2.0, metrics=["mae"], weighted_metrics=["mape"])
+    return model
+
+
+def test_loss_and_metrics_of_a_compiled_model(model):
+    assert internals.has_loss(model)
+    assert not internals.has_built_scores(model)
+    assert internals.metrics_of(model) == ([], [])
+    model.fit(X, Y, verbose=0)
+    assert internals.has_built_scores(model)
+    [loss] = internals.losses_of(model)
+    assert internals.settings_of(loss)["fn"] is keras.losses.mean_squared_error
+    assert internals.loss_weights_of(model) == 2.0
+    [mae], [mape] = internals.metrics_of(model)
+    assert internals.function_of(mae) is keras.losses.mean_absolute_error
+    assert mape.name == "mape"
+    assert internals.given_metrics(model) == (["mae"], ["mape"])
+    assert internals.loss_tracker(model) in model.metrics
+    assert all(metric in model.metrics for metric in internals.metric_containers(model))
+    logs = model.get_metrics_result()
+    assert internals.to_numbers(logs).keys() == logs.keys()
+    assert internals.as_list(model, {"loss": 1.0, "mae": 2.0, "mape": 3.0})[0] == 1.0
+    metrics = internals.compile_metrics(None, ["mae"])
+    metrics.update_state(Y, 0 * Y)
+    assert [float(value) for value in metrics.result().values()] == [1.0]
+
+
+def test_state_of_an_optimizer(model):
+    model.fit(X, Y, epochs=2, verbose=0)
+    optimizer, kernel = model.optimizer, model.trainable_variables[0]
+    assert internals.weights_of(optimizer)[0] is kernel
+    assert int(internals.step_counter(optimizer).numpy()) == 2
+    assert int(internals.step_counter(keras.optimizers.LossScaleOptimizer(optimizer)).numpy()) == 2
+    schedule = internals.learning_rate_of(optimizer)
+    assert isinstance(schedule, keras.optimizers.schedules.ExponentialDecay)
+    internals.config_without_rate(optimizer)
+    assert internals.learning_rate_of(optimizer) is schedule
+    np.testing.assert_array_equal(np.asarray(internals.tensor_of(kernel)), kernel.numpy())
+    assert internals.strategies(model)[0] is None
+
+
+def test_rules_of_fit(model):
+    assert internals.first_epoch(model, 3) == 3
+    assert [internals.is_validated(model, epoch, 2) for epoch in (0, 1)] == [False, True]
+    assert not internals.limits_a_run()
+    with pytest.raises(ValueError, match="compile"):
+        internals.assert_compiled(keras.Sequential(), "fit")
+    x, _, weights = internals.as_keras_converts(X, Y, None, {1: 3.0})
+    assert (x.dtype, weights[0]) == ("float32", 3.0)
+    assert internals.unpack((X, Y)) == (X, Y, None)
+    training, held_out = internals.split((X, Y), 0.25)
+    assert (len(training[0]), len(held_out[1])) == (6, 2)
+    assert internals.output_spec(model, keras.KerasTensor((None, 3))).shape == (None, 1)
+
+
+def test_callbacks(model, tmp_path):
+    saves = keras.callbacks.ModelCheckpoint(str(tmp_path / "m.keras"), save_freq=3)
+    assert internals.batches_until_save(saves) == 3
+    board = keras.callbacks.TensorBoard(str(tmp_path), profile_batch=0)
+    board.set_model(model)
+    assert not internals.profiles(board)
+    callback = keras.callbacks.Callback()
+    internals.set_watched(callback, model)
+    assert internals.watched(callback) is model
+
+
+def test_files(model, tmp_path):
+    assert internals.exported("keras.layers.Dense") is keras.layers.Dense
+    assert (
+        internals.module_of_functional()
+        == type(keras.Model(model.inputs, model.outputs)).__module__
+    )
+    words = keras.layers.StringLookup(name="words")
+    words.adapt(["a", "b"])
+    text = keras.Input((1,), dtype="string")
+    keras.Sequential([text, words]).save(tmp_path / "words.keras")
+    again = keras.layers.StringLookup(name="words")
+    with internals.safe_mode(), zipfile.ZipFile(tmp_path / "words.keras") as file:
+        internals.load_assets(keras.Sequential([text, again]), file)
+    assert again.get_vocabulary() == words.get_vocabulary()
+    with internals.no_pending_variables(), keras.StatelessScope(initialize_variables=False):
+        layer = keras.layers.Dense(2)
+        layer.build((None, 3))
+    assert layer.kernel.shape == (3, 2)
+
+    class OfAnH5File(keras.Sequential):
+        pass
+
+    internals.name_in_h5_files(OfAnH5File)
+    assert keras.src.layers.OfAnH5File is OfAnH5File

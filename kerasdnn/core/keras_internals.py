@@ -106,11 +106,14 @@ def step_counter(optimizer):
     return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
-def strategies(network):
-    """The distribution strategies under which a network and its optimizer were made."""
-    return network._distribute_strategy, network.optimizer and getattr(
-        network.optimizer, "_distribution_strategy", None
-    )
+def strategy_of(network):
+    """The distribution strategy under which a model was made, None for none."""
+    return network._distribute_strategy
+
+
+def strategy_of_optimizer(optimizer):
+    """The distribution strategy under which an optimizer was made, TensorFlow's default one too."""
+    return optimizer._distribution_strategy
 
 
 def limits_a_run():

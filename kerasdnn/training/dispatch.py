@@ -39,7 +39,7 @@ def need_plain_training(network):
         raise StockRoad("jit_compile=False")
     if network.optimizer is None or not keras_internals.has_loss(network):
         raise StockRoad("no optimizer or loss")
-    if keras_internals.strategies(network)[1] is not tf.distribute.get_strategy():
+    if keras_internals.strategy_of_optimizer(network.optimizer) is not tf.distribute.get_strategy():
         raise StockRoad("optimizer of another distribution strategy")
     if keras_internals.limits_a_run():
         raise StockRoad("a limit on epochs or steps is set")
@@ -65,7 +65,7 @@ def need_plain_model(network):
 
 
 def is_distributed(network):
-    return tf.distribute.has_strategy() or keras_internals.strategies(network)[0] is not None
+    return tf.distribute.has_strategy() or keras_internals.strategy_of(network) is not None
 
 
 def is_stream(x):

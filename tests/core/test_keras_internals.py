@@ -5,6 +5,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasdnn.core import keras_internals as internals
 
@@ -53,7 +54,8 @@ def test_state_of_an_optimizer(model):
     internals.config_without_rate(optimizer)
     assert internals.learning_rate_of(optimizer) is schedule
     np.testing.assert_array_equal(np.asarray(internals.tensor_of(kernel)), kernel.numpy())
-    assert internals.strategies(model)[0] is None
+    assert internals.strategy_of(model) is None
+    assert internals.strategy_of_optimizer(optimizer) is tf.distribute.get_strategy()
 
 
 def test_rules_of_fit(model):

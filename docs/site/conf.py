@@ -34,6 +34,7 @@ include_patterns = [
     "README.md",
     "README.ko.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "docs/*.md",
     "docs/site/**.md",
     "recipes/README.md",

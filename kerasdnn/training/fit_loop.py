@@ -90,6 +90,11 @@ class Fit:
                     generator.state.assign([seed, taken])
 
     @property
+    def resets_metrics(self):
+        """Whether the first block of an epoch does that: it takes as long as thirty steps."""
+        return self.together and self.bound is not None and self.trace.flat
+
+    @property
     def epochs_at_once(self):
         return self.layout.epochs
 
@@ -103,7 +108,8 @@ class Fit:
         while start < self.rows:
             steps = min(self.layout.steps, most() if most else self.layout.steps)
             stop = min(start + steps * self.batch, self.rows)
-            run = functools.partial(self.run, self.layout, order[None, start:stop])
+            fresh = start == 0 and self.resets_metrics
+            run = functools.partial(self.run, self.layout, order[None, start:stop], fresh)
             yield start // self.batch, (stop - 1) // self.batch, lambda run=run: run()[0]
             start = stop
         if self.tail:

@@ -240,13 +240,16 @@ class Network(keras.Sequential):
                     callbacks.on_epoch_end(epoch, logs)
                     epoch += 1
         while epoch < epochs:
-            self.reset_metrics()
+            if not fit.resets_metrics:
+                self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             fit.start()
             for first, last, run in fit.blocks(most):
-                callbacks.on_train_batch_begin(first)
+                if not fit.together:
+                    callbacks.on_train_batch_begin(first)
                 logs = run()
-                callbacks.on_train_batch_end(last, logs)
+                if not fit.together:
+                    callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
             if fit.steps:  # a callback that was asked may have changed them

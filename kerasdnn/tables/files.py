@@ -36,6 +36,11 @@ OPEN = {  # compression, as pandas calls it: the first bytes, and what opens it
     "xz": (b"\xfd7zXZ\x00", lzma.open),
     "zip": (b"PK\x03\x04", None),
 }
+GUESSED = ("cp1252", "latin-1")  # for what is not Unicode; the second has a letter for every byte
+# Numbers with a decimal mark d, with thousands separators t alone, and with neither of them.
+NUMBER = r"[+-]?(?:\d*|[1-9]\d{{0,2}}(?:{t}\d{{3}})+){d}\d+(?:[eE][+-]?\d+)?"
+GROUPED = r"[+-]?[1-9]\d{{0,2}}(?:{t}\d{{3}})+"
+WHOLE = r"[+-]?\d+"
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 
 
@@ -153,27 +158,26 @@ def _read_text(path, sep, decimal, encoding):
     compression, content = _first_bytes(path)
     if not content.strip():
         raise ValueError("it is empty")
-    given, encoding = encoding, encoding or _encoding(content)
     complete = len(content) < SAMPLE_BYTES
-    try:
-        text = _decode(content, encoding, complete)
-        table = _parse(path, text, complete, sep, decimal, encoding, compression)
-    except UnicodeDecodeError:
-        if given is not None or encoding not in ("utf-8", "cp1252"):
-            raise
-        # The sample had no byte that UTF-8 (or cp1252) lacks, the rest of the file has one.
-        encoding = "cp1252" if encoding == "utf-8" else "latin-1"
-        text = _decode(content, encoding, complete)
-        table = _parse(path, text, complete, sep, decimal, encoding, compression)
-    if given is None and encoding in ("cp1252", "latin-1"):
+    candidates = [encoding] if encoding else _encodings(content, complete)
+    for candidate in candidates:
+        try:
+            text = _decode(content, candidate, complete)
+            table = _parse(path, text, complete, (sep, decimal, candidate, compression))
+            break
+        except UnicodeDecodeError:  # perhaps only after the sample
+            if candidate == candidates[-1]:
+                raise
+    if encoding is None and candidate in GUESSED:
         warn(
-            f"{path.name} is not UTF-8; it is read as {encoding}. Pass `encoding` if letters with "
+            f"{path.name} is not UTF-8; it is read as {candidate}. Pass `encoding` if letters with "
             "accents come out wrong."
         )
     return table
 
 
-def _parse(path, text, complete, sep, decimal, encoding, compression):
+def _parse(path, text, complete, settings):
+    sep, decimal, encoding, compression = settings
     text, skip, sep = _without_separator_line(text, sep)
     sep, quote, records = _layout(text, sep, complete)
     header, rows = records[0], records[1:]
@@ -193,7 +197,7 @@ def _parse(path, text, complete, sep, decimal, encoding, compression):
     unnamed = [c for c in table if str(c).startswith("Unnamed: ") and table[c].isna().all()]
     table = table.drop(columns=unnamed)
     for name in table.select_dtypes(include=["object", "string"]):
-        table[name] = _typed(table[name], "." if decimal == "," else ",", decimal)
+        table[name] = _typed(table[name], decimal)
     return table
 
 
@@ -217,33 +221,30 @@ def _first_bytes(path):
         return compression, file.read(SAMPLE_BYTES)
 
 
-def _encoding(content):
+def _encodings(content, complete):
+    """The encodings to try, the likeliest first."""
     for mark, name in BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
-            return name
+            return [name]
     if b"\0" in content[:4096]:
         even, odd = content[:4096:2].count(0), content[1:4096:2].count(0)
         encoding = "utf-16-be" if even > odd else "utf-16-le"
         with suppress(UnicodeDecodeError):  # ASCII, separators at least, has a zero in each pair
-            _decode(content, encoding, complete=len(content) < SAMPLE_BYTES)
+            _decode(content, encoding, complete)
             if min(even, odd) == 0 and max(even, odd) > 0.05 * len(content[:4096:2]):
-                return encoding
+                return [encoding]
         raise ValueError("it is a binary file")
-    try:
-        _decode(content, "utf-8", complete=len(content) < SAMPLE_BYTES)
-        return "utf-8"
-    except UnicodeDecodeError:
-        # In Western European text, letters outside ASCII stand alone; in others, they form words.
-        runs = re.findall(rb"[\x80-\xff]+", content)
-        if sum(map(len, runs)) > 1.6 * len(runs):
-            raise ValueError(
-                "its encoding cannot be determined. Pass `encoding`, such as 'cp949' (Korean), "
-                "'shift_jis' (Japanese), 'gb18030' (Chinese) or 'cp1251' (Cyrillic)"
-            ) from None
-        with suppress(UnicodeDecodeError):
-            content.decode("cp1252")
-            return "cp1252"
-        return "latin-1"
+    with suppress(UnicodeDecodeError):
+        _decode(content, "utf-8", complete)
+        return ["utf-8", *GUESSED]
+    # In Western European text, letters outside ASCII stand alone; in others, they form words.
+    runs = re.findall(rb"[\x80-\xff]+", content)
+    if sum(map(len, runs)) > 1.6 * len(runs):
+        raise ValueError(
+            "its encoding cannot be determined. Pass `encoding`, such as 'cp949' (Korean), "
+            "'shift_jis' (Japanese), 'gb18030' (Chinese) or 'cp1251' (Cyrillic)"
+        )
+    return list(GUESSED)
 
 
 def _decode(content, encoding, complete):
@@ -299,35 +300,28 @@ def _records(text, sep, quote):
 
 
 def _decimal_mark(fields, sep):
-    """ "," if numbers are written with decimal commas and none with a decimal point."""
-    text = [field.strip() for field in fields if field[:1] in "+-0123456789.," or field[:1] == " "]
-    commas = sum(bool(re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", field)) for field in text)
-    groups = sum(bool(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", field)) for field in text)
-    both = any(re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d+", field) for field in text)
-    points = any(
-        re.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?", field)
-        and not re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", field)
-        for field in text
-    )
-    # "1,234" may have a thousands separator; in a file separated by semicolons it rarely has.
-    certain = commas > groups or both or (commas > 0 and sep == ";")
-    return "," if certain and not points else "."
+    """The decimal mark of most of the numbers: a point or a comma."""
+    text = [field.strip() for field in fields]
+    points = sum(re.fullmatch(NUMBER.format(t=",", d=r"\."), field) is not None for field in text)
+    commas = sum(re.fullmatch(NUMBER.format(t=r"\.", d=","), field) is not None for field in text)
+    # "1,234" has a thousands separator or a decimal comma; after a semicolon probably the latter.
+    groups = sum(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", field) is not None for field in text)
+    return "," if commas - (0 if sep == ";" else groups) > points else "."
 
 
-def _typed(column, thousands, decimal):
+def _typed(column, decimal):
     """A column of text as dates or as numbers, if every value is written as one."""
-    words = column.dropna().astype(str)
+    words = column.dropna().astype(str).str.strip()
     if len(words) == 0:
         return column
     if words.str.fullmatch(ISO_DATE).all():
         return pd.to_datetime(column, format="ISO8601", errors="coerce")
-    t, d = re.escape(thousands), re.escape(decimal)
-    grouped = rf"\s*[+-]?([1-9]\d{{0,2}}({t}\d{{3}})+|0|[1-9]\d*)({d}\d+)?\s*"
-    if words.str.contains(thousands, regex=False).any() and words.str.fullmatch(grouped).all():
-        plain = column.str.replace(thousands, "", regex=False).str.replace(
-            decimal, ".", regex=False
-        )
-        return pd.to_numeric(plain)
+    for point, thousands in ((decimal, ",."[decimal == ","]), (",."[decimal == ","], decimal)):
+        marks = {"t": re.escape(thousands), "d": re.escape(point)}
+        if words.str.fullmatch(f"{NUMBER}|{GROUPED}|{WHOLE}".format(**marks)).all():
+            words = words.str.replace(thousands, "", regex=False)
+            words = words.str.replace(point, ".", regex=False)
+            return pd.to_numeric(words).reindex(column.index)
     return column
 
 

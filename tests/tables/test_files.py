@@ -92,7 +92,12 @@ MESSY = {
         {"a": ["01.02.2020", "03.02.2020"], "b": [1.5, 2.0]},
     ),
     "versions with points": ("a,b\n1.2.3,1\n1.10.3,2\n", {"a": ["1.2.3", "1.10.3"], "b": [1, 2]}),
-    "numbers of both kinds": ("a;b\n1.5;1,5\n2.5;2,5\n", {"a": [1.5, 2.5], "b": ["1,5", "2,5"]}),
+    "numbers of both kinds": ("a;b\n1.5;1,5\n2.5;2,5\n", {"a": [1.5, 2.5], "b": [1.5, 2.5]}),
+    "one note with a point": (
+        "a;b\n1,5;siehe\n2,5;1.5\n3,5;x\n",
+        {"a": [1.5, 2.5, 3.5], "b": ["siehe", "1.5", "x"]},
+    ),
+    "missing values": ("a;b\n1.234,5;x\n;y\n7;\n", {"a": [1234.5, None, 7], "b": ["x", "y", None]}),
     "commas inside names": ("'a, b';c\n1;2\n3;4\n", {"a, b": [1, 3], "c": [2, 4]}),
     "single quotes": ("a,b\n1,'x, y'\n2,'z'\n", {"a": [1, 2], "b": ["x, y", "z"]}),
     "apostrophes": ("a,b\n1,it's\n2,'tis\n", {"a": [1, 2], "b": ["it's", "'tis"]}),

@@ -295,8 +295,8 @@ def imbalance(case):
     label = rare if case.classes is None else repr(case.classes[rare])
     return Finding(
         "imbalance",
-        f"Class {label} has {fractions[rare]:.1%} of the rows measured, of which the network predicts "
-        f"{found:.0%} correctly.",
+        f"Class {label} has {fractions[rare]:.1%} of the rows, and the network predicts "
+        f"{found:.0%} of them correctly.",
         "Evaluate with 'pr_auc' or recall instead of accuracy; class_weight='balanced' or a lower "
         "threshold finds more of them.",
     )

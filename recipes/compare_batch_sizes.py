@@ -202,7 +202,7 @@ def draw_noise(report, noise):
     ax.plot(
         sizes, theory, color="#555555", lw=1, ls="--", label="1 / square root of the batch size"
     )
-    ax.legend(loc="best")
+    ax.legend(loc="best", frameon=False)
     report.picture("noise", ax, f"At the initial weights, with {DRAWS} batches of each size.")
     return slope
 

@@ -14,7 +14,7 @@ Expected mean absolute error on the test set of abalone, in rings:
     mean predictor      2.43
     linear regression   1.57
     gradient boosting   1.56
-    network             1.48
+    network             1.49
 """
 
 import sys
@@ -188,7 +188,7 @@ def learning_curve(report, history, best_epoch):
     curves = {label: history[name].to_numpy() for name, label in names.items() if name in history}
     ax = plots.learning_curves(curves, ylabel="loss", log_y=True)
     ax.axvline(best_epoch, color="#555555", lw=1, label=f"best epoch: {best_epoch}")
-    ax.legend(loc="best")
+    ax.legend(loc="best", frameon=False)
     report.picture("learning", ax, "Loss per epoch. The network has the weights of the best epoch.")
 
 

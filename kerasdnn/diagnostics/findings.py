@@ -48,10 +48,10 @@ class Finding:
     fix: str
 
     @property
-    def remedy(self):
+    def remedy(self) -> str:
         return self.fix
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}: {self.evidence} {self.fix}"
 
 
@@ -83,7 +83,7 @@ class Case:
         return self.history[name].to_numpy() if name in self.history else np.empty(0)
 
 
-def find(case):
+def find(case: Case) -> list[Finding]:
     """All findings, the most severe first."""
     return [found for rule in RULES if (found := rule(case)) is not None]
 

@@ -25,7 +25,7 @@ def sample(x, y, seed=0, rows=PROBE_ROWS):
     return x, y
 
 
-def probe(network, x, y):
+def probe(network: keras.Model, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     """Measure every layer that has a kernel.
 
     Args:

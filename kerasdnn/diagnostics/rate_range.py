@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..checks.fit import check_data
 from ..core import keras_internals
@@ -12,7 +13,17 @@ SMOOTHING = 0.9  # weight of the past in the running mean of the losses
 STOP_FACTOR = 4.0  # times the lowest smoothed loss at which the test stops
 
 
-def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batch_size=32, seed=0):
+def rate_range_test(
+    network: keras.Model,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    *,
+    lowest: float = 1e-6,
+    highest: float = 10.0,
+    steps: int = 100,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, float]:
     """Measure the loss while the learning rate grows by the same factor every step.
 
     Afterwards the network has its earlier weights, optimizer state and learning rate.

@@ -2,15 +2,17 @@
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 from keras import ops
+from numpy.typing import ArrayLike
 
 from ..checks.fit import check_data
 from ..core.arguments import whole
-from .findings import Case, find
+from .findings import Case, Finding, find
 from .probe import PROBE_ROWS, layers_with_kernel, probe, root_mean_square, sample
 
 TIME_BUDGET = 0.04  # fraction of the training time that measurements may take
@@ -42,8 +44,8 @@ class Health:
     """
 
     layers: pd.DataFrame
-    findings: list
-    unmeasured: list = field(default_factory=list)
+    findings: list[Finding]
+    unmeasured: list[str] = field(default_factory=list)
 
     def __str__(self):
         healthy = (
@@ -55,7 +57,12 @@ class Health:
         return "\n".join([table, "", *lines])
 
 
-def health(network, X, y, history=None):
+def health(
+    network: keras.Model,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    history: keras.callbacks.History | dict | pd.DataFrame | None = None,
+) -> Health:
     """Examine a network: does anything keep it from learning?
 
     Args:
@@ -141,15 +148,26 @@ class Diagnostics(keras.callbacks.Callback):
         print(diagnostics.health())
     """
 
-    def __init__(self, X, y, *, every=None, rows=PROBE_ROWS, log_dir=None, seed=0):
+    def __init__(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        *,
+        every: int | None = None,
+        rows: int = PROBE_ROWS,
+        log_dir: str | Path | None = None,
+        seed: int = 0,
+    ):
         super().__init__()
         self.every = None if every is None else whole("every", every)
         self.x, self.y = sample(X, y, seed, whole("rows", rows))
         self.log_dir = log_dir
-        self.measurements, self.losses, self.seconds = [], [], 0.0
+        self.measurements: list[pd.DataFrame] = []
+        self.losses: list[dict[str, float]] = []
+        self.seconds = 0.0
 
     @property
-    def history(self):
+    def history(self) -> pd.DataFrame:
         if not self.measurements:
             return pd.DataFrame()
         return pd.concat(self.measurements, ignore_index=True)
@@ -207,7 +225,7 @@ class Diagnostics(keras.callbacks.Callback):
                 for name, value in row.dropna().items():
                     tf.summary.scalar(f"{name}/{layer}", value)
 
-    def health(self):
+    def health(self) -> Health:
         """Report what the measurements so far show.
 
         Returns:

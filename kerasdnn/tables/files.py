@@ -13,6 +13,7 @@ import io
 import lzma
 import re
 import zipfile
+from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,7 +45,12 @@ WHOLE = r"[+-]?\d+"
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 
 
-def read_table(path, sep=None, decimal=None, encoding=None):
+def read_table(
+    path: str | Path,
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> pd.DataFrame:
     """Read a table from a file; the format follows from its extension.
 
     `.parquet`, `.feather`, `.arrow`, `.xlsx`, `.xlsm`, `.xls`, `.ods` (the first sheet), `.jsonl`
@@ -108,7 +114,7 @@ def read_table(path, sep=None, decimal=None, encoding=None):
     return table
 
 
-def find_column(table, name):
+def find_column(table: pd.DataFrame, name: str) -> Hashable:
     """The label of a table's column whose name is `name`.
 
     Args:

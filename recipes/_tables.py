@@ -61,8 +61,8 @@ def read_own(args):
         if not pd.api.types.is_numeric_dtype(column):
             raise ValueError(
                 f"Column {name!r} must be numeric. Received: dtype {column.dtype}, first value "
-                f"{column.tolist()[0]!r}. Drop it, or use recipes/train_table.py, which accepts any "
-                "column."
+                f"{column.tolist()[0]!r}. Drop it, or use recipes/train_table.py, which accepts "
+                "any column."
             )
         missing = int(column.isna().sum())
         if missing:

@@ -6,7 +6,7 @@ Three paths over the loss surface of a linear model with two weights, computed f
 digits, each batch size at its own best learning rate from a small grid: the validation loss against
 steps, against epochs and against seconds; and the distance of the gradient of a batch from that of
 all rows. Expect all batch sizes to reach about the same loss, small batches in far fewer epochs,
-and single rows to take the longest in wall-clock time.
+and mini-batches to be faster in wall-clock time than single rows and the full batch.
 """
 
 import numpy as np

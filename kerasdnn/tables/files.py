@@ -13,6 +13,7 @@ import io
 import lzma
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..core.messages import warn
 
 SAMPLE_BYTES = 1 << 20
 SAMPLE_RECORDS = 1000
+MAX_PREAMBLE = 30  # records before the header
 SEPARATORS = ";\t|,"  # of equally good ones the first
 BYTE_ORDER_MARKS = {  # the longer ones first, which begin like the shorter ones
     b"\xff\xfe\x00\x00": "utf-32",
@@ -57,7 +59,8 @@ def read_table(
     and `.ndjson` are read by pandas. Every other file is taken for delimited text with a header, in
     the clear or compressed (gzip, bz2, xz, or a zip archive of one file). In text, columns of ISO
     dates become dates, and columns whose numbers are all written with thousands separators become
-    numbers. Columns without a name and without a value, which spreadsheets export, are dropped.
+    numbers. Columns without a name and without a value, which spreadsheets export, are dropped, and
+    lines of comments before the header are skipped.
 
     Args:
         path: str or Path.
@@ -76,7 +79,7 @@ def read_table(
         ValueError: the file is not a table, or its encoding cannot be determined.
 
     Warns:
-        DataWarning: the encoding was guessed.
+        DataWarning: the encoding was guessed, or lines before the header were skipped.
 
     Example:
         import pandas as pd
@@ -184,8 +187,8 @@ def _read_text(path, sep, decimal, encoding):
 
 def _parse(path, text, complete, settings):
     sep, decimal, encoding, compression = settings
-    text, skip, sep = _without_separator_line(text, sep)
-    sep, quote, records = _layout(text, sep, complete)
+    text, skipped, sep = _without_separator_line(text, sep)
+    sep, quote, preamble, records = _layout(text, sep, complete)
     header, rows = records[0], records[1:]
     if decimal is None:
         decimal = _decimal_mark([field for row in rows for field in row], sep)
@@ -194,14 +197,20 @@ def _parse(path, text, complete, settings):
     escaped = '\\"' in text and '""' not in text
     table = pd.read_csv(
         path, sep=sep, decimal=decimal, encoding=encoding, compression=compression,
-        quotechar=quote, escapechar="\\" if escaped else None, skiprows=skip, low_memory=False,
+        quotechar=quote, escapechar="\\" if escaped else None, skiprows=skipped + preamble,
+        skipinitialspace=True, low_memory=False,
         index_col=False if ends_empty or not longer else None,
         usecols=list(range(len(header))) if ends_empty else None,
     )  # fmt: skip
+    if preamble:
+        warn(f"The first {preamble} lines of {path.name} are skipped: they come before the header.")
     if longer and not ends_empty:  # the header lacks a name for the column of row names
         table = table.reset_index(drop=True)
     unnamed = [c for c in table if str(c).startswith("Unnamed: ") and table[c].isna().all()]
     table = table.drop(columns=unnamed)
+    stripped = [str(name).strip() for name in table]
+    if len(set(stripped)) == len(stripped):
+        table.columns = stripped
     for name in table.select_dtypes(include=["object", "string"]):
         table[name] = _typed(table[name], decimal)
     return table
@@ -268,41 +277,59 @@ def _without_separator_line(text, sep):
 
 
 def _layout(text, sep, complete):
-    """`(separator, quote character, records)` with which most records have as many fields as the
-    header; one column has no separator."""
-    lines = text.lstrip("\n")
-    best = (-1.0, 0), ",", '"', [[""]]
+    """`(separator, quote character, lines before the header, records)` of a text.
+
+    The separator is the one with which most records have as many fields as the header.
+    """
+    best = (-1.0, 0), ",", '"', 0, [[""]]
     single = '"' not in text and re.search(r"(^|[;,|\t])'[^'\n]*'([;,|\t]|$)", text, re.MULTILINE)
     for quote in ("'", '"') if single else ('"',):
         for candidate in [sep] if sep else SEPARATORS:
-            if len(candidate) > 1:  # a regular expression, which pandas understands
-                fields = [re.split(candidate, line) for line in lines.split("\n") if line]
-            else:
-                fields = _records(lines, candidate, quote)
-            if not complete or len(fields) > SAMPLE_RECORDS:
-                fields = fields[: max(1, min(len(fields) - 1, SAMPLE_RECORDS))]
-            if not fields or (len(fields[0]) < 2 and not sep and candidate != ","):
+            records = _records(text, candidate, quote)
+            if not complete or len(records) > SAMPLE_RECORDS:  # the last one may be incomplete
+                records = records[: max(1, min(len(records) - 1, SAMPLE_RECORDS))]
+            preamble, records = _without_preamble(records)
+            width = len(records[0]) if records else 0
+            if width == 0 or (width == 1 and not sep and candidate != ","):
                 continue
-            width = len(fields[0])
-            rows = fields[1:]
+            rows = records[1:]
             fits = sum(len(row) in (width, width + 1) for row in rows) / max(1, len(rows))
             if width == 1 and not sep:
                 fits = 0.0  # a separator that splits the header is better than none
             if (fits, width) > best[0]:
-                best = (fits, width), candidate, quote, fields
+                best = (fits, width), candidate, quote, preamble, records
     return best[1:]
 
 
 def _records(text, sep, quote):
+    """`(line number, fields)` of the first records."""
+    if len(sep) > 1:  # a regular expression, which pandas accepts
+        lines = enumerate(text.split("\n")[: SAMPLE_RECORDS + 2], start=1)
+        return [(number, re.split(sep, line)) for number, line in lines if line]
     records = []
-    reader = csv.reader(io.StringIO(text), delimiter=sep, quotechar=quote)
+    reader = csv.reader(io.StringIO(text), delimiter=sep, quotechar=quote, skipinitialspace=True)
     with suppress(csv.Error):  # a quote that is never closed: another separator fits better
         for record in reader:
             if record:
-                records.append(record)
+                records.append((reader.line_num, record))
             if len(records) > SAMPLE_RECORDS + 1:
                 break
     return records
+
+
+def _without_preamble(records):
+    """`(lines, records)`: lines of comments before the header, and the records from there on."""
+    fields = [record for _, record in records]
+    if not fields:
+        return 0, []
+    usual = Counter(map(len, fields)).most_common(1)[0][0]
+    first = next((i for i, record in enumerate(fields) if len(record) >= usual - 1), 0)
+    comments = all(record[0].startswith("#") for record in fields[:first])
+    header = [field.strip() for field in fields[first]]
+    named = all(header) and not any(re.fullmatch(r"[\d.,+-]+", field) for field in header)
+    if first == 0 or first > MAX_PREAMBLE or not named or (usual < 3 and not comments):
+        return 0, fields
+    return records[first - 1][0], fields[first:]
 
 
 def _decimal_mark(fields, sep):
@@ -317,14 +344,19 @@ def _decimal_mark(fields, sep):
 
 def _typed(column, decimal):
     """A column of text as dates or as numbers, if every value is written as one."""
-    words = column.dropna().astype(str).str.strip()
-    if len(words) == 0:
-        return column
-    if words.str.fullmatch(ISO_DATE).all():
-        return pd.to_datetime(column, format="ISO8601", errors="coerce")
-    for point, thousands in ((decimal, ",."[decimal == ","]), (",."[decimal == ","], decimal)):
+    words = column.dropna()
+
+    def all_match(pattern):  # most columns are decided by their first values
+        return len(words) > 0 and all(
+            part.str.strip().str.fullmatch(pattern).all() for part in (words.head(100), words)
+        )
+
+    if all_match(ISO_DATE):
+        return pd.to_datetime(column.str.strip(), format="ISO8601", errors="coerce")
+    other = "," if decimal == "." else "."
+    for point, thousands in ((decimal, other), (other, decimal)):
         marks = {"t": re.escape(thousands), "d": re.escape(point)}
-        if words.str.fullmatch(f"{NUMBER}|{GROUPED}|{WHOLE}".format(**marks)).all():
+        if all_match(f"{NUMBER}|{GROUPED}|{WHOLE}".format(**marks)):
             words = words.str.replace(thousands, "", regex=False)
             words = words.str.replace(point, ".", regex=False)
             return pd.to_numeric(words).reindex(column.index)

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import lzma
 import sys
+import time
 import warnings
 import zipfile
 
@@ -102,6 +103,11 @@ MESSY = {
     "single quotes": ("a,b\n1,'x, y'\n2,'z'\n", {"a": [1, 2], "b": ["x, y", "z"]}),
     "apostrophes": ("a,b\n1,it's\n2,'tis\n", {"a": [1, 2], "b": ["it's", "'tis"]}),
     "escaped quotes": ('a,b\n1,"x \\"q\\" z"\n2,"w"\n', {"a": [1, 2], "b": ['x "q" z', "w"]}),
+    "spaces after separators": (
+        'a; b ; c\n1,5; x; "u; v"\n2,5; y; w\n',
+        {"a": [1.5, 2.5], "b": ["x", "y"], "c": ["u; v", "w"]},
+    ),
+    "one column of phrases": ("a\nx, y\nz\nu, v, w\n", None),
     "blank lines": ("\n\na,b\n1,2\n\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
     "line ends of old computers": ("a;b\r1;2\r3;4\r", {"a": [1, 3], "b": [2, 4]}),
 }
@@ -111,7 +117,38 @@ MESSY = {
 def test_a_messy_file_gives_the_clean_table(tmp_path, name):
     text, columns = MESSY[name]
     (tmp_path / "t.csv").write_bytes(text.encode())
+    if columns is None:
+        with pytest.raises(ValueError, match="is not a readable table"):
+            read_table(tmp_path / "t.csv")
+        return
     assert_is_the_table(read_table(tmp_path / "t.csv"), pd.DataFrame(columns))
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ("# sensor 7\n# sampled hourly\n", 2),
+        ("Sales report\n\nprinted on Monday, at noon\n\n", 3),
+        ("sep=;\nExport of 2024\n", 1),
+    ],
+)
+def test_lines_before_the_header_are_skipped_with_a_warning(tmp_path, lines, count):
+    (tmp_path / "t.csv").write_text(lines + "time;value;note\n1;2,5;x\n2;3,5;y\n3;4,5;z\n")
+    with pytest.warns(DataWarning, match=rf"first {count} lines of t\.csv are skipped"):
+        found = read_table(tmp_path / "t.csv")
+    assert list(found) == ["time", "value", "note"]
+    assert found["value"].tolist() == [2.5, 3.5, 4.5]
+
+
+def test_a_large_file_costs_little_more_than_pandas_needs(tmp_path):
+    table = pd.DataFrame({f"c{i}": RNG.choice(["red", "green", "12"], 50_000) for i in range(8)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    began = time.perf_counter()
+    expected = pd.read_csv(tmp_path / "t.csv")
+    alone = time.perf_counter() - began
+    began = time.perf_counter()
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), expected)
+    assert time.perf_counter() - began < 5 * alone + 1
 
 
 def test_a_byte_that_is_not_utf_8_far_into_the_file_is_read(tmp_path):

@@ -11,9 +11,9 @@ derivatives on the way, which is the chain rule.
     total.backward()
     price.gradient                       # 2.2: the total grows by 2.2 per unit of price
 
-`kerasdnn.plots.graph(total)` draws the graph. It follows
-[micrograd](https://github.com/karpathy/micrograd) (Karpathy, 2020), with arrays. It is meant for
-learning, not for training: every operation is a Python object.
+`kerasdnn.plots.graph(total)` draws the graph. It follows micrograd (Karpathy, 2020,
+https://github.com/karpathy/micrograd), with arrays. It is meant for learning, not for training:
+every operation is a Python object.
 """
 
 from collections.abc import Callable, Sequence

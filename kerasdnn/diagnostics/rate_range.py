@@ -49,8 +49,8 @@ def rate_range_test(
             `highest`.
 
     Reference:
-        Smith, [Cyclical learning rates for training neural networks](
-        https://arxiv.org/abs/1506.01186), 2017.
+        Smith, Cyclical learning rates for training neural networks, 2017,
+        https://arxiv.org/abs/1506.01186
 
     Example:
         import kerasdnn

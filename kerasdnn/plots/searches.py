@@ -16,18 +16,14 @@ GOLDEN = 0.618034  # the multiples' fractional parts are evenly spread, in any o
 
 
 @plot()
-def search_history(
-    ax: Axes, scores: ArrayLike, *, ylabel: str, minimize: bool = True, minimise: bool | None = None
-) -> None:
+def search_history(ax: Axes, scores: ArrayLike, *, ylabel: str, minimize: bool = True) -> None:
     """Draw the score of each trial as a dot, and the best so far as a line.
 
     Args:
         scores: list of float in the order of the trials; NaN is a trial that failed.
         ylabel: str, the objective.
         minimize: bool, whether a smaller score is better (default: True).
-        minimise: another name of `minimize`.
     """
-    minimize = minimize if minimise is None else minimise
     scores = np.asarray(scores, float)
     number = np.arange(1, len(scores) + 1)
     best = (np.fmin if minimize else np.fmax).accumulate(scores)
@@ -51,7 +47,6 @@ def parallel_coordinates(
     *,
     label: str,
     minimize: bool = True,
-    minimise: bool | None = None,
 ) -> None:
     """Draw a vertical axis per hyperparameter and a line per trial; the ten best are in color.
 
@@ -60,9 +55,7 @@ def parallel_coordinates(
         scores: array `(trials,)`; trials with NaN are left out.
         label: str, the objective.
         minimize: bool, whether a smaller score is better (default: True).
-        minimise: another name of `minimize`.
     """
-    minimize = minimize if minimise is None else minimise
     scores = np.asarray(scores, float)
     heights = {name: _positions(trials[name]) for name in _varied(trials)}
     finite = np.flatnonzero(np.isfinite(scores))
@@ -101,7 +94,6 @@ def score_against(
     xlabel: str,
     ylabel: str | None = None,
     minimize: bool = True,
-    minimise: bool | None = None,
 ) -> None:
     """Draw the score of each trial against one hyperparameter.
 
@@ -114,7 +106,6 @@ def score_against(
         xlabel: str, the hyperparameter.
         ylabel: str, the objective. None means no label.
         minimize: bool, whether a smaller score is better (default: True).
-        minimise: another name of `minimize`.
     """
     scores = np.asarray(scores, float)
     numbers, log = _as_numbers(values)
@@ -135,7 +126,7 @@ def score_against(
         elif not log:
             ax.locator_params(axis="x", nbins=5)
     ax.plot(numbers, scores, ls="none", marker="o", ms=4, color=series(0)["color"], alpha=0.7)
-    _clip_diverged(ax, scores, minimize if minimise is None else minimise)
+    _clip_diverged(ax, scores, minimize)
     ax.set(xlabel=xlabel, ylabel=ylabel)
 
 

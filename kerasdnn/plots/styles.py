@@ -2,8 +2,8 @@
 
 Color never carries information alone: each series has its own color, line style and marker, so that
 a plot is readable in black and white and with any color vision. The colors are those of Okabe and
-Ito, [Color Universal Design](https://jfly.uni-koeln.de/color/), 2008, ordered so that neighbors
-also differ in lightness.
+Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/, ordered so that neighbors also
+differ in lightness.
 
 Figures are created without `pyplot`, which would keep each one until it is closed.
 """
@@ -59,6 +59,7 @@ STYLE = {
     "image.cmap": "cividis",
 }
 LABELS = ("title", "xlabel", "ylabel")
+EARLIER_NAMES = {"minimise": "minimize"}  # of arguments, which are still accepted
 COMMON_ARGUMENTS = """
         title, xlabel, ylabel: str, text of the axes. None means the plot's own.
         ax: matplotlib axes to draw on. None means a new figure.
@@ -107,6 +108,7 @@ def plot(width: float = 6.4, height: float = 4.0) -> Callable[[Callable], Callab
 
         @functools.wraps(draw)
         def drawn(*args, ax=None, **kwargs):
+            kwargs = {EARLIER_NAMES.get(name, name): value for name, value in kwargs.items()}
             labels = {name: kwargs.pop(name) for name in free if name in kwargs}
             with style():
                 if ax is None:

@@ -99,7 +99,7 @@ def show(report, args, results, failures, found):
     table = summary
     if failures:
         failed = pd.DataFrame({"model": list(failures), "note": list(failures.values())})
-        table = summary.merge(failed, "outer", "model").fillna({"note": ""})
+        table = pd.concat([summary, failed]).fillna({"note": ""})
     splits = f"mean over {args.splits} splits" if args.splits > 1 else "one split"
     report.table("scores", table, f"Scores on the test set, {splits}", digits=3)
     columns = ["trial", *found.names, "score", "epochs", "status"]

@@ -21,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 import _baselines
 import _common
 import _mixed_table
+import _tuning
 import predict_table
 import train_table
+import tune_classifier
 
 RNG = np.random.default_rng(0)
 ROWS = 160
@@ -206,6 +208,15 @@ def test_a_baseline_that_fails_becomes_a_row_with_the_reason(monkeypatch):
     assert table["note"].tolist() == ["failed: singular matrix", "", ""]
     assert table["R2"].isna().tolist() == [True, False, False]
     assert list(models) == ["mean predictor", train_table.NETWORK]
+
+
+def test_a_baseline_that_fails_in_a_tuning_recipe_is_a_row_too(tmp_path, monkeypatch):
+    all_baselines = _tuning.baselines
+    monkeypatch.setattr(_tuning, "baselines", lambda *a: {"broken": Broken(), **all_baselines(*a)})
+    tune_classifier.main(["--quick", "--table", "penguins", "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "scores.csv").set_index("model")
+    assert table.loc["broken", "note"] == "failed: singular matrix"
+    assert table.loc["majority class", "accuracy"] < table.loc["network, tuned", "accuracy"]
 
 
 def test_curves_are_those_of_scikit_learn():

@@ -1,8 +1,8 @@
-"""Back-propagation in one sitting: expressions as graphs of small operations.
+"""Back-propagation in one file: expressions as graphs of small operations.
 
-A `Node` holds a value and remembers which nodes it was computed from. Each operation states its
-own derivative, and nothing else: `backward` walks from the result to the inputs and multiplies
-what it meets on the way, which is the chain rule.
+A `Node` holds a value and the nodes that it was computed from. Each operation defines its own
+derivative and nothing else: `backward` goes from the result to the inputs and multiplies the
+derivatives on the way, which is the chain rule.
 
     from kerasdnn.graphs import Node
 
@@ -11,42 +11,70 @@ what it meets on the way, which is the chain rule.
     total.backward()
     price.gradient                       # 2.2: the total grows by 2.2 per unit of price
 
-`kerasdnn.plots.graph(total)` draws it. After micrograd (Karpathy, 2020), with arrays. For
-learning, not for training: every step is an object of Python.
+`kerasdnn.plots.graph(total)` draws the graph. It follows micrograd (Karpathy, 2020,
+https://github.com/karpathy/micrograd), with arrays. It is meant for learning, not for training:
+every operation is a Python object.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Node:
     """A number or array in a graph, computed in float64.
 
+    Nodes support `+ - * / ** @` with nodes, numbers and arrays, and the functions of this file.
+
     Args:
         value: float or array.
-        name: str, what a drawing calls it.
+        name: str, its name in a plot. The default is no name.
+        operation: str, symbol of the operation that computed it.
+        inputs: nodes that it was computed from.
+        backs: functions, one per input, from the gradient of the result to that of the input.
+        constant: bool, whether no gradient is computed (default: False).
 
     Attributes:
-        value: array.
-        gradient: array like `value`, the derivative of the node on which `backward` was called.
-        inputs: list of the nodes it was computed from.
-        edge_gradients: list, per input, what flows back to that input along this edge alone.
+        value: float64 array.
+        gradient: array of the same shape, the derivative of the node whose `backward` was called.
+        inputs: list of the nodes that it was computed from.
+        edge_gradients: list with the part of each input's gradient that this edge contributes.
 
     Raises:
         ValueError: the value, or the result of an operation, is not finite.
+
+    Example:
+        from kerasdnn.graphs import Node
+
+        x, y = Node(2, "x"), Node(3, "y")
+        z = (x + y) ** 2
+        z.backward()
+        print(z.value, x.gradient)                      # 25.0 10.0
     """
 
-    def __init__(self, value, name="", *, operation="", inputs=(), backs=(), constant=False):
+    def __init__(
+        self,
+        value: ArrayLike,
+        name: str = "",
+        *,
+        operation: str = "",
+        inputs: Sequence["Node"] = (),
+        backs: Sequence[Callable] = (),
+        constant: bool = False,
+    ):
         self.value = np.asarray(value, float)
         self.name, self.operation, self.constant = name, operation, constant
         self.inputs, self.backs = list(inputs), list(backs)
         self.gradient = np.zeros_like(self.value)
         self.edge_gradients = [None] * len(self.inputs)
         if not np.isfinite(self.value).all():
-            received = [i.value.tolist() for i in self.inputs] or self.value.tolist()
-            what = f"The result of `{operation}`" if operation else "`value`"
-            raise ValueError(f"{what} must be finite. Received: {received}")
+            if not operation:
+                raise ValueError(f"`value` must be finite. Received: value={value!r}.")
+            values = [node.value.tolist() for node in self.inputs]
+            raise ValueError(f"The result of `{operation}` must be finite. Its inputs: {values}.")
 
-    # Each operation: its value, and per input how a gradient g of the result passes back to it.
+    # Each operation: its value, and the gradient of each input given the gradient g of the result.
     def __add__(self, other):
         return _operation("+", np.add, (self, other), lambda g, a, b: (g, g))
 
@@ -68,11 +96,13 @@ class Node:
 
         for node in (self, other := _node(other)):
             if node.value.ndim != 2:
-                raise ValueError(f"`@` needs matrices. Received: shape {node.value.shape}")
+                raise ValueError(
+                    f"`@` requires matrices. Received: an array of shape {node.value.shape}."
+                )
         return _operation("@", np.matmul, (self, other), back)
 
-    def sum(self):
-        """The sum of all entries."""
+    def sum(self) -> "Node":
+        """Add up all entries."""
         return _operation("sum", np.sum, (self,), lambda g, a: (g * np.ones_like(a),))
 
     def __neg__(self):
@@ -96,10 +126,10 @@ class Node:
     def __rmatmul__(self, other):
         return _node(other) @ self
 
-    __array_ufunc__ = None  # so that `array * node` asks the node, not NumPy
+    __array_ufunc__ = None  # so that `array * node` calls the node, not NumPy
 
-    def nodes(self):
-        """Every node of the graph, inputs before what is computed from them."""
+    def nodes(self) -> list["Node"]:
+        """List every node of the graph, inputs before the nodes computed from them."""
         order, seen, waiting = [], set(), [(self, False)]
         while waiting:  # a loop, not recursion: a long graph must not overflow the stack
             node, inputs_done = waiting.pop()
@@ -111,16 +141,16 @@ class Node:
                 waiting.extend((i, False) for i in reversed(node.inputs))
         return order
 
-    def backward(self):
-        """Sets `gradient` on every node: how this one changes with it.
+    def backward(self) -> None:
+        """Set `gradient` of every node to the derivative of this node with respect to it.
 
         Raises:
             ValueError: this node is not a single number, or a derivative is not finite.
         """
         if self.value.size != 1:
             raise ValueError(
-                "`backward` starts at a single number. "
-                f"Received: a node of shape {self.value.shape}; `.sum()` makes one of it."
+                "`backward` must start at a single number. "
+                f"Received: a node of shape {self.value.shape}. `.sum()` adds up its entries."
             )
         order = self.nodes()
         for node in order:
@@ -135,27 +165,28 @@ class Node:
                 if not np.isfinite(flow).all():
                     values = [i.value.tolist() for i in node.inputs]
                     raise ValueError(
-                        f"The derivative of `{node.operation}` must be finite. Received: {values}"
+                        f"The derivative of `{node.operation}` must be finite. Its inputs: "
+                        f"{values}."
                     )
                 node.edge_gradients[edge] = flow
-                source.gradient = source.gradient + flow  # more than one way: they add up
+                source.gradient = source.gradient + flow  # the gradients of several paths add up
 
     def __repr__(self):
         return f"Node({self.value.tolist()}{f', {self.name!r}' if self.name else ''})"
 
 
-def exp(x):
-    """e to the power of `x`."""
+def exp(x: Node | ArrayLike) -> Node:
+    """Compute e to the power of `x`."""
     return _operation("exp", np.exp, (x,), lambda g, a: (g * np.exp(a),))
 
 
-def log(x):
-    """The natural logarithm of `x`, which must be positive."""
+def log(x: Node | ArrayLike) -> Node:
+    """Compute the natural logarithm of `x`, which must be positive."""
     return _operation("log", np.log, (x,), lambda g, a: (g / a,))
 
 
-def maximum(x, y):
-    """The larger of the two; where they are equal, the gradient goes to `x`."""
+def maximum(x: Node | ArrayLike, y: Node | ArrayLike) -> Node:
+    """Compute the larger of both; where they are equal, the gradient goes to `x`."""
     return _operation("max", np.maximum, (x, y), lambda g, a, b: (g * (a >= b), g * (a < b)))
 
 
@@ -166,21 +197,21 @@ def _node(x):
 def _operation(sign, forward, inputs, backward):
     inputs = [_node(x) for x in inputs]
     values = [node.value for node in inputs]
-    with np.errstate(all="ignore"):  # what is not finite becomes an error in Node
+    with np.errstate(all="ignore"):  # Node raises an error if the result is not finite
         result = forward(*values)
     backs = [lambda g, k=k: backward(g, *values)[k] for k in range(len(inputs))]
     return Node(result, operation=sign, inputs=inputs, backs=backs)
 
 
 def _power_back(g, a, b):
-    # Two limits the formulas miss: b * a**(b - 1) is 0 at b = 0, and 0**b stays 0 as b > 0 moves.
+    # Two limits: b * a**(b - 1) is 0 at b = 0, and the derivative of 0**b is 0 for b > 0.
     base = np.where(b == 0, 0.0, b * a ** np.where(b == 0, 1.0, b - 1))
     exponent = a**b * np.log(np.where((a == 0) & (b > 0), 1.0, a))
     return g * base, g * exponent
 
 
 def _like(gradient, value):
-    """Sums a gradient over the axes along which `value` was repeated to fit."""
+    """Sum a gradient over the axes along which `value` was broadcast."""
     gradient = np.asarray(gradient, float)
     gradient = gradient.sum(axis=tuple(range(gradient.ndim - value.ndim)))
     repeated = tuple(i for i, n in enumerate(value.shape) if n == 1 and gradient.shape[i] != 1)

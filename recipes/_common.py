@@ -1,6 +1,6 @@
 """What the recipes share: options, the device, a progress bar, the report.
 
-TensorFlow is imported by `start` alone, so `--help` and a wrong option answer at once.
+Only `start` and `quiet_imports` load TensorFlow, so `--help` and invalid options answer at once.
 """
 
 import argparse
@@ -11,38 +11,64 @@ import tempfile
 import time
 from pathlib import Path
 
+PROBLEMS = ("binary", "multiclass", "regression")
+
 
 # ------------------------------------------------------------------------------------- options
-def options(doc, name, *, csv=False, epochs=None, seeds=None):
-    """The parser of a recipe: --out, --seed and --quick, and those asked for.
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line on stderr, without the usage; the exit code is 2."""
+
+    def __init__(self, doc):
+        super().__init__(
+            description=doc.strip(), formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {' '.join(str(message).split())}\n")
+
+
+def options(doc, name, *, epochs=None, seeds=None):
+    """The parser of a recipe with --out, --seed and --quick.
 
     Args:
-        doc: str, the recipe's docstring; its first line is the description.
-        name: str, names the folder the recipe writes to.
-        csv: bool, adds --csv, --target and --problem for a table of the user's own.
-        epochs, seeds: int, defaults of --epochs and --seeds; None leaves the option out.
+        doc: str, the docstring of the recipe.
+        name: str, name of the folder that the recipe writes to.
+        epochs: int, default of --epochs. None means no such option.
+        seeds: int, default of --seeds. None means no such option.
     """
-    parser = argparse.ArgumentParser(
-        description=doc.strip(), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("results") / name, metavar="DIR",
-        help="folder for pictures, tables and the page (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="first random seed (default: 0)")
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs")
+    parser = Parser(doc)
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("results") / name, metavar="DIR",
+        help="folder for plots, tables and the report (default: %(default)s)")  # fmt: skip
+    add("--seed", type=int, default=0, help="first random seed (default: 0)")
+    add("--quick", action="store_true", help="run for a few seconds only, as a check")
     if epochs:
-        parser.add_argument("--epochs", type=positive, default=epochs,
-                            help="passes over the rows (default: %(default)s)")  # fmt: skip
+        add("--epochs", type=positive, default=epochs, help="epochs (default: %(default)s)")
     if seeds:
-        parser.add_argument("--seeds", type=positive, default=seeds,
-                            help="repeats per row of the table (default: %(default)s)")  # fmt: skip
-    if csv:
-        parser.add_argument("--csv", type=Path, metavar="FILE", help="a table of your own: numbers")
-        parser.add_argument("--target", metavar="COLUMN", help="the column of FILE to predict")
-        parser.add_argument("--problem", choices=("binary", "multiclass", "regression"),
-                            help="what the target is, where its values leave doubt")  # fmt: skip
+        add("--seeds", type=positive, default=seeds,
+            help="number of seeds (default: %(default)s)")  # fmt: skip
     return parser
+
+
+def add_table_options(parser, shipped=()):
+    """Add the options that name a table: a user's file, or one of `shipped`."""
+    add = parser.add_argument
+    add("--csv", type=Path, metavar="FILE", help="your own table with a header: CSV in any variant"
+        " (also compressed), Parquet, Feather, Excel or JSON Lines")  # fmt: skip
+    add("--target", metavar="COLUMN", help="the column of FILE to predict")
+    if shipped:
+        add("--table", choices=shipped, default=next(iter(shipped)),
+            help="bundled table, if there is no --csv (default: %(default)s)")  # fmt: skip
+    add("--problem", choices=PROBLEMS, help="problem type (default: inferred from the target)")
+    add_format_options(parser)
+
+
+def add_format_options(parser):
+    """Add the options that override what is detected in a text file."""
+    add = parser.add_argument
+    add("--sep", metavar="CHARACTER", help="column separator of FILE (default: detected)")
+    add("--decimal", choices=(".", ","), help="decimal mark of FILE (default: detected)")
+    add("--encoding", help="text encoding of FILE, such as cp1252 (default: detected)")
 
 
 def positive(text):
@@ -53,19 +79,29 @@ def positive(text):
 
 
 def parse(parser, argv):
-    """The options given. A --csv without its --target ends the program with a clear line."""
+    """The options, after the checks that need no table."""
     args = parser.parse_args(argv)
-    if getattr(args, "csv", None) and not args.target:
-        parser.error("--csv needs --target COLUMN, the column to predict")
+    if getattr(args, "csv", None) and not getattr(args, "target", True):
+        parser.error("--csv requires --target COLUMN, the column to predict")
     if getattr(args, "target", None) and not args.csv:
-        parser.error("--target needs --csv FILE, the table it is a column of")
+        parser.error("--target requires --csv FILE, the table that contains the column")
+    if getattr(args, "csv", None) and not args.csv.is_file():
+        parser.error(f"there is no file {args.csv}")
     return args
 
 
+@contextlib.contextmanager
+def one_line_errors(parser):
+    """End the program with one line if a table, a column or a file is at fault."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        parser.error(str(error) or type(error).__name__)
+
+
 def start(args):
-    """Imports TensorFlow, says which device it runs on, seeds everything. Returns that line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _hushed():
+    """Import TensorFlow, print the device, set the seed. Returns the line about the device."""
+    with quiet_imports():
         import keras
         import tensorflow as tf
 
@@ -80,20 +116,21 @@ def start(args):
 
 
 @contextlib.contextmanager
-def _hushed():
-    """Keeps back what TensorFlow's libraries write while they load, unless loading fails.
+def quiet_imports():
+    """Hide what TensorFlow's libraries write while they are loaded, unless loading fails.
 
     No log level silences it, and on a computer without a GPU it reads like an error.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
         try:
             yield
         except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
+            written.seek(0)
+            os.write(kept, written.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -102,27 +139,27 @@ def _hushed():
 
 # ------------------------------------------------------------------------------------- results
 class Progress:
-    """A line that grows on a terminal; elsewhere one line at every tenth of the work."""
+    """A progress bar on a terminal; elsewhere one line per tenth of the work."""
 
     def __init__(self, total, doing):
         self.total, self.doing, self.done, self.began = total, doing, 0, time.perf_counter()
 
     def step(self, what=""):
         self.done += 1
-        share = self.done / self.total
+        part = self.done / self.total
         seconds = time.perf_counter() - self.began
-        left = f"{seconds / share - seconds:.0f} s left" if share < 1 else f"{seconds:.0f} s"
-        bar = ("#" * round(24 * share)).ljust(24, ".")
+        left = f"{seconds / part - seconds:.0f} s left" if part < 1 else f"{seconds:.0f} s"
+        bar = ("#" * round(24 * part)).ljust(24, ".")
         line = f"{self.doing} [{bar}] {self.done}/{self.total} {left}"
         if sys.stdout.isatty():
-            end = "\n" if share == 1 else ""
+            end = "\n" if part == 1 else ""
             print(f"\r{line}  {what[:30]:<30}", end=end, flush=True)
         elif self.done * 10 // self.total != (self.done - 1) * 10 // self.total:
             print(line, flush=True)
 
 
 class Report:
-    """Keeps what a recipe found: each table as CSV, each picture as PNG, all on one page."""
+    """Keep the results of a recipe: tables as CSV, plots as PNG, all of them in one HTML report."""
 
     def __init__(self, args, title, device):
         from kerasdnn.plots import Page
@@ -130,7 +167,7 @@ class Report:
         self.out, self.page = args.out, Page(title)
         self.page.text(device)
         if args.quick:
-            self.page.text("A quick run: too short to conclude from.")
+            self.page.text("A quick run: too short for conclusions.")
 
     def table(self, name, table, title, digits=4):
         from kerasdnn.core.atomic_files import write_bytes
@@ -138,7 +175,7 @@ class Report:
         write_bytes(self.out / f"{name}.csv", table.to_csv(index=False).encode())
         self.page.heading(title)
         self.page.table(table, digits)
-        print(f"\n{title}\n{table.round(digits).to_string(index=False)}", flush=True)
+        print(f"\n{title}\n{table.round(digits).to_string(index=False, na_rep='')}", flush=True)
 
     def picture(self, name, drawing, caption):
         from kerasdnn import plots
@@ -150,9 +187,8 @@ class Report:
         print("\nFindings")
         for line in lines:
             print(f"- {line}")
-        self.page.heading("Findings")
-        self.page.findings(lines)
+        self.page.summary(lines)
 
     def save(self):
         path = self.page.save(self.out / "index.html")
-        print(f"\nPictures, tables and the page are in {self.out}; open {path}", flush=True)
+        print(f"\nPlots, tables and the report are in {self.out}; open {path}", flush=True)

@@ -1,15 +1,15 @@
-"""What train_table.py and predict_table.py share: reading a table, telling what its target is."""
+"""Read a table of any columns, a user's or a bundled one, and infer the type of its problem."""
 
-from pathlib import Path
+import warnings
 
 import numpy as np
 import pandas as pd
+from _common import quiet_imports
 
-FEWEST_ROWS, MOST_CLASSES = 50, 50
-ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
+MIN_ROWS, MIN_ROWS_PER_CLASS, MAX_CLASSES = 50, 8, 50
 
 # fmt: off
-SHIPPED = {  # real tables with text columns that come with scikit-lego (MIT)
+SHIPPED = {  # real tables with text columns that scikit-lego contains (MIT license)
     # name       target      rows and columns                        problem
     "abalone":  ("rings",    "4,177 shellfish: sex and sizes",       "regression"),
     "arrests":  ("released", "5,226 arrests: was the person freed?", "binary"),
@@ -19,125 +19,131 @@ SHIPPED = {  # real tables with text columns that come with scikit-lego (MIT)
 
 
 def shipped(name):
-    """A table that comes with a package, and the name of its target."""
+    """A bundled table, and the name of its target."""
     try:
         from sklego import datasets
     except ImportError as error:
-        raise ValueError(
-            "The tables that come along are in the package scikit-lego. Received: none installed. "
-            "`pip install scikit-lego` gets it, or take --csv FILE --target COLUMN."
+        raise ImportError(
+            "The bundled tables are part of scikit-lego, which is not installed: "
+            "pip install scikit-lego. Or pass --csv FILE --target COLUMN."
         ) from error
-
     return getattr(datasets, f"load_{name}")(as_frame=True), SHIPPED[name][0]
 
 
-def read_table(path):
-    """A CSV file with a header as a DataFrame; text columns of ISO dates become dates.
+def read(path, args):
+    """A user's table as a DataFrame, and the sentences that describe what was guessed."""
+    with quiet_imports():
+        from kerasdnn.tables.files import read_table
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = read_table(path, sep=args.sep, decimal=args.decimal, encoding=args.encoding)
+    return table, [str(warning.message) for warning in caught]
+
+
+def load(args):
+    """The features, the target, the problem type, and sentences that describe them.
 
     Raises:
-        ValueError: no such file, or not a table.
+        FileNotFoundError, ImportError, ValueError: the file, the column or the values at fault.
     """
-    if not Path(path).is_file():
-        raise ValueError(f"The table must be a CSV file. Received: {path}, which is no file.")
-    try:
-        table = pd.read_csv(path)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a CSV table: {error}") from error
-    for column in table.select_dtypes(include=["object", "string"]):
-        words = table[column].dropna().astype(str)
-        if len(words) and words.str.fullmatch(ISO_DATE).all():
-            table[column] = pd.to_datetime(table[column], format="ISO8601", errors="coerce")
-    return table
+    if args.csv:
+        table, notes = read(args.csv, args)
+        from kerasdnn.tables.files import find_column
+
+        target, name = find_column(table, args.target), args.csv
+    else:
+        (table, target), notes, name = shipped(args.table), [], args.table
+    X, y, dropped = split_target(table, target)
+    problem, why = (args.problem, "set by --problem") if args.problem else infer_problem(y)
+    check_classes(y, problem)
+    first = f"Table {name}: {len(X):,} rows, {X.shape[1]} columns and the target {target!r}."
+    return X, y, problem, [first, *notes, *dropped, f"Problem type: {problem} ({why})."]
 
 
 def split_target(table, target):
-    """Features and target; rows whose target is missing are left out.
+    """Features and target, without the rows whose target is missing.
 
     Returns:
-        `(X, y, sentences)`: the sentences say what was left out.
+        `(X, y, sentences)`: the sentences say what was dropped.
 
     Raises:
-        ValueError: no such column, too few rows, or a target that never changes.
+        ValueError: too few rows or columns, or a constant target.
     """
-    if target not in table:
-        raise ValueError(
-            f"--target must be a column of the table: {', '.join(map(str, table.columns))}. "
-            f"Received: {target}"
-        )
     known = table[target].notna()
-    said = []
+    dropped = []
     if not known.all():
-        said.append(f"{(~known).sum():,} rows without a value of {target!r} are left out.")
+        dropped.append(f"{(~known).sum():,} rows without a value of {target!r} are dropped.")
     table = table[known].reset_index(drop=True)
     X, y = table.drop(columns=target), table[target]
-    if len(table) < FEWEST_ROWS or X.shape[1] == 0:
+    if len(table) < MIN_ROWS or X.shape[1] == 0:
         raise ValueError(
-            f"The table must have at least {FEWEST_ROWS} rows with a value of {target!r} and a "
-            f"column beside it. Received: {len(table)} rows, {X.shape[1]} columns beside it."
+            f"The table must have at least {MIN_ROWS} rows with a value of {target!r} and at least "
+            f"one other column. Received: {len(table)} rows, {X.shape[1]} other columns."
         )
     if y.nunique() < 2:
-        raise ValueError(f"The target must vary. Received: {target!r} is always {y.iloc[0]!r}.")
-    return X, y, said
+        raise ValueError(f"The target {target!r} is constant: it is always {y.tolist()[0]!r}.")
+    return X, y, dropped
 
 
 def infer_problem(y):
-    """What a target is, and why: `("regression", "it holds fractions")`.
+    """The problem type of a target and the reason: `("regression", "it has fractions")`.
 
-    Text, truth values and few whole numbers are classes; other numbers are a quantity.
+    Text, truth values and up to ten different integers are classes; other numbers are a quantity.
 
     Raises:
-        ValueError: so many different texts that they can be no classes, or dates.
+        ValueError: dates, or text with so many different values that they cannot be classes.
     """
     values = y.nunique()
     if pd.api.types.is_datetime64_any_dtype(y):
         raise ValueError(
-            f"A target must be a number or a class. Received: dates in {y.name!r}, first "
-            f"{y.iloc[0]}. Turn them into a number, such as the days since the first."
+            f"The target {y.name!r} contains dates (first: {y.iloc[0]}). Convert them to numbers, "
+            "such as days since the first date."
         )
     number = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
     if number and (np.asarray(y, float) % 1 != 0).any():
         return "regression", "its values have fractions"
     if number and values > 10:
-        return "regression", f"it is a whole number with {values} different values"
-    if values > min(MOST_CLASSES, len(y) // 5):
+        return "regression", f"its values are {values} different integers"
+    if values > min(MAX_CLASSES, len(y) // 5):
         raise ValueError(
-            f"A target of text must repeat its classes. Received: {y.name!r} with {values:,} "
-            f"different values in {len(y):,} rows. Is it a name or an identifier?"
+            f"The target {y.name!r} has {values:,} different values in {len(y):,} rows, so they "
+            "cannot be classes. Is it a name or an identifier?"
         )
-    kind = f"{values} different " + ("whole numbers" if number else "values")
-    return ("binary" if values == 2 else "multiclass"), f"it holds {kind}"
+    kind = f"{values} different {'integers' if number else 'values'}"
+    return ("binary" if values == 2 else "multiclass"), f"the target has {kind}"
 
 
 def check_classes(y, problem):
-    """Refuse a class too rare to be learned and tested.
+    """Reject classes that are too rare to be learned and tested.
 
     Raises:
-        ValueError: naming the class and its rows, or the number of classes of a binary target.
+        ValueError: a rare class, or a target that does not fit the problem type.
     """
     counts = y.value_counts()
+    rarest = counts.index.tolist()[-1]
     if problem == "binary" and len(counts) != 2:
-        raise ValueError(f"A binary target has 2 values. Received: {len(counts)} in {y.name!r}.")
-    if problem != "regression" and counts.min() < 8:
+        raise ValueError(f"A binary target must have 2 values; {y.name!r} has {len(counts)}.")
+    if problem != "regression" and counts.min() < MIN_ROWS_PER_CLASS:
         raise ValueError(
-            f"Every class needs at least 8 rows. Received: {counts.min()} with {y.name!r} = "
-            f"{counts.idxmin()!r}. Leave such rows out or merge rare classes."
+            f"Every class must have at least {MIN_ROWS_PER_CLASS} rows; {rarest!r} in "
+            f"{y.name!r} has {counts.min()}. Drop such rows or merge rare classes."
         )
     if problem == "regression" and not pd.api.types.is_numeric_dtype(y):
-        raise ValueError(f"A regression target must be numeric. Received: {y.name!r}, {y.dtype}.")
+        raise ValueError(f"A regression target must be numeric; {y.name!r} has dtype {y.dtype}.")
 
 
 def summary(X):
-    """One row per column: what it holds, how much is missing, how many different values."""
+    """One row per column: its dtype, missing and different values, and typical values."""
 
-    def middle(column):
+    def typical(column):
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             return f"{column.min():.4g} to {column.max():.4g}, median {column.median():.4g}"
         if pd.api.types.is_datetime64_any_dtype(column):
             return f"{column.min():%Y-%m-%d} to {column.max():%Y-%m-%d}"
-        common = column.value_counts()
-        if common.empty:
+        counts = column.value_counts()
+        if counts.empty:
             return ""
-        return f"most often {str(common.index[0])[:30]} ({common.iloc[0] / len(column):.0%})"
+        return f"most frequent: {str(counts.index[0])[:30]} ({counts.iloc[0] / len(column):.0%})"
 
     return pd.DataFrame(
         {
@@ -145,6 +151,6 @@ def summary(X):
             "type": [str(dtype) for dtype in X.dtypes],
             "missing": [int(X[name].isna().sum()) for name in X],
             "different": [int(X[name].nunique()) for name in X],
-            "values": [middle(X[name]) for name in X],
+            "values": [typical(X[name]) for name in X],
         }
     )

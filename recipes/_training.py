@@ -1,4 +1,4 @@
-"""What the comparing recipes share: a network trained again and again, its simple rival, words."""
+"""What the comparing recipes share: a network that is trained repeatedly, baselines, sentences."""
 
 import time
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 class Trainer:
-    """One network for a table, trained again from fresh weights each time: it compiles once.
+    """A network that is compiled once and trained repeatedly, each time from new weights.
 
     Args:
-        table: `Table`.
+        table: `_tables.Table`.
         settings: arguments of `build_classifier` or `build_regressor`.
     """
 
@@ -31,11 +31,11 @@ class Trainer:
         )
 
     def first_weights(self, seed):
-        """Weights that a network built with this seed starts from."""
+        """The initial weights of a network built with this seed."""
         return self._build(seed).get_weights()
 
     def reset(self, weights, rate, seed):
-        """The network as if just built with these weights, this learning rate and this seed."""
+        """Reset the network as if it had just been built with these arguments."""
         self.network.set_weights(weights)
         for variable, value in zip(self.network.optimizer.variables, self._state, strict=True):
             variable.assign(value)
@@ -43,7 +43,7 @@ class Trainer:
         self.network.seed = seed
 
     def run(self, rows, weights, rate, seed, epochs, batch_size=32, **fit):
-        """Trains anew. Returns validation losses and metrics per epoch, and seconds."""
+        """Train from scratch. Returns validation losses and metrics per epoch, and seconds."""
         self.reset(weights, rate, seed)
         began = time.perf_counter()
         history = self.network.fit(
@@ -56,18 +56,18 @@ class Trainer:
 
 
 def best_rate(rates, losses_of):
-    """The learning rate whose runs end with the lowest mean loss; a run that blew up is worst.
+    """The learning rate whose runs end with the lowest mean loss; a run that diverged is worst.
 
     Args:
         rates: list of float.
-        losses_of: function of a rate that returns the last validation loss of each of its runs.
+        losses_of: function of a rate that returns the final validation loss of each of its runs.
     """
     cost = {rate: np.mean(np.nan_to_num(losses_of(rate), nan=np.inf)) for rate in rates}
     return min(cost, key=cost.get)
 
 
-def rival(table, rows):
-    """Loss, metric and seconds of logistic or linear regression on the same rows."""
+def baseline(table, rows):
+    """Loss, metric and seconds of the linear baseline on the same rows."""
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.metrics import log_loss
 
@@ -82,34 +82,34 @@ def rival(table, rows):
     return loss, model.score(rows.x_valid, rows.y_valid), seconds
 
 
-def rival_name(table):
+def baseline_name(table):
     return "linear regression" if table.problem == "regression" else "logistic regression"
 
 
-def guess(table):
-    """Loss of the best constant: the mean of a standardised target, or the class shares."""
+def constant_loss(table):
+    """Loss of the constant baseline: the mean of a standardized target, or class frequencies."""
     if table.problem == "regression":
         return 1.0
-    share = np.bincount(table.y) / len(table.y)
-    return -(share * np.log(share)).sum()
+    frequency = np.bincount(table.y) / len(table.y)
+    return -(frequency * np.log(frequency)).sum()
 
 
 def paired(ours, theirs):
-    """In words: how much higher or lower their losses are, seed by seed on the same rows."""
+    """As text: how much higher or lower their losses are, paired by seed on the same rows."""
     from kerasdnn.core.statistics import mean_interval
 
     gap, half_width = mean_interval(theirs - ours)
     side = "higher" if gap > 0 else "lower"
-    word = "a clear difference" if abs(gap) > half_width else "no clear difference"
     if np.isnan(half_width):
-        return f"{side} by {abs(gap):.4f} on one seed, which tells little"
-    return f"{side} by {abs(gap):.4f} +- {half_width:.4f}, {word}"
+        return f"{side} by {abs(gap):.4f}, with one seed only"
+    clear = "" if abs(gap) > half_width else ", not significant"
+    return f"{side} by {abs(gap):.4f}, 95% CI ±{half_width:.4f}{clear}"
 
 
-def silent_share(network, x):
-    """Share of the units of each hidden layer whose output is above zero for no row."""
-    shares = []
+def dead_fraction(network, x):
+    """Fraction of the units of each hidden layer whose output is positive for no row."""
+    fractions = []
     for layer in network.layers[:-1]:
         x = layer(x)
-        shares.append(float(np.mean(np.max(x, axis=0) <= 0)))
-    return shares
+        fractions.append(float(np.mean(np.max(x, axis=0) <= 0)))
+    return fractions

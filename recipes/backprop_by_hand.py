@@ -1,10 +1,11 @@
-"""Back-propagation with every number in sight, each beside automatic differentiation's.
+"""Compute back-propagation by hand, and compare every number with automatic differentiation.
 
     scripts/run recipes/backprop_by_hand.py          # about 10 s
 
 Apples with tax as a graph, the chain rule on z = (x + y)^2, and a network of two layers on real
-rows: forwards, backwards factor by factor, W1[1,1] spelt out, and the update. Expect all three
-ways (formulas, graph engine, automatic differentiation) to agree to better than 1e-6.
+rows: the forward pass, the backward pass factor by factor, the gradient of W1[1,1] in full, and the
+update. Expect all three methods (formulas, graph engine, automatic differentiation) to agree to
+better than 1e-6.
 """
 
 import numpy as np
@@ -27,8 +28,11 @@ def main(argv=None):
     }
     agree = max(worst.values()) < TOLERANCE
     report.findings(
-        [f"Largest difference in {part}: {gap:.1e}." for part, gap in worst.items()]
-        + [f"By hand and by machine {'agree' if agree else 'DIFFER'} (to {TOLERANCE:.0e})."]
+        [f"Largest difference for {part}: {gap:.1e}." for part, gap in worst.items()]
+        + [
+            f"Gradients by hand and by automatic differentiation {'agree' if agree else 'DIFFER'} "
+            f"(tolerance {TOLERANCE:.0e})."
+        ]
     )
     report.save()
     if not agree:
@@ -36,20 +40,20 @@ def main(argv=None):
 
 
 def apples(report):
-    """Two apples at 100 won each, 10 % tax: what does the total depend on, and how much?"""
+    """Two apples at 100 won each plus 10% tax: how does the total depend on each of them?"""
     from kerasdnn import plots
     from kerasdnn.graphs import Node
 
     price, count, tax = Node(100, "price"), Node(2, "count"), Node(1.1, "tax")
     total = price * count * tax
     total.backward()
-    machine, theirs = differentiate(lambda p, c, t: p * c * t, 100.0, 2.0, 1.1)
+    automatic, theirs = differentiate(lambda p, c, t: p * c * t, 100.0, 2.0, 1.1)
     report.picture(
-        "apples", plots.graph(total, name="total", title="Two apples, 10 % tax"),
-        "Backwards, each edge carries the derivative of the total: an operation multiplies what "
-        "arrives by its own derivative and passes it on.",
+        "apples", plots.graph(total, name="total", title="Two apples, 10% tax"),
+        "Backward, each edge carries the derivative of the total: an operation multiplies the "
+        "derivative it receives by its own and passes it on.",
     )  # fmt: skip
-    rows = [("total", total.value, machine)]
+    rows = [("total", total.value, automatic)]
     rows += [
         (f"d total / d {node.name}", node.gradient, g)
         for node, g in zip((price, count, tax), theirs, strict=True)
@@ -66,19 +70,19 @@ def composite(report):
     t = x + y
     z = t**2
     z.backward()
-    machine, theirs = differentiate(lambda x, y: (x + y) ** 2, 3.0, 4.0)
+    automatic, theirs = differentiate(lambda x, y: (x + y) ** 2, 3.0, 4.0)
     report.picture(
         "composite", plots.graph(z, name="z", title="z = (x + y)^2"),
         "dz/dx = dz/dt * dt/dx = 2 t * 1 = 14 at x = 3, y = 4.",
     )  # fmt: skip
     chain = 2 * (3.0 + 4.0) * 1  # dz/dt * dt/dx
     rows = [
-        ("z", z.value, machine),
+        ("z", z.value, automatic),
         ("dz/dx = 2 t * 1", chain, theirs[0]),
         ("dz/dx by the graph", x.gradient, theirs[0]),
         ("dz/dy by the graph", y.gradient, theirs[1]),
     ]
-    return compare(report, "composite", "A function of a function", rows)
+    return compare(report, "composite", "Composite function", rows)
 
 
 def one_unit(report, seed):
@@ -111,7 +115,7 @@ def network(report, seed):
     )  # fmt: skip
     W1, b1, W2, b2 = (w.astype(float) for w in model.get_weights())
 
-    # Forwards.
+    # Forward pass.
     z1 = x @ W1 + b1
     a1 = sigmoid(z1)
     z2 = a1 @ W2 + b2
@@ -119,10 +123,10 @@ def network(report, seed):
     losses = -y * np.log(y_hat) - (1 - y) * np.log(1 - y_hat)
     loss = losses.mean()
 
-    # Backwards: one factor per step, each row for itself; the loss is the mean over the rows.
+    # Backward pass: one factor per step, row by row; the loss is the mean over the rows.
     dL_dyhat = -y / y_hat + (1 - y) / (1 - y_hat)
     dyhat_dz2 = y_hat * (1 - y_hat)
-    dL_dz2 = dL_dyhat * dyhat_dz2  # = y_hat - y: sigmoid and cross-entropy fit each other
+    dL_dz2 = dL_dyhat * dyhat_dz2  # = y_hat - y: the factors of cross-entropy and sigmoid cancel
     dL_dW2 = a1.T @ dL_dz2 / ROWS
     dL_db2 = dL_dz2.mean(axis=0)
     dL_da1 = dL_dz2 @ W2.T
@@ -135,15 +139,15 @@ def network(report, seed):
     graph_loss, middle, leaves = loss_as_graph(x, y, W1, b1, W2, b2)
     graph_loss.backward()
     with tf.GradientTape() as tape:
-        machine_loss = keras.losses.BinaryCrossentropy()(y, model(x))
-    machine = tape.gradient(machine_loss, model.trainable_variables)
+        automatic_loss = keras.losses.BinaryCrossentropy()(y, model(x))
+    automatic = tape.gradient(automatic_loss, model.trainable_variables)
     names = ["dL/dW1", "dL/db1", "dL/dW2", "dL/db2"]
-    rows = [("L", loss, machine_loss), ("L by the graph", graph_loss.value, machine_loss)]
+    rows = [("L", loss, automatic_loss), ("L by the graph", graph_loss.value, automatic_loss)]
     for name, ours, leaf, theirs in zip(
-        names, (dL_dW1, dL_db1, dL_dW2, dL_db2), leaves, machine, strict=True
+        names, (dL_dW1, dL_db1, dL_dW2, dL_db2), leaves, automatic, strict=True
     ):
         rows += [(name, ours, theirs), (f"{name} by the graph", leaf.gradient, theirs)]
-    caption = "Matrices show their shape forwards and their largest derivative backwards."
+    caption = "For a matrix, its shape is shown forward and its largest derivative backward."
     a1_node, y_hat_node = middle
     parts = {
         "layer_1": plots.graph(a1_node, name="a1", title="a1 = sigmoid(X @ W1 + b1)"),
@@ -155,11 +159,11 @@ def network(report, seed):
     for part, drawing in parts.items():
         report.picture(f"network_{part}", drawing, caption)
 
-    # The first weight of the first layer, factor by factor, row by row.
+    # The first weight of the first layer, factor by factor and row by row.
     factors = spelt_out(report, x, y, y_hat, dL_dyhat, dyhat_dz2, W2, da1_dz1)
-    rows += [("dL/dW1[1,1], mean of the products", factors, machine[0][0, 0])]
+    rows += [("dL/dW1[1,1], mean of the products", factors, automatic[0][0, 0])]
 
-    # The update, and Keras's after one step of plain gradient descent on the same rows.
+    # The update, and that of Keras after one step of plain gradient descent on the same rows.
     updated = W1[0, 0] - LEARNING_RATE * dL_dW1[0, 0]
     model.fit(x, y, batch_size="full", epochs=1, verbose=0)
     rows += [
@@ -172,7 +176,7 @@ def network(report, seed):
 
 
 def spelt_out(report, x, y, y_hat, dL_dyhat, dyhat_dz2, W2, da1_dz1):
-    """A table of the five factors of dL/dW1[1,1] for every row; returns the mean product."""
+    """Report the five factors of dL/dW1[1,1] for every row; returns the mean product."""
     import pandas as pd
 
     table = pd.DataFrame(
@@ -193,7 +197,7 @@ def spelt_out(report, x, y, y_hat, dL_dyhat, dyhat_dz2, W2, da1_dz1):
 
 
 def loss_as_graph(x, y, W1, b1, W2, b2):
-    """The loss as an expression of the graph engine, each layer's output, the weights."""
+    """The loss as an expression of the graph engine, the outputs of both layers, the weights."""
     from kerasdnn.graphs import Node, exp, log
 
     leaves = [Node(v, n) for v, n in ((W1, "W1"), (b1, "b1"), (W2, "W2"), (b2, "b2"))]
@@ -207,7 +211,7 @@ def loss_as_graph(x, y, W1, b1, W2, b2):
 
 
 def rows_of(seed):
-    """A few standardised rows of real data: x (ROWS, FEATURES), y (ROWS, 1)."""
+    """A few standardized rows of real data: x (ROWS, FEATURES), y (ROWS, 1)."""
     table = shipped("breast cancer")
     chosen = np.random.default_rng(seed).choice(len(table.X), ROWS, replace=False)
     X = table.X[:, :FEATURES]
@@ -229,7 +233,7 @@ def differentiate(function, *values):
 
 
 def compare(report, name, title, rows):
-    """Adds a table of numbers by hand and by machine; returns the largest difference."""
+    """Report numbers by hand and by automatic differentiation; returns the largest difference."""
     import pandas as pd
 
     table = pd.DataFrame(
@@ -249,7 +253,7 @@ def compare(report, name, title, rows):
 
 
 def _shown(value):
-    """A number as it is, an array by its first entry and its shape."""
+    """A number as it is, an array as its first entry and its shape."""
     value = np.asarray(value, float)
     if value.size == 1:
         return f"{value.item():.7f}"

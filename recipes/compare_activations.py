@@ -1,18 +1,19 @@
-"""Sigmoid, tanh, ReLU and Leaky ReLU in shallow and deep networks; vanishing and dying units.
+"""Compare sigmoid, tanh, ReLU and Leaky ReLU; show vanishing gradients and dead units.
 
     scripts/run recipes/compare_activations.py          # about 2 min on 2 cores
 
-Three real tables, two hidden layers or eight, every activation at its own best learning rate out
-of a small grid, plain gradient descent. Then two things to see: the gradient that vanishes layer
-by layer in a deep sigmoid network, and ReLU units that die in one epoch at too high a rate and
-stay dead, while Leaky ReLU's come back. Expect the deep sigmoid network to be no better than a
-constant guess, and about half of the ReLU units to die.
+Three real tables, two or eight hidden layers, every activation function at its own best learning
+rate from a small grid, plain gradient descent. Then two experiments: the gradient that vanishes
+layer by layer in a deep sigmoid network, and units that die in one epoch at too high a learning
+rate. Expect the deep sigmoid network to be no better than the constant baseline on two of three
+tables, about half of the ReLU units to die and to stay dead, and part of the Leaky ReLU units to
+recover (from 20% dead to 15%).
 """
 
 import numpy as np
 from _common import Progress, Report, options, parse, start
 from _tables import shipped, split
-from _training import Trainer, best_rate, guess, rival, rival_name, silent_share
+from _training import Trainer, baseline, baseline_name, best_rate, constant_loss, dead_fraction
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
 DEPTHS = {"shallow": (32,) * 2, "deep": (32,) * 8}
@@ -20,8 +21,8 @@ TABLES = ("breast cancer", "digits", "diabetes")
 LEARNING_RATES = (0.01, 0.03, 0.1)
 OPTIMIZER, EPOCHS, SEEDS, TUNING_SEEDS = "sgd", 20, 5, 2
 
-# Dying units: an epoch at a rate far too high for Adam, then epochs at a sound one.
-DYING_UNITS, SHOCK_RATE, SOUND_RATE = (32,) * 4, 0.1, 0.003
+# Dead units: an epoch at a learning rate far too high for Adam, then epochs at a normal one.
+DYING_UNITS, HIGH_RATE, NORMAL_RATE = (32,) * 4, 0.1, 0.003
 
 
 def main(argv=None):
@@ -32,7 +33,7 @@ def main(argv=None):
     epochs, seeds = args.epochs, args.seeds
     if args.quick:
         names, tables, rates, epochs, seeds = ("sigmoid", "relu"), TABLES[:1], (0.1,), 3, 2
-    report = Report(args, "Four activations, shallow and deep", device)
+    report = Report(args, "Four activation functions, shallow and deep", device)
     draw_functions(report)
     progress = Progress(
         len(tables) * len(DEPTHS) * len(names) * (len(rates) * TUNING_SEEDS + seeds)
@@ -51,7 +52,7 @@ def main(argv=None):
 
 
 def draw_functions(report):
-    """The four activations and their derivatives, by automatic differentiation."""
+    """Draw the four activation functions and their derivatives, by automatic differentiation."""
     import tensorflow as tf
 
     from kerasdnn import activations, plots
@@ -70,19 +71,20 @@ def draw_functions(report):
         return at
 
     drawing, (left, right) = plots.figure(1, 2, width=11, height=4)
-    plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=left, title="activation")
+    plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=left, title="activation function")
     plots.functions({n: derivative(n) for n in ACTIVATIONS}, -4, 4, ax=right,
                     ylabel="da / dz", title="derivative")  # fmt: skip
     left.set_ylim(-1.2, 2.5)
+    right.get_legend().remove()
     report.picture(
         "functions", drawing,
-        "Sigmoid's derivative is at most 0.25: eight layers of it multiply by at most 0.25^8 = "
-        "0.000015. Below zero, ReLU's is 0.",
+        "The derivative of sigmoid is at most 0.25: eight layers multiply the gradient by at most "
+        "0.25^8 = 0.000015. The derivative of ReLU is 0 below zero.",
     )  # fmt: skip
 
 
 def compare(report, tables, names, rates, epochs, seeds, first_seed, progress):
-    """Every activation and depth on every table, against the simple rival."""
+    """Compare every activation function and depth on every table with the baselines."""
     import pandas as pd
 
     from kerasdnn import plots
@@ -92,9 +94,9 @@ def compare(report, tables, names, rates, epochs, seeds, first_seed, progress):
     width = max(6.4, 3.9 * len(tables))
     drawing, axes = plots.figure(1, len(tables), width, 3.9, sharey=True, squeeze=False)
     for table, ax in zip(tables, axes[0], strict=True):
-        judging = range(first_seed, first_seed + seeds)
+        reported = range(first_seed, first_seed + seeds)
         tuning = range(first_seed + 1000, first_seed + 1000 + TUNING_SEEDS)
-        rows = {seed: split(table, seed) for seed in (*tuning, *judging)}
+        rows = {seed: split(table, seed) for seed in (*tuning, *reported)}
         losses = {}
         for depth, units in DEPTHS.items():
             for activation in names:
@@ -103,38 +105,40 @@ def compare(report, tables, names, rates, epochs, seeds, first_seed, progress):
                 (loss, metric), (width, metric_width) = mean_interval(runs)
                 rows_of_table.append((table.name, depth, activation, rate, loss, width, metric,
                                       metric_width))  # fmt: skip
-        simple = np.array([rival(table, rows[s])[:2] for s in judging])
-        (loss, metric), (width, metric_width) = mean_interval(simple)
-        rows_of_table.append((table.name, "", rival_name(table), np.nan, loss, width, metric,
+        linear = np.array([baseline(table, rows[s])[:2] for s in reported])
+        (loss, metric), (width, metric_width) = mean_interval(linear)
+        rows_of_table.append((table.name, "", baseline_name(table), np.nan, loss, width, metric,
                               metric_width))  # fmt: skip
         mean, half = zip(*(mean_interval(v) for v in losses.values()), strict=True)
         plots.dots(
             list(losses), mean, half, title=table.name, ax=ax,
-            xlabel="validation loss (less is better)",
-            reference={"logistic or linear regression": loss, "constant guess": guess(table)},
+            xlabel="validation loss, lower is better",
+            reference={"linear baseline": loss, "constant baseline": constant_loss(table)},
             legend="below" if ax is axes[0, 0] else False,
         )  # fmt: skip
         best = min(losses, key=lambda name: losses[name].mean())
         worst = max(losses, key=lambda name: losses[name].mean())
         findings.append(
-            f"{table.name}: best {best} ({losses[best].mean():.3f}), worst {worst} "
-            f"({losses[worst].mean():.3f}); {rival_name(table)} {loss:.3f}, constant guess "
-            f"{guess(table):.3f}."
+            f"{table.name}: lowest validation loss with {best} ({losses[best].mean():.3f}), "
+            f"highest with {worst} ({losses[worst].mean():.3f}); {baseline_name(table)} "
+            f"{loss:.3f}, constant baseline {constant_loss(table):.3f}."
         )
-        lost = {n: int((v >= guess(table)).sum()) for n, v in losses.items()}
+        lost = {n: int((v >= constant_loss(table)).sum()) for n, v in losses.items()}
         if any(lost.values()):
-            said = ", ".join(f"{n} {count} of {seeds}" for n, count in lost.items() if count)
-            findings.append(f"{table.name}: runs no better than the constant guess: {said}.")
-    columns = ["table", "depth", "activation", "learning rate", "validation loss", "+-",
-               "accuracy or MAE", "+- "]  # fmt: skip
-    report.table("activations", pd.DataFrame(rows_of_table, columns=columns),
-                 f"After {epochs} epochs of {OPTIMIZER}, mean and 95 % interval")  # fmt: skip
-    report.picture("losses", drawing, "Validation loss after the last epoch.")
+            counts = ", ".join(f"{n} {count} of {seeds}" for n, count in lost.items() if count)
+            findings.append(
+                f"{table.name}: runs that are no better than the constant baseline: {counts}."
+            )
+    columns = ["table", "depth", "activation", "learning rate", "validation loss", "loss ±",
+               "accuracy or MAE", "accuracy or MAE ±"]  # fmt: skip
+    title = f"After {epochs} epochs of {OPTIMIZER}: mean over {seeds} seeds and 95% CI"
+    report.table("activations", pd.DataFrame(rows_of_table, columns=columns), title)
+    report.picture("losses", drawing, "Validation loss after the last epoch, with 95% CI.")
     return findings
 
 
 def runs_of(table, rows, activation, units, rates, epochs, progress):
-    """Loss and metric of each judged run, (runs, 2), at the best rate; and that rate."""
+    """Loss and metric of each reported run, (runs, 2), at the best learning rate; and that rate."""
     trainer = Trainer(table, activation=activation, hidden_units=units, optimizer=OPTIMIZER)
     weights = {seed: trainer.first_weights(seed) for seed in rows}
 
@@ -150,7 +154,7 @@ def runs_of(table, rows, activation, units, rates, epochs, progress):
 
 # -------------------------------------------------------------------------- the vanishing gradient
 def vanishing(report, table, rows, names, epochs, seed, progress):
-    """Size of the gradient of every layer's kernel before training and after each epoch."""
+    """Measure the gradient of every layer before training and after each epoch."""
     from kerasdnn import Diagnostics, plots
 
     norms = {}
@@ -158,10 +162,10 @@ def vanishing(report, table, rows, names, epochs, seed, progress):
         trainer = Trainer(table, activation=activation, hidden_units=DEPTHS["deep"],
                           optimizer=OPTIMIZER)  # fmt: skip
         trainer.reset(trainer.first_weights(seed), 0.1, seed)
-        watch = Diagnostics(rows.x, rows.y, every=1)
-        trainer.network.fit(rows.x, rows.y, epochs=epochs, verbose=0, callbacks=[watch])
-        by_epoch = watch.history.pivot(index="layer", columns="epoch", values="gradient")
-        norms[activation] = by_epoch.reindex(watch.history["layer"].unique()).to_numpy()
+        monitor = Diagnostics(rows.x, rows.y, every=1)
+        trainer.network.fit(rows.x, rows.y, epochs=epochs, verbose=0, callbacks=[monitor])
+        by_epoch = monitor.history.pivot(index="layer", columns="epoch", values="gradient")
+        norms[activation] = by_epoch.reindex(monitor.history["layer"].unique()).to_numpy()
         progress.step(f"gradients of {activation}")
     drawing, axes = plots.figure(-(-len(names) // 2), 2, width=11, height=6.6, sharex=True)
     floor = max(1e-9, min(n[n > 0].min() for n in norms.values()))
@@ -169,77 +173,78 @@ def vanishing(report, table, rows, names, epochs, seed, progress):
     layers = [f"layer {i + 1}" for i in range(len(DEPTHS["deep"]))] + ["output"]
     for (activation, sizes), ax in zip(norms.items(), axes.flat, strict=True):
         plots.heat_map(
-            sizes, layers, label="gradient per weight", xlabel="epoch", log=True, limits=limits,
+            sizes, layers, label="RMS of the gradient", xlabel="epoch", log=True, limits=limits,
             extent=(-0.5, epochs + 0.5), title=activation, ax=ax,
         )  # fmt: skip
     report.picture(
         "gradients", drawing,
-        "Root mean square of the loss's gradient over the weights of each layer, digits, rate 0.1. "
-        "Dark layers do not learn.",
+        "Root mean square of the gradient of the loss over the weights of each layer; digits, "
+        "learning rate 0.1. Dark layers do not learn.",
     )  # fmt: skip
     ratio = {name: n[0, 0] / n[-2, 0] for name, n in norms.items()}
     return [
-        "Before training, the first layer's gradient as a share of the eighth's: "
-        + ", ".join(f"{name} {share:.2g}" for name, share in ratio.items())
+        "Before training, the gradient of the first layer relative to that of the eighth: "
+        + ", ".join(f"{name} {value:.2g}" for name, value in ratio.items())
         + "."
     ]
 
 
-# ----------------------------------------------------------------------------------- dying units
+# ------------------------------------------------------------------------------------ dead units
 def dying(report, table, rows, epochs, seeds, first_seed, progress):
-    """One epoch at too high a rate, then sound ones: which units come back?"""
+    """One epoch at too high a learning rate, then normal ones: which units recover?"""
     import pandas as pd
 
     from kerasdnn import plots
     from kerasdnn.core.statistics import mean_interval
 
-    silent, accuracy = {}, {}
+    dead, accuracy = {}, {}
     for activation in ("relu", "leaky_relu"):
         trainer = Trainer(table, activation=activation, hidden_units=DYING_UNITS, optimizer="adam")
         runs = []
         for seed in range(first_seed, first_seed + seeds):
-            runs.append(shocked(trainer, rows, seed, epochs))
-            progress.step(f"dying units of {activation}")
-        silent[activation] = np.mean([share for share, _ in runs], axis=0).T
+            runs.append(run_with_high_rate(trainer, rows, seed, epochs))
+            progress.step(f"dead units of {activation}")
+        dead[activation] = np.mean([fraction for fraction, _ in runs], axis=0).T
         accuracy[activation] = np.array([score for _, score in runs])
     drawing, axes = plots.figure(1, 2, width=11.5, height=3.2)
     names = [f"layer {i + 1}" for i in range(len(DYING_UNITS))]
-    for (activation, share), ax in zip(silent.items(), axes, strict=True):
+    for (activation, fraction), ax in zip(dead.items(), axes, strict=True):
         plots.heat_map(
-            100 * share, names, label="silent units (%)", xlabel="epoch", limits=(0, 100),
-            extent=(-0.5, share.shape[1] - 0.5), title=activation, ax=ax,
+            100 * fraction, names, label="dead units (%)", xlabel="epoch", limits=(0, 100),
+            extent=(-0.5, fraction.shape[1] - 0.5), title=activation, ax=ax,
         )  # fmt: skip
+        ax.axvline(1.5, color="white", lw=1.5, ls="--")
+        ax.text(1.6, -0.3, "normal rate", color="white", fontsize=8, va="center")
     report.picture(
         "dying", drawing,
-        f"Units that are above zero for no row at all. Epoch 1 runs at rate {SHOCK_RATE}, the "
-        f"others at {SOUND_RATE}. A silent ReLU unit has no gradient: it is dead.",
+        f"Units whose output is positive for no row. Epoch 1 has learning rate {HIGH_RATE}, the "
+        f"others {NORMAL_RATE}. Such a ReLU unit has no gradient and stays dead.",
     )  # fmt: skip
     rows = []
     for name, scores in accuracy.items():
         mean, half_width = mean_interval(scores)
-        rows.append((name, 100 * silent[name][:, 1].mean(), 100 * silent[name][:, -1].mean(), mean,
+        rows.append((name, 100 * dead[name][:, 1].mean(), 100 * dead[name][:, -1].mean(), mean,
                      half_width))  # fmt: skip
-    columns = ["activation", "% silent after the shock", "% silent at the end", "accuracy", "+-"]
-    report.table("dying", pd.DataFrame(rows, columns=columns), "Dying units, digits")
-    (_, shock, end, relu, _), (_, leaky_shock, leaky_end, leaky, _) = rows
+    columns = ["activation", "% dead after epoch 1", "% dead at the end", "accuracy", "accuracy ±"]
+    report.table("dying", pd.DataFrame(rows, columns=columns), "Dead units, digits")
     return [
-        f"One epoch at rate {SHOCK_RATE} silences {shock:.0f} % of the ReLU units; after {epochs} "
-        f"sound epochs {end:.0f} % are silent and accuracy is {relu:.3f}.",
-        f"Of Leaky ReLU's units {leaky_shock:.0f} % are silent after the shock and "
-        f"{leaky_end:.0f} % at the end; accuracy is {leaky:.3f}.",
+        f"{name}: one epoch at learning rate {HIGH_RATE} leaves {first:.0f}% of the units dead; "
+        f"after {epochs} epochs at {NORMAL_RATE}, {end:.0f}% are dead and the accuracy is "
+        f"{mean:.3f}."
+        for name, first, end, mean, _ in rows
     ]
 
 
-def shocked(trainer, rows, seed, epochs):
-    """Share of silent units, (1 + 1 + epochs, layers), and the accuracy at the end."""
-    trainer.reset(trainer.first_weights(seed), SHOCK_RATE, seed)
+def run_with_high_rate(trainer, rows, seed, epochs):
+    """Fraction of dead units, (1 + 1 + epochs, layers), and the final accuracy."""
+    trainer.reset(trainer.first_weights(seed), HIGH_RATE, seed)
     network = trainer.network
-    share = [silent_share(network, rows.x)]
+    fractions = [dead_fraction(network, rows.x)]
     for epoch in range(1 + epochs):
         network.fit(rows.x, rows.y, epochs=epoch + 1, initial_epoch=epoch, verbose=0)
-        network.optimizer.learning_rate = SOUND_RATE
-        share.append(silent_share(network, rows.x))
-    return share, network.evaluate(rows.x_valid, rows.y_valid, verbose=0, return_dict=True)[
+        network.optimizer.learning_rate = NORMAL_RATE
+        fractions.append(dead_fraction(network, rows.x))
+    return fractions, network.evaluate(rows.x_valid, rows.y_valid, verbose=0, return_dict=True)[
         "accuracy"
     ]
 

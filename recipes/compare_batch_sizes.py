@@ -1,12 +1,12 @@
-"""Full batch, mini-batches, single rows: the same descent with more or less noise.
+"""Compare batch sizes: full batch, mini-batches and single rows.
 
-    scripts/run recipes/compare_batch_sizes.py          # about 30 s on 2 cores
+    scripts/run recipes/compare_batch_sizes.py          # about 40 s on 2 cores
 
-Three paths over the loss surface of a line with two weights, drawn from real rows; then digits,
-each batch size at its own best learning rate out of a small grid: the validation loss against
-steps, against epochs and against seconds; and how far a batch's gradient is from the gradient of
-all rows. Expect all to end near the same loss, small
-batches after far fewer passes over the rows, and the full batch last by the clock.
+Three paths over the loss surface of a linear model with two weights, computed from real rows; then
+digits, each batch size at its own best learning rate from a small grid: the validation loss against
+steps, against epochs and against seconds; and the distance of the gradient of a batch from that of
+all rows. Expect all batch sizes to reach about the same loss, small batches in far fewer epochs,
+and mini-batches to be faster in wall-clock time than single rows and the full batch.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ from _training import Trainer, best_rate
 BATCH_SIZES = (1, 8, 32, 128, "full")
 LEARNING_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 HIDDEN_UNITS, OPTIMIZER, EPOCHS, SEEDS = (32,), "sgd", 15, 5
-LEAST_STEPS = 300  # a large batch makes few steps in an epoch: it gets more epochs
-DRAWS = 100  # batches drawn to measure the noise of one batch size
+MIN_STEPS = 300  # a large batch takes few steps per epoch and gets more epochs
+DRAWS = 100  # batches that are drawn to measure the noise of one batch size
 
 # The surface: disease progression from body mass index and blood pressure, a weight for each.
 COLUMNS, SURFACE_RATE, SURFACE_START = (2, 3), 0.03, (-0.55, 0.9)
@@ -29,7 +29,7 @@ def main(argv=None):
     parser = options(__doc__, "compare_batch_sizes", epochs=EPOCHS, seeds=SEEDS)
     args = parse(parser, argv)
     device = start(args)
-    report = Report(args, "Full batch, mini-batches, single rows", device)
+    report = Report(args, "Batch sizes: full batch, mini-batches, single rows", device)
     findings = on_a_surface(report, args.seed)
     rates, epochs, seeds = LEARNING_RATES, args.epochs, args.seeds
     if args.quick:
@@ -45,7 +45,7 @@ def named(size):
 
 # ------------------------------------------------------------------------------------ the surface
 def on_a_surface(report, seed):
-    """The way of each batch size at the same learning rate, over the loss of all rows."""
+    """The path of each batch size at the same learning rate, over the loss of all rows."""
     from kerasdnn import plots
 
     table = shipped("diabetes")
@@ -64,10 +64,12 @@ def on_a_surface(report, seed):
         title=f"mean squared error, learning rate {SURFACE_RATE}",
     )  # fmt: skip
     ax.set(xlabel="weight of body mass index", ylabel="weight of blood pressure")
-    report.picture("paths", ax, "All rows point straight downhill; fewer rows, a noisier way.")
+    report.picture(
+        "paths", ax, "The full batch goes straight downhill; fewer rows, a noisier path."
+    )
     last = {name: np.abs(path[-20:] - minimum).max() for name, path in paths.items()}
     return [
-        "On the surface, the largest distance from the minimum in the last 20 steps: "
+        "Largest distance from the minimum in the last 20 steps on the surface: "
         + ", ".join(f"{name} {gap:.3f}" for name, gap in last.items())
         + "."
     ]
@@ -95,25 +97,25 @@ def on_digits(report, rates, epochs, seeds, first_seed, quick):
 
     table = shipped("digits")
     trainer = Trainer(table, optimizer=OPTIMIZER, hidden_units=HIDDEN_UNITS)
-    judging = range(first_seed, first_seed + seeds)
+    reported = range(first_seed, first_seed + seeds)
     tuning = first_seed + 1000
-    rows = {seed: split(table, seed) for seed in (tuning, *judging)}
+    rows = {seed: split(table, seed) for seed in (tuning, *reported)}
     weights = {seed: trainer.first_weights(seed) for seed in rows}
     n = len(rows[tuning].x)
     progress = Progress(len(BATCH_SIZES) * (len(rates) + seeds), "Training")
     losses, steps, times, summary = {}, {}, {}, []
     for size in BATCH_SIZES:
         per_epoch = 1 if size == "full" else -(-n // size)
-        length = max(epochs, -(-LEAST_STEPS // per_epoch)) if not quick else epochs
+        length = max(epochs, -(-MIN_STEPS // per_epoch)) if not quick else epochs
 
         def run(rate, seed, size=size, length=length):
             progress.step(f"{named(size)}, {rate}")
             return trainer.run(rows[seed], weights[seed], rate, seed, length, size)
 
         rate = best_rate(rates, lambda rate, run=run: [run(rate, tuning)[0][-1]])
-        runs = [run(rate, seed) for seed in judging]
+        runs = [run(rate, seed) for seed in reported]
         seconds = np.median([time_alone(trainer, rows[s], weights[s], rate, s, length, size)
-                             for s in judging])  # fmt: skip
+                             for s in reported])  # fmt: skip
         name = named(size)
         losses[name] = np.array([loss for loss, _, _ in runs])
         steps[name] = np.arange(1, length + 1) * per_epoch
@@ -122,10 +124,10 @@ def on_digits(report, rates, epochs, seeds, first_seed, quick):
         loss, loss_width = mean_interval(losses[name][:, -1])
         summary.append((name, rate, per_epoch, length, loss, loss_width, accuracy, width,
                         1e6 * seconds / steps[name][-1], seconds / length))  # fmt: skip
-    columns = ["batch size", "learning rate", "steps per epoch", "epochs", "validation loss", "+-",
-               "accuracy", "+- ", "microseconds per step", "seconds per epoch"]  # fmt: skip
+    columns = ["batch size", "learning rate", "steps per epoch", "epochs", "validation loss",
+               "loss ±", "accuracy", "accuracy ±", "µs per step", "seconds per epoch"]  # fmt: skip
     summary = pd.DataFrame(summary, columns=columns)
-    report.table("batch_sizes", summary, f"digits: {n} rows to train on, {OPTIMIZER}")
+    report.table("batch_sizes", summary, f"digits: {n} training rows, {OPTIMIZER}")
     draw_curves(report, losses, steps, times)
     noise = noise_of(trainer, rows[first_seed], weights[first_seed], first_seed)
     slope = draw_noise(report, noise)
@@ -133,10 +135,10 @@ def on_digits(report, rates, epochs, seeds, first_seed, quick):
 
 
 def time_alone(trainer, rows, weights, rate, seed, epochs, size):
-    """Seconds of the training itself: without the validation after every epoch."""
+    """Seconds of the training alone, without validation."""
     import time
 
-    for _ in range(2):  # the first time compiles, where that is still to do
+    for _ in range(2):  # the first run may compile
         trainer.reset(weights, rate, seed)
         began = time.perf_counter()
         trainer.network.fit(rows.x, rows.y, epochs=epochs, batch_size=size, verbose=0)
@@ -153,18 +155,18 @@ def draw_curves(report, losses, steps, times):
                ("time (seconds)", times)]  # fmt: skip
     for ax, (xlabel, x) in zip(axes, against, strict=True):
         plots.learning_curves(
-            losses, x, xlabel=xlabel, log_x=True, log_y=True, ax=ax,
+            losses, x, xlabel=xlabel, ylabel="validation loss", log_x=True, log_y=True, ax=ax,
             legend="below" if ax is axes[0] else False,
         )  # fmt: skip
     report.picture(
         "curves", drawing,
-        "The same runs on three scales. Per step more rows are better, per epoch fewer; what "
-        "counts is the third. Geometric mean and 95 % interval over the seeds.",
+        "The same runs on three scales: per step, large batches are better; per epoch, small ones. "
+        "Wall-clock time is what matters. Geometric mean and 95% CI over the seeds.",
     )  # fmt: skip
 
 
 def noise_of(trainer, rows, weights, seed):
-    """Size of a batch to how far its gradient is from that of all rows, relative to it."""
+    """Dict of batch size to the distance of its gradient from that of all rows, relative to it."""
     import tensorflow as tf
 
     trainer.network.set_weights(weights)
@@ -177,27 +179,31 @@ def noise_of(trainer, rows, weights, seed):
         flat = [tf.reshape(g, [-1]) for g in tape.gradient(loss, network.trainable_variables)]
         return tf.concat(flat, 0)
 
-    whole = gradient(tf.constant(rows.x), tf.constant(rows.y)).numpy()
+    complete = gradient(tf.constant(rows.x), tf.constant(rows.y)).numpy()
     noise = {}
     for size in (1, 2, 4, 8, 16, 32, 64, 128, 256):
         batches = [rng.choice(len(rows.x), size, replace=False) for _ in range(DRAWS)]
-        gaps = [gradient(rows.x[b], rows.y[b]).numpy() - whole for b in batches]
-        noise[size] = np.sqrt(np.mean(np.sum(np.square(gaps), axis=1))) / np.linalg.norm(whole)
+        gaps = [gradient(rows.x[b], rows.y[b]).numpy() - complete for b in batches]
+        noise[size] = np.sqrt(np.mean(np.sum(np.square(gaps), axis=1))) / np.linalg.norm(complete)
     return noise
 
 
 def draw_noise(report, noise):
-    """Draws the noise against the batch size; returns the slope of the two logarithms."""
+    """Draw the noise against the batch size; returns the slope on logarithmic scales."""
     from kerasdnn import plots
 
     sizes, values = np.array(list(noise)), np.array(list(noise.values()))
     slope = np.polyfit(np.log(sizes), np.log(values), 1)[0]
     ax = plots.learning_curves(
-        {"measured": values, "1 / square root of the batch size": values[0] / np.sqrt(sizes)},
-        sizes, xlabel="rows in a batch", log_x=True, log_y=True, title="Gradient noise, digits",
-        ylabel="distance from the full gradient\n(in lengths of the full gradient)",
+        {"measured": values}, sizes, xlabel="rows in a batch", log_x=True, log_y=True, legend=False,
+        title="Gradient noise, digits", ylabel="relative distance from the\ngradient of all rows",
     )  # fmt: skip
-    report.picture("noise", ax, f"Measured at the first weights on {DRAWS} batches of each size.")
+    theory = values[0] / np.sqrt(sizes)
+    ax.plot(
+        sizes, theory, color="#555555", lw=1, ls="--", label="1 / square root of the batch size"
+    )
+    ax.legend(loc="best", frameon=False)
+    report.picture("noise", ax, f"At the initial weights, with {DRAWS} batches of each size.")
     return slope
 
 
@@ -210,17 +216,18 @@ def findings_of(losses, steps, times, summary, slope):
         f"{n} {steps[n][first[n]]} steps, {first[n] + 1} epochs, {times[n][first[n]]:.2f} s"
         for n in losses
     )
-    cost = summary.set_index("batch size")["microseconds per step"]
+    cost = summary.set_index("batch size")["µs per step"]
     best = summary.loc[summary["validation loss"].idxmin()]
     return [
-        f"To a validation loss of {goal:.3f}: {reach}.",
-        f"By the clock {order[0]} is first and {order[-1]} last.",
+        f"To reach a validation loss of {goal:.3f}: {reach}.",
+        f"In wall-clock time, {order[0]} {'is' if 'full' in order[0] else 'are'} fastest and "
+        f"{order[-1]} slowest.",
         f"A step on the full batch takes {cost['full batch'] / cost['single rows']:.1f} times as "
-        "long as a step on a single row, for many times as many rows.",
-        f"Lowest validation loss at the end: {best['batch size']} ({best['validation loss']:.3f} "
-        f"+- {best['+-']:.3f}).",
-        f"The gradient's noise falls with the batch size to the power {slope:.2f}; "
-        "independent rows would give -0.50.",
+        "long as a step on a single row.",
+        f"Lowest final validation loss: {best['batch size']} ({best['validation loss']:.3f}, "
+        f"95% CI ±{best['loss ±']:.3f}).",
+        f"The gradient noise is proportional to the batch size to the power {slope:.2f}; theory "
+        "gives -0.50 for independent rows.",
     ]
 
 

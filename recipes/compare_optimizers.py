@@ -1,39 +1,38 @@
-"""Six optimizers: their paths over a loss surface, and their results on three real tables.
+"""Compare six optimizers: their paths over a loss surface, and their results on real tables.
 
-    scripts/run recipes/compare_optimizers.py                             # about 2 min on 2 cores
+    scripts/run recipes/compare_optimizers.py                             # about 1 min on 2 cores
     scripts/run recipes/compare_optimizers.py --csv my.csv --target price
 
-Every optimizer gets its own best learning rate out of one small grid, chosen on other seeds than
-those reported. A seed draws the validation rows, the first weights and the order of the rows.
-Rates are chosen and runs are judged by the validation loss after the last epoch; the simple
-rival (logistic or linear regression) is judged on the same rows. Expect the optimizers to differ
-in how soon they arrive (up to five times on digits) and hardly in where: on small tables the
-simple rival does as well or better.
+Every optimizer gets its own best learning rate from one small grid, chosen with other seeds than
+those reported. A seed determines the validation rows, the initial weights and the order of the
+rows. Learning rates are chosen, and runs evaluated, by the validation loss after the last epoch;
+the linear baseline (logistic or linear regression) is evaluated on the same rows. Expect the
+optimizers to differ in how soon they converge (by a factor of about two on digits), and hardly in
+the loss they reach: on small tables the linear baseline is as good or better.
 """
 
 import numpy as np
-from _common import Progress, Report, options, parse, start
-from _tables import read_csv, shipped, split
-from _training import Trainer, guess, paired, rival, rival_name
+from _common import Progress, Report, add_table_options, one_line_errors, options, parse, start
+from _tables import read_own, shipped, split
+from _training import Trainer, baseline, baseline_name, constant_loss, paired
 
 OPTIMIZERS = ("sgd", "momentum", "nag", "adagrad", "rmsprop", "adam")
 LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 TABLES = ("breast cancer", "digits", "diabetes")
 HIDDEN_UNITS, BATCH_SIZE, EPOCHS, SEEDS, TUNING_SEEDS = (32, 16), 32, 25, 8, 2
-SHARE_OF_WAY = 0.9  # the threshold: this share of the way from a constant guess to the best loss
+PROGRESS = 0.9  # the threshold: this fraction of the way from a constant baseline to the best loss
 
-# The surface: a ravine twenty times as steep across as along, where plain descent zigzags.
-START, STEPS, NEAR = (-7.0, 2.0), 50, 0.01
+# The surface: a ravine that is twenty times as steep across as along; plain descent zigzags.
+START, STEPS, GOAL = (-7.0, 2.0), 50, 0.01
 SURFACE_RATES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.5)
 
 
 def main(argv=None):
-    parser = options(__doc__, "compare_optimizers", csv=True, epochs=EPOCHS, seeds=SEEDS)
+    parser = options(__doc__, "compare_optimizers", epochs=EPOCHS, seeds=SEEDS)
+    add_table_options(parser)
     args = parse(parser, argv)
-    try:
-        own = [read_csv(args.csv, args.target, args.problem)] if args.csv else None
-    except ValueError as error:
-        parser.error(str(error))
+    with one_line_errors(parser):
+        own = [read_own(args)] if args.csv else None
     device = start(args)
     tables = own or [shipped(name) for name in TABLES]
     optimizers, rates, epochs, seeds = OPTIMIZERS, LEARNING_RATES, args.epochs, args.seeds
@@ -64,7 +63,7 @@ def gradient(w):
 
 
 def on_a_surface(report, quick):
-    """Draws the path of each optimizer at the rate with the lowest mean loss along it."""
+    """Draw the path of each optimizer at the learning rate with the lowest mean loss along it."""
     from kerasdnn import plots
 
     paths, rows = {}, []
@@ -74,13 +73,14 @@ def on_a_surface(report, quick):
         best = min(cost, key=cost.get)
         paths[name] = tried[best]
         losses = surface(*paths[name].T)
-        high = np.flatnonzero(losses >= NEAR)[-1] + 1  # from this step on it stays below
+        high = np.flatnonzero(losses >= GOAL)[-1] + 1  # from this step on it stays below
         rows.append((name, best, high if high <= STEPS else np.nan, losses[-1]))
-    frame = {"minimum": (0, 0), "title": "w1^2 / 20 + w2^2"}
+    paths = {f"{name} ({rate:g})": paths[name] for name, rate, *_ in rows}
+    frame = {"minimum": (0, 0), "title": "Loss w1^2 / 20 + w2^2 (learning rates in brackets)"}
     limits = (-8.0, 4.0), (-2.6, 2.6)
     report.picture(
         "paths", plots.surface_paths(surface, paths, *limits, **frame),
-        f"{STEPS} steps from the same start, each optimizer at its best rate on this surface.",
+        f"{STEPS} steps from the same start, each optimizer at its best learning rate here.",
     )  # fmt: skip
     moving = report.out / "paths.gif"
     plots.animate_paths(surface, paths, *limits, moving, frames=10 if quick else STEPS, **frame)
@@ -88,21 +88,21 @@ def on_a_surface(report, quick):
     import pandas as pd
 
     table = pd.DataFrame(
-        rows, columns=["optimizer", "learning rate", f"steps to loss {NEAR}", "last loss"]
+        rows, columns=["optimizer", "learning rate", f"steps to loss {GOAL}", "final loss"]
     )
-    report.table("surface", table, "On the surface", digits=6)
+    report.table("surface", table, "Loss surface", digits=6)
     reached = table.dropna().sort_values(table.columns[2])
     if not len(reached):
-        return [f"On the surface no optimizer came below a loss of {NEAR} in {STEPS} steps."]
+        return [f"On the surface, no optimizer reached a loss of {GOAL} in {STEPS} steps."]
     first = reached.iloc[0]
     return [
-        f"On the surface {first.iloc[0]} was first to stay below a loss of {NEAR}, after "
-        f"{first.iloc[2]:.0f} steps; {len(reached)} of {len(table)} came that far in {STEPS}."
+        f"On the surface, {first.iloc[0]} was the first to stay below a loss of {GOAL}, after "
+        f"{first.iloc[2]:.0f} steps; {len(reached)} of {len(table)} did so within {STEPS} steps."
     ]
 
 
 def descend(name, rate):
-    """The weights from start to end, (STEPS + 1, 2), by the optimizer itself."""
+    """The weights from start to end, (STEPS + 1, 2), computed by the optimizer itself."""
     import keras
 
     from kerasdnn import optimizers
@@ -118,19 +118,19 @@ def descend(name, rate):
 
 # ---------------------------------------------------------------------------- (b) the real tables
 class Result:
-    """What `compare` found: the runs of each optimizer at its best rate, and their summary."""
+    """The runs of each optimizer at its best learning rate, and their summary."""
 
-    def __init__(self, table, rates, losses, metrics, seconds, rival):
+    def __init__(self, table, rates, losses, metrics, seconds, linear):
         import pandas as pd
 
         from kerasdnn.core.statistics import mean_interval
 
-        self.table, self.rates, self.losses, self.rival = table, rates, losses, rival
+        self.table, self.rates, self.losses, self.linear = table, rates, losses, linear
         self.metric = "MAE" if table.problem == "regression" else "accuracy"
         self.last = last = {name: run[:, -1] for name, run in losses.items()}
-        constant = guess(table)
-        lowest = np.nanmin([value.mean() for value in last.values()])  # NaN: one blew up
-        self.threshold = constant - SHARE_OF_WAY * (constant - lowest)
+        constant = constant_loss(table)
+        lowest = np.nanmin([value.mean() for value in last.values()])  # NaN: one diverged
+        self.threshold = constant - PROGRESS * (constant - lowest)
         rows = []
         for name, run in losses.items():
             loss, loss_width = mean_interval(last[name])
@@ -142,12 +142,12 @@ class Result:
                  epochs.mean() if reached.any() else np.nan, f"{reached.sum()} of {len(run)}",
                  np.median(seconds[name]))
             )  # fmt: skip
-        loss, loss_width = mean_interval(rival[:, 0])
-        metric, metric_width = mean_interval(rival[:, 1])
-        rows.append((rival_name(table), np.nan, loss, loss_width, metric, metric_width,
-                     np.nan, "", np.median(rival[:, 2])))  # fmt: skip
-        columns = ["optimizer", "learning rate", "validation loss", "+-", self.metric, "+- ",
-                   f"epochs to {self.threshold:.3g}", "reached", "seconds"]  # fmt: skip
+        loss, loss_width = mean_interval(linear[:, 0])
+        metric, metric_width = mean_interval(linear[:, 1])
+        rows.append((baseline_name(table), np.nan, loss, loss_width, metric, metric_width,
+                     np.nan, "", np.median(linear[:, 2])))  # fmt: skip
+        columns = ["optimizer", "learning rate", "validation loss", "loss ±", self.metric]
+        columns += [f"{self.metric} ±", f"epochs to {self.threshold:.3g}", "reached", "seconds"]
         self.summary = pd.DataFrame(rows, columns=columns)
 
     def findings(self, grid):
@@ -156,50 +156,54 @@ class Result:
         best = self.last[first["optimizer"]]
         lines = [
             f"{name}: lowest validation loss with {first['optimizer']} "
-            f"({first['validation loss']:.4f} +- {first['+-']:.4f}), then {second['optimizer']} "
-            f"({paired(best, self.last[second['optimizer']])}); last is {last['optimizer']} "
-            f"({last['validation loss']:.4f}).",
-            f"{name}: {rival_name(self.table)} has {self.rival[:, 0].mean():.4f}; against "
-            f"{first['optimizer']}'s network it is {paired(best, self.rival[:, 0])}.",
+            f"({first['validation loss']:.4f}, 95% CI ±{first['loss ±']:.4f}), then "
+            f"{second['optimizer']} ({paired(best, self.last[second['optimizer']])}); highest with "
+            f"{last['optimizer']} ({last['validation loss']:.4f}).",
+            f"{name}: the validation loss of {baseline_name(self.table)} is "
+            f"{self.linear[:, 0].mean():.4f}; compared with {first['optimizer']}, it is "
+            f"{paired(best, self.linear[:, 0])}.",
         ]
         epochs = ours.columns[6]
         if ours[epochs].notna().any():
             soonest, latest = ours.loc[ours[epochs].idxmin()], ours.loc[ours[epochs].idxmax()]
             lines.append(
-                f"{name}: {soonest['optimizer']} needs {soonest[epochs]:.1f} epochs to come "
-                f"{SHARE_OF_WAY:.0%} of the way, {latest['optimizer']} {latest[epochs]:.1f}."
+                f"{name}: to reach a loss of {self.threshold:.3g}, {soonest['optimizer']} takes "
+                f"{soonest[epochs]:.1f} epochs, {latest['optimizer']} {latest[epochs]:.1f}."
             )
         edge = [
             n for n, rate in self.rates.items() if len(grid) > 2 and rate in grid[:: len(grid) - 1]
         ]
         if edge:
-            lines.append(f"{name}: at the end of the grid of rates: {', '.join(edge)}.")
+            lines.append(
+                f"{name}: the best learning rate of {', '.join(edge)} is at the edge of the grid; "
+                "extend the grid."
+            )
         return lines
 
 
 def compare(table, optimizers, rates, epochs, seeds, first_seed, progress):
-    """Best learning rate of each optimizer on its own seeds, then the runs to report."""
+    """Choose the learning rate of each optimizer with other seeds, then do the reported runs."""
     best = best_rates(table, optimizers, rates, epochs, first_seed + 1000)
-    judging = range(first_seed, first_seed + seeds)
-    rows = {seed: split(table, seed) for seed in judging}
+    reported = range(first_seed, first_seed + seeds)
+    rows = {seed: split(table, seed) for seed in reported}
     losses, metrics, seconds = {}, {}, {}
     weights = Trainer(table, hidden_units=HIDDEN_UNITS).first_weights
     weights = {seed: weights(seed) for seed in rows}
     for name in optimizers:
         trainer, runs = Trainer(table, optimizer=name, hidden_units=HIDDEN_UNITS), []
-        for seed in judging:
+        for seed in reported:
             progress.step(f"{table.name}, {name}")
             run = trainer.run(rows[seed], weights[seed], best[name], seed, epochs, BATCH_SIZE)
             runs.append(run)
         losses[name], metrics[name], seconds[name] = (
             np.array(part) for part in zip(*runs, strict=True)
         )
-    rivals = np.array([rival(table, rows[seed]) for seed in judging])
-    return Result(table, best, losses, metrics, seconds, rivals)
+    linear = np.array([baseline(table, rows[seed]) for seed in reported])
+    return Result(table, best, losses, metrics, seconds, linear)
 
 
 def best_rates(table, optimizers, rates, epochs, seed):
-    """The rate of each optimizer that ends with the lowest mean loss: all trained as one."""
+    """The learning rate of each optimizer with the lowest final mean loss, trained in parallel."""
     import kerasdnn
 
     x, y = (table.X - table.X.mean(0)) / (table.X.std(0) + 1e-7), table.y
@@ -210,12 +214,12 @@ def best_rates(table, optimizers, rates, epochs, seed):
         seeds=TUNING_SEEDS, epochs=epochs, batch_size=BATCH_SIZE, problem=table.problem, seed=seed,
         hidden_units=HIDDEN_UNITS, verbose=0,
     )  # fmt: skip
-    # The table is sorted, the best first.
+    # The table is sorted by score, the best first.
     best = found.table.drop_duplicates("optimizer").set_index("optimizer")["learning_rate"]
     return best.to_dict()
 
 
-# -------------------------------------------------------------------------------------- pictures
+# ----------------------------------------------------------------------------------------- plots
 def draw(report, results):
     from kerasdnn import plots
 
@@ -226,22 +230,22 @@ def draw(report, results):
         plots.learning_curves(
             result.losses, log_y=True, title=result.table.name,
             legend="below" if ax is axes[0, 0] else False,
-            reference={rival_name(result.table): result.rival[:, 0].mean()}, ax=ax,
+            reference={baseline_name(result.table): result.linear[:, 0].mean()}, ax=ax,
             ylabel="validation loss" + (" (target variances)" * (result.metric == "MAE")),
         )  # fmt: skip
-    report.picture("curves", drawing, "Geometric mean over the seeds, and its 95 % interval.")
+    report.picture("curves", drawing, "Geometric mean over the seeds and its 95% CI.")
     drawing, axes = plots.figure(1, count, width=width, height=3.2, squeeze=False, sharey=True)
     for result, ax in zip(results, axes[0], strict=True):
         table = result.summary
         plots.dots(
-            [*table["optimizer"].iloc[:-1], "simple rival"], table["validation loss"], table["+-"],
-            xlabel="validation loss, less is better", title=result.table.name, ax=ax,
-            reference={"": result.rival[:, 0].mean()},
+            [*table["optimizer"].iloc[:-1], "baseline"], table["validation loss"], table["loss ±"],
+            xlabel="validation loss, lower is better", title=result.table.name, ax=ax,
+            reference={"": result.linear[:, 0].mean()},
         )  # fmt: skip
     report.picture(
         "losses", drawing,
-        "After the last epoch: mean over the seeds and its 95 % interval. The simple rival is "
-        "logistic or linear regression.",
+        "After the last epoch: mean over the seeds and its 95% CI. The dashed line is the "
+        "baseline, logistic or linear regression.",
     )  # fmt: skip
 
 

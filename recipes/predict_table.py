@@ -1,63 +1,62 @@
-"""Apply a model that train_table.py saved to the rows of a CSV file.
+"""Apply a model that train_table.py saved to the rows of a table.
 
     scripts/run recipes/predict_table.py results/train_table/model.kerasdnn rows.csv
 
 Writes predictions.csv (--out names another file): one line per row of the table, in its order, with
-the predicted class or number, and for classes the probability of each. Columns are matched by name;
-those the model does not know, such as the target itself, are left out with a word. Takes seconds.
+the predicted class or number, and for a classification the probability of each class. Columns are
+matched by name; the recipe lists those that the model does not know, such as the target, and
+ignores them. Takes seconds.
 """
 
-import argparse
-import os
 import sys
 from pathlib import Path
 
+import _common
 import _mixed_table
 import numpy as np
 import pandas as pd
 
 
-def parser():
-    made = argparse.ArgumentParser(
-        description=__doc__.strip(), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    made.add_argument("model", type=Path, metavar="MODEL", help="a file that train_table.py saved")
-    made.add_argument("csv", type=Path, metavar="CSV", help="a table with the same columns")
-    made.add_argument("--out", type=Path, default=Path("predictions.csv"), metavar="FILE",
-                      help="file to write (default: %(default)s)")  # fmt: skip
-    return made
+def make_parser():
+    parser = _common.Parser(__doc__)
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL", help="a file that train_table.py saved")
+    add("csv", type=Path, metavar="FILE", help="a table with the same columns, in any format that "
+        "train_table.py reads")  # fmt: skip
+    add("--out", type=Path, default=Path("predictions.csv"), metavar="FILE",
+        help="file to write (default: %(default)s)")  # fmt: skip
+    _common.add_format_options(parser)
+    return parser
 
 
 def predictions(model, X):
-    """DataFrame with `prediction`, and of classes a column `probability of ...` each."""
-    known = list(model.feature_names_in_)
-    extra = [name for name in X if name not in set(known)]
+    """DataFrame with `prediction`, and for a classifier a column `probability of ...` per class."""
+    known = set(getattr(model, "feature_names_in_", X.columns))
+    extra = [name for name in X if name not in known]
     if extra:
-        print(f"Columns that the model does not know are left out: {', '.join(map(str, extra))}")
+        print(f"Columns that the model does not know are ignored: {', '.join(map(str, extra))}")
         X = X.drop(columns=extra)
-    answers = pd.DataFrame({"prediction": np.asarray(model.predict(X)).reshape(len(X))})
+    found = pd.DataFrame({"prediction": np.asarray(model.predict(X)).reshape(len(X))})
     if hasattr(model, "classes_"):
-        for label, share in zip(model.classes_, model.predict_proba(X).T, strict=True):
-            answers[f"probability of {label}"] = share
-    return answers
+        for label, probability in zip(model.classes_, model.predict_proba(X).T, strict=True):
+            found[f"probability of {label}"] = probability
+    return found
 
 
 def main(argv=None):
-    options = parser()
-    args = options.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        X = _mixed_table.read_table(args.csv)
+    parser = make_parser()
+    args = _common.parse(parser, argv)
+    with _common.one_line_errors(parser):
+        X, notes = _mixed_table.read(args.csv, args)
         import kerasdnn
         from kerasdnn.core.atomic_files import write_bytes
 
-        answers = predictions(kerasdnn.load(args.model), X)
-    except (ValueError, OSError) as error:
-        options.error(str(error))
-    write_bytes(args.out, answers.to_csv(index=False).encode())
-    print(answers.head().to_string())
-    print(f"{len(answers):,} predictions are in {args.out}")
-    return answers
+        print("\n".join(notes), end="\n" if notes else "")
+        found = predictions(kerasdnn.load(args.model), X)
+        write_bytes(args.out, found.to_csv(index=False).encode())
+    print(found.head().to_string())
+    print(f"{len(found):,} predictions are in {args.out}")
+    return found
 
 
 if __name__ == "__main__":

@@ -1,76 +1,56 @@
-"""Train a network on a table of mixed columns and report on it, beside its simplest rivals.
+"""Train a network on a table of any columns, and report how it compares with simple baselines.
 
-    scripts/run recipes/train_table.py                                # abalone, a minute or so
+    scripts/run recipes/train_table.py                                # abalone, about a minute
     scripts/run recipes/train_table.py --table penguins               # or arrests
     scripts/run recipes/train_table.py --csv houses.csv --target price --out results/houses
 
-Text, dates, truth values and missing cells need no preparation. The recipe tells from the target
-whether it is a class or a quantity, and says why; --problem overrules it. A quarter of the rows is
-held back to judge by. In the output folder: the model (recipes/predict_table.py applies it), every
-table and picture, and index.html, one page with all of it.
+Text, dates, truth values and missing values need no preprocessing. The recipe infers the problem
+type from the target and states the reason; --problem overrides it. A quarter of the rows is the
+test set. The output folder contains the model (recipes/predict_table.py applies it), every table
+and plot, and the report index.html.
 
-Expect on abalone, mean absolute error on the rows held back, in rings:
+Expected mean absolute error on the test set of abalone, in rings:
 
-    always the mean     2.43
+    mean predictor      2.43
     linear regression   1.57
     gradient boosting   1.56
-    network             1.48
+    network             1.49
 """
 
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import _common
 import _mixed_table
 import numpy as np
 import pandas as pd
+from _baselines import CONSTANT, attempt, baselines, loss_name, row_losses, scores
 
-TEST_SHARE = 0.25
-REPEATS = 5  # shuffles of each column for its importance
+TEST_FRACTION = 0.25
+REPEATS = 5  # permutations of each column for its importance
+MOST_SHOWN = 15  # columns in the plot of importances
 NETWORK = "network"
 
 
-def parser():
-    made = _common.options(__doc__, "train_table")
-    made.add_argument("--preset", choices=("realmlp", "realmlp-s", "standard"), default="realmlp",
-                      help="kind of network (default: %(default)s)")  # fmt: skip
-    made.add_argument("--epochs", type=_common.positive, help="most of them; default: the preset's")
-    made.add_argument("--csv", type=Path, metavar="FILE", help="a table of your own, with a header")
-    made.add_argument("--target", metavar="COLUMN", help="the column of FILE to predict")
-    made.add_argument("--table", choices=_mixed_table.SHIPPED, default="abalone",
-                      help="if no --csv: one that comes along (default: %(default)s)")  # fmt: skip
-    made.add_argument("--problem", choices=("binary", "multiclass", "regression"),
-                      help="what the target is, where its values leave doubt")  # fmt: skip
-    made.add_argument("--hidden-units", type=_common.positive, nargs="*",
-                      help="units of each hidden layer; default: the preset's")  # fmt: skip
-    return made
+def make_parser():
+    parser = _common.options(__doc__, "train_table")
+    _common.add_table_options(parser, _mixed_table.SHIPPED)
+    add = parser.add_argument
+    add("--preset", choices=("realmlp", "realmlp-s", "standard"), default="realmlp",
+        help="preset of the estimator (default: %(default)s)")  # fmt: skip
+    add("--epochs", type=_common.positive, help="maximum number of epochs (default: the preset's)")
+    add("--hidden-units", type=_common.positive, nargs="*",
+        help="units of each hidden layer (default: the preset's)")  # fmt: skip
+    return parser
 
 
-def data(args):
-    """The rows and what the target is. Returns X, y, problem, sentences about them."""
-    if args.csv:
-        table, target, name = _mixed_table.read_table(args.csv), args.target, args.csv
-    else:
-        (table, target), name = _mixed_table.shipped(args.table), args.table
-    X, y, said = _mixed_table.split_target(table, target)
-    if args.problem:
-        problem, why = args.problem, "--problem says so"
-    else:
-        problem, why = _mixed_table.infer_problem(y)
-    _mixed_table.check_classes(y, problem)
-    said.insert(0, f"Table {name}: {len(X):,} rows, {X.shape[1]} columns beside {target!r}.")
-    said.append(f"The target {target!r} makes it {problem}: {why}.")
-    return X, y, problem, said
-
-
-def network(args, problem):
+def make_network(args, problem):
     import kerasdnn
 
     estimator = kerasdnn.DNNRegressor if problem == "regression" else kerasdnn.DNNClassifier
     settings = {}
-    if problem != "regression":  # the report judges probabilities
+    if problem != "regression":  # the report evaluates probabilities
         settings = {"monitor": "loss", "label_smoothing": 0.0}
     return estimator(
         args.preset,
@@ -83,25 +63,54 @@ def network(args, problem):
 
 
 def train(models, X, y):
-    """Fit every model. Returns seconds of each and the warnings of the check before training."""
+    """Fit every model; a baseline that fails is removed from `models`.
+
+    Returns:
+        `(seconds, failures, messages)`: two dicts by model name, and the warnings of the network.
+    """
     from threadpoolctl import threadpool_limits
 
-    seconds, found = {}, []
-    # On a small table several threads of the rivals wait for each other longer than they work.
+    seconds, failures, messages = {}, {}, []
+    # On a small table several threads of the baselines wait for each other longer than they work.
     threads = 1 if len(X) < 50_000 else None
-    for name, model in models.items():
+    for name, model in list(models.items()):
         began = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught, threadpool_limits(threads):
             warnings.simplefilter("always")
-            model.fit(X, y)
+            if name == NETWORK:
+                model.fit(X, y)
+            else:
+                failures[name] = attempt(lambda model=model: model.fit(X, y))[1]
         seconds[name] = time.perf_counter() - began
+        if failures.get(name):
+            del models[name]
         if name == NETWORK:
-            found = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    return seconds, list(dict.fromkeys(found))
+            messages = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    return seconds, {n: why for n, why in failures.items() if why}, list(dict.fromkeys(messages))
 
 
-def judge(report, models, problem, X, y, unit):
-    """Pictures of the errors on the rows held back."""
+def score_table(models, problem, X, y, seconds, failures):
+    """One row per model; a baseline that failed has the reason in place of scores."""
+    rows = [{"model": name} for name in seconds]
+    for row in rows:
+        name = row["model"]
+        if name == NETWORK:
+            row |= scores(problem, models[name], X, y)
+        elif name in models:
+            found, failure = attempt(lambda name=name: scores(problem, models[name], X, y))
+            row |= found or {}
+            if failure:
+                failures[name] = failure
+                del models[name]
+        row["seconds to fit"] = seconds[name]
+    table = pd.DataFrame(rows)
+    if failures:
+        table["note"] = table["model"].map(failures).fillna("")
+    return table
+
+
+def evaluate(report, models, problem, X, y, unit):
+    """Plots of the errors on the test set."""
     from kerasdnn import plots
 
     model = models[NETWORK]
@@ -109,148 +118,159 @@ def judge(report, models, problem, X, y, unit):
         predicted = np.asarray(model.predict(X), float).reshape(len(y))
         report.picture(
             "predicted", plots.predicted_against_true(y, predicted, unit=unit),
-            "Each test row: what the network predicts, against the truth.",
+            "The prediction for each test row against the truth.",
         )  # fmt: skip
         report.picture(
             "residuals", plots.residuals(y, predicted, unit=unit),
-            "Errors against the prediction. A mean off zero is a fault that could be learned.",
+            "Errors against the prediction. Where the mean residual is not zero, the model is "
+            "systematically biased.",
         )  # fmt: skip
         return
     classes = model.classes_
     report.picture(
         "confusion", plots.confusion_matrix(y, model.predict(X), classes),
-        "Rows: the true class, and how many test rows it has. Columns: the network's answer.",
+        "Rows: the true class and its number of test rows. Columns: the predicted class.",
     )  # fmt: skip
     if problem != "binary":
         return
     truth = (y == classes[1]).to_numpy().astype(int)
-    rows = {name: m.predict_proba(X)[:, 1] for name, m in models.items() if "always" not in name}
+    predicted = {n: m.predict_proba(X)[:, 1] for n, m in models.items() if n not in CONSTANT}
     for name, draw, caption in (
-        ("roc", plots.roc_curves, "Further to the upper left is better, at any threshold."),
-        ("precision_recall", plots.precision_recall_curves, "Of those answered so, how many are."),
-        ("calibration", plots.calibration_curves, "On the dashed line a probability is honest."),
-    ):
-        report.picture(name, draw(truth, rows), f"{caption} Class {str(classes[1])!r} counts as 1.")
+        ("roc", plots.roc_curves, "Closer to the upper left corner is better, at any threshold."),
+        ("precision_recall", plots.precision_recall_curves,
+         "Precision is the fraction of positive predictions that are correct."),
+        ("calibration", plots.calibration_curves,
+         "A perfectly calibrated model lies on the dashed line."),
+    ):  # fmt: skip
+        positive = f"The positive class is {str(classes[1])!r}."
+        report.picture(name, draw(truth, predicted), f"{caption} {positive}")
 
 
 def importances(report, model, problem, X, y, repeats, seed):
-    """How much worse the network answers when one column is shuffled."""
-    from sklearn.inspection import permutation_importance
+    """How much the loss rises when one column is permuted, with a 95% confidence interval.
 
+    The interval is that of the mean over the test rows.
+
+    Returns:
+        DataFrame with "column", "rise" and "half_width", the most important column first.
+    """
     from kerasdnn import plots
 
-    scoring = "neg_mean_absolute_error" if problem == "regression" else "neg_log_loss"
-    what = "mean absolute error" if problem == "regression" else "log loss"
-    result = permutation_importance(
-        model, X, y, scoring=scoring, n_repeats=repeats, random_state=seed
-    )
-    order = np.argsort(-result.importances_mean)[:15]
-    names = [str(X.columns[i]) for i in order]
-    table = pd.DataFrame(
-        {
-            "column": names,
-            f"rise of {what}": result.importances_mean[order],
-            "spread": result.importances_std[order],
-        }
-    )
-    report.table("importance", table, "What the network looks at")
-    ax = plots.figure(height=max(2.2, 0.34 * len(names) + 1))[1]
+    rng, base, rows = np.random.default_rng(seed), row_losses(problem, model, X, y), []
+    for name in X:
+        rises = np.zeros(len(X))
+        for _ in range(repeats):
+            permuted = X.copy()
+            permuted[name] = X[name].iloc[rng.permutation(len(X))].set_axis(X.index)
+            rises += (row_losses(problem, model, permuted, y) - base) / repeats
+        rows.append((str(name), rises.mean(), 1.96 * rises.std(ddof=1) / np.sqrt(len(X))))
+    found = pd.DataFrame(rows, columns=["column", "rise", "half_width"])
+    found = found.sort_values("rise", ascending=False, kind="stable").reset_index(drop=True)
+    shown, what = found.head(MOST_SHOWN), f"increase of the {loss_name(problem)}"
+    headers = {"rise": what, "half_width": "95% CI ±"}
+    report.table("importance", shown.rename(columns=headers), "Importance of the columns")
+    ax = plots.figure(height=max(2.2, 0.34 * len(shown) + 1))[1]
     plots.dots(
-        names, result.importances_mean[order], 1.96 * result.importances_std[order],
-        xlabel=f"rise of {what} when the column is shuffled", ax=ax,
+        list(shown["column"]), shown["rise"], shown["half_width"], reference={"": 0},
+        xlabel=f"{what} when the column is permuted", one_color=True, ax=ax,
     )  # fmt: skip
-    report.picture("importance", ax, f"Mean of {repeats} shuffles; the line is 1.96 spreads.")
-    return names[0], float(result.importances_mean[order[0]]), what
+    report.picture(
+        "importance", ax,
+        f"Mean of {repeats} permutations and its 95% CI over {len(X):,} test rows.",
+    )  # fmt: skip
+    return found
 
 
-def learning_curve(report, history):
+def learning_curve(report, history, best_epoch):
     from kerasdnn import plots
 
-    names = {"loss": "training rows", "val_loss": "validation rows"}
+    names = {"loss": "training set", "val_loss": "validation set"}
     curves = {label: history[name].to_numpy() for name, label in names.items() if name in history}
-    report.picture(
-        "learning", plots.learning_curves(curves, ylabel="loss", log_y=True),
-        "Loss per epoch. The weights of the best epoch by the validation rows are kept.",
-    )  # fmt: skip
+    ax = plots.learning_curves(curves, ylabel="loss", log_y=True)
+    ax.axvline(best_epoch, color="#555555", lw=1, label=f"best epoch: {best_epoch}")
+    ax.legend(loc="best", frameon=False)
+    report.picture("learning", ax, "Loss per epoch. The network has the weights of the best epoch.")
 
 
 def findings(losses, what, important, epochs):
-    """Sentences computed from the numbers of this run.
+    """Sentences computed from the results of this run.
 
     Args:
-        losses: dict of model name to its loss on each test row, in the same order.
+        losses: dict of model name to its loss on each test row.
         what: name of the mean of these losses.
+        important: DataFrame that `importances` returned.
+        epochs: `(best epoch, number of epochs)`.
     """
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     best = min(means, key=means.get)
-    lines = [f"Lowest {what} on the test rows: {best}, {means[best]:.4g}."]
+    lines = [f"Lowest {what} on the test set: {best}, {means[best]:.4g}."]
     for name in means:
         if name != NETWORK:
             gap = losses[NETWORK] - losses[name]
-            spread = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
+            half_width = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
             word = "lower" if gap.mean() < 0 else "higher"
-            clear = "" if abs(gap.mean()) > spread else ", which these rows cannot tell from zero"
+            clear = "" if abs(gap.mean()) > half_width else ", not significant"
             lines.append(
-                f"The network's {what} is {means[NETWORK]:.4g}, {abs(gap.mean()):.2g} {word} than "
-                f"that of {name} (95 % interval ±{spread:.2g}{clear})."
+                f"The {what} of the network is {means[NETWORK]:.4g}, {abs(gap.mean()):.2g} {word} "
+                f"than that of {name} (95% CI ±{half_width:.2g}{clear})."
             )
-    column, rise, _ = important
-    if rise > 0:
-        lines.append(f"It leans most on {column!r}: shuffled, the {what} rises by {rise:.3g}.")
+    first = important.iloc[0]
+    if (important["rise"] > important["half_width"]).any():
+        lines.append(
+            f"Most important feature: {first['column']!r} (permuting it raises the {what} by "
+            f"{first['rise']:.3g}, 95% CI ±{first['half_width']:.2g})."
+        )
     else:
-        lines.append("No column matters: shuffling any of them does not make it worse.")
-    return [*lines, f"It trained for {epochs} epochs."]
+        lines.append("No feature is clearly important.")
+    return [*lines, f"Best epoch: {epochs[0]} of {epochs[1]} (weights restored)."]
 
 
 def main(argv=None):
-    options = parser()
-    args = _common.parse(options, argv)
-    try:
-        X, y, problem, said = data(args)
-    except ValueError as error:
-        options.error(str(error))
+    parser = make_parser()
+    args = _common.parse(parser, argv)
+    with _common.one_line_errors(parser):
+        return run(args, *_mixed_table.load(args))
+
+
+def run(args, X, y, problem, sentences):
     device = _common.start(args)
-    print("\n".join(said))
-    from _table_rivals import rivals, row_losses, scores
+    print("\n".join(sentences))
     from sklearn.model_selection import train_test_split
 
     report = _common.Report(args, f"Table: {args.csv or args.table}, target {y.name}", device)
-    for sentence in said:
+    for sentence in sentences:
         report.page.text(sentence)
     X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_SHARE, random_state=args.seed,
+        X, y, test_size=TEST_FRACTION, random_state=args.seed,
         stratify=None if problem == "regression" else y,
     )  # fmt: skip
-    models = {**rivals(problem, args.seed), NETWORK: network(args, problem)}
-    seconds, found = train(models, X_train, y_train)
+    models = {**baselines(problem, args.seed), NETWORK: make_network(args, problem)}
+    seconds, failures, messages = train(models, X_train, y_train)
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "model.kerasdnn"
-    models[NETWORK].save(path)
+    model = models[NETWORK]
+    model.save(path)
 
-    rows = [
-        {"model": name, **scores(problem, model, X_test, y_test), "seconds to fit": seconds[name]}
-        for name, model in models.items()
-    ]
-    table = pd.DataFrame(rows)
-    report.table("scores", table, f"Scores on {len(X_test):,} rows held back")
-    report.page.heading("What the check before training found")
-    report.page.findings(found or ["Nothing."])
-    print("\nThe check before training found: " + ("\n- ".join(["", *found]) or "nothing."))
-    report.table("columns", _mixed_table.summary(X), "The columns")
-    report.page.heading("How it learned")
-    learning_curve(report, models[NETWORK].history_)
-    health = models[NETWORK].health(X_train, y_train)
-    report.table("health", health.layers.reset_index(), "Its layers after training")
+    table = score_table(models, problem, X_test, y_test, seconds, failures)
+    report.table("scores", table, f"Scores on the test set of {len(X_test):,} rows")
+    report.page.heading("Warnings before training")
+    report.page.findings(messages or ["None."])
+    print("\nWarnings before training: " + ("\n- ".join(["", *messages]) or "none."))
+    report.table("columns", _mixed_table.summary(X), "Columns")
+    report.page.heading("Training")
+    learning_curve(report, model.history_, model.best_epoch_)
+    health = model.health(X_train, y_train)
+    report.table("health", health.layers.reset_index(), "Layers after training")
     report.page.findings([str(finding) for finding in health.findings] or ["Nothing is wrong."])
-    report.page.heading("Which errors it makes")
-    judge(report, models, problem, X_test, y_test, str(y.name))
+    report.page.heading("Errors on the test set")
+    evaluate(report, models, problem, X_test, y_test, str(y.name))
     repeats = 1 if args.quick else REPEATS
-    important = importances(report, models[NETWORK], problem, X_test, y_test, repeats, args.seed)
+    important = importances(report, model, problem, X_test, y_test, repeats, args.seed)
     losses = {name: row_losses(problem, m, X_test, y_test) for name, m in models.items()}
-    epochs = len(models[NETWORK].history_)
-    report.findings(findings(losses, important[2], important, epochs))
+    epochs = model.best_epoch_, len(model.history_)
+    report.findings(findings(losses, loss_name(problem), important, epochs))
     report.save()
-    print(f"The model: {path}. Apply it: scripts/run recipes/predict_table.py {path} rows.csv")
+    print(f"Model: {path}. To apply it: scripts/run recipes/predict_table.py {path} rows.csv")
     return table
 
 

@@ -1,25 +1,26 @@
-"""Tune a regressor on a table of mixed columns; judge it on rows held back, beside its rivals.
+"""Tune a regressor on a table of any columns, and compare it with baselines on a test set.
 
     scripts/run recipes/tune_regressor.py                               # abalone, about 2 minutes
     scripts/run recipes/tune_regressor.py --oracle hyperband
     scripts/run recipes/tune_regressor.py --csv houses.csv --target price --out results/houses
 
-A hundred trials over depth, width, activation, optimizer, learning rate, dropout and l2, trained
-many at a time as one program. The best is fitted anew on all training rows and judged on a quarter
-of the rows that the search never saw, against the untuned default, a linear model and gradient
-boosting; three times, each with another quarter. In the output folder: tables, pictures, the
-searches (call again to resume a search that was cut off), and index.html, one page with all of it.
+A hundred trials over depth, width, activation, optimizer, learning rate, dropout and l2, many of
+them trained in parallel as one program. The best one is fitted again on all training rows and
+evaluated on a quarter of the rows that the search never saw, together with the default network, a
+linear model and gradient boosting; this is repeated on three splits. The output folder contains
+tables, plots, the searches (run the command again to resume an interrupted one), and the report
+index.html.
 
-Expect on abalone, mean over the three quarters, in rings:
+Expected means over three splits of abalone, in rings:
 
                         root mean squared error    mean absolute error
     linear regression   2.25                       1.59
     gradient boosting   2.23                       1.55
-    network, untuned    2.17                       1.48
+    network, default    2.17                       1.48
     network, tuned      2.19                       1.53
 
-On this table the default is already at the noise: the search finds nothing that holds on new rows
-(paired test, p = 0.85). A recipe that only ever shows gains would hide that.
+On this table the search finds no improvement that holds on new rows (corrected paired t-test,
+p = 0.85).
 """
 
 import sys

@@ -158,7 +158,7 @@ def test_powers_at_zero_have_their_limits():
         (lambda: Node(1.0) / Node(0.0), "`/` must be finite"),
         (lambda: exp(Node(1000.0)), "`exp` must be finite"),
         (lambda: Node(np.nan), "`value` must be finite"),
-        (lambda: Node(1.0) @ Node(2.0), "needs matrices. Received: shape"),
+        (lambda: Node(1.0) @ Node(2.0), "requires matrices. Received: an array of shape"),
         (lambda: Node([1.0, 2.0]).backward(), "single number. Received: a node of shape"),
         (lambda: (Node(-2.0) ** Node(2.0)).backward(), "derivative of `\\*\\*` must be finite"),
         (lambda: (Node(0.0) ** 0.5).backward(), "derivative of `\\*\\*` must be finite"),

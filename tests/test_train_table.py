@@ -1,5 +1,6 @@
 """The table recipe: what it reads from a file and a target, its pictures, and a run to the end."""
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -10,15 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+from sklearn.dummy import DummyRegressor
 
 from kerasdnn import plots
+from kerasdnn.tables.files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
+import _baselines
+import _common
 import _mixed_table
-import _table_rivals
+import _tuning
 import predict_table
 import train_table
+import tune_classifier
 
 RNG = np.random.default_rng(0)
 ROWS = 160
@@ -50,10 +56,10 @@ def csv(tmp_path_factory):
 TARGETS = [
     (["yes", "no"] * 40,              "binary",     "2 different values"),
     ([True, False] * 40,              "binary",     "2 different values"),
-    ([0, 1] * 40,                     "binary",     "2 different whole numbers"),
+    ([0, 1] * 40,                     "binary",     "2 different integers"),
     (["a", "b", "c", "d"] * 20,       "multiclass", "4 different values"),
-    ([1.0, 2.0, 3.0, 4.0] * 20,       "multiclass", "4 different whole numbers"),
-    (list(range(80)),                 "regression", "80 different values"),
+    ([1.0, 2.0, 3.0, 4.0] * 20,       "multiclass", "4 different integers"),
+    (list(range(80)),                 "regression", "80 different integers"),
     ([0.5, 1.0] * 40,                 "regression", "fractions"),
 ]
 # fmt: on
@@ -74,8 +80,8 @@ def test_numbers_with_a_fraction_are_a_quantity_and_never_refused(values):
 @pytest.mark.parametrize(
     ("y", "words"),
     [
-        (pd.Series([f"name {i}" for i in range(80)], name="who"), "'who' with 80 different values"),
-        (pd.Series(pd.date_range("2020", periods=80), name="day"), "dates in 'day'"),
+        (pd.Series([f"name {i}" for i in range(80)], name="who"), "'who' has 80 different values"),
+        (pd.Series(pd.date_range("2020", periods=80), name="day"), "'day' contains dates"),
     ],
 )
 def test_names_and_dates_are_no_target(y, words):
@@ -86,23 +92,22 @@ def test_names_and_dates_are_no_target(y, words):
 def test_dates_are_read_as_dates_and_codes_as_text(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("day,code,when\n2020-02-01,2020-A,2020-02-01 10:00\n,B,2021-01-01 11:30\n")
-    table = _mixed_table.read_table(path)
+    table = read_table(path)
     assert [dtype.kind for dtype in table.dtypes[["day", "when"]]] == ["M", "M"]
     assert table["code"].tolist() == ["2020-A", "B"]
 
 
-def test_rows_without_a_target_are_left_out_and_counted():
+def test_rows_without_a_target_are_dropped_and_counted():
     table = houses().assign(price=lambda t: t["price"].where(t.index >= 9))
-    X, y, said = _mixed_table.split_target(table, "price")
+    X, y, dropped = _mixed_table.split_target(table, "price")
     assert len(X) == len(y) == ROWS - 9
-    assert said == ["9 rows without a value of 'price' are left out."]
+    assert dropped == ["9 rows without a value of 'price' are dropped."]
 
 
 UNFIT = [
-    (houses(), "cost", "rooms, district, built, price, dear. Received: cost"),
     (houses().head(20), "price", "at least 50 rows.*20 rows"),
-    (houses()[["price"]], "price", "0 columns beside it"),
-    (houses().assign(price=3), "price", "'price' is always"),
+    (houses()[["price"]], "price", "0 other columns"),
+    (houses().assign(price=3), "price", "'price' is constant: it is always"),
 ]
 
 
@@ -114,20 +119,20 @@ def test_a_table_that_cannot_be_learned_is_refused(table, target, words):
 
 def test_a_rare_class_is_refused():
     y = pd.Series(["a"] * 40 + ["b"] * 40 + ["c"], name="kind")
-    with pytest.raises(ValueError, match="1 with 'kind' = 'c'"):
+    with pytest.raises(ValueError, match="'c' in 'kind' has 1"):
         _mixed_table.check_classes(y, "multiclass")
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--csv", "x.csv"], "needs --target"),
-        (["--csv", "no.csv", "--target", "a"], "no.csv, which is no file"),
-        (["--target", "a"], "needs --csv"),
+        (["--csv", "x.csv"], "requires --target"),
+        (["--csv", "no.csv", "--target", "a"], "there is no file no.csv"),
+        (["--target", "a"], "requires --csv"),
     ],
 )
 def test_a_wrong_option_ends_with_a_clear_line(options, words, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         train_table.main(options)
     assert words in capsys.readouterr().err
 
@@ -142,14 +147,14 @@ def test_the_shipped_tables_have_their_target_and_text_columns(name):
 
 
 @pytest.mark.parametrize("problem", ["binary", "regression"])
-def test_the_rivals_take_text_dates_and_gaps(problem):
+def test_the_baselines_take_text_dates_and_missing_values(problem):
     table = houses()
     X, y = table[["rooms", "district", "built"]], table["dear" if problem == "binary" else "price"]
-    models = _table_rivals.rivals(problem, 0)
+    models = _baselines.baselines(problem, 0)
     train_table.train(models, X[:120], y[:120])
     for name, model in models.items():
-        found = _table_rivals.scores(problem, model, X[120:], y[120:])
-        losses = _table_rivals.row_losses(problem, model, X[120:], y[120:])
+        found = _baselines.scores(problem, model, X[120:], y[120:])
+        losses = _baselines.row_losses(problem, model, X[120:], y[120:])
         mean = found["log loss" if problem == "binary" else "mean absolute error"]
         assert losses.mean() == pytest.approx(mean, rel=1e-6), name
         model.predict(X[120:].assign(district="Insel"))  # a category never seen
@@ -158,11 +163,60 @@ def test_the_rivals_take_text_dates_and_gaps(problem):
 def test_findings_call_a_gap_clear_exactly_when_its_interval_leaves_zero_out():
     base = RNG.normal(1, 0.1, 400)
     losses = {"near": base + RNG.normal(0, 1, 400), "far": base + 1, train_table.NETWORK: base}
-    lines = train_table.findings(losses, "log loss", ("age", 0.25, "log loss"), 7)
+    columns = ["column", "rise", "half_width"]
+    important = pd.DataFrame([("age", 0.25, 0.1), ("size", 0.0, 0.1)], columns=columns)
+    lines = train_table.findings(losses, "log loss", important, (5, 128))
     near, far = (next(line for line in lines if name in line) for name in ("of near", "of far"))
-    assert ("cannot tell" in near, "cannot tell" in far) == (True, False)
+    assert ("not significant" in near, "not significant" in far) == (True, False)
     assert "1 lower than" in far
-    assert any("'age'" in line and "0.25" in line for line in lines)
+    assert any("'age'" in line and "0.25, 95% CI ±0.1" in line for line in lines)
+    assert lines[-1] == "Best epoch: 5 of 128 (weights restored)."
+    important["half_width"] = 0.3
+    lines = train_table.findings(losses, "log loss", important, (5, 128))
+    assert "No feature is clearly important." in lines
+
+
+def test_the_importance_of_a_column_is_the_rise_of_the_loss_and_leaves_the_table_alone(tmp_path):
+    class Sum:
+        def predict(self, X):
+            return X["a"].to_numpy() + 0 * X["b"].to_numpy()
+
+    table = pd.DataFrame({"a": np.arange(300.0), "b": np.arange(300.0)})
+    before = table.copy()
+    report = _common.Report(argparse.Namespace(out=tmp_path, quick=True), "t", "CPU")
+    found = train_table.importances(report, Sum(), "regression", table, table["a"], 3, 0)
+    assert found["column"].tolist() == ["a", "b"]
+    assert found["rise"].tolist() == pytest.approx([100, 0], abs=10)  # mean |i - j| is n / 3
+    assert found["half_width"][0] < 15
+    pd.testing.assert_frame_equal(table, before)
+
+
+class Broken:
+    def fit(self, X, y):
+        raise RuntimeError("singular\nmatrix")
+
+
+def test_a_baseline_that_fails_becomes_a_row_with_the_reason(monkeypatch):
+    y = RNG.normal(size=60)
+    X = pd.DataFrame({"a": RNG.normal(size=60)})
+    good = _baselines.baselines("regression", 0)["mean predictor"]
+    models = {"broken": Broken(), "mean predictor": good, train_table.NETWORK: DummyRegressor()}
+    seconds, failures, _ = train_table.train(models, X, y)
+    assert failures == {"broken": "failed: singular matrix"}
+    table = train_table.score_table(models, "regression", X, y, seconds, failures)
+    assert table["model"].tolist() == ["broken", "mean predictor", train_table.NETWORK]
+    assert table["note"].tolist() == ["failed: singular matrix", "", ""]
+    assert table["R2"].isna().tolist() == [True, False, False]
+    assert list(models) == ["mean predictor", train_table.NETWORK]
+
+
+def test_a_baseline_that_fails_in_a_tuning_recipe_is_a_row_too(tmp_path, monkeypatch):
+    all_baselines = _tuning.baselines
+    monkeypatch.setattr(_tuning, "baselines", lambda *a: {"broken": Broken(), **all_baselines(*a)})
+    tune_classifier.main(["--quick", "--table", "penguins", "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "scores.csv").set_index("model")
+    assert table.loc["broken", "note"] == "failed: singular matrix"
+    assert table.loc["majority class", "accuracy"] < table.loc["network, tuned", "accuracy"]
 
 
 def test_curves_are_those_of_scikit_learn():
@@ -171,9 +225,7 @@ def test_curves_are_those_of_scikit_learn():
     false, true, _ = metrics.roc_curve(y, score)
     ax = plots.roc_curves(y, {"net": score})
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), np.stack([false, true], axis=1))
-    assert (
-        f"area {metrics.roc_auc_score(y, score):.3f}" in ax.get_legend().get_texts()[0].get_text()
-    )
+    assert f"AUC {metrics.roc_auc_score(y, score):.3f}" in ax.get_legend().get_texts()[0].get_text()
     precision, recall, _ = metrics.precision_recall_curve(y, score)
     ax = plots.precision_recall_curves(y, {"net": score})
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), np.stack([recall, precision], axis=1))
@@ -187,11 +239,16 @@ def test_a_calibrated_probability_lies_on_the_diagonal():
     np.testing.assert_allclose(seen, said, atol=0.05)
 
 
-def test_a_confusion_matrix_shows_the_share_of_each_true_class():
+def test_a_confusion_matrix_shows_fractions_and_counts_of_each_true_class():
     y = np.array(["cat"] * 4 + ["dog"] * 2)
     predicted = np.array(["cat", "cat", "cat", "dog", "dog", "dog"])
     ax = plots.confusion_matrix(y, predicted)
-    assert [text.get_text() for text in ax.texts] == ["0.75", "0.25", "0.00", "1.00"]
+    assert [text.get_text() for text in ax.texts] == [
+        "0.75\n(3)",
+        "0.25\n(1)",
+        "0.00\n(0)",
+        "1.00\n(2)",
+    ]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["cat (4)", "dog (2)"]
 
 
@@ -211,17 +268,36 @@ def test_a_model_is_trained_reported_saved_and_applied(csv, tmp_path, target, ca
     assert train_table.NETWORK in set(table["model"])
     page = (tmp_path / "index.html").read_text()
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing beside the file
-    for heading in ("Scores on 40 rows", "What the check", "The columns", "Findings"):
+    for heading in ("test set of 40 rows", "Warnings before training", "Columns", "Findings"):
         assert heading in page
     answers = predict_table.main(
         [str(tmp_path / "model.kerasdnn"), str(csv), "--out", str(tmp_path / "answers.csv")]
     )
-    assert "left out: " in capsys.readouterr().out  # the target is no feature
+    assert "are ignored: " in capsys.readouterr().out  # the target is not a feature
     assert len(answers) == ROWS
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "answers.csv"), answers, check_dtype=False)
 
 
 def test_predicting_with_no_model_ends_with_a_clear_line(csv, tmp_path, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="2"):
         predict_table.main([str(tmp_path / "none.kerasdnn"), str(csv)])
-    assert "none.kerasdnn" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "none.kerasdnn" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("fault", ["an empty column", "an infinite number"])
+def test_a_column_that_baselines_cannot_take_ends_in_a_report_or_in_one_line(
+    fault, tmp_path, capsys
+):
+    table = houses()
+    table["odd"] = None if fault == "an empty column" else [np.inf, *np.arange(ROWS - 1.0)]
+    table.to_csv(tmp_path / "odd.csv", index=False)
+    options = ["--csv", str(tmp_path / "odd.csv"), "--target", "price", "--quick", "--preset",
+               "standard", "--out", str(tmp_path / "out")]  # fmt: skip
+    if fault == "an empty column":
+        assert train_table.NETWORK in set(train_table.main(options)["model"])
+        return
+    with pytest.raises(SystemExit, match="2"):
+        train_table.main(options)
+    assert "odd" in capsys.readouterr().err.splitlines()[-1]

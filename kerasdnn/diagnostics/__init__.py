@@ -1,7 +1,7 @@
-"""Why a network does not learn.
+"""Explain why a network does not learn.
 
-`report` has the report and the callback, `probe` measures a network on a few rows, `findings` says
-what is wrong, `rate_range` tries learning rates.
+`report` has `health` and the callback `Diagnostics`, `probe` measures a network on a few rows,
+`findings` interprets the measurements, `rate_range` tries learning rates.
 """
 
 from .findings import Finding as Finding

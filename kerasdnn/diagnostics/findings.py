@@ -1,7 +1,7 @@
-"""What is wrong with a network or a run, in plain words: evidence first, then the remedy.
+"""Rules that interpret measurements of a network: what is wrong, the evidence, the fix.
 
-Each rule looks at a `Case` and gives a `Finding` or None. A new finding is a new function in
-`RULES`.
+Each rule takes a `Case` and returns a `Finding` or None. `RULES` lists them, the most severe first;
+a new finding is a new function there.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
 from ..checks.output_layer import read_head
 from ..core import keras_internals
 from ..nn.embedding import EmbedCategories
 
 FIRST, LAST = 0, -1
-SCALING = (  # layers after which the scale of a column says nothing
+RESCALING_LAYERS = (  # after one of these, the scale of a column no longer matters
     keras.layers.BatchNormalization,
     keras.layers.LayerNormalization,
     keras.layers.Embedding,
@@ -29,27 +30,44 @@ SCALING = (  # layers after which the scale of a column says nothing
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: its name, what shows it, what to do."""
+    """One problem of a network.
+
+    Attributes:
+        name: str, such as "dead units".
+        evidence: str, the measurement that shows the problem.
+        fix: str, what to do about it; `remedy` is another name for it.
+
+    Example:
+        from kerasdnn.diagnostics import Finding
+
+        print(Finding("plateau", "The loss is 0.69.", "Raise the learning rate."))
+    """
 
     name: str
     evidence: str
-    remedy: str
+    fix: str
 
-    def __str__(self):
-        return f"{self.name}: {self.evidence} {self.remedy}"
+    @property
+    def remedy(self) -> str:
+        return self.fix
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.evidence} {self.fix}"
 
 
 @dataclass
 class Case:
-    """What the rules look at.
+    """The measurements that the rules interpret.
 
     Attributes:
         network: compiled `keras.Sequential`.
-        x, y: rows to look at.
-        names: list, what the columns of x are called; None: by their numbers.
-        layers: DataFrame of `probe.probe`, and in its column "update" the size of a training
-            step relative to the weights, NaN where unknown.
-        history: DataFrame, a row per epoch, with "loss" and perhaps "val_loss"; may be empty.
+        x, y: arrays, the rows that were measured.
+        layers: DataFrame that `probe.probe` returned, with the column "update" if known: the size
+            of a training step relative to the weights.
+        history: DataFrame with a row per epoch and the columns "loss" and "val_loss" if known.
+        columns: list, names of the columns of x. None means their positions.
+        classes: list, labels of the classes. None means 0, 1, ...
+        best_epoch_kept: bool, whether the network has the weights of its best epoch.
     """
 
     network: keras.Model
@@ -57,132 +75,129 @@ class Case:
     y: np.ndarray
     layers: pd.DataFrame
     history: pd.DataFrame
-    names: list | None = None
+    columns: list | None = None
+    classes: list | None = None
+    best_epoch_kept: bool = False
 
     def curve(self, name):
         return self.history[name].to_numpy() if name in self.history else np.empty(0)
 
 
-def find(case):
-    """The findings of all rules, the gravest first."""
+def find(case: Case) -> list[Finding]:
+    """All findings, the most severe first."""
     return [found for rule in RULES if (found := rule(case)) is not None]
 
 
 def not_finite(case):
-    bad = [
-        weight.path
-        for weight in case.network.weights
-        if not np.isfinite(ops.convert_to_numpy(weight)).all()
-    ]
-    if bad:
-        return Finding(
-            "not a number",
-            f"{len(bad)} of {len(case.network.weights)} weights hold NaN or infinity, the first "
-            f"is {bad[0]!r}.",
-            "Train anew with a tenth of the learning rate, and scale the inputs.",
-        )
-    return None
-
-
-def blow_up(case):
-    loss = case.curve("loss")
-    if len(loss) == 0:
+    weights = case.network.weights
+    bad = [w.path for w in weights if not np.isfinite(ops.convert_to_numpy(w)).all()]
+    if not bad:
         return None
+    return Finding(
+        "not a number",
+        f"{len(bad)} of {len(weights)} weights contain NaN or infinity (first: {bad[0]!r}).",
+        "Divide the learning rate by 10, scale the inputs, and train again from scratch.",
+    )
+
+
+def divergence(case):
+    loss = case.curve("loss")
     broken = ~np.isfinite(loss)
     if broken.any():
         evidence = f"The loss is {loss[broken.argmax()]} from epoch {broken.argmax() + 1} on."
-    elif loss[LAST] > max(3 * loss.min(), loss[FIRST]) and loss.min() >= 0:
+    elif len(loss) and loss.min() >= 0 and loss[LAST] > max(3 * loss.min(), loss[FIRST]):
         best = int(loss.argmin())
-        evidence = f"The loss was {loss[best]:.4g} in epoch {best + 1}, and is {loss[LAST]:.4g}."
+        evidence = f"The loss rose from {loss[best]:.4g} in epoch {best + 1} to {loss[LAST]:.4g}."
     else:
         return None
-    remedy = "Lower the learning rate ten times; `clipnorm=1` in the optimizer cuts large steps."
-    return Finding("blow-up", evidence, remedy)
+    return Finding(
+        "divergence",
+        evidence,
+        "Divide the learning rate by 10; `clipnorm=1` in the optimizer limits large steps.",
+    )
 
 
 def unscaled_inputs(case):
-    x = scaled_by_the_network(case.network, case.x)
+    x, columns = inputs_of_first_kernel(case)
     if x is None:
         return None
     size = np.sqrt(np.mean(x.astype("float64") ** 2, axis=0))
-    spread = x.std(axis=0, dtype="float64")
-    varies = spread > 0
+    deviation = x.std(axis=0, dtype="float64")
+    varies = deviation > 0
     if not varies.any():
         return None
-    ratio = spread[varies].max() / spread[varies].min()
-    if size.max() > 100 or (ratio > 1000 and size.max() > 10):
-        j = int(size.argmax())
-        column = f"{j}" if case.names is None else repr(case.names[j])
-        return Finding(
-            "unscaled inputs",
-            f"Column {column} has a root mean square of {size[j]:.4g}, and the spreads of the "
-            f"columns differ by a factor of {ratio:.3g}.",
-            "Scale each column to mean 0 and spread 1: `TableEncoder`, or "
-            "sklearn.preprocessing.StandardScaler, fitted on the training rows.",
-        )
-    return None
+    ratio = deviation[varies].max() / deviation[varies].min()
+    if size.max() <= 100 and (ratio <= 1000 or size.max() <= 10):
+        return None
+    j = int(size.argmax())
+    column = j if columns is None else repr(columns[j])
+    return Finding(
+        "unscaled inputs",
+        f"Column {column} has a root mean square of {size[j]:.4g}, and the standard deviations of "
+        f"the columns differ by a factor of {ratio:.3g}.",
+        "Standardize each column to mean 0 and standard deviation 1: `TableEncoder`, or "
+        "sklearn.preprocessing.StandardScaler, fitted on the training rows.",
+    )
 
 
-def scaled_by_the_network(network, x):
-    """The columns of x that reach a kernel as numbers, as the layers before it leave them.
+def inputs_of_first_kernel(case):
+    """The columns that the first kernel receives as scaled numbers, and their names.
 
-    None where these normalise batches or look up codes, which have no scale.
+    `(None, None)` where a layer before it normalizes batches or looks up codes.
     """
-    x = x.reshape(len(x), -1)
-    for layer in network.layers:
+    x, columns = case.x.reshape(len(case.x), -1), case.columns
+    for layer in case.network.layers:
         if hasattr(layer, "kernel"):
             break
-        if isinstance(layer, EmbedCategories):
+        if isinstance(layer, EmbedCategories):  # the last columns are codes of categories
             x = x[:, : -len(layer.cardinalities)]
         elif isinstance(layer, (keras.layers.Normalization, keras.layers.Rescaling)):
             x = np.array(ops.convert_to_numpy(layer(x)))
-        elif isinstance(layer, SCALING):
-            return None
-    return x
+        elif isinstance(layer, RESCALING_LAYERS):
+            return None, None
+    return x, columns
 
 
 def vanishing(case):
     gradient = case.layers["gradient"].to_numpy()
     if len(gradient) < 4 or not np.isfinite(gradient).all() or gradient.max() == 0:
         return None
-    dead = case.layers["dead"].to_numpy()
-    ratio = gradient[FIRST] / gradient[1:].max()
-    if ratio < 1e-3 and not (dead[:-1] > 0.9).any():
-        return Finding(
-            "vanishing gradient",
-            f"The gradient of {case.layers.index[FIRST]!r} is {ratio:.1g} of that of "
-            f"{case.layers.index[1 + gradient[1:].argmax()]!r}: the first layers do not learn.",
-            "Use activation='relu' or 'leaky_relu' instead of sigmoid or tanh, fewer layers, or "
-            "batch_norm=True.",
-        )
-    return None
+    largest = 1 + gradient[1:].argmax()
+    ratio = gradient[FIRST] / gradient[largest]
+    if ratio >= 1e-3 or (case.layers["dead"].iloc[:-1] > 0.9).any():
+        return None
+    names = case.layers.index
+    return Finding(
+        "vanishing gradient",
+        f"The gradient of {names[FIRST]!r} is {ratio:.1g} times that of {names[largest]!r}, so the "
+        "first layers do not learn.",
+        "Use activation='relu' or 'leaky_relu' instead of sigmoid or tanh, fewer layers, or "
+        "batch_norm=True.",
+    )
 
 
 def dead_units(case):
     dead = case.layers["dead"]
-    if (case.x == case.x[:1]).all():  # equal rows have equal outputs
+    if not dead.max() >= 0.3 or (case.x == case.x[:1]).all():  # equal rows have equal outputs
         return None
-    if dead.max() >= 0.3:
-        layer = dead.idxmax()
-        return Finding(
-            "dying units",
-            f"{dead.max():.0%} of the units of {layer!r} give the same output for every row.",
-            "Train anew with a lower learning rate; activation='leaky_relu' lets units come back.",
-        )
-    return None
+    return Finding(
+        "dead units",
+        f"{dead.max():.0%} of the units of {dead.idxmax()!r} have the same output for every row.",
+        "Lower the learning rate and train again from scratch; activation='leaky_relu' lets units "
+        "recover.",
+    )
 
 
 def saturated_units(case):
     saturated = case.layers["saturated"]
-    if saturated.max() >= 0.5:
-        layer = saturated.idxmax()
-        return Finding(
-            "saturated units",
-            f"{saturated.max():.0%} of the outputs of {layer!r} lie at an end of their range, "
-            "where the derivative is next to 0.",
-            "Scale the inputs, lower the learning rate, or add a little `l2`.",
-        )
-    return None
+    if not saturated.max() >= 0.5:
+        return None
+    return Finding(
+        "saturated units",
+        f"{saturated.max():.0%} of the outputs of {saturated.idxmax()!r} are at an end of the range"
+        " of the activation function, where the derivative is almost 0.",
+        "Scale the inputs, lower the learning rate, or add a small `l2`.",
+    )
 
 
 def rate_too_low(case):
@@ -191,75 +206,75 @@ def rate_too_low(case):
         return None
     late = loss[len(loss) * 3 // 4 - 1] - loss[LAST]
     falls = (np.diff(loss) < 0).mean()
-    if update.max() < 1e-4 and falls > 0.8 and late > 0.15 * (loss[FIRST] - loss[LAST]):
-        return Finding(
-            "learning rate too low",
-            f"A step changes the weights by at most {update.max():.1g} of their size, and the loss "
-            f"was still falling, by {late:.3g} in the last quarter of {len(loss)} epochs.",
-            "Raise the learning rate ten times; `rate_range_test` shows how far it may go.",
-        )
-    return None
+    if update.max() >= 1e-4 or falls <= 0.8 or late <= 0.15 * (loss[FIRST] - loss[LAST]):
+        return None
+    return Finding(
+        "learning rate too low",
+        f"A step changes the weights by at most {update.max():.1g} of their size, and the loss "
+        f"was still decreasing: by {late:.3g} in the last quarter of {len(loss)} epochs.",
+        "Multiply the learning rate by 10; `rate_range_test` shows which rates are too high.",
+    )
 
 
 def rate_too_high(case):
     loss = case.curve("loss")
-    if rises_again(case.network.optimizer):
-        return None  # and the loss with it, as it should
+    if is_cyclic(case.network.optimizer):
+        return None  # the loss rises and falls with the learning rate, as intended
     if len(loss) < 6 or not np.isfinite(loss).all() or loss.min() <= 0:
         return None
     late = loss[len(loss) // 2 :]
     steps = np.diff(late)
     rises = steps[steps > 0]
-    if len(rises) >= 0.25 * len(steps) and rises.mean() > 0.1 * np.median(late):
-        return Finding(
-            "learning rate too high",
-            f"In the second half of the run the loss rose in {len(rises)} of {len(steps)} epochs, "
-            f"by {rises.mean() / np.median(late):.0%} of itself on average.",
-            "Lower the learning rate three to ten times, or let it fall with a schedule.",
-        )
-    return None
+    if len(rises) < 0.25 * len(steps) or rises.mean() <= 0.1 * np.median(late):
+        return None
+    return Finding(
+        "learning rate too high",
+        f"In the second half of training the loss rose in {len(rises)} of {len(steps)} epochs, "
+        f"on average by {rises.mean() / np.median(late):.0%}.",
+        "Divide the learning rate by 3 to 10, or use a schedule that decreases it.",
+    )
 
 
-def rises_again(optimizer):
-    """Whether the learning rate comes in waves: it has fallen, and rises."""
+def is_cyclic(optimizer):
+    """Whether the learning rate has decreased and increased again during training."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed precision
     rate = keras_internals.learning_rate_of(optimizer)
-    if not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+    if not isinstance(rate, LearningRateSchedule):
         return False
     steps = int(ops.convert_to_numpy(optimizer.iterations)) or getattr(rate, "steps", 0)
-    turns = np.diff([float(rate(step)) for step in np.linspace(0, steps, 100).astype("int64")])
-    return bool((turns < 0).any() and (turns[np.argmax(turns < 0) :] > 0).any())
+    changes = np.diff([float(rate(step)) for step in np.linspace(0, steps, 100).astype("int64")])
+    return bool((changes < 0).any() and (changes[np.argmax(changes < 0) :] > 0).any())
 
 
-def no_better_than_a_guess(case):
-    loss, guess = case.curve("loss"), loss_of_guess(case)
-    if len(loss) < 5 or guess is None or not np.isfinite(loss[LAST]):
+def plateau(case):
+    loss, constant = case.curve("loss"), loss_of_constant(case)
+    if len(loss) < 5 or constant is None or not np.isfinite(loss[LAST]):
         return None
-    if loss[LAST] > 0.98 * guess and loss[LAST - 3] - loss[LAST] < 0.01 * guess:
-        return Finding(
-            "plateau",
-            f"After {len(loss)} epochs the loss is {loss[LAST]:.4g} and falls no more; always "
-            f"answering the mean or the class shares costs {guess:.4g}.",
-            "Nothing was learned. Look at the learning rate, at the other findings, and at "
-            "whether X says anything about y.",
-        )
-    return None
+    if loss[LAST] <= 0.98 * constant or loss[LAST - 3] - loss[LAST] >= 0.01 * constant:
+        return None
+    return Finding(
+        "plateau",
+        f"After {len(loss)} epochs the loss is {loss[LAST]:.4g} and no longer decreases; a "
+        f"constant prediction has a loss of {constant:.4g}.",
+        "The network has learned nothing. Check the learning rate, the other findings, and "
+        "whether the columns of X can predict y at all.",
+    )
 
 
 def overfitting(case):
     train, valid = case.curve("loss"), case.curve("val_loss")
-    if len(valid) < 5 or not np.isfinite(valid).all():
+    if case.best_epoch_kept or len(valid) < 5 or not np.isfinite(valid).all():
         return None
     best = int(valid.argmin())
-    if valid[LAST] > 1.15 * valid[best] and valid[best] > 0 and train[LAST] < train[best]:
-        return Finding(
-            "overfitting",
-            f"The validation loss was lowest in epoch {best + 1}, {valid[best]:.4g}, and rose to "
-            f"{valid[LAST]:.4g}, while the training loss fell from {train[best]:.4g} to "
-            f"{train[LAST]:.4g}.",
-            "Keep the best epoch (early stopping), or use dropout, `l2`, fewer units, more rows.",
-        )
-    return None
+    if not (valid[LAST] > 1.15 * valid[best] > 0 and train[LAST] < train[best]):
+        return None
+    return Finding(
+        "overfitting",
+        f"The validation loss was lowest in epoch {best + 1}, at {valid[best]:.4g}, and rose to "
+        f"{valid[LAST]:.4g}, while the training loss decreased from {train[best]:.4g} to "
+        f"{train[LAST]:.4g}.",
+        "Keep the best epoch (early stopping), or use dropout, `l2`, fewer units or more rows.",
+    )
 
 
 def imbalance(case):
@@ -267,40 +282,45 @@ def imbalance(case):
     if head.classes is None or head.kind == "categorical" or head.from_logits:
         return None
     y = case.y.reshape(len(case.y)).astype("int64")
-    share = np.bincount(y, minlength=head.classes) / len(y)
+    fractions = np.bincount(y, minlength=head.classes) / len(y)
+    rare = int(np.where(fractions > 0, fractions, 2).argmin())
+    is_rare = y == rare
+    if fractions[rare] >= 0.1 / max(1, head.classes / 4) or is_rare.sum() < 5:
+        return None
     output = ops.convert_to_numpy(case.network(case.x, training=False))
-    answer = output.argmax(axis=1) if head.classes > 2 else (output[:, 0] > 0.5).astype("int64")
-    rare = int(np.where(share > 0, share, 2).argmin())
-    found = (answer[y == rare] == rare).mean() if (y == rare).any() else 1.0
-    if share[rare] < 0.1 / max(1, head.classes / 4) and found < 0.3 and (y == rare).sum() >= 5:
-        return Finding(
-            "imbalance",
-            f"Class {rare} has {share[rare]:.1%} of the rows, and the network finds {found:.0%} of "
-            "them.",
-            "Judge by 'pr_auc' or recall instead of accuracy; class_weight='balanced' or a lower "
-            "threshold finds more of them.",
-        )
-    return None
+    predicted = output.argmax(axis=1) if head.classes > 2 else output[:, 0] > 0.5
+    found = (predicted[is_rare] == rare).mean()
+    if found >= 0.3:
+        return None
+    label = rare if case.classes is None else repr(case.classes[rare])
+    return Finding(
+        "imbalance",
+        f"Class {label} has {fractions[rare]:.1%} of the rows, and the network predicts "
+        f"{found:.0%} of them correctly.",
+        "Evaluate with 'pr_auc' or recall instead of accuracy; class_weight='balanced' or a lower "
+        "threshold finds more of them.",
+    )
 
 
-def loss_of_guess(case):
-    """The loss of the best constant answer, None where the loss is not one of the known ones."""
+def loss_of_constant(case):
+    """The loss of the best constant prediction, or None for a loss that is not known."""
     head = read_head(case.network, case.y.shape)
-    y = case.y.astype("float64").reshape(len(case.y), -1)
     if head.kind is None or head.from_logits or head.ignored is not None:
         return None
+    y = case.y.reshape(len(case.y), -1)
     if head.kind == "sparse":
-        guess = np.bincount(y[:, 0].astype("int64"), minlength=head.units) / len(y)
+        y = y.astype("int32")
+        constant = np.bincount(y[:, 0], minlength=head.units) / len(y)
     else:
-        guess = y.mean(axis=0)
-    guess = np.broadcast_to(guess, (len(y), len(guess))).astype("float32")
-    target = case.y.reshape(len(y), -1).astype("int32" if head.kind == "sparse" else "float32")
+        constant = y.astype("float64").mean(axis=0)
+        y = y.astype("float32")
+    constant = np.broadcast_to(constant, (len(y), len(constant))).astype("float32")
     loss = case.network.loss
     loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    return float(ops.mean(loss(target, guess)))
+    return float(ops.mean(loss(y, constant)))
 
 
 RULES = (
-    not_finite, blow_up, unscaled_inputs, vanishing, dead_units, saturated_units,
-    no_better_than_a_guess, rate_too_high, rate_too_low, overfitting, imbalance,
+    not_finite, divergence, unscaled_inputs, vanishing, dead_units, saturated_units,
+    plateau, rate_too_high, rate_too_low, overfitting, imbalance,
 )  # fmt: skip

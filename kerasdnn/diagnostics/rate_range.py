@@ -1,44 +1,64 @@
-"""Which learning rate? A short run in which the rate grows with every step says it."""
+"""Learning-rate range test: train briefly while the learning rate increases."""
 
 import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..checks.fit import check_data
 from ..core import keras_internals
 from ..core.arguments import positive, whole
 
 SMOOTHING = 0.9  # weight of the past in the running mean of the losses
-LOST = 4.0  # times the lowest loss at which the run stops
+STOP_FACTOR = 4.0  # times the lowest smoothed loss at which the test stops
 
 
-def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batch_size=32, seed=0):
-    """Loss against learning rate, from one run whose rate grows by the same factor every step.
+def rate_range_test(
+    network: keras.Model,
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    *,
+    lowest: float = 1e-6,
+    highest: float = 10.0,
+    steps: int = 100,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, float]:
+    """Measure the loss while the learning rate grows by the same factor every step.
 
-    The network comes out as it went in: weights, state of the optimizer, learning rate.
+    Afterwards the network has its earlier weights, optimizer state and learning rate.
 
     Args:
         network: built and compiled Keras model whose learning rate is a number.
-        X: `(rows, features)`.
-        y: as in `fit`.
-        lowest, highest: floats above 0, the rates at the ends. The run stops early where the loss
-            leaves all bounds.
-        steps: int, how many steps.
-        batch_size: int, rows per step.
-        seed: int, which rows.
+        X: array `(rows, features)`.
+        y: array, as in `fit`.
+        lowest, highest: positive floats, the first and the last learning rate; 1e-6 and 10 by
+            default. The test stops early if the loss diverges.
+        steps: int, at least 10, number of training steps, 100 by default.
+        batch_size: int, at least 1, rows per step, 32 by default.
+        seed: int, selects the rows of each step, 0 by default.
 
     Returns:
-        `(table, suggested)`: DataFrame with "learning_rate", "loss" and "smoothed" (running mean
-        of weight 0.9, without bias), a row per step; and a tenth of the rate at which the smoothed
-        loss is lowest, which is usually near the largest one that works.
-        `plots.learning_rate_range(table, suggested)` draws them.
+        `(table, suggested)`: a DataFrame with a row per step and the columns "learning_rate",
+        "loss" and "smoothed" (bias-corrected running mean, weight 0.9), and a float: one tenth of
+        the rate with the lowest smoothed loss, which is usually close to the largest rate that
+        works. `plots.learning_rate_range(table, suggested)` draws them.
 
     Raises:
-        ValueError: X or y are none that `evaluate` would take, the learning rate is a schedule,
-            or `lowest` is not below `highest`.
+        ValueError: X or y is invalid, the learning rate is a schedule, or `lowest` is not below
+            `highest`.
 
     Reference:
-        Smith, Cyclical learning rates for training neural networks, 2017.
+        Smith, Cyclical learning rates for training neural networks, 2017,
+        https://arxiv.org/abs/1506.01186
+
+    Example:
+        import kerasdnn
+        from sklearn.datasets import load_digits
+
+        X, y = load_digits(return_X_y=True)
+        network = kerasdnn.build_classifier(64, 10, optimizer="nag", seed=0)
+        table, suggested = kerasdnn.rate_range_test(network, X / 16, y)
     """
     lowest, highest = positive("lowest", lowest), positive("highest", highest)
     steps, batch_size = whole("steps", steps, 10), whole("batch_size", batch_size)
@@ -50,8 +70,8 @@ def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batc
     rate = keras_internals.learning_rate_of(optimizer)
     if not isinstance(rate, keras.Variable):
         raise ValueError(
-            "The network's learning rate must be a number, which the test can change. Received: "
-            f"{type(rate).__name__}. Compile it with a number."
+            "The learning rate of `network` must be a number, not a schedule. Received: "
+            f"a {type(rate).__name__}. Compile the network with a number."
         )
     check_data(network, X, y, what=("X", "y", ""), training=False)
     x, y = np.asarray(X, dtype="float32"), np.asarray(y)
@@ -69,12 +89,11 @@ def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batc
             mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
             smoothed = mean / (1 - SMOOTHING ** (step + 1))
             rows.append((rate, loss, smoothed))
-            if not np.isfinite(loss) or smoothed > LOST * lowest_mean > 0:
+            if not np.isfinite(loss) or smoothed > STOP_FACTOR * lowest_mean > 0:
                 break
             lowest_mean = min(lowest_mean, smoothed)
     finally:
         for variable, value in zip(variables, kept, strict=True):
             variable.assign(value)
     table = pd.DataFrame(rows, columns=["learning_rate", "loss", "smoothed"])
-    best = table["smoothed"].idxmin()
-    return table, float(table["learning_rate"][best]) / 10
+    return table, float(table["learning_rate"][table["smoothed"].idxmin()]) / 10

@@ -2,13 +2,12 @@
 
 import keras
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..core import keras_internals
-from ..diagnostics.report import health
+from ..diagnostics.report import examine
 from ..heads import check_metrics, head_of, make_loss, make_metrics
 from ..tables.rows import for_network, read_part, read_rows
 from . import presets
@@ -101,8 +100,12 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         part, _ = read_part(X, y, None, self.target_)
         x, y, _ = for_network(part, self.encoder_, self.target_)
-        x = pd.DataFrame(x, columns=self.encoder_.get_feature_names_out())
-        return health(first_of(self.network_), x, y, self.history_)
+        return examine(
+            first_of(self.network_), x, y, self.history_,
+            columns=original_columns(self.encoder_),
+            classes=self.classes_.tolist() if hasattr(self, "classes_") else None,
+            best_epoch_kept="val_loss" in self.history_,
+        )  # fmt: skip
 
     def tune(self, X, y, **search):
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.
@@ -163,6 +166,13 @@ class TableEstimator(BaseEstimator):
             own = own_functions(state)
             state = {**state, "network_": network_from_bytes(*state["network_"], trusted=own)}
         super().__setstate__(state)
+
+
+def original_columns(encoder):
+    """For each column of the encoder's matrix, the column of the table that it comes from."""
+    names = [str(column.name) for column in encoder.columns_]
+    features = encoder.get_feature_names_out()
+    return [max((n for n in names if f.startswith(n)), key=len, default=f) for f in features]
 
 
 def own_functions(state):

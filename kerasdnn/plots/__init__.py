@@ -1,12 +1,12 @@
-"""Every plot of the project. Each function takes `ax=None` and returns the axes.
+"""Plots. Each plot function takes `ax=None` and returns the matplotlib axes.
 
     from kerasdnn import plots
 
-    ax = plots.learning_curves({"adam": history.history["val_loss"]})
+    ax = plots.learning_curves({"adam": [0.9, 0.5, 0.4]}, ylabel="validation loss")
     plots.save(ax, "curve.png")
 
-`styles` says how they look; `curves`, `comparisons`, `surfaces`, `node_graphs`, `predictions` and
-`searches` draw; `page` writes an HTML report.
+`styles` defines their appearance; `curves`, `comparisons`, `surfaces`, `node_graphs`, `predictions`
+and `searches` contain the plots; `page` writes HTML reports.
 """
 
 from .comparisons import bars as bars

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing beside it: text, tables and pictures.
+"""HTML reports: text, tables and plots in one file that needs no other.
 
 page = Page("Six optimizers")
 page.text("Each at its own best learning rate.")
@@ -9,9 +9,12 @@ page.save("report.html")
 
 import base64
 import html
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ..core.atomic_files import write_bytes
 from .styles import png
@@ -46,39 +49,53 @@ li { margin: .25rem 0; }
 
 
 class Page:
-    """An HTML page, filled from top to bottom. Every text is escaped.
+    """An HTML page that is filled from top to bottom. All text is escaped.
 
     Args:
-        title: str, the page's heading.
-        language: str, code of its language, for screen readers.
+        title: str, the heading of the page.
+        language: str, code of its language for screen readers, "en" by default.
+
+    Example:
+        import pandas as pd
+        from kerasdnn import plots
+
+        page = plots.Page("Six optimizers")
+        page.table(pd.DataFrame({"optimizer": ["nag"], "loss": [0.1]}))
+        page.save("report.html")
     """
 
-    def __init__(self, title, language="en"):
+    def __init__(self, title: str, language: str = "en"):
         self.title = str(title)
         self.language = language
-        self._parts = []
+        self._parts: list[str] = []
+        self._summary = ""
 
-    def heading(self, text):
+    def heading(self, text: str) -> None:
+        """Add a heading."""
         self._add("<h2>{}</h2>", text)
 
-    def text(self, text):
+    def text(self, text: str) -> None:
+        """Add a paragraph."""
         self._add("<p>{}</p>", text)
 
-    def code(self, text):
-        """Text in a fixed-width box, line ends kept."""
+    def code(self, text: str) -> None:
+        """Add text in a fixed-width box; line breaks are kept."""
         self._add("<pre>{}</pre>", text)
 
-    def findings(self, lines):
-        """A list of sentences."""
-        items = "".join(f"<li>{_escape(line)}</li>" for line in lines)
-        self._parts.append(f"<ul>{items}</ul>")
+    def findings(self, lines: Iterable[str]) -> None:
+        """Add a list of sentences."""
+        self._parts.append(_list(lines))
 
-    def table(self, table, digits=4):
-        """A DataFrame or Series, without its index where that is a plain 0, 1, 2, ...
+    def summary(self, lines: Iterable[str], heading: str = "Findings") -> None:
+        """Set the list of sentences at the top of the page, below the title."""
+        self._summary = f"<h2>{_escape(heading)}</h2>\n{_list(lines)}\n"
+
+    def table(self, table: pd.DataFrame | pd.Series, digits: int = 4) -> None:
+        """Add a table, with its index unless that is 0, 1, 2, ...
 
         Args:
-            table: DataFrame or Series; a missing value shows as an empty cell.
-            digits: int, significant digits of numbers that are not whole.
+            table: DataFrame or Series; a missing value is an empty cell.
+            digits: int, significant digits of fractional numbers, 4 by default.
         """
         table = table.to_frame() if isinstance(table, pd.Series) else table
         if not isinstance(table.index, pd.RangeIndex):
@@ -93,12 +110,22 @@ class Page:
             f'<div class="wide"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
         )
 
-    def picture(self, drawing, caption=""):
-        """A figure, an axes, or a PNG or GIF file, embedded in the page."""
+    def picture(self, drawing: Figure | Axes | str | Path, caption: str = "") -> None:
+        """Embed a figure.
+
+        Args:
+            drawing: matplotlib figure or axes, or path of a PNG or GIF file.
+            caption: str, the text below it.
+
+        Raises:
+            ValueError: the file is of another type.
+        """
         if isinstance(drawing, (str, Path)):
             content, kind = Path(drawing).read_bytes(), Path(drawing).suffix[1:].lower()
             if kind not in ("png", "gif"):
-                raise ValueError(f"A picture file must be .png or .gif. Received: {drawing}")
+                raise ValueError(
+                    f"`drawing` must be a .png or .gif file. Received: drawing={drawing!r}."
+                )
         else:
             content, kind = png(drawing), "png"
         data = base64.b64encode(content).decode()
@@ -108,23 +135,27 @@ class Page:
             caption,
         )
 
-    def html(self):
-        """The whole page as a string."""
+    def html(self) -> str:
+        """Return the complete page."""
         title = _escape(self.title)
         return (
             f'<!doctype html>\n<html lang="{_escape(self.language)}">\n<head>\n'
             '<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>{STYLE_SHEET}</style>\n</head>\n<body>\n"
-            f"<h1>{title}</h1>\n" + "\n".join(self._parts) + "\n</body>\n</html>\n"
+            f"<h1>{title}</h1>\n{self._summary}" + "\n".join(self._parts) + "\n</body>\n</html>\n"
         )
 
-    def save(self, path):
-        """Writes the page, whole or not at all. Returns its path."""
+    def save(self, path: str | Path) -> Path:
+        """Write the page to a file, atomically, and return its path."""
         return write_bytes(path, self.html().encode())
 
     def _add(self, template, text):
         self._parts.append(template.format(_escape(text)))
+
+
+def _list(lines):
+    return f"<ul>{''.join(f'<li>{_escape(line)}</li>' for line in lines)}</ul>"
 
 
 def _escape(text):

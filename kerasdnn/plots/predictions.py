@@ -1,40 +1,57 @@
-"""Pictures that judge predictions on rows held back: which errors, at which threshold, how sure."""
+"""Plots that evaluate predictions on a test set: errors, thresholds, calibration."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from .comparisons import heat_map
-from .styles import picture, series
+from .styles import REFERENCE, plot, series
 
-MANY_CLASSES = 12  # beyond this a cell has no room for its number
+MAX_WRITTEN_CLASSES = 12  # with more, a cell has no room for its numbers
+GOLDEN = 0.618034  # the multiples' fractional parts are evenly spread, in any order
 
 
-def confusion_matrix(y, predicted, labels=None, *, title=None, ax=None):
-    """Share of each true class that was answered with each class; rows sum to 1.
+def confusion_matrix(
+    y: ArrayLike,
+    predicted: ArrayLike,
+    labels: Sequence | None = None,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the fraction of each true class that was predicted as each class; rows sum to 1.
 
     Args:
-        y, predicted: labels, shape `(rows,)`.
-        labels: the classes in order; those found where None.
-        ax: axes to draw on; a new figure where None.
+        y: array `(rows,)`, the true labels.
+        predicted: array `(rows,)`, the predicted labels.
+        labels: list, the classes in order. None means those that occur, sorted.
+        title: str. None means no title.
+        ax: matplotlib axes to draw on. None means a new figure.
 
     Returns:
-        The axes.
+        The matplotlib axes.
     """
     labels = np.unique(np.concatenate([y, predicted])) if labels is None else labels
     counts = metrics.confusion_matrix(y, predicted, labels=labels)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows = counts.sum(axis=1)
+    fractions = counts / np.maximum(rows[:, None], 1)
     names = [str(label)[:18] for label in labels]
-    few = len(names) <= MANY_CLASSES
+    few = len(names) <= MAX_WRITTEN_CLASSES
+    cells = zip(fractions.ravel(), counts.ravel(), strict=True)
+    texts = np.reshape([f"{part:.2f}\n({count:,})" for part, count in cells], counts.shape)
     ax = heat_map(
-        share,
-        [f"{name} ({n:,})" for name, n in zip(names, counts.sum(axis=1), strict=True)],
-        label="share of the true class",
+        fractions,
+        [f"{name} ({n:,})" for name, n in zip(names, rows, strict=True)],
+        label="fraction of the true class",
         xlabel="predicted class",
         ylabel="true class (rows)",
         column_names=names,
         limits=(0, 1),
-        form="{:.2f}" if few else None,
+        form=texts if few else None,
         title=title,
         ax=ax,
     )
@@ -43,106 +60,116 @@ def confusion_matrix(y, predicted, labels=None, *, title=None, ax=None):
     return ax
 
 
-@picture()
-def roc_curves(y, scores, *, title=None, ax):
-    """True positives against false positives over all thresholds, with the area under each curve.
+@plot(width=5.4, height=5.0)
+def roc_curves(ax: Axes, y: ArrayLike, scores: dict[str, ArrayLike]) -> None:
+    """Draw the true positive rate against the false positive rate over all thresholds.
 
     Args:
-        y: 0 or 1, shape `(rows,)`.
-        scores: dict of name to scores, shape `(rows,)`, higher for 1.
-        ax: axes to draw on; a new figure where None.
-
-    Returns:
-        The axes.
+        y: array `(rows,)` of 0 and 1.
+        scores: dict of name to array `(rows,)`, higher for 1.
     """
     for index, (name, score) in enumerate(scores.items()):
         false, true, _ = metrics.roc_curve(y, score)
         area = metrics.roc_auc_score(y, score)
-        _curve(ax, false, true, f"{name}, area {area:.3f}", index)
-    ax.plot([0, 1], [0, 1], color="#555555", lw=1, ls=(0, (2, 2)), label="chance, area 0.5")
-    ax.set(xlabel="false positive rate", ylabel="true positive rate", title=title)
+        _curve(ax, false, true, f"{name}, AUC {area:.3f}", index)
+    ax.plot([0, 1], [0, 1], **REFERENCE, label="chance, AUC 0.5")
+    ax.set(xlabel="false positive rate", ylabel="true positive rate", box_aspect=1)
     ax.legend(loc="lower right")
 
 
-@picture()
-def precision_recall_curves(y, scores, *, title=None, ax):
-    """Precision against recall over all thresholds, with the average precision of each.
+@plot(width=5.4, height=5.0)
+def precision_recall_curves(ax: Axes, y: ArrayLike, scores: dict[str, ArrayLike]) -> None:
+    """Draw precision against recall over all thresholds, with the average precision.
 
-    Arguments and result as `roc_curves`.
+    Args:
+        y: array `(rows,)` of 0 and 1.
+        scores: dict of name to array `(rows,)`, higher for 1.
     """
     for index, (name, score) in enumerate(scores.items()):
         precision, recall, _ = metrics.precision_recall_curve(y, score)
         average = metrics.average_precision_score(y, score)
         _curve(ax, recall, precision, f"{name}, average {average:.3f}", index, drawstyle="steps")
-    share = float(np.mean(y))
-    ax.axhline(share, color="#555555", lw=1, ls=(0, (2, 2)), label=f"chance, {share:.3f}")
-    ax.set(xlabel="recall", ylabel="precision", title=title, ylim=(None, 1.02))
+    positive = float(np.mean(y))
+    ax.axhline(positive, **REFERENCE, label=f"chance, {positive:.3f}")
+    ax.set(xlabel="recall", ylabel="precision", ylim=(None, 1.02), box_aspect=1)
     ax.legend(loc="best")
 
 
-@picture()
-def calibration_curves(y, probabilities, *, bins=10, title=None, ax):
-    """How often the answer was right among rows given each probability; the diagonal is honest.
+@plot(width=5.4, height=5.0)
+def calibration_curves(
+    ax: Axes, y: ArrayLike, probabilities: dict[str, ArrayLike], *, bins: int = 10
+) -> None:
+    """Draw the observed frequency of class 1 against its predicted probability.
+
+    A perfectly calibrated model lies on the diagonal.
 
     Args:
-        y: 0 or 1, shape `(rows,)`.
-        probabilities: dict of name to probabilities of 1, shape `(rows,)`.
-        bins: int, groups of equally many rows.
-        ax: axes to draw on; a new figure where None.
-
-    Returns:
-        The axes.
+        y: array `(rows,)` of 0 and 1.
+        probabilities: dict of name to array `(rows,)`, predicted probabilities of 1.
+        bins: int, number of groups of equally many rows, 10 by default.
     """
     for index, (name, probability) in enumerate(probabilities.items()):
-        seen, said = calibration_curve(y, probability, n_bins=bins, strategy="quantile")
+        observed, mean = calibration_curve(y, probability, n_bins=bins, strategy="quantile")
         brier = metrics.brier_score_loss(y, probability)
-        ax.plot(said, seen, label=f"{name}, Brier score {brier:.3f}", **series(index))
-    ax.plot([0, 1], [0, 1], color="#555555", lw=1, ls=(0, (2, 2)), label="honest")
-    ax.set(xlabel="probability said", ylabel="share that came true", title=title)
+        ax.plot(mean, observed, label=f"{name}, Brier score {brier:.3f}", **series(index))
+    ax.plot([0, 1], [0, 1], **REFERENCE, label="perfectly calibrated")
+    ax.set(xlabel="mean predicted probability", ylabel="fraction of positives", box_aspect=1)
     ax.legend(loc="best")
 
 
-@picture(width=8.4, height=3.8)
-def residuals(y, predicted, *, unit="target", title=None, ax):
-    """Truth minus prediction against the prediction, one dot per row.
+@plot(width=8.4, height=3.8)
+def residuals(ax: Axes, y: ArrayLike, predicted: ArrayLike, *, unit: str = "target") -> None:
+    """Draw truth minus prediction against the prediction, one dot per row.
 
     Args:
-        y, predicted: floats, shape `(rows,)`.
-        unit: str, what y measures.
-        ax: axes to draw on; a new figure where None.
-
-    Returns:
-        The axes.
+        y: float array `(rows,)`, the truth.
+        predicted: float array `(rows,)`.
+        unit: str, what y measures, "target" by default.
     """
     y, predicted = np.asarray(y, float), np.asarray(predicted, float)
     errors = y - predicted
-    ax.scatter(
-        predicted, errors, s=10, alpha=min(1.0, 300 / len(y) + 0.1), color=series(0)["color"]
-    )
+    _scatter(ax, predicted, errors)
     ax.axhline(0, color="#333333", lw=1)
     order = np.argsort(predicted)
     parts = [part for part in np.array_split(order, min(12, max(1, len(y) // 20))) if len(part)]
-    middles = [predicted[part].mean() for part in parts]
+    centers = [predicted[part].mean() for part in parts]
     means = [errors[part].mean() for part in parts]
-    ax.plot(middles, means, label="mean of neighbouring rows", **series(1))
-    ax.set(xlabel=f"predicted {unit}", ylabel=f"true minus predicted {unit}", title=title)
+    ax.plot(centers, means, label="mean of neighboring rows", **series(1))
+    ax.set(xlabel=f"predicted {unit}", ylabel=f"true minus predicted {unit}")
     ax.legend(loc="best")
 
 
-@picture(width=5.4, height=4.6)
-def predicted_against_true(y, predicted, *, unit="target", title=None, ax):
-    """Prediction against truth, one dot per row; a perfect one lies on the diagonal.
+@plot(width=5.4, height=5.0)
+def predicted_against_true(
+    ax: Axes, y: ArrayLike, predicted: ArrayLike, *, unit: str = "target"
+) -> None:
+    """Draw prediction against truth, one dot per row; perfect predictions lie on the diagonal.
 
-    Arguments and result as `residuals`.
+    Whole-number truths are spread sideways by up to 0.3, so that dots do not cover each other.
+
+    Args:
+        y: float array `(rows,)`, the truth.
+        predicted: float array `(rows,)`.
+        unit: str, what y measures, "target" by default.
     """
     y, predicted = np.asarray(y, float), np.asarray(predicted, float)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
-    ax.scatter(y, predicted, s=10, alpha=min(1.0, 300 / len(y) + 0.1), color=series(0)["color"])
-    ax.plot(ends, ends, color="#333333", lw=1, ls=(0, (2, 2)))
-    ax.set(xlabel=f"true {unit}", ylabel=f"predicted {unit}", title=title)
+    whole = (y % 1 == 0).all()
+    jitter = 0.6 * (np.arange(len(y)) * GOLDEN % 1) - 0.3 if whole else 0.0
+    _scatter(ax, y + jitter, predicted)
+    error = np.abs(y - predicted).mean()
+    label = f"perfect prediction\n(here: mean absolute error {error:.3g})"
+    ax.plot(ends, ends, **REFERENCE | {"color": "#333333"}, label=label)
+    ax.set(xlabel=f"true {unit}", ylabel=f"predicted {unit}", box_aspect=1)
+    ax.legend(loc="upper left")
+
+
+def _scatter(ax, x, y):
+    ax.scatter(x, y, s=10, alpha=min(1.0, 300 / len(y) + 0.1), color=series(0)["color"])
+    ax.locator_params(axis="x", nbins=6)
 
 
 def _curve(ax, x, y, label, index, **arguments):
-    look = series(index)
-    points = max(1, len(x) // 6)
-    ax.plot(x, y, label=label, markevery=(points * index // 8, points), **look, **arguments)
+    every = max(1, len(x) // 6)
+    marks = (every * index // 8, every)
+    ax.plot(x, y, label=label, markevery=marks, **series(index), **arguments)

@@ -1,100 +1,111 @@
-"""Pictures of a search: its course, and what its hyperparameters have to do with the score."""
+"""Plots of a hyperparameter search: its progress, and scores against hyperparameters."""
 
+import matplotlib
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
-from .styles import figure, picture, series
+from .styles import figure, plot, series
+
+HIGHLIGHTED_TRIALS = 10
+MAX_TICKED_VALUES = 6  # a number with more different values has an ordinary axis
+GOLDEN = 0.618034  # the multiples' fractional parts are evenly spread, in any order
 
 
-@picture()
-def search_history(scores, *, ylabel, minimise=True, title=None, ax):
-    """The score of each trial as a dot, the best so far as a line.
+@plot()
+def search_history(ax: Axes, scores: ArrayLike, *, ylabel: str, minimize: bool = True) -> None:
+    """Draw the score of each trial as a dot, and the best so far as a line.
 
     Args:
         scores: list of float in the order of the trials; NaN is a trial that failed.
         ylabel: str, the objective.
-        minimise: bool, whether a smaller score is better.
-        ax: axes to draw on; a new figure where None.
-
-    Returns:
-        The axes.
+        minimize: bool, whether a smaller score is better (default: True).
     """
     scores = np.asarray(scores, float)
     number = np.arange(1, len(scores) + 1)
-    best = (np.fmin if minimise else np.fmax).accumulate(scores)
+    best = (np.fmin if minimize else np.fmax).accumulate(scores)
     ax.plot(number, scores, ls="none", marker="o", ms=4, color=series(6)["color"], label="trial")
     ax.step(number, best, where="post", color=series(1)["color"], label="best so far")
     failed = np.isnan(scores)
-    if failed.any():
-        ax.plot(number[failed], np.full(failed.sum(), 0.02), ls="none", marker="x", color="#000000",
+    if failed.any():  # at the edge where the worst scores are
+        edge = np.full(failed.sum(), 0.98 if minimize else 0.02)
+        ax.plot(number[failed], edge, ls="none", marker="x", color="#000000",
                 transform=ax.get_xaxis_transform(), label="failed")  # fmt: skip
-    _spare_the_hopeless(ax, scores, minimise)
-    ax.set(xlabel="trial", ylabel=ylabel, title=title)
+    _clip_diverged(ax, scores, minimize)
+    ax.set(xlabel="trial", ylabel=ylabel)
     ax.legend(loc="best")
 
 
-@picture(width=8.0)
-def parallel_coordinates(trials, scores, *, label, minimise=True, title=None, ax):
-    """An upright line per hyperparameter, a thread per trial, the best threads darkest and last.
+@plot(width=8.0)
+def parallel_coordinates(
+    ax: Axes,
+    trials: pd.DataFrame,
+    scores: ArrayLike,
+    *,
+    label: str,
+    minimize: bool = True,
+) -> None:
+    """Draw a vertical axis per hyperparameter and a line per trial; the ten best are in color.
 
     Args:
-        trials: DataFrame, a column per hyperparameter; columns of one value are left out.
-        scores: array `(trials,)`.
-        label: str, the objective; stands at the colour scale.
-        minimise: bool, whether a smaller score is better.
-        ax: axes to draw on; a new figure where None.
-
-    Returns:
-        The axes.
+        trials: DataFrame with a column per hyperparameter; constant columns are left out.
+        scores: array `(trials,)`; trials with NaN are left out.
+        label: str, the objective.
+        minimize: bool, whether a smaller score is better (default: True).
     """
-    import matplotlib
-    from matplotlib.cm import ScalarMappable
-
     scores = np.asarray(scores, float)
-    heights = {
-        name: _positions(trials[name]) for name in trials if trials[name].astype(str).nunique() > 1
-    }
+    heights = {name: _positions(trials[name]) for name in _varied(trials)}
     finite = np.flatnonzero(np.isfinite(scores))
-    worst_first = finite[np.argsort(-scores[finite] if minimise else scores[finite], kind="stable")]
-    # Ranks, not scores: one hopeless trial must not give all others the same colour.
-    rank = np.empty(len(scores))
-    rank[worst_first] = np.linspace(0, 1, len(worst_first)) if len(worst_first) else 0
-    colours = matplotlib.colormaps["cividis_r"]
-    at = np.arange(len(heights))
+    order = np.argsort(-scores[finite] if minimize else scores[finite], kind="stable")
+    worst_first = finite[order]
+    colors = matplotlib.colormaps["cividis"]
+    for left, trial in zip(range(len(worst_first) - 1, -1, -1), worst_first, strict=True):
+        line = [positions[trial] for positions, _ in heights.values()]
+        look = {"color": "#CCCCCC", "lw": 0.8}
+        if left < HIGHLIGHTED_TRIALS:
+            look = {"color": colors(left / HIGHLIGHTED_TRIALS), "lw": 2.5 if left == 0 else 1.5}
+        ax.plot(range(len(heights)), line, **look)
     paper = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-    for trial in worst_first:
-        thread = [positions[trial] for positions, _ in heights.values()]
-        ax.plot(at, thread, color=colours(rank[trial]), alpha=0.35 + 0.6 * rank[trial],
-                lw=1 + 1.5 * rank[trial] ** 4)  # fmt: skip
     for place, (_, marks) in enumerate(heights.values()):
         ax.axvline(place, color="#555555", lw=0.8, zorder=1)
         for height, mark in marks:
             ax.annotate(mark, (place, height), xytext=(4, 2), textcoords="offset points",
                         fontsize=8, color="#000000", bbox=paper)  # fmt: skip
-    ax.set_xticks(at, list(heights), rotation=20, ha="right")
+    ax.set_xticks(range(len(heights)), list(heights), rotation=20, ha="right")
     ax.set_yticks([])
     ax.set_ylim(-0.05, 1.08)
     ax.grid(visible=False)
     ax.spines["left"].set_visible(False)
-    ax.set(title=title)
-    scale = ax.figure.colorbar(ScalarMappable(cmap=colours), ax=ax, ticks=[0, 1])
-    scale.ax.set_yticklabels(["worst", "best"])
-    scale.set_label(f"rank by {label}")
+    scale = ax.figure.colorbar(ScalarMappable(cmap=colors), ax=ax, ticks=[0, 1])
+    scale.ax.set_yticklabels(["best", f"{HIGHLIGHTED_TRIALS}th best"])
+    scale.ax.invert_yaxis()
+    scale.set_label(f"rank by {label} (gray: other trials)")
 
 
-@picture(width=4.0, height=3.2)
-def score_against(values, scores, *, xlabel, ylabel, minimise=True, ax):
-    """The score of each trial against one hyperparameter.
+@plot(width=4.0, height=3.2)
+def score_against(
+    ax: Axes,
+    values: pd.Series,
+    scores: ArrayLike,
+    *,
+    xlabel: str,
+    ylabel: str | None = None,
+    minimize: bool = True,
+) -> None:
+    """Draw the score of each trial against one hyperparameter.
+
+    Categories have their own order, (8,) before (16,), and their dots are spread sideways by the
+    number of the trial, which is independent of the score.
 
     Args:
-        values: Series `(trials,)`, its index the numbers of the trials; words and tuples become
-            places along the axis.
+        values: Series `(trials,)` with the numbers of the trials as its index.
         scores: array `(trials,)`.
-        xlabel, ylabel: str, the hyperparameter and the objective.
-        minimise: bool, whether a smaller score is better.
-        ax: axes to draw on; a new figure where None.
-
-    Returns:
-        The axes.
+        xlabel: str, the hyperparameter.
+        ylabel: str, the objective. None means no label.
+        minimize: bool, whether a smaller score is better (default: True).
     """
     scores = np.asarray(scores, float)
     numbers, log = _as_numbers(values)
@@ -102,54 +113,75 @@ def score_against(values, scores, *, xlabel, ylabel, minimise=True, ax):
         words, numbers = _as_places(values)
         ax.set_xticks(range(len(words)), words, rotation=20 if len(words) > 3 else 0)
         ax.set_xlim(-0.5, len(words) - 0.5)
-        # Dots next to each other, by the number of the trial: the same plot every time. Multiples
-        # of the golden ratio spread evenly and rise neither with the number nor with the score.
         index = np.asarray(getattr(values, "index", range(len(numbers))))
         order = index if index.dtype.kind in "iu" else np.arange(len(index))
-        numbers = numbers + 0.3 * (order * 0.618034 % 1) - 0.15
-    elif log:
-        ax.set_xscale("log")
+        numbers = numbers + 0.3 * (order * GOLDEN % 1) - 0.15
     else:
-        ax.locator_params(axis="x", nbins=5)
+        if log:
+            ax.set_xscale("log")
+        known = np.unique(numbers[np.isfinite(numbers)])
+        if len(known) <= MAX_TICKED_VALUES:
+            ax.set_xticks(known, [f"{value:g}" for value in known])
+            ax.set_xticks([], minor=True)
+        elif not log:
+            ax.locator_params(axis="x", nbins=5)
     ax.plot(numbers, scores, ls="none", marker="o", ms=4, color=series(0)["color"], alpha=0.7)
-    _spare_the_hopeless(ax, scores, minimise)
+    _clip_diverged(ax, scores, minimize)
     ax.set(xlabel=xlabel, ylabel=ylabel)
 
 
-def scores_against(trials, scores, *, ylabel, minimise=True):
-    """`score_against` for every column of `trials` with more than one value, side by side.
+def scores_against(
+    trials: pd.DataFrame,
+    scores: ArrayLike,
+    *,
+    ylabel: str,
+    minimize: bool = True,
+    minimise: bool | None = None,
+) -> Figure:
+    """Draw `score_against` for every column of `trials` that has several values.
+
+    Args:
+        trials: DataFrame with a column per hyperparameter, its index the numbers of the trials.
+        scores: array `(trials,)`.
+        ylabel: str, the objective.
+        minimize: bool, whether a smaller score is better (default: True).
+        minimise: another name of `minimize`.
 
     Returns:
-        The figure.
+        The matplotlib figure.
     """
-    names = [name for name in trials if trials[name].astype(str).nunique() > 1] or list(trials)[:1]
+    names = _varied(trials) or list(trials)[:1]
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    whole, axes = figure(rows, columns, 3.4 * columns, 2.8 * rows, squeeze=False, sharey=True)
+    drawing, axes = figure(rows, columns, 3.4 * columns, 2.8 * rows, squeeze=False, sharey=True)
     for index, ax in enumerate(axes.flat):
         if index >= len(names):
             ax.set_visible(False)
             continue
         label = ylabel if index % columns == 0 else None
-        name = names[index]
-        score_against(trials[name], scores, xlabel=name, ylabel=label, minimise=minimise, ax=ax)
-    return whole
+        score_against(
+            trials[names[index]], scores, xlabel=names[index], ylabel=label,
+            minimize=minimize if minimise is None else minimise, ax=ax,
+        )  # fmt: skip
+    return drawing
+
+
+def _varied(trials):
+    return [name for name in trials if trials[name].astype(str).nunique() > 1]
 
 
 def _as_numbers(values):
-    """The values as floats, or None; and whether they spread over decades."""
+    """The values as floats, or None; and whether they span several orders of magnitude."""
     values = list(values)
     if any(isinstance(v, (str, bool, np.bool_, tuple, list)) for v in values):
         return None, False
     numbers = np.array(values, float)
-    positive = numbers[np.isfinite(numbers)]
-    return numbers, len(
-        positive
-    ) > 0 and positive.min() > 0 and positive.max() > 30 * positive.min()
+    finite = numbers[np.isfinite(numbers)]
+    return numbers, len(finite) > 0 and finite.max() > 30 * finite.min() > 0
 
 
 def _as_places(values):
-    """Words for the axis in their own order, (8,) before (16,), and the place of each value."""
+    """The categories in their own order as text, and the place of each value."""
     values = [tuple(v) if isinstance(v, list) else v for v in values]
     try:
         words = [str(v) for v in sorted(set(values))]
@@ -159,7 +191,7 @@ def _as_places(values):
 
 
 def _positions(values):
-    """Heights in 0 to 1 of a column's values, and marks `(height, text)` for the axis."""
+    """Heights in [0, 1] of a column's values, and marks `(height, text)` for the axis."""
     numbers, log = _as_numbers(values)
     if numbers is None:
         words, places = _as_places(values)
@@ -171,13 +203,13 @@ def _positions(values):
     return (scaled - low) / ((high - low) or 1), marks
 
 
-def _spare_the_hopeless(ax, scores, minimise):
-    """Cut the axis where a few diverged trials would squeeze all others into a line."""
+def _clip_diverged(ax, scores, minimize):
+    """Limit the axis where a few diverged trials would compress all others into a line."""
     finite = scores[np.isfinite(scores)]
     if len(finite) < 4:
         return
-    low, high = np.quantile(finite, [0, 0.9] if minimise else [0.1, 1])
-    if minimise and finite.max() > high + 2 * (high - low):
+    low, high = np.quantile(finite, [0, 0.9] if minimize else [0.1, 1])
+    if minimize and finite.max() > high + 2 * (high - low):
         ax.set_ylim(top=high + 0.5 * (high - low))
-    elif not minimise and finite.min() < low - 2 * (high - low):
+    elif not minimize and finite.min() < low - 2 * (high - low):
         ax.set_ylim(bottom=low - 0.5 * (high - low))

@@ -1,17 +1,23 @@
-"""How every picture of the project looks, and how it is kept.
+"""Style of every plot, and how plots are saved.
 
-One rule runs through all of them: colour is never the only carrier. Each series has its own
-colour, line style and marker, so a picture reads in black and white and for the colour-blind.
-The colours are those of Okabe and Ito, Color Universal Design, 2008, ordered so that neighbours
-also differ in lightness.
+Color never carries information alone: each series has its own color, line style and marker, so that
+a plot is readable in black and white and with any color vision. The colors are those of Okabe and
+Ito, Color Universal Design, 2008, https://jfly.uni-koeln.de/color/, ordered so that neighbors also
+differ in lightness.
 
-Figures are made without `pyplot`, which would hold on to each one until it is closed.
+Figures are created without `pyplot`, which would keep each one until it is closed.
 """
 
 import functools
+import inspect
 import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..core.atomic_files import write_bytes
@@ -28,12 +34,13 @@ SERIES = (
     {"color": "#7F7F7F", "linestyle": (0, (1, 1)),             "marker": "<"},
 )
 # fmt: on
+REFERENCE = {"color": "#555555", "lw": 1.0, "ls": (0, (2, 2)), "zorder": 1}  # a reference line
 
 STYLE = {
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "savefig.dpi": 130,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.family": "DejaVu Sans",  # part of matplotlib: the same plot on every machine
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -51,50 +58,77 @@ STYLE = {
     "legend.handlelength": 3.2,
     "image.cmap": "cividis",
 }
+LABELS = ("title", "xlabel", "ylabel")
+EARLIER_NAMES = {"minimise": "minimize"}  # of arguments, which are still accepted
+COMMON_ARGUMENTS = """
+        title, xlabel, ylabel: str, text of the axes. None means the plot's own.
+        ax: matplotlib axes to draw on. None means a new figure.
+
+    Returns:
+        The matplotlib axes.
+    """
 
 
-def series(index):
-    """Colour, line style and marker of series number `index`, as arguments of `Axes.plot`."""
+def series(index: int) -> dict[str, Any]:
+    """Color, line style and marker of series number `index`, as arguments of `Axes.plot`."""
     return dict(SERIES[index % len(SERIES)])
 
 
-def style():
-    """Context in which matplotlib draws in the project's style."""
+def style() -> AbstractContextManager:
+    """Return a context in which matplotlib draws in the style of this package."""
     return matplotlib.rc_context(STYLE)
 
 
-def figure(rows=1, columns=1, width=6.4, height=4.0, **subplots):
-    """An empty figure and its axes: one axes, or an array of them as `Figure.subplots` gives.
+def figure(
+    rows: int = 1, columns: int = 1, width: float = 6.4, height: float = 4.0, **subplots: Any
+) -> tuple[Figure, Any]:
+    """Create an empty figure.
 
     Args:
-        rows, columns: int, how many axes.
-        width, height: float, inches of the whole figure.
-        subplots: further arguments of `Figure.subplots`.
+        rows: int, rows of axes.
+        columns: int, columns of axes.
+        width: float, width of the figure in inches.
+        height: float, height of the figure in inches.
+        subplots: further arguments of `matplotlib.figure.Figure.subplots`.
+
+    Returns:
+        `(figure, axes)`: one axes, or an array of them as `Figure.subplots` returns it.
     """
     with style():
         new = Figure(figsize=(width, height), layout="constrained")
         return new, new.subplots(rows, columns, **subplots)
 
 
-def picture(width=6.4, height=4.0):
-    """Decorator of a plot function: draws in the style, and makes the axes where none is given."""
+def plot(width: float = 6.4, height: float = 4.0) -> Callable[[Callable], Callable[..., Axes]]:
+    """Decorate a function `draw(ax, ...)`: it gets the style, a figure if needed, and labels."""
 
     def decorate(draw):
+        own = list(inspect.signature(draw).parameters.values())[1:]
+        free = [name for name in LABELS if name not in [p.name for p in own]]
+
         @functools.wraps(draw)
         def drawn(*args, ax=None, **kwargs):
+            kwargs = {EARLIER_NAMES.get(name, name): value for name, value in kwargs.items()}
+            labels = {name: kwargs.pop(name) for name in free if name in kwargs}
             with style():
                 if ax is None:
                     ax = figure(width=width, height=height)[1]
-                draw(*args, ax=ax, **kwargs)
+                draw(ax, *args, **kwargs)
+                ax.set(**{name: text for name, text in labels.items() if text is not None})
             return ax
 
+        optional = {"kind": inspect.Parameter.KEYWORD_ONLY, "default": None}
+        shared = [inspect.Parameter(name, **optional) for name in (*free, "ax")]
+        drawn.__signature__ = inspect.Signature([*own, *shared], return_annotation=Axes)
+        common = COMMON_ARGUMENTS.replace(", ".join(LABELS), ", ".join(free))
+        drawn.__doc__ = draw.__doc__.rstrip() + common
         return drawn
 
     return decorate
 
 
-def legend(ax, place=True):
-    """Adds the legend: True puts it on the axes, "below" under all axes of the figure."""
+def legend(ax: Axes, place: bool | str = True) -> None:
+    """Add the legend: True means on the axes, "below" means below all axes of the figure."""
     handles, labels = ax.get_legend_handles_labels()
     if place == "below":
         ax.figure.legend(handles, labels, loc="outside lower center", ncols=min(8, len(labels)))
@@ -102,26 +136,35 @@ def legend(ax, place=True):
         ax.legend(handles, labels, loc="best")
 
 
-def png(drawing):
-    """The bytes of a PNG picture of a figure, or of the figure an axes belongs to."""
+def png(drawing: Figure | Axes) -> bytes:
+    """Render a figure, or the figure of an axes, as a PNG image."""
     buffer = io.BytesIO()
     with style():
         _figure_of(drawing).savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def save(drawing, path):
-    """Writes the figure, or the figure an axes belongs to, as a PNG file. Returns its path."""
+def save(drawing: Figure | Axes, path: str | Path) -> Path:
+    """Write a figure, or the figure of an axes, to a PNG file.
+
+    Args:
+        drawing: matplotlib figure or axes.
+        path: str or Path. Missing folders are created.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: `drawing` is neither.
+    """
     return write_bytes(path, png(drawing))
 
 
 def _figure_of(drawing):
-    if isinstance(drawing, Figure):
-        return drawing
-    found = getattr(drawing, "figure", None)
+    found = drawing if isinstance(drawing, Figure) else getattr(drawing, "figure", None)
     if not isinstance(found, Figure):
         raise ValueError(
             "`drawing` must be a matplotlib Figure or the axes that a plot function returned. "
-            f"Received: drawing={drawing!r}"
+            f"Received: drawing={drawing!r}."
         )
     return found

@@ -50,5 +50,5 @@ def test_a_schedule_and_an_empty_range_are_refused():
     with pytest.raises(ValueError, match="`lowest` must be below `highest`"):
         rate_range_test(network, X, Y, lowest=1.0, highest=0.1)
     network.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 9)), "mse")
-    with pytest.raises(ValueError, match=r"must be a number.*CosineDecay"):
+    with pytest.raises(ValueError, match=r"must be a number, not a schedule.*CosineDecay"):
         rate_range_test(network, X, Y)

@@ -135,13 +135,15 @@ def test_what_was_not_measured_is_told(tmp_path):
         [sys.executable, "-c", JAX], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert told.returncode == 0, told.stderr
-    assert "Not measured: gradients, which need Keras on TensorFlow (here: jax)." in told.stdout
+    assert (
+        "Not measured: gradients, which require the TensorFlow backend (here: jax)." in told.stdout
+    )
     assert told.stdout.rstrip().endswith("Nothing is wrong in what was measured.")
 
 
 def test_a_network_without_a_history_is_not_said_to_be_healthy():
     words = str(health(network(), X, Y))
-    assert "Not measured: the course of the loss" in words
+    assert "Not measured: the training loss" in words
     assert "Nothing is wrong." not in words
 
 
@@ -156,7 +158,7 @@ def test_bad_arguments_are_named():
         health(network(), holed, Y)
     with pytest.raises(ValueError, match="must have layers with a kernel"):
         health(kerasdnn.Network([keras.Input((64,)), keras.layers.Flatten()]), X, Y)
-    with pytest.raises(ValueError, match="has watched no run yet"):
+    with pytest.raises(ValueError, match="no measurements yet"):
         Diagnostics(X, Y).health()
     with pytest.raises(ValueError, match="`every` must be"):
         Diagnostics(X, Y, every=0)

@@ -57,6 +57,14 @@ def test_every_text_comes_out_as_it_went_in_and_every_tag_is_closed():
     assert words["figcaption"] == ['bars "quoted"']
 
 
+def test_the_summary_is_at_the_top_whenever_it_is_set():
+    page = full_page()
+    page.summary(["first & foremost"])
+    outline = Outline(page.html())
+    assert outline.words["h2"] == ["Findings", "A & B"]
+    assert outline.words["li"][0] == "first & foremost"
+
+
 def test_nothing_is_fetched_from_outside():
     text = full_page().html()
     assert all(source.startswith("data:image/") for source in Outline(text).sources)
@@ -71,7 +79,7 @@ def test_an_index_with_names_becomes_the_first_column():
 
 def test_a_picture_file_must_be_a_picture(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(ValueError, match=r"must be .png or .gif. Received: .*notes.txt"):
+    with pytest.raises(ValueError, match=r"`drawing` must be a .*notes\.txt"):
         Page("t").picture(tmp_path / "notes.txt")
 
 

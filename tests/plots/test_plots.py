@@ -1,9 +1,9 @@
 """Every picture against a stored one, coarse enough to survive another matplotlib release.
 
-`python tests/plots/test_plots.py` draws the stored pictures anew; look at each before committing
-it.
+`python tests/plots/test_plots.py` redraws the stored plots; look at each before committing it.
 """
 
+import inspect
 import io
 import sys
 from pathlib import Path
@@ -39,7 +39,9 @@ def learning_curves():
     rng, t = np.random.default_rng(0), np.arange(40)
     runs = {n: np.exp(-t / (4 + 4 * i)) + 0.05 + 0.02 * rng.random((5, 40))
             for i, n in enumerate(NAMES)}  # fmt: skip
-    return plots.learning_curves(runs, log_y=True, reference={"rival": 0.2}, title="curves")
+    return plots.learning_curves(
+        runs, log_y=True, reference={"baseline": 0.2}, ylabel="loss", title="curves"
+    )
 
 
 def learning_rate_range():
@@ -57,7 +59,7 @@ def functions():
 
 def dots():
     widths = [0.1, 0.2, np.nan, 0.1, 0.3, 0.1]
-    return plots.dots(NAMES, range(6), widths, xlabel="loss", reference={"rival": 2.5})
+    return plots.dots(NAMES, range(6), widths, xlabel="loss", reference={"baseline": 2.5})
 
 
 def bars():
@@ -71,7 +73,7 @@ def heat_map():
 
 
 def heat_map_with_numbers():
-    return plots.heat_map(np.eye(3) + 0.1, list("abc"), label="share", xlabel="predicted",
+    return plots.heat_map(np.eye(3) + 0.1, list("abc"), label="fraction", xlabel="predicted",
                           ylabel="true", column_names=list("abc"), form="{:.2f}")  # fmt: skip
 
 
@@ -90,12 +92,12 @@ def binary_answers():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 400)
     return y, {name: np.clip(0.5 + s * (y - 0.5) + rng.normal(0, 0.25, 400), 0, 1)
-               for name, s in (("network", 0.6), ("rival", 0.3))}  # fmt: skip
+               for name, s in (("network", 0.6), ("baseline", 0.3))}  # fmt: skip
 
 
 def confusion_matrix():
     y, answers = binary_answers()
-    return plots.confusion_matrix(y, (answers["rival"] > 0.5).astype(int))
+    return plots.confusion_matrix(y, (answers["baseline"] > 0.5).astype(int))
 
 
 def roc_curves():
@@ -194,7 +196,7 @@ def test_the_tolerance_sees_a_missing_curve():
         assert difference(coarse(ax), stored) > TOLERANCE
 
 
-def test_series_differ_without_colour():
+def test_series_differ_without_color():
     looks = [(str(look["linestyle"]), look["marker"]) for look in SERIES]
     assert len({line for line, _ in looks}) == len({mark for _, mark in looks}) == len(SERIES)
 
@@ -222,6 +224,47 @@ def test_draws_on_the_axes_it_is_given_and_leaves_the_settings_alone():
     assert returned is right
     assert not left.has_data()
     assert dict(matplotlib.rcParams) == before
+
+
+def test_labels_replace_those_of_a_plot_and_none_keeps_them():
+    ax = plots.bars(["a"], [1], ylabel="time (s)", xlabel="network", title="speed")
+    assert (ax.get_xlabel(), ax.get_title(loc="left")) == ("network", "speed")
+    assert plots.functions({"zero": np.zeros_like}, ylabel="da / dz").get_xlabel() == "z"
+    assert plots.functions({"zero": np.zeros_like}, xlabel=None).get_xlabel() == "z"
+    assert "title" in inspect.signature(plots.functions).parameters
+    assert "xlabel, ylabel: str" in inspect.getdoc(plots.functions)
+    with pytest.raises(TypeError, match="colour"):
+        plots.functions({}, colour="red")
+
+
+def test_dots_of_one_color_differ_by_their_rows_alone():
+    drawn = plots.dots(["a", "b"], [1, 2], xlabel="loss", one_color=True).lines
+    assert drawn[0].get_color() == drawn[1].get_color()
+    drawn = plots.dots(["a", "b"], [1, 2], xlabel="loss").lines
+    assert drawn[0].get_color() != drawn[1].get_color()
+    assert {line.get_fillstyle() for line in drawn} == {"full"}
+
+
+def test_a_logarithmic_axis_has_several_ticks_however_short_it_is():
+    for values in ([0.30, 0.31, 0.35], [0.3, 0.5, 0.9], [0.1, 1, 9], [1e-5, 1, 1e4]):
+        ax = plots.learning_curves({"a": values}, ylabel="loss", log_y=True)
+        low, high = ax.get_ylim()
+        assert sum(low <= tick <= high for tick in ax.get_yticks()) >= 2, values
+
+
+def test_two_runs_have_no_band_and_three_have_one():
+    for runs, bands in ((2, 0), (3, 1)):
+        ax = plots.learning_curves({"a": np.random.default_rng(0).random((runs, 5))}, ylabel="loss")
+        assert len(ax.collections) == bands
+
+
+def test_whole_numbers_are_spread_sideways_and_others_are_not():
+    y = np.tile([1.0, 2.0], 50)
+    x = plots.predicted_against_true(y, y).collections[0].get_offsets()[:, 0]
+    assert len(np.unique(x)) == 100
+    assert np.abs(x - y).max() < 0.31
+    x = plots.predicted_against_true(y + 0.5, y).collections[0].get_offsets()[:, 0]
+    np.testing.assert_array_equal(x, y + 0.5)
 
 
 def test_no_figure_is_left_in_pyplot():

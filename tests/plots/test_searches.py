@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from kerasdnn import plots
 from kerasdnn.search.engine.project import Line, duration
@@ -29,8 +30,16 @@ def test_the_history_draws_every_trial_the_best_so_far_and_failures():
     np.testing.assert_array_equal(dots.get_ydata(), scores)
     np.testing.assert_array_equal(best.get_ydata(), np.fmin.accumulate(scores))
     assert failed.get_xdata().tolist() == [4]
-    larger = plots.search_history(SCORES, ylabel="val_accuracy", minimise=False).lines[1]
+    larger = plots.search_history(SCORES, ylabel="val_accuracy", minimize=False).lines[1]
     np.testing.assert_array_equal(larger.get_ydata(), np.maximum.accumulate(SCORES))
+    alias = plots.search_history(SCORES, ylabel="val_accuracy", minimise=False).lines[1]
+    np.testing.assert_array_equal(larger.get_ydata(), alias.get_ydata())
+
+
+@pytest.mark.parametrize(("minimize", "edge"), [(True, 0.98), (False, 0.02)])
+def test_failed_trials_are_drawn_at_the_edge_of_the_worst_scores(minimize, edge):
+    ax = plots.search_history([0.5, np.nan, 0.3], ylabel="score", minimize=minimize)
+    assert ax.lines[-1].get_ydata().tolist() == [edge]
 
 
 def test_one_hopeless_trial_does_not_flatten_all_others():
@@ -82,7 +91,7 @@ def test_time_left_is_told_in_units_that_fit():
     assert [duration(s) for s in (9.6, 300, 7200)] == ["10 s", "5 min", "2.0 h"]
 
 
-def test_the_place_of_a_dot_within_a_word_says_nothing_of_its_score():
+def test_the_sideways_place_of_a_dot_is_independent_of_its_score():
     words = ["relu", "tanh"] * 40
     trials = pd.DataFrame({"activation": words}).sample(frac=1, random_state=0)
     for frame in (trials, trials.reset_index(drop=True)):  # by its number, or sorted by score
@@ -94,6 +103,33 @@ def test_the_place_of_a_dot_within_a_word_says_nothing_of_its_score():
             near = np.abs(x - place) < 0.2
             assert near.sum() == 40
             assert abs(np.corrcoef(x[near], y[near])[0, 1]) < 0.4
+
+
+def test_the_number_of_a_trial_moves_its_dot_the_same_way_in_every_order():
+    trials = pd.DataFrame({"activation": ["relu", "tanh"] * 10})
+    places = []
+    for frame in (trials, trials.sample(frac=1, random_state=1)):
+        ax = plots.score_against(frame["activation"], frame.index, xlabel="a", ylabel="b")
+        x, number = ax.lines[0].get_data()
+        places.append(x[np.argsort(number)])
+    np.testing.assert_array_equal(*places)
+
+
+def test_a_number_with_few_values_has_a_tick_at_each():
+    sizes = pd.Series([16, 256, 32, 64, 128, 16])
+    ax = plots.score_against(sizes, np.arange(6.0), xlabel="batch_size", ylabel="val_loss")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["16", "32", "64", "128", "256"]
+    rates = pd.Series([0.001, 0.1, 0.01])
+    ax = plots.score_against(rates, np.arange(3.0), xlabel="learning_rate", ylabel="val_loss")
+    assert ax.get_xscale() == "log"
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0.001", "0.01", "0.1"]
+    assert not [t for t in ax.get_xticklabels(minor=True) if t.get_text()]
+
+
+def test_parallel_coordinates_color_the_ten_best_trials():
+    ax = plots.parallel_coordinates(TRIALS, SCORES, label="val_loss")
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 4]
+    assert [line.get_color() == "#CCCCCC" for line in lines] == [True] * 10 + [False] * 10
 
 
 def test_words_stand_in_their_own_order_with_room_for_all():

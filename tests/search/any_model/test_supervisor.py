@@ -169,7 +169,7 @@ def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     thread.join()
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "The search is over." in done.stdout
+    assert "The search is complete." in done.stdout
     np.testing.assert_allclose(found[0].trials["score"], here.trials["score"], rtol=1e-6)
     assert found[0].best_network().predict(X, verbose=0).shape == (60, 1)  # trained anew: no file
 
@@ -178,7 +178,7 @@ def test_a_worker_of_another_machine_does_the_work(here, tmp_path):
     ("options", "message"),
     [
         (["--chief", "8700", "--project", "."], "--chief must be HOST:PORT"),
-        (["--chief", "a:1", "--project", "."], "--project must hold job.json"),
+        (["--chief", "a:1", "--project", "."], "--project must contain job.json"),
     ],
 )
 def test_the_worker_recipe_says_what_is_missing(options, message, tmp_path):

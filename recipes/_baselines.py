@@ -1,10 +1,12 @@
-"""The rivals of the network in train_table.py: a linear model and gradient boosting."""
+"""Baselines for tables of any columns: a constant, a linear model and gradient boosting."""
 
 import numpy as np
 import pandas as pd
 
+CONSTANT = ("mean predictor", "majority class")  # names of the baselines that ignore X
 
-def rivals(problem, seed):
+
+def baselines(problem, seed):
     """Dict of name to a scikit-learn model that takes the same table as the network."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -12,19 +14,28 @@ def rivals(problem, seed):
 
     if problem == "regression":
         return {
-            "always the mean": DummyRegressor(),
-            "linear regression": _scaled(LinearRegression()),
-            "gradient boosting": _coded(HistGradientBoostingRegressor(random_state=seed)),
+            "mean predictor": DummyRegressor(),
+            "linear regression": _linear(LinearRegression()),
+            "gradient boosting": _boosting(HistGradientBoostingRegressor(random_state=seed)),
         }
     return {
-        "always the commonest": DummyClassifier(strategy="prior"),
-        "logistic regression": _scaled(LogisticRegression(max_iter=2000)),
-        "gradient boosting": _coded(HistGradientBoostingClassifier(random_state=seed)),
+        "majority class": DummyClassifier(strategy="prior"),
+        "logistic regression": _linear(LogisticRegression(max_iter=2000)),
+        "gradient boosting": _boosting(HistGradientBoostingClassifier(random_state=seed)),
     }
 
 
-def plain(X):
-    """Numbers as float, dates as days, everything else as text; missing values stay missing."""
+def attempt(function):
+    """`(result, "")` of a function, or `(None, "failed: reason")`: a baseline ends no recipe."""
+    try:
+        return function(), ""
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return None, f"failed: {reason[:120]}"
+
+
+def to_plain(X):
+    """Numbers as float, dates as days, everything else as text."""
     columns = {}
     for name, column in X.items():
         if pd.api.types.is_datetime64_any_dtype(column):
@@ -36,7 +47,7 @@ def plain(X):
     return pd.DataFrame(columns, index=X.index)
 
 
-def _columns(numbers, texts):
+def _by_kind(numbers, texts):
     from sklearn.compose import make_column_selector, make_column_transformer
 
     return make_column_transformer(
@@ -45,22 +56,22 @@ def _columns(numbers, texts):
     )
 
 
-def _scaled(model):
+def _linear(model):
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
     numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
     texts = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5)
-    return make_pipeline(FunctionTransformer(plain), _columns(numbers, texts), model)
+    return make_pipeline(FunctionTransformer(to_plain), _by_kind(numbers, texts), model)
 
 
-def _coded(model):
+def _boosting(model):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
-    return make_pipeline(FunctionTransformer(plain), _columns("passthrough", codes), model)
+    return make_pipeline(FunctionTransformer(to_plain), _by_kind("passthrough", codes), model)
 
 
 def scores(problem, model, X, y):
@@ -87,8 +98,13 @@ def scores(problem, model, X, y):
     return found
 
 
+def loss_name(problem):
+    """The name of the mean of `row_losses`."""
+    return "mean absolute error" if problem == "regression" else "log loss"
+
+
 def row_losses(problem, model, X, y):
-    """What `scores` averages, row by row: log loss of classes, absolute error of numbers."""
+    """The loss of each row: absolute error in a regression, log loss in a classification."""
     if problem == "regression":
         return np.abs(np.asarray(model.predict(X), float).reshape(len(y)) - np.asarray(y, float))
     probability = np.asarray(model.predict_proba(X), "float64")

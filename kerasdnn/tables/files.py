@@ -1,0 +1,367 @@
+"""Read a table from a file: delimited text of any national variant, and what pandas reads.
+
+The variant of a text file is detected on its first bytes: compression, encoding, separator, quote
+character and decimal mark. pandas then reads the complete file with these settings.
+"""
+
+import bz2
+import codecs
+import csv
+import difflib
+import gzip
+import io
+import lzma
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Hashable
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+
+from ..core.messages import warn
+
+SAMPLE_BYTES = 1 << 20
+SAMPLE_RECORDS = 1000
+MAX_PREAMBLE = 30  # records before the header
+SEPARATORS = ";\t|,"  # of equally good ones the first
+BYTE_ORDER_MARKS = {  # the longer ones first, which begin like the shorter ones
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+OPEN = {  # compression, as pandas calls it: the first bytes, and what opens it
+    "gzip": (b"\x1f\x8b", gzip.open),
+    "bz2": (b"BZh", bz2.open),
+    "xz": (b"\xfd7zXZ\x00", lzma.open),
+    "zip": (b"PK\x03\x04", None),
+}
+GUESSED = ("cp1252", "latin-1")  # for what is not Unicode; the second has a letter for every byte
+# Numbers with a decimal mark d, with thousands separators t alone, and with neither of them.
+NUMBER = r"[+-]?(?:\d*|[1-9]\d{{0,2}}(?:{t}\d{{3}})+){d}\d+(?:[eE][+-]?\d+)?"
+GROUPED = r"[+-]?[1-9]\d{{0,2}}(?:{t}\d{{3}})+"
+WHOLE = r"[+-]?\d+"
+ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
+
+
+def read_table(
+    path: str | Path,
+    sep: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> pd.DataFrame:
+    """Read a table from a file; the format follows from its extension.
+
+    `.parquet`, `.feather`, `.arrow`, `.xlsx`, `.xlsm`, `.xls`, `.ods` (the first sheet), `.jsonl`
+    and `.ndjson` are read by pandas. Every other file is taken for delimited text with a header, in
+    the clear or compressed (gzip, bz2, xz, or a zip archive of one file). In text, columns of ISO
+    dates become dates, and columns whose numbers are all written with thousands separators become
+    numbers. Columns without a name and without a value, which spreadsheets export, are dropped, and
+    lines of comments before the header are skipped.
+
+    Args:
+        path: str or Path.
+        sep: str, what separates the columns of a text file. None means detected out of comma,
+            semicolon, tab and vertical bar.
+        decimal: str, "." or ",", the decimal mark of a text file. None means detected.
+        encoding: str, the encoding of a text file, such as "cp1252". None means detected: a byte
+            order mark, UTF-8, UTF-16, else cp1252 if the text looks Western European.
+
+    Returns:
+        DataFrame.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ImportError: a package that pandas needs for this format is not installed.
+        ValueError: the file is not a table, or its encoding cannot be determined.
+
+    Warns:
+        DataWarning: the encoding was guessed, or lines before the header were skipped.
+
+    Example:
+        import pandas as pd
+        from kerasdnn.tables.files import read_table
+
+        pd.DataFrame({"a": [1.5, 2.5]}).to_csv("a.csv", sep=";", decimal=",", encoding="utf-16")
+        print(read_table("a.csv"))
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in (".gz", ".bz2", ".xz"):
+        endings.pop()
+    ending = endings[-1] if endings else ""
+    try:
+        if ending in READERS:
+            table = READERS[ending](path)
+        else:
+            table = _read_text(path, sep, decimal, encoding)
+    except ImportError as error:
+        package = INSTALL.get(ending, getattr(error, "name", None) or "the package")
+        raise ImportError(f"Reading {path.name} needs {package}: pip install {package}") from error
+    except UnicodeError as error:
+        raise ValueError(
+            f"{path} is not text in the encoding {getattr(error, 'encoding', encoding)}. "
+            "Pass another `encoding`."
+        ) from error
+    except LookupError as error:  # pandas has no such encoding, and ValueErrors pass
+        raise ValueError(f"{path} cannot be read: {_one_line(error)}") from error
+    except (ValueError, zipfile.BadZipFile, lzma.LZMAError, EOFError, csv.Error) as error:
+        raise ValueError(f"{path} is not a readable table: {_one_line(error)}") from error
+    if table.shape[1] == 0:
+        raise ValueError(f"{path} is not a readable table: it has no columns.")
+    return table
+
+
+def find_column(table: pd.DataFrame, name: str) -> Hashable:
+    """The label of a table's column whose name is `name`.
+
+    Args:
+        table: DataFrame.
+        name: str.
+
+    Returns:
+        The label, which is a number where the table's names are numbers.
+
+    Raises:
+        ValueError: there is no such column; the message suggests similar names.
+    """
+    labels = {str(label): label for label in table.columns}
+    if name in labels:
+        return labels[name]
+    by_lower = {}
+    for text in labels:
+        by_lower.setdefault(text.strip().lower(), []).append(text)
+    near = difflib.get_close_matches(name.strip().lower(), by_lower)
+    similar = [repr(text) for lower in near for text in by_lower[lower]]
+    if similar:
+        hint = f"Did you mean {' or '.join(similar[:3])}?"
+    else:
+        names = list(labels)
+        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+        hint = f"Its columns are {', '.join(map(repr, names[:20]))}{more}."
+    raise ValueError(f"The table has no column {name!r}. {hint}")
+
+
+READERS = {
+    ".parquet": pd.read_parquet,
+    ".pq": pd.read_parquet,
+    ".feather": pd.read_feather,
+    ".arrow": pd.read_feather,
+    ".xlsx": pd.read_excel,
+    ".xlsm": pd.read_excel,
+    ".xls": pd.read_excel,
+    ".ods": pd.read_excel,
+    ".jsonl": lambda path: pd.read_json(path, lines=True),
+    ".ndjson": lambda path: pd.read_json(path, lines=True),
+}
+INSTALL = dict.fromkeys([".parquet", ".pq", ".feather", ".arrow"], "pyarrow")
+INSTALL |= {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd", ".ods": "odfpy"}
+
+
+def _read_text(path, sep, decimal, encoding):
+    compression, content = _first_bytes(path)
+    if not content.strip():
+        raise ValueError("it is empty")
+    complete = len(content) < SAMPLE_BYTES
+    candidates = [encoding] if encoding else _encodings(content, complete)
+    for candidate in candidates:
+        try:
+            text = _decode(content, candidate, complete)
+            table = _parse(path, text, complete, (sep, decimal, candidate, compression))
+            break
+        except UnicodeDecodeError:  # perhaps only after the sample
+            if candidate == candidates[-1]:
+                raise
+    if encoding is None and candidate in GUESSED:
+        warn(
+            f"{path.name} is not UTF-8; it is read as {candidate}. Pass `encoding` if letters with "
+            "accents come out wrong."
+        )
+    return table
+
+
+def _parse(path, text, complete, settings):
+    sep, decimal, encoding, compression = settings
+    text, skipped, sep = _without_separator_line(text, sep)
+    sep, quote, preamble, records = _layout(text, sep, complete)
+    header, rows = records[0], records[1:]
+    if decimal is None:
+        decimal = _decimal_mark([field for row in rows for field in row], sep)
+    longer = bool(rows) and all(len(row) == len(header) + 1 for row in rows)
+    ends_empty = longer and not any(row[-1] for row in rows)
+    escaped = '\\"' in text and '""' not in text
+    table = pd.read_csv(
+        path, sep=sep, decimal=decimal, encoding=encoding, compression=compression,
+        quotechar=quote, escapechar="\\" if escaped else None, skiprows=skipped + preamble,
+        skipinitialspace=True, low_memory=False,
+        index_col=False if ends_empty or not longer else None,
+        usecols=list(range(len(header))) if ends_empty else None,
+    )  # fmt: skip
+    if preamble:
+        warn(f"The first {preamble} lines of {path.name} are skipped: they come before the header.")
+    if longer and not ends_empty:  # the header lacks a name for the column of row names
+        table = table.reset_index(drop=True)
+    unnamed = [c for c in table if str(c).startswith("Unnamed: ") and table[c].isna().all()]
+    table = table.drop(columns=unnamed)
+    stripped = [str(name).strip() for name in table]
+    if len(set(stripped)) == len(stripped):
+        table.columns = stripped
+    for name in table.select_dtypes(include=["object", "string"]):
+        table[name] = _typed(table[name], decimal)
+    return table
+
+
+def _first_bytes(path):
+    """`(compression, bytes)`: how the file is compressed, as pandas names it, and its beginning."""
+    with path.open("rb") as file:
+        magic = file.read(8)
+    compression = next((name for name, (first, _) in OPEN.items() if magic.startswith(first)), None)
+    if compression == "zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) != 1:
+                listed = ", ".join(names[:5])
+                raise ValueError(
+                    f"the archive must hold one file, and holds {len(names)}: {listed}"
+                )
+            with archive.open(names[0]) as file:
+                return compression, file.read(SAMPLE_BYTES)
+    opener = OPEN[compression][1] if compression else open
+    with opener(path, "rb") as file:
+        return compression, file.read(SAMPLE_BYTES)
+
+
+def _encodings(content, complete):
+    """The encodings to try, the likeliest first."""
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if content.startswith(mark):
+            return [name]
+    if b"\0" in content[:4096]:
+        even, odd = content[:4096:2].count(0), content[1:4096:2].count(0)
+        encoding = "utf-16-be" if even > odd else "utf-16-le"
+        with suppress(UnicodeDecodeError):  # ASCII, separators at least, has a zero in each pair
+            _decode(content, encoding, complete)
+            if min(even, odd) == 0 and max(even, odd) > 0.05 * len(content[:4096:2]):
+                return [encoding]
+        raise ValueError("it is a binary file")
+    with suppress(UnicodeDecodeError):
+        _decode(content, "utf-8", complete)
+        return ["utf-8", *GUESSED]
+    # In Western European text, letters outside ASCII stand alone; in others, they form words.
+    runs = re.findall(rb"[\x80-\xff]+", content)
+    if sum(map(len, runs)) > 1.6 * len(runs):
+        raise ValueError(
+            "its encoding cannot be determined. Pass `encoding`, such as 'cp949' (Korean), "
+            "'shift_jis' (Japanese), 'gb18030' (Chinese) or 'cp1251' (Cyrillic)"
+        )
+    return list(GUESSED)
+
+
+def _decode(content, encoding, complete):
+    """The text of the bytes; an incomplete last character is left out of a sample."""
+    text = codecs.getincrementaldecoder(encoding)().decode(content, final=complete)
+    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+
+
+def _without_separator_line(text, sep):
+    """`(text, rows to skip, sep)`; Excel understands a first line such as "sep=;"."""
+    found = re.match(r'"?sep=(.)"?\n', text)
+    if found:
+        return text[found.end() :], 1, sep or found.group(1)
+    return text, 0, sep
+
+
+def _layout(text, sep, complete):
+    """`(separator, quote character, lines before the header, records)` of a text.
+
+    The separator is the one with which most records have as many fields as the header.
+    """
+    best = (-1.0, 0), ",", '"', 0, [[""]]
+    single = '"' not in text and re.search(r"(^|[;,|\t])'[^'\n]*'([;,|\t]|$)", text, re.MULTILINE)
+    for quote in ("'", '"') if single else ('"',):
+        for candidate in [sep] if sep else SEPARATORS:
+            records = _records(text, candidate, quote)
+            if not complete or len(records) > SAMPLE_RECORDS:  # the last one may be incomplete
+                records = records[: max(1, min(len(records) - 1, SAMPLE_RECORDS))]
+            preamble, records = _without_preamble(records)
+            width = len(records[0]) if records else 0
+            if width == 0 or (width == 1 and not sep and candidate != ","):
+                continue
+            rows = records[1:]
+            fits = sum(len(row) in (width, width + 1) for row in rows) / max(1, len(rows))
+            if width == 1 and not sep:
+                fits = 0.0  # a separator that splits the header is better than none
+            if (fits, width) > best[0]:
+                best = (fits, width), candidate, quote, preamble, records
+    return best[1:]
+
+
+def _records(text, sep, quote):
+    """`(line number, fields)` of the first records."""
+    if len(sep) > 1:  # a regular expression, which pandas accepts
+        lines = enumerate(text.split("\n")[: SAMPLE_RECORDS + 2], start=1)
+        return [(number, re.split(sep, line)) for number, line in lines if line]
+    records = []
+    reader = csv.reader(io.StringIO(text), delimiter=sep, quotechar=quote, skipinitialspace=True)
+    with suppress(csv.Error):  # a quote that is never closed: another separator fits better
+        for record in reader:
+            if record:
+                records.append((reader.line_num, record))
+            if len(records) > SAMPLE_RECORDS + 1:
+                break
+    return records
+
+
+def _without_preamble(records):
+    """`(lines, records)`: lines of comments before the header, and the records from there on."""
+    fields = [record for _, record in records]
+    if not fields:
+        return 0, []
+    usual = Counter(map(len, fields)).most_common(1)[0][0]
+    first = next((i for i, record in enumerate(fields) if len(record) >= usual - 1), 0)
+    comments = all(record[0].startswith("#") for record in fields[:first])
+    header = [field.strip() for field in fields[first]]
+    named = all(header) and not any(re.fullmatch(r"[\d.,+-]+", field) for field in header)
+    if first == 0 or first > MAX_PREAMBLE or not named or (usual < 3 and not comments):
+        return 0, fields
+    return records[first - 1][0], fields[first:]
+
+
+def _decimal_mark(fields, sep):
+    """The decimal mark of most of the numbers: a point or a comma."""
+    text = [field.strip() for field in fields]
+    points = sum(re.fullmatch(NUMBER.format(t=",", d=r"\."), field) is not None for field in text)
+    commas = sum(re.fullmatch(NUMBER.format(t=r"\.", d=","), field) is not None for field in text)
+    # "1,234" has a thousands separator or a decimal comma; after a semicolon probably the latter.
+    groups = sum(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", field) is not None for field in text)
+    return "," if commas - (0 if sep == ";" else groups) > points else "."
+
+
+def _typed(column, decimal):
+    """A column of text as dates or as numbers, if every value is written as one."""
+    words = column.dropna()
+
+    def all_match(pattern):  # most columns are decided by their first values
+        return len(words) > 0 and all(
+            part.str.strip().str.fullmatch(pattern).all() for part in (words.head(100), words)
+        )
+
+    if all_match(ISO_DATE):
+        return pd.to_datetime(column.str.strip(), format="ISO8601", errors="coerce")
+    other = "," if decimal == "." else "."
+    for point, thousands in ((decimal, other), (other, decimal)):
+        marks = {"t": re.escape(thousands), "d": re.escape(point)}
+        if all_match(f"{NUMBER}|{GROUPED}|{WHOLE}".format(**marks)):
+            words = words.str.replace(thousands, "", regex=False)
+            words = words.str.replace(point, ".", regex=False)
+            return pd.to_numeric(words).reindex(column.index)
+    return column
+
+
+def _one_line(error):
+    return " ".join(str(error).split()).removesuffix(".") or type(error).__name__

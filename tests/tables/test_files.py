@@ -1,0 +1,243 @@
+"""Tables from files: every national variant of a text file gives the same table."""
+
+import bz2
+import gzip
+import importlib.util
+import itertools
+import lzma
+import sys
+import time
+import warnings
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasdnn import DataWarning
+from kerasdnn.tables.files import find_column, read_table
+
+RNG = np.random.default_rng(0)
+TABLE = pd.DataFrame(
+    {
+        "Größe": RNG.normal(170, 9, 80).round(2),
+        "Stadt": RNG.choice(["Köln", "Münster", "Aachen; Nord", "Bonn | Süd", "Ulm, Ost"], 80),
+        "Anzahl": RNG.integers(0, 5000, 80),
+        "Notiz": RNG.choice(['eine "gute"\nWahl', "keine", "erste Zeile\nzweite\n\nvierte"], 80),
+        "Tag": pd.date_range("2024-01-31", periods=80, freq="D").astype(str),
+    }
+)
+EXPECTED = TABLE.assign(Tag=pd.to_datetime(TABLE["Tag"]))
+
+
+def read(path, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return read_table(path, **options)
+
+
+def assert_is_the_table(found, expected=EXPECTED):
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+VARIANTS = list(
+    itertools.product(
+        [(",", "."), (";", ","), (";", "."), ("\t", "."), ("\t", ","), ("|", ".")],
+        ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"],
+    )
+)
+
+
+@pytest.mark.parametrize(("marks", "encoding"), VARIANTS)
+def test_separator_decimal_mark_and_encoding_are_detected(tmp_path, marks, encoding):
+    sep, decimal = marks
+    path = tmp_path / "t.csv"
+    TABLE.to_csv(path, sep=sep, decimal=decimal, encoding=encoding, index=False)
+    assert_is_the_table(read(path))
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zip", "t.csv"])
+def test_compression_is_detected_by_content_not_by_name(tmp_path, name):
+    content = TABLE.to_csv(sep=";", decimal=",", index=False).encode("cp1252")
+    path = tmp_path / name
+    if name.endswith("zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("inside.csv", content)
+    else:
+        pack = {"bz2": bz2.compress, ".xz": lzma.compress}.get(name[-3:], gzip.compress)
+        path.write_bytes(pack(content))
+    assert_is_the_table(read(path))
+
+
+def test_options_overrule_what_is_detected(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes("a:b\n1,5:ü\n2,5:é\n".encode("cp1250"))
+    found = read_table(path, sep=":", decimal=",", encoding="cp1250")
+    assert found["a"].tolist() == [1.5, 2.5]
+    assert found["b"].tolist() == ["ü", "é"]
+    path.write_text("a  b\n1   2\n3 4\n")
+    assert read_table(path, sep=r"\s+")["b"].tolist() == [2, 4]
+
+
+MESSY = {
+    "a separator line of Excel": ("sep=;\na;b\n1,5;x\n2,5;y\n", {"a": [1.5, 2.5], "b": ["x", "y"]}),
+    "one column": ("a\n1\n2\n", {"a": [1, 2]}),
+    "one column of commas": ('a\n"1,5"\n"2,25"\n', {"a": [1.5, 2.25]}),
+    "separators at line ends": ("a;b\n1;2;\n3;4;\n", {"a": [1, 3], "b": [2, 4]}),
+    "an unnamed empty column": ("a,b,\n1,2,\n3,4,\n", {"a": [1, 3], "b": [2, 4]}),
+    "row names as R writes them": ("a,b\nr1,1,2\nr2,3,4\n", {"a": [1, 3], "b": [2, 4]}),
+    "thousands separators": ("a;b\n1.234,5;1\n12.000,0;2\n", {"a": [1234.5, 12000.0], "b": [1, 2]}),
+    "English thousands": ('a,b\n"1,234",x\n"12,000",y\n', {"a": [1234, 12000], "b": ["x", "y"]}),
+    "dates with points": (
+        "a;b\n01.02.2020;1,5\n03.02.2020;2\n",
+        {"a": ["01.02.2020", "03.02.2020"], "b": [1.5, 2.0]},
+    ),
+    "versions with points": ("a,b\n1.2.3,1\n1.10.3,2\n", {"a": ["1.2.3", "1.10.3"], "b": [1, 2]}),
+    "numbers of both kinds": ("a;b\n1.5;1,5\n2.5;2,5\n", {"a": [1.5, 2.5], "b": [1.5, 2.5]}),
+    "one note with a point": (
+        "a;b\n1,5;siehe\n2,5;1.5\n3,5;x\n",
+        {"a": [1.5, 2.5, 3.5], "b": ["siehe", "1.5", "x"]},
+    ),
+    "missing values": ("a;b\n1.234,5;x\n;y\n7;\n", {"a": [1234.5, None, 7], "b": ["x", "y", None]}),
+    "commas inside names": ("'a, b';c\n1;2\n3;4\n", {"a, b": [1, 3], "c": [2, 4]}),
+    "single quotes": ("a,b\n1,'x, y'\n2,'z'\n", {"a": [1, 2], "b": ["x, y", "z"]}),
+    "apostrophes": ("a,b\n1,it's\n2,'tis\n", {"a": [1, 2], "b": ["it's", "'tis"]}),
+    "escaped quotes": ('a,b\n1,"x \\"q\\" z"\n2,"w"\n', {"a": [1, 2], "b": ['x "q" z', "w"]}),
+    "spaces after separators": (
+        'a; b ; c\n1,5; x; "u; v"\n2,5; y; w\n',
+        {"a": [1.5, 2.5], "b": ["x", "y"], "c": ["u; v", "w"]},
+    ),
+    "one column of phrases": ("a\nx, y\nz\nu, v, w\n", None),
+    "blank lines": ("\n\na,b\n1,2\n\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
+    "line ends of old computers": ("a;b\r1;2\r3;4\r", {"a": [1, 3], "b": [2, 4]}),
+}
+
+
+@pytest.mark.parametrize("name", MESSY)
+def test_a_messy_file_gives_the_clean_table(tmp_path, name):
+    text, columns = MESSY[name]
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    if columns is None:
+        with pytest.raises(ValueError, match="is not a readable table"):
+            read_table(tmp_path / "t.csv")
+        return
+    assert_is_the_table(read_table(tmp_path / "t.csv"), pd.DataFrame(columns))
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ("# sensor 7\n# sampled hourly\n", 2),
+        ("Sales report\n\nprinted on Monday, at noon\n\n", 3),
+        ("sep=;\nExport of 2024\n", 1),
+    ],
+)
+def test_lines_before_the_header_are_skipped_with_a_warning(tmp_path, lines, count):
+    (tmp_path / "t.csv").write_text(lines + "time;value;note\n1;2,5;x\n2;3,5;y\n3;4,5;z\n")
+    with pytest.warns(DataWarning, match=rf"first {count} lines of t\.csv are skipped"):
+        found = read_table(tmp_path / "t.csv")
+    assert list(found) == ["time", "value", "note"]
+    assert found["value"].tolist() == [2.5, 3.5, 4.5]
+
+
+def test_a_large_file_costs_little_more_than_pandas_needs(tmp_path):
+    table = pd.DataFrame({f"c{i}": RNG.choice(["red", "green", "12"], 50_000) for i in range(8)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    began = time.perf_counter()
+    expected = pd.read_csv(tmp_path / "t.csv")
+    alone = time.perf_counter() - began
+    began = time.perf_counter()
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), expected)
+    assert time.perf_counter() - began < 5 * alone + 1
+
+
+def test_a_byte_that_is_not_utf_8_far_into_the_file_is_read(tmp_path):
+    lines = ["a;b", *["1,5;x"] * 300_000, "2,5;ü"]  # beyond what is sampled
+    (tmp_path / "t.csv").write_bytes("\n".join(lines).encode("cp1252"))
+    with pytest.warns(DataWarning, match="read as cp1252"):
+        found = read_table(tmp_path / "t.csv")
+    assert found.iloc[-1].tolist() == [2.5, "ü"]
+
+
+def test_text_cut_inside_a_letter_by_the_sample_is_still_utf_8(tmp_path):
+    for shift in range(3):
+        text = "a;b\n" + "x" * shift + "한;1\n" * 300_000
+        (tmp_path / "t.csv").write_bytes(text.encode())
+        assert read_table(tmp_path / "t.csv")["a"].iloc[-1] == "한"
+
+
+def test_the_encoding_of_asian_text_is_asked_for_and_taken(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("도시,값\n서울,1\n부산,2\n".encode("cp949"))
+    with pytest.raises(ValueError, match=r"t\.csv .*`encoding`.*cp949"):
+        read_table(path)
+    assert read_table(path, encoding="cp949")["도시"].tolist() == ["서울", "부산"]
+    with pytest.raises(ValueError, match=r"not text in the encoding utf-8"):
+        read_table(path, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"unknown encoding: utf8k"):
+        read_table(path, encoding="utf8k")
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".feather", ".jsonl", ".ndjson"])
+def test_other_formats_follow_from_the_ending(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    table = EXPECTED.drop(columns="Tag")
+    if "json" in ending:
+        table.to_json(path, orient="records", lines=True)
+    else:
+        getattr(table, f"to_{ending[1:]}")(path)
+    assert_is_the_table(read_table(path), table)
+
+
+def test_excel_is_read_or_the_line_that_installs_it_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "t.xlsx"
+    if importlib.util.find_spec("openpyxl"):
+        EXPECTED.to_excel(path, index=False)
+        assert_is_the_table(read_table(path))
+    with zipfile.ZipFile(path, "w") as workbook:
+        workbook.writestr("xl/workbook.xml", "")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(ImportError, match=r"t\.xlsx .* pip install openpyxl"):
+        read_table(path)
+
+
+# fmt: off
+UNREADABLE = {
+    "empty":     (b"",                                "it is empty"),
+    "binary":    (bytes(range(256)) * 20,             "it is a binary file"),
+    "ragged":    (b"a,b\n1,2\n1,2,3,4,5\n",           "line 3"),
+    "truncated": (gzip.compress(b"a,b\n1,2\n" * 999)[:40], "end-of-stream|end of file|ended"),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_is_not_a_table_is_refused_in_one_line(tmp_path, name):
+    content, words = UNREADABLE[name]
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"t\.csv is not a readable table: .*({words})") as caught:
+        read_table(tmp_path / "t.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_archive_of_several_files_is_refused_by_their_names(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("a.csv", "a\n1\n")
+        archive.writestr("b.csv", "b\n1\n")
+    with pytest.raises(ValueError, match=r"holds 2: a\.csv, b\.csv"):
+        read_table(tmp_path / "t.zip")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file .*gone\.csv"):
+        read_table(tmp_path / "gone.csv")
+
+
+def test_a_column_is_found_by_its_name_and_a_similar_one_is_suggested():
+    table = pd.DataFrame({"Churn": [1], "tenure": [2], 7: [3]})
+    assert find_column(table, "Churn") == "Churn"
+    assert find_column(table, "7") == 7
+    with pytest.raises(ValueError, match=r"no column 'churn'\. Did you mean 'Churn'\?"):
+        find_column(table, "churn")
+    with pytest.raises(ValueError, match=r"no column 'price'\. Its columns are 'Churn', 'tenure'"):
+        find_column(table, "price")

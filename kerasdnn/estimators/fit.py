@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..checks.divergence import reject_divergence
-from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.targets import CONSTANT
 from ..core.arguments import check_bool, check_choice, check_fraction, check_integer
 from ..heads import head_of
 from ..tables.encoder import TableEncoder
@@ -41,9 +42,9 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
     rng = np.random.default_rng(estimator.draw_seed())
 
     part, target = read_part(X, y, sample_weight, make_target)
-    told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
+    told = [LEAKAGE] if warn_of_copies(part.frame, part.y) else []
     if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
-        told.append("`y`.* holds one value only")
+        told.append(CONSTANT)
     warn_of_row_numbers(part.frame)
     n_rows = part.frame.rows
     part = Part(*repeated(part.frame, part.y, part.weights))

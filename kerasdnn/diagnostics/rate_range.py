@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ..checks.fit import check_data
 from ..core import keras_internals
-from ..core.arguments import positive, whole
+from ..core.arguments import check_integer, check_positive
 
 SMOOTHING = 0.9  # weight of the past in the running mean of the losses
 STOP_FACTOR = 4.0  # times the lowest smoothed loss at which the test stops
@@ -60,8 +60,8 @@ def rate_range_test(
         network = kerasdnn.build_classifier(64, 10, optimizer="nag", seed=0)
         table, suggested = kerasdnn.rate_range_test(network, X / 16, y)
     """
-    lowest, highest = positive("lowest", lowest), positive("highest", highest)
-    steps, batch_size = whole("steps", steps, 10), whole("batch_size", batch_size)
+    lowest, highest = check_positive("lowest", lowest), check_positive("highest", highest)
+    steps, batch_size = check_integer("steps", steps, 10), check_integer("batch_size", batch_size)
     if lowest >= highest:
         raise ValueError(
             f"`lowest` must be below `highest`. Received: lowest={lowest}, highest={highest}."

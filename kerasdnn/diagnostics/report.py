@@ -11,7 +11,7 @@ from keras import ops
 from numpy.typing import ArrayLike
 
 from ..checks.fit import check_data
-from ..core.arguments import whole
+from ..core.arguments import check_integer
 from .findings import Case, Finding, find
 from .probe import PROBE_ROWS, layers_with_kernel, probe, root_mean_square, sample
 
@@ -159,8 +159,8 @@ class Diagnostics(keras.callbacks.Callback):
         seed: int = 0,
     ):
         super().__init__()
-        self.every = None if every is None else whole("every", every)
-        self.x, self.y = sample(X, y, seed, whole("rows", rows))
+        self.every = None if every is None else check_integer("every", every)
+        self.x, self.y = sample(X, y, seed, check_integer("rows", rows))
         self.log_dir = log_dir
         self.measurements: list[pd.DataFrame] = []
         self.losses: list[dict[str, float]] = []

@@ -91,7 +91,7 @@ class Fit:
 
     @property
     def resets_metrics(self):
-        """Whether the first call of an epoch resets the metrics; from Python it takes 30 steps' time."""
+        """Whether the first call of an epoch resets the metrics, faster than Python does."""
         return self.merge_epochs and self.bound is not None and self.trace.flat
 
     @property

@@ -14,9 +14,17 @@ import keras
 from keras import layers
 
 from . import activations, optimizers
-from .core.arguments import flag, fraction, is_number, one_of, whole, within
+from .core.arguments import flag, fraction, is_number, known_name, whole, within
 from .core.messages import invalid
-from .heads import check_metrics, head_of, make_loss, make_metrics, output_bias
+from .heads import (
+    Problem,
+    check_metrics,
+    head_of_target,
+    make_loss,
+    make_metrics,
+    make_problem,
+    output_bias,
+)
 from .hyperparameters import HIDDEN_UNITS
 from .training.network import Network
 
@@ -64,12 +72,12 @@ def build_classifier(
     remedy = "Two classes are n_classes=2: one output, the probability of class 1."
     n_classes = whole("n_classes", n_classes, 2, remedy)
     one_hot = flag("one_hot_labels", one_hot_labels)
-    problem = "binary" if n_classes == 2 and not one_hot else "multiclass"
-    return _build(
-        problem, n_features, n_classes, hidden_units, one_hot=one_hot,
-        activation=activation, optimizer=optimizer, learning_rate=learning_rate,
-        momentum=momentum, dropout=dropout, l2=l2, batch_norm=batch_norm,
-        label_smoothing=label_smoothing, prior=prior, metrics=metrics, seed=seed, name=name,
+    return build_for(
+        make_problem("multiclass", n_features, n_classes, one_hot),
+        hidden_units=hidden_units, activation=activation, optimizer=optimizer,
+        learning_rate=learning_rate, momentum=momentum, dropout=dropout, l2=l2,
+        batch_norm=batch_norm, label_smoothing=label_smoothing, prior=prior, metrics=metrics,
+        seed=seed, name=name,
     )  # fmt: skip
 
 
@@ -108,11 +116,12 @@ def build_multilabel_classifier(
         network.predict(x) > 0.5                                # (rows, 3), True for yes
     """
     n_labels = whole("n_labels", n_labels)
-    return _build(
-        "multilabel", n_features, n_labels, hidden_units,
-        activation=activation, optimizer=optimizer, learning_rate=learning_rate,
-        momentum=momentum, dropout=dropout, l2=l2, batch_norm=batch_norm,
-        label_smoothing=label_smoothing, prior=prior, metrics=metrics, seed=seed, name=name,
+    return build_for(
+        make_problem("multilabel", n_features, n_labels),
+        hidden_units=hidden_units, activation=activation, optimizer=optimizer,
+        learning_rate=learning_rate, momentum=momentum, dropout=dropout, l2=l2,
+        batch_norm=batch_norm, label_smoothing=label_smoothing, prior=prior, metrics=metrics,
+        seed=seed, name=name,
     )  # fmt: skip
 
 
@@ -141,7 +150,8 @@ def build_regressor(
         n_outputs: int, columns of y, which has shape `(rows, n_outputs)`, or `(rows,)` for one.
             The output has shape `(rows, n_outputs)`.
         target: "real": any float; linear output, mean squared error. "count": whole numbers from
-            0; exponential output, the expected count, and Poisson loss.
+            0; exponential output, the expected count, and Poisson loss. Or the name of a row that
+            was added to `HEADS`, or a `Head`.
         prior: mean of y, or of each of its columns; above 0 for counts. The output bias starts at
             it, or at its logarithm for counts. Default: 0.
         {shared}
@@ -157,47 +167,69 @@ def build_regressor(
         network.predict(x)[:, 0]                                # (rows,), as y
     """
     n_outputs = whole("n_outputs", n_outputs)
-    problem = {"real": "regression", "count": "count"}[one_of("target", target, ("real", "count"))]
-    return _build(
-        problem, n_features, n_outputs, hidden_units,
-        activation=activation, optimizer=optimizer, learning_rate=learning_rate,
-        momentum=momentum, dropout=dropout, l2=l2, batch_norm=batch_norm,
-        prior=prior, metrics=metrics, seed=seed, name=name,
+    return build_for(
+        make_problem(head_of_target(target), n_features, n_outputs),
+        hidden_units=hidden_units, activation=activation, optimizer=optimizer,
+        learning_rate=learning_rate, momentum=momentum, dropout=dropout, l2=l2,
+        batch_norm=batch_norm, prior=prior, metrics=metrics, seed=seed, name=name,
     )  # fmt: skip
 
 
-def _build(
-    problem, n_features, n, hidden_units, *, activation, optimizer, learning_rate, momentum,
-    dropout, l2, batch_norm, prior, metrics, seed, name, label_smoothing=0.0, one_hot=False,
-):  # fmt: skip
-    """Check everything, then make the layers, then compile."""
-    head = head_of(problem, one_hot)
-    n_features = whole("n_features", n_features)
-    hidden_units = check_hidden_units(hidden_units)
-    activation = activations.get(activation)
-    make_optimizer = optimizers.check(optimizer, learning_rate, momentum)
-    dropout = fraction("dropout", dropout, "It is the share of units left out; 0 for none.")
-    l2 = within("l2", l2, "[0, inf)")
-    batch_norm = flag("batch_norm", batch_norm)
-    label_smoothing = fraction("label_smoothing", label_smoothing, "0.1 is a usual value.")
-    bias = None if prior is None else output_bias(problem, prior, n)
-    metrics = check_metrics(head, metrics)
+DEFAULTS = {
+    "hidden_units": HIDDEN_UNITS, "activation": "relu", "optimizer": "adam", "learning_rate": None,
+    "momentum": None, "dropout": 0.0, "l2": 0.0, "batch_norm": False, "label_smoothing": 0.0,
+    "prior": None, "metrics": None, "seed": None, "name": None,
+}  # fmt: skip
+
+
+def build_for(problem: Problem, **hyperparameters) -> Network:
+    """Build and compile the dense network of any problem type.
+
+    Args:
+        problem: `Problem`, from `heads.make_problem`.
+        hyperparameters: those of the `build_*` functions, with the same defaults.
+
+    Returns:
+        `Network`, compiled.
+
+    Raises:
+        ValueError: an unknown hyperparameter, or one out of range.
+
+    Example:
+        network = build_for(make_problem("count", n_features=10), hidden_units=(32,), seed=0)
+    """
+    for name, value in hyperparameters.items():
+        known_name(name, value, DEFAULTS, "a hyperparameter of a network")
+    given = {**DEFAULTS, **hyperparameters}
+    head = problem.head
+    hidden_units = check_hidden_units(given["hidden_units"])
+    activation = activations.get(given["activation"])
+    make_optimizer = optimizers.check(given["optimizer"], given["learning_rate"], given["momentum"])
+    remedy = "It is the share of units left out; 0 for none."
+    dropout = fraction("dropout", given["dropout"], remedy)
+    l2 = within("l2", given["l2"], "[0, inf)")
+    batch_norm = flag("batch_norm", given["batch_norm"])
+    remedy = "0.1 is a usual value."
+    loss = make_loss(head, fraction("label_smoothing", given["label_smoothing"], remedy))
+    bias, seed = given["prior"], given["seed"]
+    bias = None if bias is None else output_bias(head, bias, problem.n_outputs)
+    metrics = check_metrics(head, given["metrics"])
     seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0, at_most=2**32 - 1)
 
     # Two seeds for each layer, used or not: dropout does not change the weights drawn.
     seeds = random.Random(seed)
-    parts = [keras.Input((n_features,))]
+    parts = [keras.Input((problem.n_features,))]
     for i, units in enumerate(hidden_units):
         parts += hidden_layer(
             i, units, activation, dropout, l2, batch_norm,
             kernel_seed=seeds.randrange(2**31), dropout_seed=seeds.randrange(2**31),
         )  # fmt: skip
-    parts.append(output_layer(head, n, bias, l2, seeds.randrange(2**31)))
-    network = Network(parts, name=name, seed=seed)
+    parts.append(output_layer(problem, bias, l2, seeds.randrange(2**31)))
+    network = Network(parts, name=given["name"], seed=seed)
     network.compile(
         optimizer=make_optimizer(),
-        loss=make_loss(head, label_smoothing),
-        metrics=make_metrics(head, n, metrics),
+        loss=loss,
+        metrics=make_metrics(head, problem.n_outputs, metrics),
     )
     return network
 
@@ -272,11 +304,11 @@ def hidden_layer(i, units, activation, dropout, l2, batch_norm, kernel_seed, dro
     return parts
 
 
-def output_layer(head, n, bias, l2, kernel_seed):
+def output_layer(problem, bias, l2, kernel_seed):
     mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
     return layers.Dense(
-        head.n_units(n),
-        activation=head.activation,
+        problem.units,
+        activation=problem.head.activation,
         kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
         bias_initializer="zeros" if bias is None else keras.initializers.Constant(bias),
         kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,

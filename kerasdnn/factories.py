@@ -14,7 +14,14 @@ import keras
 from keras import layers
 
 from . import activations, optimizers
-from .core.arguments import flag, fraction, is_number, known_name, whole, within
+from .core.arguments import (
+    check_bool,
+    check_fraction,
+    check_integer,
+    check_interval,
+    is_number,
+    known_name,
+)
 from .core.messages import invalid
 from .heads import (
     Problem,
@@ -70,8 +77,8 @@ def build_classifier(
         network.predict(x / 16).argmax(axis=1)                  # the likeliest of the ten classes
     """
     remedy = "Two classes are n_classes=2: one output, the probability of class 1."
-    n_classes = whole("n_classes", n_classes, 2, remedy)
-    one_hot = flag("one_hot_labels", one_hot_labels)
+    n_classes = check_integer("n_classes", n_classes, 2, remedy)
+    one_hot = check_bool("one_hot_labels", one_hot_labels)
     return build_for(
         make_problem("multiclass", n_features, n_classes, one_hot),
         hidden_units=hidden_units, activation=activation, optimizer=optimizer,
@@ -115,7 +122,7 @@ def build_multilabel_classifier(
         network.fit(x, y)
         network.predict(x) > 0.5                                # (rows, 3), True for yes
     """
-    n_labels = whole("n_labels", n_labels)
+    n_labels = check_integer("n_labels", n_labels)
     return build_for(
         make_problem("multilabel", n_features, n_labels),
         hidden_units=hidden_units, activation=activation, optimizer=optimizer,
@@ -166,7 +173,7 @@ def build_regressor(
         network.fit(x, y, epochs=50)
         network.predict(x)[:, 0]                                # (rows,), as y
     """
-    n_outputs = whole("n_outputs", n_outputs)
+    n_outputs = check_integer("n_outputs", n_outputs)
     return build_for(
         make_problem(head_of_target(target), n_features, n_outputs),
         hidden_units=hidden_units, activation=activation, optimizer=optimizer,
@@ -206,15 +213,16 @@ def build_for(problem: Problem, **hyperparameters) -> Network:
     activation = activations.get(given["activation"])
     make_optimizer = optimizers.check(given["optimizer"], given["learning_rate"], given["momentum"])
     remedy = "It is the share of units left out; 0 for none."
-    dropout = fraction("dropout", given["dropout"], remedy)
-    l2 = within("l2", given["l2"], "[0, inf)")
-    batch_norm = flag("batch_norm", given["batch_norm"])
+    dropout = check_fraction("dropout", given["dropout"], remedy)
+    l2 = check_interval("l2", given["l2"], "[0, inf)")
+    batch_norm = check_bool("batch_norm", given["batch_norm"])
     remedy = "0.1 is a usual value."
-    loss = make_loss(head, fraction("label_smoothing", given["label_smoothing"], remedy))
+    loss = make_loss(head, check_fraction("label_smoothing", given["label_smoothing"], remedy))
     bias, seed = given["prior"], given["seed"]
     bias = None if bias is None else output_bias(head, bias, problem.n_outputs)
     metrics = check_metrics(head, given["metrics"])
-    seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0, at_most=2**32 - 1)
+    drawn = random.randrange(2**31) if seed is None else seed
+    seed = check_integer("seed", drawn, 0, at_most=2**32 - 1)
 
     # Two seeds for each layer, used or not: dropout does not change the weights drawn.
     seeds = random.Random(seed)

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from keras import metrics as km
 
-from .core.arguments import flag, one_of, whole
+from .core.arguments import check_bool, check_choice, check_integer
 from .core.messages import invalid, warn
 from .nn import losses
 
@@ -118,8 +118,8 @@ class Head:
     logits_loss: Callable | None = None
 
     def __post_init__(self):
-        one_of("kind", self.kind, ("class", "labels", "number"))
-        one_of("units", self.units, ("1", "K", "n"))
+        check_choice("kind", self.kind, ("class", "labels", "number"))
+        check_choice("units", self.units, ("1", "K", "n"))
         object.__setattr__(self, "metrics", Metrics(self.metrics))
         if self.standardize is None:
             linear = self.kind == "number" and self.activation == "linear" and not self.values
@@ -266,17 +266,17 @@ def make_problem(
     """
     head = head_of(problem)
     several = head.kind == "class" and head.units != "1"
-    n_outputs = whole("n_outputs", n_outputs, 2 if several else 1)
+    n_outputs = check_integer("n_outputs", n_outputs, 2 if several else 1)
     if head.units == "1":
         if n_outputs > (2 if head.kind == "class" else 1):
             remedy = "For more classes use problem='multiclass', for labels 'multilabel'."
             rule = f"must be 1 for a {head.name or 'one-output'} problem"
             raise invalid("n_outputs", rule, n_outputs, remedy)
         n_outputs = 1
-    if not flag("one_hot", one_hot) and head.two_classes and n_outputs == 2:
+    if not check_bool("one_hot", one_hot) and head.two_classes and n_outputs == 2:
         head, n_outputs = HEADS[head.two_classes], 1
     head = head_of(head, one_hot)
-    return Problem(head, n_outputs, whole("n_features", n_features), head.one_hot)
+    return Problem(head, n_outputs, check_integer("n_features", n_features), head.one_hot)
 
 
 def head_of(problem: str | Head, one_hot: bool = False) -> Head:
@@ -288,7 +288,7 @@ def head_of(problem: str | Head, one_hot: bool = False) -> Head:
     """
     head = problem
     if not isinstance(problem, Head):
-        head = HEADS[one_of("problem", problem, HEADS)]
+        head = HEADS[check_choice("problem", problem, HEADS)]
     return head.one_hot_head if one_hot and head.one_hot_head else head
 
 
@@ -297,7 +297,7 @@ def head_of_target(target: str | Head) -> Head:
     if isinstance(target, Head):
         return target
     rows = {head.target: head for head in HEADS.values() if head.kind == "number"}
-    return rows[one_of("target", target, rows)]
+    return rows[check_choice("target", target, rows)]
 
 
 def snake_case(name):
@@ -345,7 +345,7 @@ def check_metrics(head, metrics):
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     for metric in metrics:
         if not callable(metric):
-            one_of("metrics", metric, list(head.metrics) + sorted(KERAS_METRICS))
+            check_choice("metrics", metric, list(head.metrics) + sorted(KERAS_METRICS))
     return metrics
 
 
@@ -445,7 +445,7 @@ MORE_WORDS = ("acc", "auc", "iou", "precision", "recall", "specificity", "sensit
 def direction_of(objective, direction=None, head: Head | None = None) -> str:
     """Return "min" or "max": losses and errors are to be small, all other metrics large."""
     if direction is not None:
-        return one_of("direction", direction, ("min", "max"))
+        return check_choice("direction", direction, ("min", "max"))
     if not isinstance(objective, str) or not objective.startswith("val_"):
         raise ValueError(
             "`objective` must be 'val_loss' or 'val_' and a metric's name: what is judged by rows "
@@ -486,4 +486,4 @@ def _better(name, maker):
 def check_objective(objective, problem, one_hot, metrics=()):
     """Return `objective`, which must be one that a network of `problem` reports."""
     names = ["loss", *head_of(problem, one_hot).metrics, *metrics]
-    return one_of("objective", objective, [f"val_{name}" for name in names])
+    return check_choice("objective", objective, [f"val_{name}" for name in names])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import one_of
+from ..core.arguments import check_choice
 from ..core.messages import invalid
 from ..heads import better
 
@@ -16,7 +16,7 @@ def check_monitor(monitor, problem, judged):
     if monitor is None:
         return "val_loss" if judged else "loss"
     names = ["loss", *problem.head.metric_names(problem.n_outputs)]
-    one_of("monitor", monitor, ["loss", *(f"val_{name}" for name in names)])
+    check_choice("monitor", monitor, ["loss", *(f"val_{name}" for name in names)])
     if monitor != "loss" and not judged:
         remedy = "Pass `validation_rows` or `validation_data`, or monitor='loss'."
         raise invalid("monitor", "needs rows to judge by", monitor, remedy)

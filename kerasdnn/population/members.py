@@ -11,7 +11,15 @@ import keras
 import numpy as np
 
 from .. import activations, optimizers
-from ..core.arguments import Unstackable, flag, fraction, is_number, known_name, whole, within
+from ..core.arguments import (
+    Unstackable,
+    check_bool,
+    check_fraction,
+    check_integer,
+    check_interval,
+    is_number,
+    known_name,
+)
 from ..core.messages import invalid
 from ..factories import check_hidden_units
 from ..heads import make_loss, output_bias
@@ -38,7 +46,9 @@ def read_members(members, problem, seed):
     members = list(members)
     if not members:
         raise invalid("members", "must name at least one network", members)
-    seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0, at_most=2**31)
+    seed = (
+        random.randrange(2**31) if seed is None else check_integer("seed", seed, 0, at_most=2**31)
+    )
     rules, read = {}, []
     for i, given in enumerate(members):
         try:
@@ -64,7 +74,7 @@ def read_member(given, problem, rules):
         rule = "must be a name to be stacked"
         raise invalid("activation", rule, activation, remedy, Unstackable)
     activations.get(activation)
-    smoothing = fraction("label_smoothing", given.get("label_smoothing", 0.0))
+    smoothing = check_fraction("label_smoothing", given.get("label_smoothing", 0.0))
     if problem.head.logits_loss is None:
         loss_by_row(problem.head)
     if smoothing:
@@ -96,23 +106,25 @@ def read_member(given, problem, rules):
         given=given,
         hidden_units=check_hidden_units(given.get("hidden_units", HIDDEN_UNITS)),
         activation=activation,
-        dropout=fraction("dropout", given.get("dropout", 0.0)),
-        l2=within("l2", given.get("l2", 0.0), "[0, inf)"),
-        batch_norm=flag("batch_norm", given.get("batch_norm", False)),
+        dropout=check_fraction("dropout", given.get("dropout", 0.0)),
+        l2=check_interval("l2", given.get("l2", 0.0), "[0, inf)"),
+        batch_norm=check_bool("batch_norm", given.get("batch_norm", False)),
         label_smoothing=smoothing,
         prior=prior,
-        seed=whole("seed", given["seed"], 0, at_most=2**32 - 1),
+        seed=check_integer("seed", given["seed"], 0, at_most=2**32 - 1),
         rule=rule,
         hyperparameters=hyperparameters,
         slot_start=slot_start,
         batch_size=batch_size if batch_size is None else check_batch_size(batch_size),
-        epochs=None if "epochs" not in given else whole("epochs", given["epochs"]),
+        epochs=None if "epochs" not in given else check_integer("epochs", given["epochs"]),
     )
 
 
 def check_batch_size(batch_size):
     remedy = "'full' takes all rows in one step."
-    return batch_size if batch_size == "full" else whole("batch_size", batch_size, 1, remedy)
+    return (
+        batch_size if batch_size == "full" else check_integer("batch_size", batch_size, 1, remedy)
+    )
 
 
 def first_weights(members, problem):

@@ -14,7 +14,7 @@ A space is a plain function. What it returns is what the result tables show and 
 import keras_tuner
 
 from .. import heads
-from ..core.arguments import known_name, whole
+from ..core.arguments import check_integer, known_name
 from ..core.messages import invalid, warn
 from ..factories import build_for
 from ..hyperparameters import BUILD, TRAIN
@@ -67,7 +67,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
         label_smoothing 0 or 0.05, only with several classes
     """
     head = heads.head_of(problem)
-    rows = whole("rows", rows)
+    rows = check_integer("rows", rows)
     smallest = 16 if rows < 1_000 else 32 if rows < 10_000 else 64
     units = [smallest, 2 * smallest, 4 * smallest]
     fixed = {name: value for name, value in dict(fixed).items() if value is not None}

@@ -133,6 +133,13 @@ class Head:
         """Return the names of the default metrics for `n` classes, labels or target columns."""
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
+    def __reduce__(self):
+        """Pickle a row of `HEADS` as its key, which another program must have, too."""
+        row = HEADS.get(self.name)
+        if row is not None and self in (row, row.one_hot_head):
+            return head_of, (self.name, self.one_hot)
+        return super().__reduce__()
+
     @property
     def per_class(self) -> bool:
         """Whether classes exclude each other and each has an output."""

@@ -28,7 +28,7 @@ def warn_of_divergence(history):
     return history
 
 
-def refuse_divergence(network, learning_rate):
+def reject_divergence(network, learning_rate):
     """Refuse a trained network that can only answer NaN.
 
     Raises:

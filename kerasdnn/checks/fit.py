@@ -34,9 +34,9 @@ file. With a loss of one's own, y is checked for NaN and length alone. Data that
 
 import keras
 
-from ..core.messages import listed
+from ..core.messages import quoted_list
 from .callbacks import check_distribution, check_monitors, reported_names
-from .named_array import as_table
+from .named_array import as_named_array
 from .output_layer import read_head
 from .target_leakage import check_copies
 from .targets import check_output, check_targets
@@ -114,14 +114,14 @@ def check_data(
     Raises:
         ValueError: as `check_fit`.
     """
-    x = as_table(x, what[0]) if not takes_text(network) else None
+    x = as_named_array(x, what[0]) if not takes_text(network) else None
     if x is None:
         return None
     sum_of_squares = _check_features(network, x)
     precision = _precision(network)
     if training:
         check_float32(x, sum_of_squares, precision)
-    y = as_table(y, what[1])
+    y = as_named_array(y, what[1])
     head = read_head(network, None if y is None else y.values.shape)
     if y is not None:
         check_same_rows(x, y)
@@ -150,7 +150,7 @@ def check_rows(network, x, columns=None):
             mistake here, nor is a missing column name.
     """
     x = match_columns(x, columns)
-    table = as_table(x, "x") if not takes_text(network) else None
+    table = as_named_array(x, "x") if not takes_text(network) else None
     if table is not None and len(table):
         _check_features(network, table)
     return x
@@ -204,7 +204,7 @@ def match_validation(x, columns):
     if column_names(match_columns(x, columns, "validation_data[0]")) != column_names(x):
         raise ValueError(
             "`validation_data[0]` must have its columns in the order of `x`. Received: "
-            f"{listed(x.columns)}. Pass validation_data=(x_val[x.columns], y_val)."
+            f"{quoted_list(x.columns)}. Pass validation_data=(x_val[x.columns], y_val)."
         )
 
 
@@ -229,8 +229,8 @@ def match_columns(x, columns, what="x"):
     missing = [name for name in columns if name not in set(found)]
     unknown = [name for name in found if name not in set(columns)]
     if missing or unknown or len(found) != len(columns):
-        differences = [f"missing {listed(missing)}"] if missing else []
-        differences += [f"unknown {listed(unknown)}"] if unknown else []
+        differences = [f"missing {quoted_list(missing)}"] if missing else []
+        differences += [f"unknown {quoted_list(unknown)}"] if unknown else []
         raise ValueError(
             f"`{what}` must have the columns of `fit`. Received: "
             f"{'; '.join(differences) or 'a column twice'}. Rename or add them; columns that are "

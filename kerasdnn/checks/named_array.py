@@ -6,11 +6,11 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from ..core.messages import listed, plain
+from ..core.messages import quoted_list, to_python
 
 
 @dataclass
-class Table:
+class NamedArray:
     """An in-memory array with the names that an error message needs.
 
     Attributes:
@@ -33,11 +33,12 @@ class Table:
     def row(self, position):
         """`row 3`, or `row 3 (index 'b')` where the index is not the position itself."""
         name = f"row {position}"
-        return name if self.index is None else f"{name} (index {plain(self.index[position])!r})"
+        return name if self.index is None else f"{name} (index {to_python(self.index[position])!r})"
 
     def column(self, position):
         """`column 'age'`, or `column 3` of an array."""
-        return f"column {position if self.columns is None else repr(plain(self.columns[position]))}"
+        name = position if self.columns is None else repr(to_python(self.columns[position]))
+        return f"column {name}"
 
     def cell(self, where):
         """`column 'age', row 3`; the row alone where there is one column without a name."""
@@ -92,7 +93,7 @@ def is_number_dtype(dtype):
     return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
-def as_table(data, what):
+def as_named_array(data, what):
     """`data` as a `Table`, or None when it is not an array in memory.
 
     Raises:
@@ -107,12 +108,14 @@ def as_table(data, what):
     names = {"what": what, "index": None if counts_rows else labels, "labels": labels}
     if hasattr(data, "columns"):
         _check_dtypes(data, what)
-        table = Table(data.to_numpy(), columns=list(data.columns), **names)
+        table = NamedArray(data.to_numpy(), columns=list(data.columns), **names)
         check_duplicate_columns(table.columns, what)
     elif labels is not None:
-        table = Table(data.to_numpy(), columns=None if data.name is None else [data.name], **names)
+        table = NamedArray(
+            data.to_numpy(), columns=None if data.name is None else [data.name], **names
+        )
     else:
-        table = Table(np.asarray(data), **names)
+        table = NamedArray(np.asarray(data), **names)
     _check_numeric(table)
     return table
 
@@ -124,11 +127,11 @@ def _check_dtypes(frame, what):
         if not is_number_dtype(dtype) and not plain_objects:
             position = dtypes.index(dtype)
             column = frame.iloc[:, position]
-            raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column)
+            raise _not_numeric(what, repr(to_python(frame.columns[position])), dtype, column)
 
 
 def _not_numeric(what, name, dtype, column):
-    first = f", first value {plain(column.iloc[0])!r}" if len(column) else ""
+    first = f", first value {to_python(column.iloc[0])!r}" if len(column) else ""
     return ValueError(
         f"Columns of `{what}` must be numeric. Received: column {name} of dtype {dtype}{first}. "
         "`DNNClassifier` and `DNNRegressor` take such columns as they are."
@@ -144,7 +147,7 @@ def _check_numeric(table):
         numbers = (int, float, np.number, np.bool_)
         cells = np.ndenumerate(table.values)
         where = next((at for at, value in cells if not isinstance(value, numbers)), where)
-    value = repr(plain(table.values[where])) if table.values.size else "no value"
+    value = repr(to_python(table.values[where])) if table.values.size else "no value"
     cell = table.cell(where) if table.values.size else "an empty array"
     raise ValueError(
         f"`{table.what}` must be numeric. Received: {cell} is {value}, dtype {table.values.dtype}. "
@@ -162,6 +165,7 @@ def check_duplicate_columns(columns, what="x"):
         return
     twice = list(dict.fromkeys(name for name in columns if list(columns).count(name) > 1))
     raise ValueError(
-        f"Columns of `{what}` must have different names. Received: {listed(twice)} more than once. "
+        f"Columns of `{what}` must have different names. Received: {quoted_list(twice)} more than "
+        "once. "
         f"`{what}.loc[:, ~{what}.columns.duplicated()]` keeps the first of each."
     )

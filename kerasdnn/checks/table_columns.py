@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from ..core.messages import listed, plain, warn
+from ..core.messages import quoted_list, to_python, warn
 
 LARGEST = float(np.finfo("float32").max)
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
@@ -42,7 +42,8 @@ def check_kinds(states, columns):
             continue
         first = next(iter(column.values[~column.missing]))
         wrong.append(
-            f"column {plain(state.name)!r} was {state.kind}, is {column.kind} ({plain(first)!r})"
+            f"column {to_python(state.name)!r} was {state.kind}, is {column.kind} "
+            f"({to_python(first)!r})"
         )
     if wrong:
         raise ValueError(
@@ -83,7 +84,7 @@ def check_exact(column, name):
         beyond = (np.abs(column.values) >= LARGEST_CODE) & np.isfinite(column.values)
     if beyond.any():
         raise ValueError(
-            f"Column {plain(name)!r} of `X` holds categories that float64 may have rounded. "
+            f"Column {to_python(name)!r} of `X` holds categories that float64 may have rounded. "
             f"Received: {column.values[beyond][0]:.0f}, beyond 2**53. Pass the column as integers "
             "or as text, before missing values or other columns turn it into float64."
         )
@@ -98,8 +99,8 @@ def check_sizes(column, name, frame):
     if good.all():
         return
     row = int(good.argmin())
-    value = plain(column.values[row])
-    label = "" if frame.index is None else f" (index {plain(frame.index[row])!r})"
+    value = to_python(column.values[row])
+    label = "" if frame.index is None else f" (index {to_python(frame.index[row])!r})"
     if np.isinf(value):
         rule, remedy = (
             "hold finite numbers",
@@ -139,8 +140,9 @@ def warn_of_text(column, name):
     ):
         warn(
             f"Column {name} of `X` is text, of which nearly all are numbers: its values are "
-            f"treated as categories. Received: {listed(texts[numeric], 3)} next to "
-            f"{listed(odd, 3)}. X[{name}] = pd.to_numeric(X[{name}], errors='coerce') makes it "
+            f"treated as categories. Received: {quoted_list(texts[numeric], 3)} next to "
+            f"{quoted_list(odd, 3)}. X[{name}] = pd.to_numeric(X[{name}], errors='coerce') makes "
+            "it "
             "numbers, and the others missing values; .astype('category') keeps it as it is."
         )
     elif (
@@ -149,13 +151,14 @@ def warn_of_text(column, name):
     ):
         warn(
             f"Column {name} of `X` is text that holds dates: its values are treated as categories. "
-            f"Received: {listed(texts, 3)}. X[{name}] = pd.to_datetime(X[{name}]) makes it dates; "
+            f"Received: {quoted_list(texts, 3)}. X[{name}] = pd.to_datetime(X[{name}]) makes it "
+            "dates; "
             ".astype('category') keeps it as it is."
         )
     elif twins := blank_twins(texts):
         warn(
             f"Column {name} of `X` has categories that differ only by blanks. Received: "
-            f"{listed(twins)}. X[{name}] = X[{name}].str.strip() makes them one."
+            f"{quoted_list(twins)}. X[{name}] = X[{name}].str.strip() makes them one."
         )
     else:
         return False
@@ -229,9 +232,9 @@ def warn_of_unseen(states, columns, told):
             values = dict.fromkeys(column.values[unseen].tolist())
             once = ", each in two rows or more" if state.embedded else ""
             warn(
-                f"Column {plain(state.name)!r} of `X` should hold categories met in training"
+                f"Column {to_python(state.name)!r} of `X` should hold categories met in training"
                 f"{once}. "
-                f"Received: {listed(values)}, first in row {int(unseen.argmax())} "
+                f"Received: {quoted_list(values)}, first in row {int(unseen.argmax())} "
                 f"({int(unseen.sum())} of {len(unseen)} rows). They count as none of those met; "
                 "train on rows that have them, or map them to a category that was there."
             )

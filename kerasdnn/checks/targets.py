@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.messages import listed, plain, warn
+from ..core.messages import quoted_list, to_python, warn
 from .output_layer import FITTING, RANGES
 
 BY_NAME = "`DNNClassifier` takes labels of any kind."
@@ -88,7 +88,8 @@ def _refuse_first(y, good, rule, remedy):
         return
     where = np.unravel_index(int(good.argmin()), good.shape)
     raise ValueError(
-        f"`{y.what}` must {rule}. Received: {y.cell(where)} is {plain(y.values[where])!r}. {remedy}"
+        f"`{y.what}` must {rule}. Received: {y.cell(where)} is {to_python(y.values[where])!r}. "
+        f"{remedy}"
     )
 
 
@@ -163,7 +164,7 @@ def _check_binary(head, y):
         values = np.unique(labels[:10_000])
         remedy = BY_NAME
         if len(values) == 2:
-            remedy = f"Use ({y.what} == {plain(values[1])!r}).astype('float32'). {BY_NAME}"
+            remedy = f"Use ({y.what} == {to_python(values[1])!r}).astype('float32'). {BY_NAME}"
         _refuse_first(y, (labels >= 0) & (labels <= 1), f"hold 0 or 1 for `{head.loss}`", remedy)
 
 
@@ -212,7 +213,7 @@ def _warn_of_absent(y, counts):
     elif len(absent):
         warn(
             f"`{y.what}` has no row of {'class' if len(absent) == 1 else 'classes'} "
-            f"{listed(absent)}. Received: {len(counts)} outputs, {len(counts) - len(absent)} "
+            f"{quoted_list(absent)}. Received: {len(counts)} outputs, {len(counts) - len(absent)} "
             f"classes in {len(y):,} rows. An output without rows only learns never to answer: "
             "check `n_classes` and how the rows were chosen."
         )
@@ -227,7 +228,8 @@ def _warn_of_soft(head, y):
         where = np.unravel_index(int(soft.argmax()), soft.shape)
         warn(
             f"`{y.what}` holds values between 0 and 1, which `{head.loss}` takes as probabilities "
-            f"(soft labels). Received: {y.cell(where)} is {plain(labels[where])!r}. For a measured "
+            f"(soft labels). Received: {y.cell(where)} is {to_python(labels[where])!r}. For a "
+            "measured "
             "number use `build_regressor`."
         )
 
@@ -240,7 +242,7 @@ def _warn_of_unreachable(head, y):
     where = np.unravel_index(int(outside.argmax()), outside.shape)
     warn(
         f"`{y.what}` holds values that the outputs never reach: activation={head.activation!r} "
-        f"gives {low:g} to {high:g}. Received: {y.cell(where)} is {plain(y.values[where])!r}. "
+        f"gives {low:g} to {high:g}. Received: {y.cell(where)} is {to_python(y.values[where])!r}. "
         "Use activation='linear' in the output layer."
     )
 
@@ -251,7 +253,7 @@ def _warn_of_constant(y):
     columns = y.values.reshape(len(y), -1)
     for position in np.flatnonzero(columns.min(axis=0) == columns.max(axis=0)):
         name = f", {y.column(int(position))}," if columns.shape[1] > 1 else ""
-        _warn_of_one(y, plain(columns[0, position]), name)
+        _warn_of_one(y, to_python(columns[0, position]), name)
 
 
 def _warn_of_one(y, value, name=""):

@@ -7,7 +7,7 @@ Only a table that fails is searched.
 
 import numpy as np
 
-from ..core.messages import plain, warn
+from ..core.messages import to_python, warn
 
 OVERFLOWING = 1e76  # sum of squares above which a number may be too large for float32
 BLOCK = 2**13
@@ -60,7 +60,9 @@ def _not_finite(table, good, where, precision):
     value, what = table.values[where], table.what
     bad = ~good.reshape(len(good), -1)
     rows = int(bad.any(axis=1).sum())
-    found = f"{table.cell(where)} is {plain(value)} ({rows} of {len(bad)} rows hold such a value)"
+    found = (
+        f"{table.cell(where)} is {to_python(value)} ({rows} of {len(bad)} rows hold such a value)"
+    )
     if np.isfinite(value):
         return (
             f"`{what}` must fit in {precision}. Received: {found}, which becomes infinite. "

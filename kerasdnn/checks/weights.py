@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 
-from ..core.messages import listed, plain, warn
-from .named_array import Table, as_table
+from ..core.messages import quoted_list, to_python, warn
+from .named_array import NamedArray, as_named_array
 from .values import check_finite
 
 SHUFFLE = (
@@ -35,7 +35,7 @@ def check_same_rows(x, y, other="y"):
     if not len(different) or not shared:
         return
     row = int(different[0])
-    received = f"row {row} is {plain(x.labels[row])!r} and {plain(y.labels[row])!r}"
+    received = f"row {row} is {to_python(x.labels[row])!r} and {to_python(y.labels[row])!r}"
     by_position = (
         f"if row i of one belongs to row i of the other, {y.what}.set_axis({x.what}.index)"
     )
@@ -63,7 +63,7 @@ def check_sample_weight(sample_weight, x, what="sample_weight", by_row=True):
     Raises:
         ValueError: naming the first bad row and its value.
     """
-    rows = len(x) if isinstance(x, Table) else x
+    rows = len(x) if isinstance(x, NamedArray) else x
     dtype, shape = (getattr(sample_weight, name, None) for name in ("dtype", "shape"))
     if getattr(dtype, "kind", "f") in "mM":
         remedy = " total_seconds() makes numbers of durations." if dtype.kind == "m" else ""
@@ -75,18 +75,18 @@ def check_sample_weight(sample_weight, x, what="sample_weight", by_row=True):
             f"`{what}` must hold one number per row, shape ({rows},). "
             f"Received: shape {shape}. To weigh classes use `class_weight`."
         )
-    weights = as_table(sample_weight, what)
+    weights = as_named_array(sample_weight, what)
     if weights is None:
         return
     values = weights.values
-    if isinstance(x, Table):
+    if isinstance(x, NamedArray):
         check_same_rows(x, weights)
     check_finite(weights)
     if values.size and values.min() < 0:
         row = int((values.ravel() < 0).argmax())
         raise ValueError(
             f"`{what}` must not be negative. Received: {weights.row(row)} weighs "
-            f"{plain(values.ravel()[row])!r}, so that training would raise its loss. "
+            f"{to_python(values.ravel()[row])!r}, so that training would raise its loss. "
             "A weight of 0 leaves a row out."
         )
     if values.size and values.max() == 0:
@@ -131,7 +131,7 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
         if not isinstance(weight, Real) or not 0 <= weight < np.inf:
             raise ValueError(
                 "Weights in `class_weight` must be finite numbers >= 0. Received: "
-                f"{plain(weight)!r} for class {key!r}."
+                f"{to_python(weight)!r} for class {key!r}."
             )
     if class_weight and not any(class_weight.values()):
         raise ValueError(
@@ -143,14 +143,14 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
     if beyond:
         raise ValueError(
             f"Keys of `class_weight` must be from 0 to {head.classes - 1}. Received: "
-            f"{listed(beyond)}."
+            f"{quoted_list(beyond)}."
         )
     present = distinct(class_indices(y.values)).astype("int64").tolist() if y is not None else ()
     missing = [label for label in present if label not in class_weight]
     if missing:
         warn(
             f"`class_weight` has no weight for {'class' if len(missing) == 1 else 'classes'} "
-            f"{listed(missing)}. Received: {class_weight!r}. Such rows get weight 1: write it."
+            f"{quoted_list(missing)}. Received: {class_weight!r}. Such rows get weight 1: write it."
         )
 
 
@@ -195,12 +195,13 @@ def check_validation(head, y, judged, received):
         if len(unseen):
             warn(
                 f"The rows to train on lack classes that are validated on. Received: {received}, "
-                f"with class {listed(unseen)}. {SHUFFLE}"
+                f"with class {quoted_list(unseen)}. {SHUFFLE}"
             )
         elif len(judged) == 1 and len(labels) > 1:
             warn(
                 "The rows to validate on are of one class, so that a constant answer looks right. "
-                f"Received: {received}, all of class {plain(judged[0])!r}; is y sorted? {SHUFFLE}"
+                f"Received: {received}, all of class {to_python(judged[0])!r}; is y sorted? "
+                f"{SHUFFLE}"
             )
     elif (
         head.kind in ("regression", "count")

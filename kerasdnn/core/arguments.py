@@ -19,7 +19,7 @@ class Unstackable(ValueError):
 SHOWN = 12  # of a long list of valid names; the nearest ones are always shown
 
 
-def one_of(name, value, valid):
+def check_choice(name, value, valid):
     """`value`, which must be one of the strings `valid`; else names the nearest ones."""
     valid = list(valid)
     if isinstance(value, str) and value in valid:
@@ -42,7 +42,7 @@ def known_name(name, value, valid, where, remedy=""):
     raise invalid(name, f"is not {where}", value, remedy)
 
 
-def within(name, value, interval, remedy=""):
+def check_interval(name, value, interval, remedy=""):
     """`value` as a float, which must be a number in `interval`, such as "[0, 1)"."""
     low, high = (float(end) for end in interval[1:-1].split(","))
     if is_number(value):
@@ -53,19 +53,19 @@ def within(name, value, interval, remedy=""):
     raise invalid(name, f"must be a number in {interval}", value, remedy)
 
 
-def positive(name, value, remedy=""):
+def check_positive(name, value, remedy=""):
     """`value` as a float, which must be a finite number above 0."""
     if is_number(value) and 0 < value < math.inf:
         return float(value)
     raise invalid(name, "must be a finite number above 0", value, remedy)
 
 
-def fraction(name, value, remedy=""):
+def check_fraction(name, value, remedy=""):
     """`value` as a float, which must be a number from 0 up to, not including, 1."""
-    return within(name, value, "[0, 1)", remedy)
+    return check_interval(name, value, "[0, 1)", remedy)
 
 
-def whole(name, value, at_least=1, remedy="", at_most=math.inf):
+def check_integer(name, value, at_least=1, remedy="", at_most=math.inf):
     """`value` as an int, which must be a whole number from `at_least` to `at_most`."""
     if is_number(value) and at_least <= value <= at_most and value % 1 == 0:
         return int(value)
@@ -73,7 +73,7 @@ def whole(name, value, at_least=1, remedy="", at_most=math.inf):
     raise invalid(name, f"must be a whole number {bounds}", value, remedy)
 
 
-def flag(name, value):
+def check_bool(name, value):
     """`value` as a bool, which must be True or False."""
     if type(value).__name__ in ("bool", "bool_"):
         return bool(value)

@@ -16,7 +16,7 @@ FORGOTTEN = 24 * 3600  # seconds after which a file that nobody touched is nobod
 
 
 @contextlib.contextmanager
-def written_whole(path):
+def atomic_write(path):
     """Give a path beside `path` to write to; rename it to `path` if the block ends well.
 
     A program killed while it writes leaves the old file as it was, and a temporary one that the
@@ -87,6 +87,6 @@ def write_bytes(path, content):
     """Writes a file whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(content)
     return path

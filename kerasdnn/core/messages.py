@@ -26,17 +26,17 @@ def _is_inside(module):
     return module.split(".")[0] in ("kerasdnn", "keras", "sklearn")
 
 
-def plain(value):
+def to_python(value):
     """A NumPy scalar as the Python value that prints without its type."""
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return str(value)  # `item` of nanoseconds is a number
     return value.item() if isinstance(value, np.generic) else value
 
 
-def listed(values, limit=5):
+def quoted_list(values, limit=5):
     """`'a', 'b' and 3 more`."""
     values = list(values)
-    text = ", ".join(repr(plain(value)) for value in values[:limit])
+    text = ", ".join(repr(to_python(value)) for value in values[:limit])
     return text if len(values) <= limit else f"{text} and {len(values) - limit} more"
 
 

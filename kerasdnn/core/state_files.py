@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .atomic_files import written_whole
+from .atomic_files import atomic_write
 
 MARK = b"sha256:"  # between the arrays of a file and the hexadecimal digits of its checksum
 HEADERS = {
@@ -29,7 +29,7 @@ REMEDY = (
 def write_json(path, content):
     """Write `content`, a dict."""
     text = json.dumps(content)
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(json.dumps({**content, "sha256": sha256(text.encode())}))
 
 
@@ -48,7 +48,7 @@ def write_arrays(path, about, arrays):
     buffer = io.BytesIO()
     np.savez(buffer, about=np.frombuffer(text.encode(), "uint8"), **arrays)
     content = buffer.getbuffer()
-    with written_whole(path) as beside, open(beside, "wb") as file:
+    with atomic_write(path) as beside, open(beside, "wb") as file:
         file.write(content)
         file.write(MARK + sha256(content).encode())
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..core.arguments import fraction
+from ..core.arguments import check_fraction
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -48,8 +48,8 @@ class GroupAdam(keras.optimizers.Adam):
         **kwargs,
     ):
         super().__init__(
-            learning_rate, fraction("beta_1", beta_1), fraction("beta_2", beta_2), epsilon,
-            name=name, **kwargs,
+            learning_rate, check_fraction("beta_1", beta_1), check_fraction("beta_2", beta_2),
+            epsilon, name=name, **kwargs,
         )  # fmt: skip
         if isinstance(weight_decay, dict):
             weight_decay = keras.saving.deserialize_keras_object(weight_decay)

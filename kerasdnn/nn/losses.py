@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ..core.arguments import fraction
+from ..core.arguments import check_fraction
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -35,7 +35,7 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
     row_by_row = True
 
     def __init__(self, label_smoothing=0.1, **kwargs):
-        label_smoothing = fraction("label_smoothing", label_smoothing)
+        label_smoothing = check_fraction("label_smoothing", label_smoothing)
         super().__init__(**kwargs)
         self.label_smoothing = label_smoothing
 

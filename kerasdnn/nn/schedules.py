@@ -15,7 +15,7 @@ import math
 import keras
 from keras import ops
 
-from ..core.arguments import whole, within
+from ..core.arguments import check_integer, check_interval
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -27,8 +27,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, peak, steps):
-        self.peak = within("peak", peak, "[0, inf)")
-        self.steps = whole("steps", steps)
+        self.peak = check_interval("peak", peak, "[0, inf)")
+        self.steps = check_integer("steps", steps)
 
     def share_done(self, step):
         return ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
@@ -52,7 +52,7 @@ class CosLog(Schedule):
 
     def __init__(self, peak, steps, cycles=4):
         super().__init__(peak, steps)
-        self.cycles = whole("cycles", cycles)
+        self.cycles = check_integer("cycles", cycles)
 
     def __call__(self, step):
         turns = ops.log(1 + (2.0**self.cycles - 1) * self.share_done(step)) / math.log(2)

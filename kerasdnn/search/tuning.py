@@ -2,7 +2,7 @@
 
 import inspect
 
-from ..core.arguments import known_name, positive, whole
+from ..core.arguments import check_integer, check_positive, known_name
 from ..core.messages import invalid
 from ..hyperparameters import BUILD
 from ..tables.problem_type import is_table
@@ -105,13 +105,15 @@ def tune(
         known_name(name, value, valid, "an argument of `tune`")
     fixed = {name: value for name, value in fixed.items() if value is not None}
     if epochs is not None:
-        epochs = whole("epochs", epochs)
+        epochs = check_integer("epochs", epochs)
     if batch_size not in (None, "full"):
-        batch_size = whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
+        batch_size = check_integer(
+            "batch_size", batch_size, remedy="'full' is all rows in one step."
+        )
     if max_trials is not None:
-        max_trials = whole("max_trials", max_trials)
+        max_trials = check_integer("max_trials", max_trials)
     if cv is not None:
-        cv = whole("cv", cv, 2)
+        cv = check_integer("cv", cv, 2)
     if build is not None or workers != 1:
         return tune_models(
             X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
@@ -121,7 +123,7 @@ def tune(
             tensorboard=tensorboard, estimator=estimator, **fixed,
         )  # fmt: skip
     if time_budget is not None:
-        positive("time_budget", time_budget)
+        check_positive("time_budget", time_budget)
     if cv is not None and validation_data is not None:
         raise invalid("cv", "must be None where validation_data is given", cv)
     search = {

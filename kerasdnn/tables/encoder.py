@@ -19,8 +19,8 @@ from ..checks.table_columns import (
     warn_of_text,
     warn_of_unseen,
 )
-from ..core.arguments import one_of, whole
-from ..core.messages import listed, plain, warn
+from ..core.arguments import check_choice, check_integer
+from ..core.messages import quoted_list, to_python, warn
 from .columns import (
     SCALINGS,
     CategoricalColumn,
@@ -79,8 +79,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 dates; categories that differ by blanks alone; whole numbers that float32 cannot
                 tell apart.
         """
-        one_of("scaling", self.scaling, SCALINGS)
-        whole("one_hot_limit", self.one_hot_limit, 2)
+        check_choice("scaling", self.scaling, SCALINGS)
+        check_integer("one_hot_limit", self.one_hot_limit, 2)
         frame = X if isinstance(X, Frame) else read_frame(X)
         if frame.rows == 0:
             raise ValueError("`X` must have rows. Received: 0 rows (minimum of 1 is required).")
@@ -104,13 +104,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _positions_of_categorical(self, frame):
         known = list(range(frame.width)) if frame.names is None else frame.names
-        unknown = [name for name in self.categorical if plain(name) not in known]
+        unknown = [name for name in self.categorical if to_python(name) not in known]
         if unknown:
             raise ValueError(
-                f"`categorical` must name columns of X. Received: {listed(unknown)}. "
-                f"X has {listed(known, 20)}."
+                f"`categorical` must name columns of X. Received: {quoted_list(unknown)}. "
+                f"X has {quoted_list(known, 20)}."
             )
-        return {known.index(plain(name)) for name in self.categorical}
+        return {known.index(to_python(name)) for name in self.categorical}
 
     def transform(self, X, *, warn_unseen=False):
         """X as a matrix, float32 `(rows, n_dense_ + len(cardinalities_))`.
@@ -250,7 +250,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return {
             "scaling": self.scaling,
             "one_hot_limit": self.one_hot_limit,
-            "categorical": [plain(name) for name in self.categorical],
+            "categorical": [to_python(name) for name in self.categorical],
             "names": self.names_,
             "columns": [{"role": c.role, **asdict(c)} for c in self.columns_],
         }

@@ -20,8 +20,8 @@ import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
 from ..checks.table_columns import blank_twins
-from ..core.arguments import one_of
-from ..core.messages import listed, plain, warn
+from ..core.arguments import check_choice
+from ..core.messages import quoted_list, to_python, warn
 from .frame import read_frame, unmasked
 
 
@@ -82,7 +82,7 @@ TIMES["instant"] = TIMES["datetime"]
 def no_numbers(what, value, kind):
     """The message that y, or a column of it, is of another kind."""
     remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
-    return f"`{what}` must hold numbers. Received: {kind} {plain(value)!r}. {remedy}."
+    return f"`{what}` must hold numbers. Received: {kind} {to_python(value)!r}. {remedy}."
 
 
 def _values(y):
@@ -123,8 +123,9 @@ class ClassTarget:
         if not np.all(known):
             unknown = pd.unique(pd.Series(y[~np.asarray(known)], dtype=object))
             raise ValueError(
-                f"`{what}` must hold classes of `fit`. Received: {listed(unknown)}; the classes "
-                f"are {listed(self.classes, 10)}."
+                f"`{what}` must hold classes of `fit`. Received: {quoted_list(unknown)}; the "
+                "classes "
+                f"are {quoted_list(self.classes, 10)}."
             )
         return positions.astype("int32")
 
@@ -148,7 +149,7 @@ class LabelTarget:
         if y.ndim != 2 or y.shape[1] != self.n or not np.isin(y, (0, 1)).all():
             raise ValueError(
                 f"`{what}` must hold 0 or 1 in {self.n} columns, one per label. Received: shape "
-                f"{y.shape}, values {listed(np.unique(y))}."
+                f"{y.shape}, values {quoted_list(np.unique(y))}."
             )
         return y.astype("float32")
 
@@ -168,7 +169,7 @@ class NumberTarget:
     def of(cls, target):
         """A function from y and its column names to the target; `target` "real" or "count"."""
         problem = {"real": "regression", "count": "count"}
-        problem = problem[one_of("target", target, problem)]
+        problem = problem[check_choice("target", target, problem)]
         return lambda y, names: cls(problem, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
 
     def encode(self, y, what="y"):
@@ -253,7 +254,7 @@ def learn_classes(y, names=None):
             row, j = np.argwhere(~good)[0]
             raise ValueError(
                 "Unknown label type: `y` of several columns must hold 0 or 1 in each. Received: "
-                f"shape {y.shape}, row {row} is {plain(y[row, j])!r}. Train one classifier per "
+                f"shape {y.shape}, row {row} is {to_python(y[row, j])!r}. Train one classifier per "
                 "column, or `DNNRegressor` on numbers."
             )
         if (y.sum(axis=1) == 1).all():
@@ -266,7 +267,7 @@ def learn_classes(y, names=None):
             label = repr(names[j]) if names else str(j)
             warn(
                 f"`y` should hold 0 and 1 in every column. Received: label {label} is "
-                f"{plain(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
+                f"{to_python(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
             )
         return LabelTarget(np.array(names if names else np.arange(y.shape[1])))
     y = column(y)
@@ -284,7 +285,8 @@ def learn_classes(y, names=None):
             rule = "labels must be strings, whole numbers or booleans"
         raise ValueError(
             f"Unknown label type: {rule}. Received: {', '.join(kinds)}, such as "
-            f"{listed(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of them."
+            f"{quoted_list(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of "
+            "them."
         )
     if y.dtype.kind == "f" and np.isinf(y).any():
         row = int(np.isinf(y).argmax())
@@ -301,7 +303,7 @@ def learn_classes(y, names=None):
     classes = np.unique(y)
     if y.dtype.kind in "UO" and (twins := blank_twins(classes)):
         warn(
-            f"`y` has classes that differ only by blanks. Received: {listed(twins)}. "
+            f"`y` has classes that differ only by blanks. Received: {quoted_list(twins)}. "
             "y = y.str.strip() of a Series makes them one."
         )
     if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
@@ -311,7 +313,8 @@ def learn_classes(y, names=None):
         )
     if len(classes) < 2:
         raise ValueError(
-            f"`y` must hold at least two classes. Received: one class, {plain(classes[0])!r}, in "
+            f"`y` must hold at least two classes. Received: one class, {to_python(classes[0])!r}, "
+            "in "
             f"all {len(y):,} rows that weigh anything (n_samples={len(y)})."
         )
     return ClassTarget(classes)

@@ -272,7 +272,7 @@ def _along_columns(layer):
     return all(a == -1 or (a or 0) > 0 for a in axes) and not any(map(np.ndim, factors))
 
 
-def pads(model):
+def allows_padding(model):
     """Whether rows of weight zero leave everything that a training step computes unchanged."""
     return is_row_by_row(model, training=True) and all(
         scoring.is_row_by_row_loss(loss) for loss in keras_internals.losses_of(model)

@@ -113,7 +113,7 @@ class Training:
             and can_pack(model.optimizer, model.trainable_variables)
             and scoring.only_sums_over_rows(model)
         )
-        self.padded = self.flat and compile_cache.pads(model)
+        self.padded = self.flat and compile_cache.allows_padding(model)
         if self.flat:
             try:
                 self.trace_flat(model, tensor_specs(specs, None))

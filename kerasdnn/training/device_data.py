@@ -18,7 +18,7 @@ from ..core import keras_internals
 SHARE = 0.4  # of the device's memory that a table may take
 
 
-class Table:
+class DeviceData:
     """The rows of (x, y) or (x, y, sample_weight), ready to be gathered."""
 
     def __init__(self, parts):

@@ -18,8 +18,8 @@ from ..checks.divergence import warn_of_divergence
 from ..checks.fit import check_data, check_fit, check_rows, column_names, match_columns
 from ..checks.named_array import as_numbers
 from ..core import keras_internals
-from ..core.atomic_files import written_whole
-from ..core.messages import plain, warn
+from ..core.atomic_files import atomic_write
+from ..core.messages import to_python, warn
 
 STREAMED_STEPS = 32
 SMALL = 4_096  # numbers in an array that is checked without the whole check
@@ -33,7 +33,7 @@ UNPATCHED = {
 }
 if COMPILED:
     from . import compile_cache, dispatch, fit_loop
-    from .device_data import Table
+    from .device_data import DeviceData
     from .evaluation import Evaluation, Prediction
     from .fit_loop import Fit
 
@@ -72,7 +72,7 @@ class Network(keras.Sequential):
 
     def __init__(self, layers=None, trainable=True, name=None, seed=None):
         super().__init__(layers, trainable=trainable, name=name)
-        self.seed = random.randrange(2**31) if seed is None else plain(seed)
+        self.seed = random.randrange(2**31) if seed is None else to_python(seed)
         self.last_path = None
         self.column_names = None  # of the DataFrame last fitted: predict puts another order right
         self.block_steps = "auto"
@@ -87,14 +87,14 @@ class Network(keras.Sequential):
 
     def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
         """As `keras.Model.compile`; see the class for `steps_per_execution`."""
-        steps_per_execution = plain(steps_per_execution)
+        steps_per_execution = to_python(steps_per_execution)
         self.block_steps = steps_per_execution
         self.use_xla = jit_compile
         steps = 1 if steps_per_execution == "auto" else steps_per_execution
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
 
     def get_config(self):
-        names = None if self.column_names is None else list(map(plain, self.column_names))
+        names = None if self.column_names is None else list(map(to_python, self.column_names))
         try:
             json.dumps(names)
         except TypeError:
@@ -159,9 +159,9 @@ class Network(keras.Sequential):
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
         if isinstance(validation_data, (list, tuple)):
             validation_data = tuple(map(as_numbers, validation_data))
-        batch_size, epochs, initial_epoch = map(plain, (batch_size, epochs, initial_epoch))
+        batch_size, epochs, initial_epoch = map(to_python, (batch_size, epochs, initial_epoch))
         validation_batch_size, validation_freq = map(
-            plain, (validation_batch_size, validation_freq)
+            to_python, (validation_batch_size, validation_freq)
         )
         # Without None: a patch may add to the callbacks given, or else to none.
         stock_arguments = {
@@ -181,9 +181,9 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_training(self)
             if steps_per_epoch or validation_steps:
-                raise dispatch.StockRoad("a number of steps is given")
+                raise dispatch.UseStockKeras("a number of steps is given")
             if shuffle == "batch":
-                raise dispatch.StockRoad("shuffle='batch'")
+                raise dispatch.UseStockKeras("shuffle='batch'")
             parts = dispatch.training_arrays(x, y, sample_weight)
             held_out = None
             if validation_data is not None:
@@ -193,13 +193,13 @@ class Network(keras.Sequential):
             if class_weight is not None:  # as in Keras, of no account to the rows held out
                 parts = dispatch.training_arrays(*parts, class_weight=class_weight)
             dispatch.prepare(self, parts)
-        except dispatch.StockRoad as reason:
+        except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
             self._stream(x, callbacks, steps_per_epoch or validation_steps)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_path = "compiled"
-        table = Table(parts)
+        table = DeviceData(parts)
         batch = min(int(batch_size or 32), table.rows)
         validation_batch = int(validation_batch_size or batch_size or 32)
         epochs, initial_epoch = int(epochs), keras_internals.first_epoch(self, int(initial_epoch))
@@ -282,19 +282,19 @@ class Network(keras.Sequential):
         """A function that returns the logs of an evaluation on `parts`."""
         try:
             self._need_compiled_evaluation(callbacks.callbacks)
-        except dispatch.StockRoad:
+        except dispatch.UseStockKeras:
             x, y, *weight = parts
             weight = weight[0] if weight else None
             return lambda: super(Network, self).evaluate(
                 x, y, batch, sample_weight=weight, callbacks=callbacks, return_dict=True
             )
-        evaluation = Evaluation(self, Table(parts), batch)
+        evaluation = Evaluation(self, DeviceData(parts), batch)
         return lambda: evaluation.run(callbacks)
 
     def _need_compiled_evaluation(self, callbacks):
         dispatch.need_sums_over_rows(self)
         if fit_loop.look_at_test_batches(callbacks):
-            raise dispatch.StockRoad("a callback hooks the batches of an evaluation")
+            raise dispatch.UseStockKeras("a callback hooks the batches of an evaluation")
 
     def evaluate(
         self,
@@ -310,7 +310,7 @@ class Network(keras.Sequential):
     ):
         """As `keras.Model.evaluate`."""
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
-        batch_size = plain(batch_size)
+        batch_size = to_python(batch_size)
         if not kwargs:  # not from within stock `fit`, which has checked
             x = match_columns(x, self.column_names)
             check_data(self, x, y, sample_weight, training=False)
@@ -323,11 +323,11 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_training(self)
             if steps:
-                raise dispatch.StockRoad("a number of steps is given")
+                raise dispatch.UseStockKeras("a number of steps is given")
             parts = dispatch.training_arrays(x, y, sample_weight)
             dispatch.prepare(self, parts)
             self._need_compiled_evaluation(fit_loop.as_list(callbacks))
-        except dispatch.StockRoad as reason:
+        except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
             self._stream(x, callbacks, steps)
             return super().evaluate(**stock_arguments)
@@ -342,7 +342,7 @@ class Network(keras.Sequential):
                 steps=math.ceil(len(parts[0]) / batch),
                 model=self,
             )
-        logs = Evaluation(self, Table(parts), batch).run(callbacks)
+        logs = Evaluation(self, DeviceData(parts), batch).run(callbacks)
         return dict(sorted(logs.items())) if return_dict else keras_internals.as_list(self, logs)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
@@ -358,9 +358,9 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_model(self)
             if steps or callbacks:
-                raise dispatch.StockRoad("steps or callbacks are given")
+                raise dispatch.UseStockKeras("steps or callbacks are given")
             array = dispatch.prediction_array(x)
-        except dispatch.StockRoad as reason:
+        except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
             self._stream(x, callbacks, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
@@ -377,7 +377,7 @@ class Network(keras.Sequential):
         if not str(filepath).endswith(".keras") or zipped is False or not overwrite:
             STOCK.save(stock, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
             return
-        with written_whole(filepath) as beside:
+        with atomic_write(filepath) as beside:
             STOCK.save(stock, beside, zipped=zipped, **kwargs)
 
     def as_sequential(self):
@@ -396,7 +396,7 @@ class Network(keras.Sequential):
         if max_shard_size is not None or not overwrite:
             super().save_weights(filepath, overwrite, max_shard_size)
             return
-        with written_whole(filepath) as beside:
+        with atomic_write(filepath) as beside:
             super().save_weights(beside)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kerasdnn.checks.fit import check_data, check_fit, check_rows, column_names, match_columns
-from kerasdnn.checks.named_array import as_table
+from kerasdnn.checks.named_array import as_named_array
 from kerasdnn.checks.output_layer import read_head
 from kerasdnn.checks.values import (
     FEWEST_STEPS,
@@ -391,7 +391,7 @@ numbers = st.floats(-1e30, 1e30, allow_subnormal=False)
 def test_the_first_bad_cell_is_found_wherever_it_is(values, cells, bad, fortran):
     for row, column in cells:
         values[row % len(values), column % values.shape[1]] = bad
-    table = as_table(np.asfortranarray(values) if fortran else values, "x")
+    table = as_named_array(np.asfortranarray(values) if fortran else values, "x")
     wrong = [tuple(cell) for cell in np.argwhere(~(np.abs(values) < 3.4e38)).tolist()]
     if not wrong:
         check_finite(table)
@@ -411,7 +411,7 @@ def test_rounded_identifiers_are_found_exactly_when_float32_merges_two(values):
     merged = len({float(np.float32(value)) for value in distinct}) < len(distinct)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        table = as_table(values, "x")
+        table = as_named_array(values, "x")
         check_float32(table, check_finite(table))
     assert bool(caught) == merged
 

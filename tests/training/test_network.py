@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasdnn.training import compile_cache, compiled_steps, dispatch, fit_loop
-from kerasdnn.training.device_data import Table
+from kerasdnn.training.device_data import DeviceData
 from kerasdnn.training.network import Network
 
 ROWS, WIDTH, BATCH, EPOCHS = 203, 5, 32, 3
@@ -264,7 +264,7 @@ def test_rows_come_in_another_order_in_every_epoch_and_for_every_seed():
     def order(seed, steps_ahead=0):
         network, x, y = one_weight_per_row(24, seed=seed)
         dispatch.prepare(network, (x, y))
-        return fit_loop.Fit(network, Table((x, y)), 8, True, 1).order(steps_ahead)
+        return fit_loop.Fit(network, DeviceData((x, y)), 8, True, 1).order(steps_ahead)
 
     assert sorted(order(1)) == list(range(24))
     np.testing.assert_array_equal(order(1), order(1))

@@ -13,7 +13,15 @@ from functools import partial
 from typing import Any
 
 from . import activations, optimizers
-from .core.arguments import flag, fraction, is_number, known_name, one_of, whole, within
+from .core.arguments import (
+    check_bool,
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_interval,
+    is_number,
+    known_name,
+)
 from .core.messages import invalid
 
 
@@ -85,7 +93,7 @@ def check_activation(name: str, value: Any) -> Any:
 def check_optimizer(name: str, value: Any) -> Any:
     """A known name; anything else is checked by `optimizers.check` where it is used."""
     if isinstance(value, str):
-        one_of(name, value.lower(), optimizers.BY_NAME)
+        check_choice(name, value.lower(), optimizers.BY_NAME)
     return value
 
 
@@ -98,7 +106,11 @@ def integer_or(**words: str) -> Callable[[str, Any], Any]:
     remedy = ", ".join(f"{word!r} {meaning}" for word, meaning in words.items()) + "."
 
     def check(name, value):
-        return value if isinstance(value, str) and value in words else whole(name, value, 1, remedy)
+        return (
+            value
+            if isinstance(value, str) and value in words
+            else check_integer(name, value, 1, remedy)
+        )
 
     return check
 
@@ -121,7 +133,7 @@ ROWS = (
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
         '"real" for any finite numbers (mean squared error) or "count" for non-negative integers '
         "(Poisson loss; the output is the expected count).",
-        partial(one_of, valid=("real", "count"))),
+        partial(check_choice, valid=("real", "count"))),
     Row("activation", "relu", ALL,
         'str, function or Keras layer: activation of the hidden layers. "relu", "sigmoid", "tanh", '
         '"leaky_relu" (slope 0.01), "mish" or any other name of Keras; a layer is copied for each '
@@ -136,26 +148,26 @@ ROWS = (
              "the default of Keras for other names"),
     Row("momentum", None, ALL,
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
-        '"sgd" only.', partial(fraction, remedy=optimizers.MOMENTUM_REMEDY),
+        '"sgd" only.', partial(check_fraction, remedy=optimizers.MOMENTUM_REMEDY),
         none='0.9 for "momentum" and "nag", 0 for "sgd"'),
     Row("dropout", 0.0, ALL,
         "float in [0, 1): fraction of each hidden layer's outputs set to 0 during training.",
-        partial(fraction, remedy="It is the fraction of outputs left out; 0 for none.")),
+        partial(check_fraction, remedy="It is the fraction of outputs left out; 0 for none.")),
     Row("l2", 0.0, ALL,
         "non-negative float: adds `l2 * sum(kernel ** 2)` of every Dense layer to the loss, the "
-        "output layer included, biases excluded.", partial(within, interval="[0, inf)")),
+        "output layer included, biases excluded.", partial(check_interval, interval="[0, inf)")),
     Row("batch_norm", False, ALL,
         "bool: put batch normalization between each hidden Dense layer and its activation. These "
-        "Dense layers then have no bias, because batch normalization adds one.", flag),
+        "Dense layers then have no bias, because batch normalization adds one.", check_bool),
     Row("one_hot_labels", False, CLASSIFIER,
         "bool: y has shape `(rows, n_classes)` with a single 1 in each row; the output is "
-        "`n_classes` probabilities, also for two classes.", flag,
+        "`n_classes` probabilities, also for two classes.", check_bool,
         refused={SEARCH: "The shape of `y` decides it.", ESTIMATOR: "Pass labels `(rows,)`.",
                  MEMBER: "Pass one_hot=True to `Population`."}),
     Row("label_smoothing", 0.0, CLASSIFIER | MULTILABEL | DNN_CLASSIFIER | MANY,
         "float in [0, 1), s: a label y becomes `y (1 - s) + s / 2` for binary labels; of K classes "
         "the true one becomes `1 - s + s / K` and the others `s / K`.",
-        partial(fraction, remedy="0.1 is a usual value."),
+        partial(check_fraction, remedy="0.1 is a usual value."),
         refused={REGRESSOR | DNN_REGRESSOR: "Only class labels can be smoothed."}),
     Row("prior", None, FACTORY | MANY,
         "float or sequence of float, what is known before any row is seen: class frequencies or "
@@ -170,7 +182,7 @@ ROWS = (
         refused={MANY: "The metrics of the problem type are always recorded."}),
     Row("seed", None, FACTORY | MANY,
         "int in [0, 2**32): fixes the initial weights, the dropout and the order of rows; the same "
-        "seed gives the same network.", partial(whole, at_least=0, at_most=2**32 - 1),
+        "seed gives the same network.", partial(check_integer, at_least=0, at_most=2**32 - 1),
         none="a random seed; `network.seed` holds it",
         refused={ESTIMATOR: "Pass `random_state`."}),
     Row("name", None, FACTORY, "str, name of the Keras model.", none="a name chosen by Keras",
@@ -181,20 +193,20 @@ ROWS = (
         'int, rows per step, "full" for one step per epoch, or "auto": from 64 (up to 1,024 rows) '
         "to 1,024 (over 100,000 rows).", integer_or(full=FULL, auto=AUTO)),
     Row("epochs", 50, MANY | FIT, "int, at least 1: how often training goes through all rows.",
-        whole, refused={FACTORY: TO_FIT}),
+        check_integer, refused={FACTORY: TO_FIT}),
     Row("epochs", 200, ESTIMATOR,
         "int, at least 1: the most passes over the rows. The schedules of the RealMLP presets end "
-        "with the last of them.", whole),
+        "with the last of them.", check_integer),
     Row("validation_fraction", 0.2, ESTIMATOR,
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
-        "for none. Tables under 50 rows are used for training completely.", fraction,
+        "for none. Tables under 50 rows are used for training completely.", check_fraction,
         refused={FACTORY: "Pass validation_split to `fit`."}),
     Row("early_stopping", True, ESTIMATOR,
         "bool: stop after `patience` epochs without an improvement on the validation set. The "
-        "weights of the best epoch are restored either way.", flag),
+        "weights of the best epoch are restored either way.", check_bool),
     Row("patience", 20, ESTIMATOR,
         "int, at least 1, epochs without an improvement before early stopping. Setting it turns "
-        "`early_stopping` on unless that is False.", whole),
+        "`early_stopping` on unless that is False.", check_integer),
     Row("class_weight", None, DNN_CLASSIFIER,
         '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
         "labels left out weigh 1.", none="every row weighs 1",
@@ -203,32 +215,32 @@ ROWS = (
     Row("scaling", "standard", ESTIMATOR,
         '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
         "clipping): scaling of numeric columns, see `TableEncoder`.",
-        partial(one_of, valid=("standard", "robust"))),
+        partial(check_choice, valid=("standard", "robust"))),
     Row("one_hot_limit", 32, ESTIMATOR,
         "int, the most categories of a column that is one-hot encoded; a column with more is "
-        "embedded.", partial(whole, at_least=0)),
+        "embedded.", partial(check_integer, at_least=0)),
     Row("categorical", None, ESTIMATOR,
         "list of column names (positions for arrays): numeric columns to treat as categories.",
         none="only text, boolean and categorical columns are categories"),
     Row("embedding_size", 8, ESTIMATOR,
         "int, at least 1: length of the vector that represents a category of an embedded column.",
-        whole),
+        check_integer),
     Row("numeric_embedding", None, ESTIMATOR,
         'str, "periodic": embed numeric columns, see `PeriodicEmbedding`.',
-        partial(one_of, valid=("periodic",)), none="no embedding", refused={FACTORY: BY_PRESET}),
+        partial(check_choice, valid=("periodic",)), none="no embedding", refused={FACTORY: BY_PRESET}),
     Row("weight_decay", 0.0, ESTIMATOR,
         "non-negative float: decoupled weight decay of `GroupAdam`.",
-        partial(within, interval="[0, inf)"),
+        partial(check_interval, interval="[0, inf)"),
         refused={FACTORY | MANY: BY_PRESET + " Pass `l2`, or an optimizer such as "
                                  "keras.optimizers.AdamW(weight_decay=0.01)."}),
     Row("monitor", "loss", ESTIMATOR,
         '"loss" or "accuracy": validation metric that selects the best epoch; among epochs of '
         'equal accuracy, the last. For well-calibrated probabilities use "loss" with '
         "label_smoothing=0.",
-        partial(one_of, valid=("loss", "accuracy"))),
+        partial(check_choice, valid=("loss", "accuracy"))),
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged. "
-        "`history_` and `best_epoch_` are those of the first.", whole,
+        "`history_` and `best_epoch_` are those of the first.", check_integer,
         refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", none="no callbacks",
         refused={FACTORY: TO_FIT}),
@@ -239,15 +251,15 @@ ROWS = (
         refused={FACTORY: TO_FIT}),
     Row("schedule", "coslog4", PRESET,
         '"coslog4" (four cosine cycles), "flat_cos" or "constant": factor of the learning rate '
-        "over the training.", partial(one_of, valid=("coslog4", "flat_cos", "constant"))),
-    Row("beta_2", 0.95, PRESET, "float in [0, 1), of Adam.", fraction),
-    Row("front_scale", True, PRESET, "bool: a learned factor per input column.", flag),
+        "over the training.", partial(check_choice, valid=("coslog4", "flat_cos", "constant"))),
+    Row("beta_2", 0.95, PRESET, "float in [0, 1), of Adam.", check_fraction),
+    Row("front_scale", True, PRESET, "bool: a learned factor per input column.", check_bool),
     Row("parametric", True, PRESET,
-        "bool: a learned mix of the activation and the identity per unit.", flag),
-    Row("data_start", True, PRESET, "bool: initial weights from the training rows.", flag),
+        "bool: a learned mix of the activation and the identity per unit.", check_bool),
+    Row("data_start", True, PRESET, "bool: initial weights from the training rows.", check_bool),
     Row("clip", True, PRESET,
         "bool: keep the predictions of a regression within the range of the training target.",
-        flag),
+        check_bool),
 )
 # fmt: on
 

@@ -31,6 +31,7 @@ class Entry(Flag):
     CLASSIFIER = auto()  # build_classifier
     MULTILABEL = auto()  # build_multilabel_classifier
     REGRESSOR = auto()  # build_regressor
+    NETWORK = auto()  # factories.build_for, for any problem type
     DNN_CLASSIFIER = auto()
     DNN_REGRESSOR = auto()
     SEARCH = auto()  # tune, compare, hypermodel, and what a search space may return
@@ -40,9 +41,10 @@ class Entry(Flag):
 
 
 CLASSIFIER, MULTILABEL, REGRESSOR = Entry.CLASSIFIER, Entry.MULTILABEL, Entry.REGRESSOR
+NETWORK = Entry.NETWORK
 DNN_CLASSIFIER, DNN_REGRESSOR = Entry.DNN_CLASSIFIER, Entry.DNN_REGRESSOR
 SEARCH, MEMBER, FIT, PRESET = Entry.SEARCH, Entry.MEMBER, Entry.FIT, Entry.PRESET
-FACTORY = CLASSIFIER | MULTILABEL | REGRESSOR
+FACTORY = CLASSIFIER | MULTILABEL | REGRESSOR | NETWORK
 ESTIMATOR = DNN_CLASSIFIER | DNN_REGRESSOR
 MANY = SEARCH | MEMBER  # entry points that train many networks
 ALL = FACTORY | ESTIMATOR | MANY
@@ -164,7 +166,7 @@ ROWS = (
         "`n_classes` probabilities, also for two classes.", check_bool,
         refused={SEARCH: "The shape of `y` decides it.", ESTIMATOR: "Pass labels `(rows,)`.",
                  MEMBER: "Pass one_hot=True to `Population`."}),
-    Row("label_smoothing", 0.0, CLASSIFIER | MULTILABEL | DNN_CLASSIFIER | MANY,
+    Row("label_smoothing", 0.0, CLASSIFIER | MULTILABEL | NETWORK | DNN_CLASSIFIER | MANY,
         "float in [0, 1), s: a label y becomes `y (1 - s) + s / 2` for binary labels; of K classes "
         "the true one becomes `1 - s + s / K` and the others `s / K`.",
         partial(check_fraction, remedy="0.1 is a usual value."),
@@ -227,7 +229,8 @@ ROWS = (
         check_integer),
     Row("numeric_embedding", None, ESTIMATOR,
         'str, "periodic": embed numeric columns, see `PeriodicEmbedding`.',
-        partial(check_choice, valid=("periodic",)), none="no embedding", refused={FACTORY: BY_PRESET}),
+        partial(check_choice, valid=("periodic",)), none="no embedding",
+        refused={FACTORY | MANY: BY_PRESET}),
     Row("weight_decay", 0.0, ESTIMATOR,
         "non-negative float: decoupled weight decay of `GroupAdam`.",
         partial(check_interval, interval="[0, inf)"),
@@ -262,6 +265,9 @@ ROWS = (
         check_bool),
 )
 # fmt: on
+
+
+NO_PRESETS: Mapping[str, Mapping[str, Any]] = {}
 
 
 def names(entry: Entry) -> tuple[str, ...]:
@@ -324,48 +330,49 @@ def why_refused(name: str, entry: Entry) -> str:
     return next(reasons, "")
 
 
-def document(entry: Entry, presets: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+def document(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESETS) -> str:
     """Describe all hyperparameters of an entry point, one Google-style entry each.
 
     Args:
         entry: the entry point.
-        presets: name to hyperparameters, which say what None means; None for a factory.
+        presets: name to hyperparameters, which say what None means in an estimator.
     """
     found = []
-    for name in names(entry):
-        row = find(name, entry)
-        text = f"{name}: {row.text} {meaning_of_default(row, presets)}".rstrip()
+    for row in (row for row in ROWS if row.accepted_by & entry):
+        text = f"{row.name}: {row.text} {meaning_of_default(row, presets)}"
         found += textwrap.wrap(text, 88, subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(found)
 
 
-def meaning_of_default(row: Row, presets: Mapping[str, Mapping[str, Any]] | None) -> str:
-    having = {
-        name: preset[row.name] for name, preset in (presets or {}).items() if row.name in preset
-    }
-    if not having:
+def meaning_of_default(row: Row, presets: Mapping[str, Mapping[str, Any]]) -> str:
+    values: dict[str, list[str]] = {}  # a value, as text, to the presets that have it
+    for name, preset in presets.items():
+        if row.name in preset:
+            value = preset[row.name]
+            values.setdefault("" if value is None else quoted(value), []).append(quoted(name))
+    if not values:
         return (
             f"None means {row.none}." if row.default is None else f"Default: {quoted(row.default)}."
         )
-    said = {}  # a value to the presets that have it
-    for name, value in having.items():
-        value = row.none if value is None else quoted(value)
-        said.setdefault(value, []).append(f'"{name}"')
-    parts = [f"{value} for {' and '.join(those)}" for value, those in said.items()]
-    if len(said) == 1 and len(having) == len(presets):
-        parts = list(said)
-    lacking = [f'"{name}"' for name in presets if name not in having]
-    refused = f" {' and '.join(lacking)} reject it." if len(lacking) > 1 else ""
-    if len(lacking) == 1:
-        refused = f" {lacking[0]} rejects it."
-    return f"None means {'; '.join(parts)}.{refused}"
+    lacking = [quoted(name) for name in presets if row.name not in presets[name]]
+    parts = [f"{value} for {listed(those)}" for value, those in values.items() if value]
+    if "" in values:
+        parts.append(f"for {listed(values[''])}, {row.none}" if parts else row.none)
+    elif len(parts) == 1 and not lacking:
+        parts = [*values]
+    rejected = f" {listed(lacking)} reject{'s' * (len(lacking) == 1)} it." if lacking else ""
+    return f"None means {'; '.join(parts)}.{rejected}"
+
+
+def listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def quoted(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def documented(entry: Entry, presets: Mapping[str, Mapping[str, Any]] | None = None) -> Callable:
+def documented(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESETS) -> Callable:
     """A decorator that puts `document(entry, presets)` where a docstring has `{arguments}`."""
 
     def fill(thing):

@@ -32,6 +32,12 @@ class ScoredByRow:
 class TableEstimator(BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
 
+    def _keep(self, arguments):
+        """Set the arguments of `__init__` as attributes, as scikit-learn requires."""
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
     def chosen_preset(self):
         return presets.choose(self.preset, self.get_params(deep=False))
 

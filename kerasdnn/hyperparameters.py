@@ -12,7 +12,7 @@ from enum import Flag, auto
 from functools import partial
 from typing import Any
 
-from . import activations, optimizers
+from . import activations, heads, optimizers
 from .core.arguments import (
     check_bool,
     check_choice,
@@ -99,6 +99,11 @@ def check_optimizer(name: str, value: Any) -> Any:
     return value
 
 
+def check_target(name: str, value: Any) -> Any:
+    heads.head_of_target(value)
+    return value
+
+
 def check_rate(name: str, value: Any) -> Any:
     return optimizers.rate(value)
 
@@ -133,9 +138,9 @@ ROWS = (
         "sequence of int, each at least 1: units of each hidden layer, first to last. `(64, 32)` "
         "is `[Dense(64), Dense(32)]` before the output layer.", check_hidden_units),
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
-        '"real" for any finite numbers (mean squared error) or "count" for non-negative integers '
-        "(Poisson loss; the output is the expected count).",
-        partial(check_choice, valid=("real", "count"))),
+        '"real" for any finite numbers (mean squared error), "count" for non-negative integers '
+        "(Poisson loss; the output is the expected count), a custom `Head`, or the name of a row "
+        "for numbers that was added to `HEADS`.", check_target),
     Row("activation", "relu", ALL,
         'str, function or Keras layer: activation of the hidden layers. "relu", "sigmoid", "tanh", '
         '"leaky_relu" (slope 0.01), "mish" or any other name of Keras; a layer is copied for each '

@@ -1,6 +1,7 @@
 """DNNClassifier and DNNRegressor: scikit-learn estimators for tables of any columns."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -95,22 +96,23 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         """
         return self._fit(X, y, sample_weight, validation_data, learn_classes)
 
-    def take_fitted(self, fitted):
-        super().take_fitted(fitted)
+    def _set_fitted(self, fitted):
+        super()._set_fitted(fitted)
         self.classes_ = self.target_.classes
 
-    def predict_proba(self, X):
-        """Probability of each class, float64 `(rows, classes)`, of each label `(rows, labels)`."""
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`."""
         p = self._output(X).clip(SMALLEST, LARGEST)
         if self.target_.problem == "binary":
             return np.column_stack([1 - p[:, 0], p[:, 0]])
         return p if self.target_.problem == "multilabel" else p / p.sum(axis=1, keepdims=True)
 
-    def decision_function(self, X):
-        """What is compared: above 0, or the largest, is the answer.
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Compute decision values: those above 0, or the largest one of a row, are predicted.
 
-        The log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows, labels)`, and
-        the log-probabilities of more classes `(rows, classes)`.
+        Returns:
+            float64: the log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows,
+            labels)`; the log-probabilities of more classes `(rows, classes)`.
         """
         p = self._output(X).clip(SMALLEST, LARGEST)
         if self.target_.problem == "multiclass":
@@ -118,8 +120,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         odds = np.log(p) - np.log1p(-p)
         return odds[:, 0] if self.target_.problem == "binary" else odds
 
-    def predict(self, X):
-        """The most probable class `(rows,)`, or 0 and 1 of each label `(rows, labels)`."""
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`."""
         p = self._output(X)
         if self.target_.problem == "multilabel":
             return (p > 0.5).astype("int64")
@@ -195,10 +197,9 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         make_target = NumberTarget.of(self.target)
         return self._fit(X, y, sample_weight, validation_data, make_target)
 
-    def predict(self, X):
-        """The target in its own units, float64 `(rows,)` or `(rows, columns)`."""
-        output = self._output(X)
-        return self.target_.from_network(output)
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target in its own units, float64 `(rows,)` or `(rows, columns)`."""
+        return self.target_.from_network(self._output(X))
 
 
 ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

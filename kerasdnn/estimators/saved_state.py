@@ -69,7 +69,7 @@ def estimator_from_state(classes, state, make_network):
         network = make_network(state["network_seed"])
         if network.input_shape[-1] != len(encoder.get_feature_names_out()):
             raise BadFile("the network expects another number of columns than the encoder has.")
-        estimator.take_fitted(
+        estimator._set_fitted(
             {
                 "encoder_": encoder,
                 "target_": target_from_state(state["target"]),

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..checks.fit import check_data, column_names, match_columns
 from ..core.messages import invalid, warn
+from ..factories import build_for
+from ..heads import make_problem
 from ..tables.problem_type import as_numbers, infer_problem
 from ..tables.rows import class_weights
 from ..tables.targets import ClassTarget
-from .spaces import factory_arguments
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Rows:
         x: float32 `(rows, features)`.
         y: `(rows,)` or `(rows, outputs)`, as the network of `problem` takes it.
         weights: float32 `(rows,)` or None, sample weights times class weights.
-        problem, n_outputs, one_hot: what `spaces.factory_arguments` needs.
+        problem, n_outputs, one_hot: what `heads.make_problem` needs.
         splits: list of `(training rows, validation rows)`, int arrays.
         names: of the columns of x, or None.
         told: whether the user knows that some networks are trained one by one.
@@ -42,10 +43,8 @@ class Rows:
 
     def build(self, **settings):
         """A compiled network for these rows."""
-        factory, shape = factory_arguments(
-            self.problem, self.x.shape[1], self.n_outputs, self.one_hot
-        )
-        return factory(**shape, **settings)
+        problem = make_problem(self.problem, self.x.shape[1], self.n_outputs, self.one_hot)
+        return build_for(problem, **settings)
 
     def part(self, rows):
         """`(x, y, weights)` of some rows."""

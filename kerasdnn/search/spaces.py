@@ -11,14 +11,12 @@ A space is a plain function. What it returns is what the result tables show and 
 `build_classifier(**settings)` takes; the names inside `hp` are the search's own.
 """
 
-import inspect
-
 import keras_tuner
 
 from .. import heads
 from ..core.arguments import check_integer, known_name
 from ..core.messages import invalid, warn
-from ..factories import build_classifier, build_multilabel_classifier, build_regressor
+from ..factories import build_for
 from ..hyperparameters import BUILD, TRAIN
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
@@ -68,7 +66,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
         l2              0.000001 to 0.01, logarithmic
         label_smoothing 0 or 0.05, only with several classes
     """
-    heads.head_of(problem)
+    head = heads.head_of(problem)
     rows = check_integer("rows", rows)
     smallest = 16 if rows < 1_000 else 32 if rows < 10_000 else 64
     units = [smallest, 2 * smallest, 4 * smallest]
@@ -100,7 +98,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
             "dropout": lambda hp: hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3]),
             "l2": lambda hp: hp.Float("l2", 1e-6, 1e-2, sampling="log", default=1e-5),
         }
-    if not coarse and problem == "multiclass":
+    if not coarse and head.kind == "class" and head.units != "1" and head.smoothed:
         draws["label_smoothing"] = lambda hp: hp.Choice("label_smoothing", [0.0, 0.05])
 
     def space(hp):
@@ -111,19 +109,6 @@ def default_space(problem, rows, coarse=False, fixed=()):
         return {name: chosen[name] for name in BUILD if name in chosen}
 
     return space
-
-
-def factory_arguments(problem, n_features, n_outputs, one_hot=False):
-    """The factory of `problem`, and the arguments of it that the data decide."""
-    if problem == "binary":
-        return build_classifier, {"n_features": n_features, "n_classes": 2}
-    if problem == "multiclass":
-        one_hot = {"one_hot_labels": True} if one_hot else {}
-        return build_classifier, {"n_features": n_features, "n_classes": n_outputs, **one_hot}
-    if problem == "multilabel":
-        return build_multilabel_classifier, {"n_features": n_features, "n_labels": n_outputs}
-    target = {"target": "count"} if problem == "count" else {}
-    return build_regressor, {"n_features": n_features, "n_outputs": n_outputs, **target}
 
 
 def varied(chosen, fixed, model):
@@ -141,18 +126,19 @@ class NetworkModel(keras_tuner.HyperModel):
     """A space and a factory as keras-tuner wants them; made by `hypermodel`."""
 
     def __init__(self, problem, n_features, n_outputs, space, fixed, one_hot=False):
-        super().__init__(name=f"{problem}_network")
-        self.problem, self.space = problem, space
-        self.factory, self.shape = factory_arguments(problem, n_features, n_outputs, one_hot)
+        self.built = heads.make_problem(problem, n_features, n_outputs, one_hot)
+        super().__init__(name=f"{self.built.name}_network")
+        self.problem, self.space = self.built.name or self.built.head, space
         self.fixed = {name: value for name, value in fixed.items() if value is not None}
         if isinstance(self.fixed.get("hidden_units"), list):
             self.fixed["hidden_units"] = tuple(self.fixed["hidden_units"])
-        taken = [n for n in BUILD if n in inspect.signature(self.factory).parameters] + [*TRAIN]
+        head = self.built.head
+        taken = [n for n in BUILD if n != "label_smoothing" or head.smoothed] + [*TRAIN]
         for name, value in self.fixed.items():
-            known_name(name, value, taken, f"a hyperparameter of a {problem} network")
+            known_name(name, value, taken, f"a hyperparameter of a {head.name} network")
         if made := {name: value for name, value in self.fixed.items() if name in BUILD}:
             optimizer = {"optimizer": "nag"} if "momentum" in made else {}
-            self.factory(**{**self.shape, **optimizer, "seed": 0, **made})  # values are checked
+            build_for(self.built, **{**optimizer, "seed": 0, **made})  # values are checked
 
     def space_settings(self, hp):
         """What `hp` chose, in the vocabulary."""
@@ -164,7 +150,7 @@ class NetworkModel(keras_tuner.HyperModel):
 
     def build(self, hp):
         chosen = self.settings(hp)
-        return self.factory(**self.shape, **{k: v for k, v in chosen.items() if k in BUILD})
+        return build_for(self.built, **{k: v for k, v in chosen.items() if k in BUILD})
 
     def fit(self, hp, model, *args, **kwargs):
         chosen = self.settings(hp)
@@ -194,14 +180,9 @@ def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fi
         )
         tuner.search(x, y, epochs=20, validation_data=(x_valid, y_valid))
     """
-    heads.head_of(problem)
     for name, value in fixed.items():
         remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
         known_name(name, value, BUILD + TRAIN, "an argument of `hypermodel`", remedy)
-    n_outputs = check_integer("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
-    if (problem, n_outputs) == ("multiclass", 2):  # one output, as `build_classifier` makes it
-        problem, n_outputs = "binary", 1
-    return NetworkModel(
-        problem, check_integer("n_features", n_features), n_outputs,
-        space or default_space(problem, rows, fixed=fixed), fixed,
-    )  # fmt: skip
+    made = heads.make_problem(problem, n_features, n_outputs)
+    space = space or default_space(made.head, rows, fixed=fixed)
+    return NetworkModel(made.head, n_features, made.n_outputs, space, fixed)

@@ -12,13 +12,13 @@ import numpy as np
 
 from ...core.arguments import Unstackable
 from ...core.messages import warn
-from ...heads import direction_of
+from ...heads import direction_of, make_problem
 from ..objective import score
 from .project import Line
 
 STACKS = keras.backend.backend() == "tensorflow"
 if STACKS:
-    from ...population.members import make_task, read_member
+    from ...population.members import read_member
     from ...population.population import Population
 
 
@@ -110,11 +110,12 @@ def make_wave(members, rows, splits, objective, direction=None):
 
 def why_not_stacked(members, rows):
     """For each member why it cannot be stacked, or None."""
-    task, rules = make_task(rows.problem, rows.x.shape[1], rows.n_outputs, rows.one_hot), {}
+    problem = make_problem(rows.problem, rows.x.shape[1], rows.n_outputs, rows.one_hot)
+    rules = {}
     reasons = []
     for member in members:
         try:
-            read_member(dict(member), task, rules)
+            read_member(dict(member), problem, rules)
         except Unstackable as error:
             reasons.append(str(error))
         else:

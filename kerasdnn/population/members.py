@@ -21,9 +21,8 @@ from ..core.arguments import (
     known_name,
 )
 from ..core.messages import invalid
-from ..factories import check_hidden_units
 from ..heads import make_loss, output_bias
-from ..hyperparameters import HIDDEN_UNITS
+from ..hyperparameters import HIDDEN_UNITS, check_hidden_units
 from .forward import loss_by_row
 from .member_state import Member
 from .optimizer_rules import rule_of
@@ -104,7 +103,7 @@ def read_member(given, problem, rules):
     batch_size = given.get("batch_size")
     return Member(
         given=given,
-        hidden_units=check_hidden_units(given.get("hidden_units", HIDDEN_UNITS)),
+        hidden_units=check_hidden_units("hidden_units", given.get("hidden_units", HIDDEN_UNITS)),
         activation=activation,
         dropout=check_fraction("dropout", given.get("dropout", 0.0)),
         l2=check_interval("l2", given.get("l2", 0.0), "[0, inf)"),

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..core import keras_internals
 from ..diagnostics.report import Health, health
-from ..heads import check_metrics, head_of, make_loss, make_metrics
+from ..heads import check_metrics, make_metrics, mean_loss
 from ..tables.rows import for_network, read_part, read_rows
 from . import presets
 from .archive import save_estimator
@@ -208,10 +208,8 @@ def evaluate_with_baseline(estimator, part):
 def scores(estimator, part, prediction):
     """Loss and metrics of a prediction of shape (rows, outputs), in the units of y."""
     target = estimator.target_
-    head = head_of(target.problem)
-    y = part.y.reshape(len(part.y), -1).astype("float32")
-    if target.problem == "multiclass":
-        y = y.astype("int32")
+    head = target.head
+    y = part.y.reshape(len(part.y), -1).astype("int32" if head.per_class else "float32")
     prediction = prediction.astype("float32")
     weights = None
     if part.weights is not None:
@@ -219,5 +217,5 @@ def scores(estimator, part, prediction):
     metrics = check_metrics(head, estimator.hyperparameters_["metrics"])
     metrics = keras_internals.compile_metrics(None, make_metrics(head, target.n, metrics))
     metrics.update_state(y, prediction, sample_weight=weights)
-    loss = make_loss(head)(y, prediction, sample_weight=weights)
-    return {"loss": float(loss)} | {name: float(v) for name, v in metrics.result().items()}
+    loss = mean_loss(head, y, prediction, weights)
+    return {"loss": loss} | {name: float(v) for name, v in metrics.result().items()}

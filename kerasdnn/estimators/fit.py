@@ -16,7 +16,7 @@ import pandas as pd
 from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
 from ..core.arguments import check_fraction
-from ..heads import better, head_of, make_problem
+from ..heads import better, make_problem
 from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
@@ -43,7 +43,7 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
 
     part, target = read_part(X, y, sample_weight, make_target)
     told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
-    if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
+    if target.head.kind == "labels" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
         told.append("`y`.* holds one value only")
     warn_of_row_numbers(part.frame)
     n_rows = part.frame.rows
@@ -99,12 +99,12 @@ def fit_parts(estimator, part, judged, target, rng):
     )
     encoder.fit(part.frame, sample_weight=part.weights)
     target.learn(part.y, part.weights)
-    monitored = monitored_metric(settings["monitor"], target.problem)
+    monitored = monitored_metric(settings["monitor"], target.head)
     settings["metrics"] = with_metric(settings["metrics"], monitored)
-    if settings.get("clip") and target.problem == "regression":
+    if settings.get("clip") and target.head.standardize:
         target.keep_range(part.y)
     x, y, weights = for_network(part, encoder, target)
-    problem = make_problem(target.problem, x.shape[1], target.n)
+    problem = make_problem(target.head, x.shape[1], target.n)
     settings["batch_size"] = rows_per_step(settings["batch_size"], len(x))
     validation = None if judged is None else for_network(judged, encoder, target)
 
@@ -141,9 +141,8 @@ def fit_parts(estimator, part, judged, target, rng):
     }
 
 
-def monitored_metric(monitor, problem):
+def monitored_metric(monitor, head):
     """The metric that selects the best epoch; None means the loss."""
-    head = head_of(problem)
     return None if monitor == "loss" or head.kind == "number" else next(iter(head.metrics))
 
 

@@ -54,7 +54,7 @@ def tune_preset(
     objective = objective if isinstance(oracle, str) else oracle.objective.name
     held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
     estimator.set_params(random_state=seed)
-    settle(estimator, target.problem, objective, epochs, batch_size)
+    settle(estimator, target.head, objective, epochs, batch_size)
     epochs = estimator.epochs
     if isinstance(oracle, str):
         if max_trials is not None:
@@ -95,13 +95,13 @@ def tune_preset(
     return result
 
 
-def settle(estimator, problem, objective, epochs, batch_size):
+def settle(estimator, head, objective, epochs, batch_size):
     """Give the estimator what holds for all trials.
 
     Raises:
         ValueError: an objective that no epoch is judged by.
     """
-    watched = monitored_metric("accuracy", problem)
+    watched = monitored_metric("accuracy", head)
     check_choice("objective", objective, ["val_loss"] + ([f"val_{watched}"] if watched else []))
     estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")
     if objective == "val_loss" and getattr(estimator, "label_smoothing", 0.0) is None:

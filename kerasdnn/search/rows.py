@@ -11,10 +11,11 @@ import numpy as np
 from ..checks.fit import check_data, column_names, match_columns
 from ..core.messages import invalid, warn
 from ..factories import build_for
-from ..heads import make_problem
+from ..heads import head_of, make_problem
 from ..tables.problem_type import as_numbers, infer_problem
 from ..tables.rows import class_weights
 from ..tables.targets import ClassTarget
+from .objective import PRECISION_RECALL, ROC
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Rows:
         """The class of each row, all 0 where there are none."""
         if self.one_hot:
             return self.y.argmax(axis=1)
-        if self.problem in ("binary", "multiclass"):
+        if head_of(self.problem).kind == "class":
             return self.y.reshape(-1).astype("int64")
         return np.zeros(len(self.y), "int64")
 
@@ -89,7 +90,7 @@ def read_rows(X, y, problem=None, sample_weight=None, class_weight=None, validat
             x = match_columns(x, column_names(X), what[0])
         weight = np.asarray(weight) if isinstance(weight, (list, tuple)) else weight
         check_data(network, x, target, weight, what=what, training=not number)
-        kind = "int32" if found == "multiclass" and not one_hot else "float32"
+        kind = "int32" if head_of(found).per_class and not one_hot else "float32"
         target = as_numbers(target).astype(kind)
         if target.ndim == 2 and target.shape[1] == 1:
             target = target[:, 0]
@@ -116,8 +117,9 @@ def read_rows(X, y, problem=None, sample_weight=None, class_weight=None, validat
 
 
 def weigh(rows, class_weight):
-    if rows.problem not in ("binary", "multiclass"):
-        raise invalid("class_weight", f"needs classes, not {rows.problem}", class_weight)
+    head = head_of(rows.problem)
+    if head.kind != "class":
+        raise invalid("class_weight", f"needs classes, not {head.name or head}", class_weight)
     n = max(rows.n_outputs, 2)
     return class_weights(class_weight, ClassTarget(np.arange(n)), rows.strata(), rows.weights)
 
@@ -138,14 +140,15 @@ def defined_splits(rows, objective):
         ValueError: it is defined in none.
     """
     name = objective.removeprefix("val_")
-    if name not in ("auc", "pr_auc") or rows.problem not in ("binary", "multilabel"):
+    metric = head_of(rows.problem).metrics.get(name)
+    if metric is None or metric.sums not in (ROC, PRECISION_RECALL):
         return rows.splits
     y = rows.y.reshape(len(rows.y), -1) > 0.5
     counts = np.ones(len(y)) if rows.weights is None else rows.weights
     held = [(y[valid], counts[valid] > 0) for _, valid in rows.splits]
     good = [
         i for i, (labels, real) in enumerate(held)
-        if (labels[real].any(0) & (~labels[real].all(0) | (name == "pr_auc"))).any()
+        if (labels[real].any(0) & (~labels[real].all(0) | (metric.sums != ROC))).any()
     ]  # fmt: skip
     if len(good) < len(held):
         left = f"{len(held) - len(good)} of {len(held)} splits where one is missing"

@@ -15,6 +15,7 @@ from ..core.messages import invalid, warn
 from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.fit import check_settings, rows_per_step
 from ..estimators.presets import PRESETS
+from ..heads import head_of
 from ..hyperparameters import BUILD
 from ..tables.encoder import TableEncoder
 from ..tables.problem_type import infer_problem
@@ -71,8 +72,8 @@ def tune_table(
 
     seed = agreed_seed(open_project(directory, resume) if directory else None, seed)
     rows = Rows(
-        np.empty((part.frame.rows, 0)), part.y, None, target.problem,
-        1 if target.problem == "binary" else target.n,
+        np.empty((part.frame.rows, 0)), part.y, None, target.head,
+        1 if target.head.units == "1" else target.n,
     )  # fmt: skip
     train = np.arange(part.frame.rows)
     if validation_data is not None:
@@ -128,12 +129,13 @@ def search_preset(estimator):
 
 def estimator_for(y, problem):
     """An estimator of the kind that y asks for."""
-    if problem in ("regression", "count"):
-        return DNNRegressor(target="real" if problem == "regression" else "count")
-    if problem is not None or isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
+    head = None if problem is None else head_of(problem)
+    if head is not None and head.kind == "number":
+        return DNNRegressor(target=head.target or head)
+    if head is not None or isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
         return DNNClassifier()
     values, _ = read_target(y)
-    if values.dtype.kind not in "fiu" or infer_problem(values)[0] != "regression":
+    if values.dtype.kind not in "fiu" or head_of(infer_problem(values)[0]).kind != "number":
         return DNNClassifier()
     return DNNRegressor()
 

@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import check_choice
 from ..core.messages import invalid
-from ..heads import HEADS
+from ..heads import head_of
 from .targets import _values
 
 FEW = 20  # so many different whole numbers may be classes as well as a quantity
@@ -28,13 +27,12 @@ def infer_problem(y, problem=None):
     be either and are refused.
 
     Returns:
-        `(problem, n_outputs, one_hot)`.
+        `(problem, n_outputs, one_hot)`; `problem` is the given name or `Head`, if any.
 
     Raises:
         ValueError: text, or a y that could be two things: `problem` has to say which.
     """
-    if problem is not None:
-        check_choice("problem", problem, HEADS)
+    head = None if problem is None else head_of(problem)
     array = as_numbers(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -46,12 +44,12 @@ def infer_problem(y, problem=None):
     if array.ndim == 2:
         columns = array.shape[1]
         one_hot = np.isin(values, (0, 1)).all() and bool((array.sum(axis=1) == 1).all())
-        if problem is None:
+        if head is None:
             labels = "multilabel" if np.isin(values, (0, 1)).all() else "regression"
             problem = "multiclass" if one_hot else labels
-        return problem, columns, problem == "multiclass"
+        return problem, columns, head_of(problem).per_class
     steps = np.arange(len(values))
-    if problem is None:
+    if head is None:
         if np.array_equal(values, [0, 1]):
             problem = "binary"
         elif array.dtype.kind in "iu" and np.array_equal(values, steps) and len(values) > 2:
@@ -63,9 +61,11 @@ def infer_problem(y, problem=None):
             )  # fmt: skip
         else:
             problem = "regression"
-    if problem == "multiclass" and values.max() > 1:
-        return problem, int(values.max()) + 1, False
-    return ("binary" if problem == "multiclass" else problem), 1, False
+    head = head_of(problem)
+    n = max(2, int(values.max()) + 1) if head.per_class else 1
+    if n == 2 and head.two_classes:
+        return head.two_classes, 1, False
+    return problem, n, False
 
 
 def is_table(X, y):

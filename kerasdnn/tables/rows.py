@@ -160,7 +160,7 @@ def class_weights(class_weight, target, encoded, weights):
     """
     if class_weight is None:
         return weights
-    if target.problem == "multilabel":
+    if target.head.kind == "labels":
         raise ValueError(
             "`class_weight` needs one class per row. Received: several labels per row, "
             f"class_weight={class_weight!r}. Weigh rows with `sample_weight`."

@@ -47,7 +47,7 @@ def folds(strata, k, rng):
 
 def divide_part(part, target, held, rng):
     """`part` as rows to train on and rows to judge by."""
-    one_class_each = target.problem in ("binary", "multiclass")
+    one_class_each = target.head.kind == "class"
     strata = part.y if one_class_each else np.zeros(part.frame.rows, dtype="int64")
     chosen = hold_out(strata, held, rng)
     return (part.take(~chosen), part.take(chosen)) if chosen.any() else (part, None)

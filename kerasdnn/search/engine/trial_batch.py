@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.arguments import Unstackable
 from ...core.messages import warn
-from ...heads import direction_of, make_problem
+from ...heads import direction_of, head_of, make_problem
 from ..objective import score
 from .project import Line
 
@@ -281,7 +281,8 @@ class Judge(keras.callbacks.Callback):
         wave, (x, y, weights) = self.wave, self.part
         prediction = self.model.predict(x, verbose=0)
         rows = wave.rows
-        value = score(wave.objective, rows.problem, rows.one_hot, y, prediction, weights)
+        head = head_of(rows.problem, rows.one_hot)
+        value = score(wave.objective, head, y, prediction, weights)
         trained = self.model.get_weights()
         if not all(np.isfinite(weight).all() for weight in trained):
             value = np.nan  # a ReLU makes 0 of NaN: the prediction alone may be finite

@@ -33,7 +33,7 @@ class ScoredByRow:
             X, y, sample_weight: as in `fit`.
         """
         _, y, _, weights = read_rows(X, y, sample_weight)
-        return super().score(X, y, weights)
+        return super().score(X, y, weights)  # type: ignore[misc] # of a mixin
 
 
 class TableEstimator(BaseEstimator):

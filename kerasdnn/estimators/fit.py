@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..checks.divergence import reject_divergence
-from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.targets import CONSTANT
 from ..core.arguments import check_fraction
 from ..heads import better, make_problem
 from ..hyperparameters import ESTIMATOR, PRESET, check, names
@@ -42,9 +43,9 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
     rng = np.random.default_rng(estimator._draw_seed())
 
     part, target = read_part(X, y, sample_weight, make_target)
-    told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
+    told = [LEAKAGE] if warn_of_copies(part.frame, part.y) else []
     if target.head.kind == "labels" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
-        told.append("`y`.* holds one value only")
+        told.append(CONSTANT)
     warn_of_row_numbers(part.frame)
     n_rows = part.frame.rows
     part = Part(*repeated(part.frame, part.y, part.weights))

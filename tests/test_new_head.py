@@ -12,7 +12,7 @@ import kerasdnn
 from kerasdnn import HEADS, DataWarning, DNNRegressor, Population, build_regressor, compare, tune
 from kerasdnn.core.arguments import Unstackable
 from kerasdnn.factories import build_for
-from kerasdnn.heads import BINARY, Head, Metric, make_problem
+from kerasdnn.heads import BINARY, Head, Metric, Values, make_problem
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4)).astype("float32")
@@ -218,6 +218,25 @@ def test_a_new_type_for_two_classes_is_checked_and_stacked():
         assert value == pytest.approx(expected, rel=1e-4)
     with pytest.raises(ValueError, match="`y`"):
         population.fit(X, y + 1)
+
+
+def test_a_new_type_states_which_numbers_it_takes():
+    """Log link and Gamma deviance: positive numbers, which an estimator must not standardize."""
+
+    def gamma(y, p):
+        return keras.ops.mean(y / p + keras.ops.log(p), axis=-1)
+
+    positive = Values("hold positive numbers", lambda y: y > 0, "Shift it.")
+    head = Head("n", "exponential", gamma, {}, "n positive floats", values=positive)
+    model = DNNRegressor("standard", target=head, epochs=3, random_state=0)
+    model.fit(TABLE, np.exp(Y / 10))
+    assert model.target_.scale == 1
+    p = model.predict(TABLE)
+    assert (p > 0).all()
+    expected = np.mean(np.exp(Y / 10) / p + np.log(p))
+    assert model.evaluate(TABLE, np.exp(Y / 10))["loss"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="must hold positive numbers"):
+        model.fit(TABLE, Y)
 
 
 def test_a_row_must_be_a_head_and_a_renamed_row_is_a_row_of_its_own():

@@ -23,18 +23,17 @@ def evaluation_function(layout, needed):
     return tf.function(functools.partial(sums, layout, needed), autograph=False)
 
 
-def sums(layout, needed, stack, constants, table, rows, real, weights_from, center):
+def sums(layout, needed, stack, constants, table, rows, real, center):
     """Compute sums over rows for each network: a dict of float32 (networks, ...).
 
     Args:
         needed: names of the sums, see `needed_sums`.
         rows: int32 (networks or 1, rows), positions in `table`.
         real: bool, of the same shape, False for padding.
-        weights_from: int32 (networks,), position of each network's first row weight.
         center: (units,), subtracted from targets, so that their squares keep their precision.
     """
     x, y = tf.gather(table[0], rows), tf.gather(table[1], rows)
-    weight = tf.gather(table[2], weights_from[:, None] + rows)
+    weight = tf.gather(table[2], constants["weights_from"][:, None] + rows)
     weight = tf.where(real, weight, 0.0)  # (networks, rows)
     z, _ = forward(layout, stack.weights, stack.moving, constants, x)
     p = output(layout, z)

@@ -184,11 +184,11 @@ class StackedMembers:
             lines[k, : len(own)], real[k, : len(own)] = own, True
         layout = self.layout._replace(compiled=False)
         run = evaluation_function(layout, needed_sums(self.problem))
-        first_weight = self._per_network(weights_from)
+        constants = self.constants | {"weights_from": self._per_network(weights_from)}
         for start in range(0, longest, chunk):
             part = run(
-                stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),
-                tf.constant(real[:, start : start + chunk]), first_weight, center,
+                stack, constants, table, tf.constant(lines[:, start : start + chunk]),
+                tf.constant(real[:, start : start + chunk]), center,
             )  # fmt: skip
             part = {k: v.numpy().astype("float64")[: len(self.members)] for k, v in part.items()}
             found = part if found is None else {k: found[k] + v for k, v in part.items()}

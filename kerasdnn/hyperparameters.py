@@ -320,11 +320,8 @@ def check(
     for name, value in settings.items():
         check_name(name, entry, where, valid)
         row = find(name, entry)
-        if (
-            row
-            and row.check
-            and (value is not None or (row.default is not None and entry & FACTORY))
-        ):
+        required = entry & FACTORY and row and row.default is not None
+        if row and row.check and (required or value is not None):
             value = row.check(name, value)
         checked[name] = value
     return checked

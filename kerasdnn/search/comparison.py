@@ -14,7 +14,7 @@ import pandas as pd
 from ..core.arguments import check_choice, check_integer, known_name
 from ..core.messages import invalid
 from ..core.statistics import holm, mean_interval, paired_test
-from ..heads import direction_of
+from ..heads import direction_of, head_of
 from ..hyperparameters import BUILD, TRAIN
 from ..tables.splits import divide
 from .engine.trial_batch import train
@@ -84,8 +84,8 @@ def compare(
         check_integer("seed", seed, 0),
         check_choice("judge", judge, ("last", "best")),
     )
-    sign = 1 if direction_of(objective) == "min" else -1
     rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
+    sign = 1 if direction_of(objective, head=head_of(rows.problem)) == "min" else -1
     drawn = not rows.splits
     if drawn:
         rows.splits = divide(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..checks.divergence import reject_divergence
 from ..core.arguments import check_choice
-from ..heads import check_objective, direction_of
+from ..heads import check_objective, direction_of, head_of
 from ..tables.splits import divide
 from .engine.oracles import ORACLES, make_oracle
 from .engine.population_tuner import WAVE, PopulationTuner
@@ -35,9 +35,10 @@ def tune_rows(
     kind = oracle if isinstance(oracle, str) else type(oracle).__name__
     if isinstance(oracle, str):
         check_choice("oracle", oracle, ORACLES)
-        check_objective(objective, rows.problem, rows.one_hot)
+        head = head_of(rows.problem, rows.one_hot)
+        check_objective(objective, head, rows.one_hot)
         oracle = make_oracle(
-            oracle, objective, direction_of(objective), max_trials, epochs, seed
+            oracle, objective, direction_of(objective, head=head), max_trials, epochs, seed
         )  # fmt: skip
     trained_on = rows.splits[0][0] if rows.splits else np.arange(len(rows.x))
     space = space or default_space(rows.problem, len(trained_on), kind == "grid", fixed)

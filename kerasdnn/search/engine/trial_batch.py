@@ -34,7 +34,7 @@ class Wave:
 
     def __init__(self, members, rows, splits, objective, direction=None):
         self.members, self.rows, self.objective = members, rows, objective
-        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+        self.sign = 1 if direction_of(objective, direction, head_of(rows.problem)) == "min" else -1
         self.training = [rows.splits[split][0] for split in splits]
         self.judging = [rows.splits[split][1] for split in splits]
         self.population = Population(
@@ -192,7 +192,7 @@ class OneByOne:
     def __init__(self, members, rows, splits, objective, direction=None):
         self.members, self.rows, self.splits = members, rows, splits
         self.objective = objective
-        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+        self.sign = 1 if direction_of(objective, direction, head_of(rows.problem)) == "min" else -1
         self.curves = [np.empty(0) for _ in members]
         self.networks = [
             rows.build(**{k: v for k, v in m.items() if k not in ("epochs", "batch_size")})

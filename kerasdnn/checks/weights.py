@@ -95,8 +95,8 @@ def check_sample_weight(sample_weight, x, what="sample_weight", by_row=True):
         )
     if values.size and values.max() == 0:
         raise ValueError(
-            f"`{what}` is 0 in all {rows:,} rows, so nothing would be learned. Omit it to weight "
-            "all rows equally."
+            f"`{what}` is zero in all {rows:,} rows, so nothing would be learned. Omit it to give "
+            "all rows the same weight."
         )
 
 

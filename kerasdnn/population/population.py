@@ -28,7 +28,7 @@ from ..core.arguments import check_choice, check_integer, is_number
 from ..core.messages import invalid
 from ..factories import build_for
 from ..heads import key_of, make_problem
-from ..training.device_data import SHARE, available_cores, device_memory
+from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
 from . import member_state as files
 from .history import STATUS, Race, check_monitor
 from .member_rows import as_x, read_population_rows
@@ -93,7 +93,7 @@ class Population:
             raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
         self.problem = make_problem(problem, n_features, n_outputs, one_hot)
         self.members = read_members(members, self.problem, seed)
-        memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
+        memory_limit = MEMORY_FRACTION * device_memory() if memory_limit is None else memory_limit
         if not is_number(memory_limit) or not memory_limit > 0:
             raise invalid("memory_limit", "must be a number of bytes above 0", memory_limit)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))

@@ -17,17 +17,18 @@ class Rows:
         y: array of shape (rows,) or (rows, outputs), or None.
         weights: float64 array of shape (rows,). None means 1 for every row.
         names: what error messages call the three.
-        groups: int array of shape (rows,). Rows of one group stay together when rows are split.
-            None means that there are no groups.
-        time: int array of shape (rows,), the rank of each row's time. None means no order in time.
+        groups: what the user passed, then an int array of shape (rows,). Rows of one group stay
+            together when rows are split. None means that there are no groups.
+        time: what the user passed, then an int array of shape (rows,), the rank of each row's
+            time. None means that the rows have no order in time.
     """
 
     x: object
     y: np.ndarray | None = None
     weights: np.ndarray | None = None
     names: tuple[str, str, str] = ("X", "y", "sample_weight")
-    groups: np.ndarray | None = None
-    time: np.ndarray | None = None
+    groups: object = None
+    time: object = None
 
     def __len__(self):
         return len(self.x if self.y is None else self.y)

@@ -8,9 +8,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..core import keras_internals
+from ..core.rows import Rows
 from ..diagnostics.report import health
 from ..heads import check_metrics, head_of, make_loss, make_metrics
-from ..tables.rows import for_network, read_part, read_rows
+from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
 from .ensemble import first_of
@@ -25,8 +26,8 @@ class ScoredByRow:
 
     def score(self, X, y, sample_weight=None):
         """Accuracy (of labels: of whole rows) or R2, as scikit-learn's; arguments as in `fit`."""
-        _, y, _, weights = read_rows(X, y, sample_weight)
-        return super().score(X, y, weights)
+        rows, _ = read_table(Rows(X, y, sample_weight))
+        return super().score(X, rows.y, rows.weights)
 
 
 class TableEstimator(BaseEstimator):
@@ -42,8 +43,8 @@ class TableEstimator(BaseEstimator):
     def draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _fit(self, X, y, sample_weight, validation_data, make_target):
-        self.take_fitted(fit_table(self, X, y, sample_weight, validation_data, make_target))
+    def _fit(self, given, validation_data, make_target):
+        self.take_fitted(fit_table(self, given, validation_data, make_target))
         return self
 
     def take_fitted(self, fitted):
@@ -85,8 +86,8 @@ class TableEstimator(BaseEstimator):
             the training rows. Errors of a regressor are in the units of y.
         """
         check_is_fitted(self)
-        part, _ = read_part(X, y, sample_weight, self.target_)
-        return judge(self, part)
+        rows, _ = read_rows(Rows(X, y, sample_weight), self.target_)
+        return judge(self, rows)
 
     def health(self, X, y):
         """Whether anything kept the network from learning; see `kerasdnn.health`.
@@ -99,10 +100,10 @@ class TableEstimator(BaseEstimator):
             is that of the first member.
         """
         check_is_fitted(self)
-        part, _ = read_part(X, y, None, self.target_)
-        x, y, _ = for_network(part, self.encoder_, self.target_)
-        x = pd.DataFrame(x, columns=self.encoder_.get_feature_names_out())
-        return health(first_of(self.network_), x, y, self.history_)
+        rows, _ = read_rows(Rows(X, y), self.target_)
+        rows = encode_rows(rows, self.encoder_, self.target_)
+        x = pd.DataFrame(rows.x, columns=self.encoder_.get_feature_names_out())
+        return health(first_of(self.network_), x, rows.y, self.history_)
 
     def tune(self, X, y, **search):
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.
@@ -172,36 +173,34 @@ def own_functions(state):
     return kinds | {value.__name__: value for value in values if hasattr(value, "__name__")}
 
 
-def judge(estimator, part):
+def judge(estimator, rows):
     """`{"loss": ..., metric: ..., "baseline_loss": ..., ...}` of a fitted estimator.
 
     Args:
         estimator: fitted `DNNClassifier` or `DNNRegressor`.
-        part: `rows.Part`, y in its own units.
+        rows: `Rows` of a `Frame`, y in its own units.
     """
     target = estimator.target_
     output = estimator.network_.predict(
-        estimator.encoder_.transform(part.frame, warn_unseen=True), verbose=0
+        estimator.encoder_.transform(rows.x, warn_unseen=True), verbose=0
     )
     if hasattr(target, "from_network"):
         output = target.from_network(output).reshape(len(output), -1)
     guess = np.broadcast_to(target.baseline, output.shape)
-    own = scores(estimator, part, output)
+    own = scores(estimator, rows, output)
     return own | {
-        f"baseline_{name}": value for name, value in scores(estimator, part, guess).items()
+        f"baseline_{name}": value for name, value in scores(estimator, rows, guess).items()
     }
 
 
-def scores(estimator, part, prediction):
+def scores(estimator, rows, prediction):
     target = estimator.target_
     head = head_of(target.problem)
-    y = part.y.reshape(len(part.y), -1).astype("float32")
+    y = rows.y.reshape(len(rows), -1).astype("float32")
     if target.problem == "multiclass":
         y = y.astype("int32")
     prediction = prediction.astype("float32")
-    weights = None
-    if part.weights is not None:
-        weights = (part.weights / part.weights.mean()).astype("float32")
+    weights = rows.unit_weights().weights
     metrics = check_metrics(head, estimator.hyperparameters_["metrics"])
     metrics = keras_internals.compile_metrics(None, make_metrics(head, target.n, metrics))
     metrics.update_state(y, prediction, sample_weight=weights)

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from ..core.rows import Rows
 from ..tables.targets import NumberTarget, learn_classes
 from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator
@@ -124,7 +125,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(self, X, y, sample_weight=None, validation_data=None, *, groups=None, time=None):
         """Train on a table.
 
         Args:
@@ -133,6 +134,12 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
             validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
                 share of the rows.
+            groups: name of a column of X, or array `(rows,)`: rows of one group are all trained
+                on or all validated on. A column that is named is not a feature. None means that
+                rows are independent.
+            time: name of a column of X, or array `(rows,)` of numbers or dates: epochs are
+                validated on the latest rows. A column that is named is not a feature; pass
+                `X[name]` to keep it as one. None means that rows are drawn at random.
 
         Raises:
             ValueError: data from which nothing right could be learned; the message names column,
@@ -141,7 +148,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         Warns:
             DataWarning: data that is legal, but a mistake more often than not.
         """
-        return self._fit(X, y, sample_weight, validation_data, learn_classes)
+        rows = Rows(X, y, sample_weight, groups=groups, time=time)
+        return self._fit(rows, validation_data, learn_classes)
 
     def take_fitted(self, fitted):
         super().take_fitted(fitted)
@@ -251,10 +259,10 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(self, X, y, sample_weight=None, validation_data=None, *, groups=None, time=None):
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
-        make_target = NumberTarget.of(self.target)
-        return self._fit(X, y, sample_weight, validation_data, make_target)
+        rows = Rows(X, y, sample_weight, groups=groups, time=time)
+        return self._fit(rows, validation_data, NumberTarget.of(self.target))
 
     def predict(self, X):
         """The target in its own units, float64 `(rows,)` or `(rows, columns)`."""

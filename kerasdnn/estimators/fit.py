@@ -16,53 +16,62 @@ import pandas as pd
 from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
 from ..core.arguments import check_bool, check_choice, check_fraction, check_integer
+from ..core.rows import unpack_validation_data
 from ..heads import head_of
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
-    Part,
-    class_weights,
-    for_network,
-    in_order,
-    read_part,
-    read_validation,
-    repeated,
+    check_exclusive,
+    encode_rows,
+    read_rows,
+    repeat_by_weight,
+    sort_rows,
+    weigh_classes,
 )
-from ..tables.splits import divide_part
+from ..tables.splits import holdout, strata_of
 from .ensemble import average
 from .presets import PRESETS
 
 LEAST_TO_HOLD_OUT_OF = 50  # rows; fewer leave no rows to judge an epoch by
 
 
-def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
-    """Train on a table. Returns a dict of the estimator's fitted attributes."""
-    held = check_fraction("validation_fraction", estimator.validation_fraction)
-    check_settings(estimator)
-    rng = np.random.default_rng(estimator.draw_seed())
+def fit_table(estimator, given, validation_data, make_target):
+    """Train on a table.
 
-    part, target = read_part(X, y, sample_weight, make_target)
-    told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
-    if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
+    Args:
+        estimator: `TableEstimator`.
+        given: `Rows` as the user passed them.
+        validation_data: (X, y) or (X, y, sample_weight). None holds out a part of the rows.
+        make_target: function of (y, column names of y) that returns a target.
+
+    Returns:
+        dict of the estimator's fitted attributes.
+    """
+    fraction = check_fraction("validation_fraction", estimator.validation_fraction)
+    check_settings(estimator)
+    check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
+    rng = np.random.default_rng(estimator.draw_seed())
+    class_weight = getattr(estimator, "class_weight", None)
+
+    rows, target = read_rows(given, make_target=make_target)
+    told = ["No feature should be the target"] if warn_of_copies(rows.x, rows.y) else []
+    if target.problem == "multilabel" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append("`y`.* holds one value only")
-    warn_of_row_numbers(part.frame)
-    n_rows = part.frame.rows
-    part = Part(*repeated(part.frame, part.y, part.weights))
-    part.weights = class_weights(
-        getattr(estimator, "class_weight", None), target, part.y, part.weights
-    )
-    part = Part(*in_order(part.frame, part.y, part.weights))
-    judged = None
+    warn_of_row_numbers(rows.x)
+    n_rows = len(rows)
+    rows = sort_rows(weigh_classes(repeat_by_weight(rows), class_weight, target))
+    validation = None
     if validation_data is not None:
-        judged = read_validation(validation_data, target)
-        judged.weights = class_weights(
-            getattr(estimator, "class_weight", None), target, judged.y, judged.weights
-        )
-    elif held and part.frame.rows >= LEAST_TO_HOLD_OUT_OF:
-        part, judged = divide_part(part, target, held, rng)
+        validation, _ = read_rows(unpack_validation_data(validation_data), target)
+        validation = weigh_classes(validation, class_weight, target)
+    elif fraction and len(rows) >= LEAST_TO_HOLD_OUT_OF:
+        strata = strata_of(rows.y, target.problem in ("binary", "multiclass"))
+        train, held = holdout(rows, strata, fraction, rng)
+        if len(held):
+            rows, validation = rows.take(train), rows.take(held)
     with silenced(*told):
-        fitted = fit_parts(estimator, part, judged, target, rng)
+        fitted = fit_rows(estimator, rows, validation, target, rng)
     if validation_data is not None:
-        fitted["encoder_"].warn_of_unseen(judged.frame)
+        fitted["encoder_"].warn_of_unseen(validation.x)
     return {**fitted, "n_rows_": n_rows}
 
 
@@ -86,16 +95,18 @@ def check_settings(estimator):
     return settings
 
 
-def fit_parts(estimator, part, judged, target, rng):
-    """Train on rows that are read and divided.
+def fit_rows(estimator, rows, validation, target, rng):
+    """Train on rows that are read and split.
 
     Args:
-        part, judged: `Part` to train on, and to judge epochs by or None.
-        target: which learns its units from `part`.
-        rng: NumPy generator, of the members' seeds.
+        estimator: `TableEstimator`.
+        rows: `Rows` of a `Frame` to train on.
+        validation: such `Rows` to evaluate each epoch on, or None.
+        target: target of `tables/targets.py`; it learns its units from `rows`.
+        rng: `numpy.random.Generator` that draws the seed of each member.
 
     Returns:
-        Dict of the estimator's fitted attributes.
+        dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
     epochs, patience = settings["epochs"], settings["patience"]
@@ -103,27 +114,29 @@ def fit_parts(estimator, part, judged, target, rng):
     encoder = TableEncoder(
         settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
     )
-    encoder.fit(part.frame, sample_weight=part.weights)
-    target.learn(part.y, part.weights)
+    encoder.fit(rows.x, sample_weight=rows.weights)
+    target.learn(rows.y, rows.weights)
     watched = watched_metric(settings["monitor"], target.problem)
     settings["metrics"] = with_metric(settings["metrics"], watched)
     if settings.get("clip") and target.problem == "regression":
-        target.keep_range(part.y)
-    x, y, weights = for_network(part, encoder, target)
-    settings["batch_size"] = rows_per_step(settings["batch_size"], len(x))
-    validation = None if judged is None else for_network(judged, encoder, target)
+        target.keep_range(rows.y)
+    rows = encode_rows(rows, encoder, target)
+    settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
+    if validation is not None:
+        validation = encode_rows(validation, encoder, target)
+        validation = validation.x, validation.y, validation.weights
 
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
-        network = build(target.problem, target.n, encoder, settings, seed, x, y)
+        network = build(target.problem, target.n, encoder, settings, seed, rows.x, rows.y)
         callbacks, best = list(estimator.callbacks or ()), None
-        if judged is not None:
+        if validation is not None:
             best = keep_best(watched, patience if estimator.early_stopping and patience else epochs)
             callbacks.append(best)
         network.fit(
-            x,
-            y,
-            sample_weight=weights,
+            rows.x,
+            rows.y,
+            sample_weight=rows.weights,
             batch_size=settings["batch_size"],
             epochs=epochs,
             verbose=estimator.verbose,

@@ -26,6 +26,7 @@ import tensorflow as tf
 from ..checks.fit import check_rows
 from ..core.arguments import check_choice, check_integer, is_number
 from ..core.messages import invalid
+from ..core.rows import Rows
 from ..training.device_data import SHARE, available_cores, device_memory
 from . import member_state as files
 from .history import STATUS, Race, check_monitor
@@ -176,7 +177,7 @@ class Population:
         epochs = check_integer("epochs", epochs)
         patience = None if patience is None else check_integer("patience", patience, 0)
         rows = read_population_rows(
-            self._blank, self.task, len(self), X, y, sample_weight, rows, validation_rows,
+            self._blank, self.task, len(self), Rows(X, y, sample_weight), rows, validation_rows,
             validation_data,
         )  # fmt: skip
         names = metric_names(self.task.problem, self.task.n_outputs)

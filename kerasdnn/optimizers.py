@@ -119,7 +119,8 @@ MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."
 RATE_REMEDY = "0.01 is a usual rate for 'sgd', 'momentum' and 'nag', 0.001 for 'adam'."
 
 # fmt: off
-BY_NAME = {     # class                      learning rate where none is given
+BY_NAME: dict[str, tuple[type, float | None]] = {
+                # class                      learning rate where none is given
     "sgd":      (keras.optimizers.SGD,       0.01),
     "momentum": (Momentum,                   0.01),
     "nag":      (NAG,                        0.01),

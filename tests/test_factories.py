@@ -263,7 +263,7 @@ WRONG = [
     (dict(n_classes=1),            "`n_classes` must be a whole number of at least 2. Received:"),
     (dict(n_classes=1),            "Two classes are n_classes=2"),
     (dict(n_classes=True),         "Received: n_classes=True"),
-    (dict(hidden_units=()),        "`hidden_units` must be a sequence of whole numbers"),
+    (dict(hidden_units=()),        "Received: hidden_units=()"),
     (dict(hidden_units=(64, 0)),   "Received: hidden_units=(64, 0). For two layers of 64 and"),
     (dict(hidden_units=(64, -1)),  "Received: hidden_units=(64, -1)"),
     (dict(hidden_units=(6.5,)),    "Received: hidden_units=(6.5,)"),

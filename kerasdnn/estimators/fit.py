@@ -1,10 +1,10 @@
-"""What fitting an estimator is: from a table and labels to a trained network.
+"""Fit an estimator: from a table and labels to a trained network.
 
-read X and y, check the weights      errors that name the column, the row, the remedy
-drop rows of weight 0, repeat those of weight 2, 3, ... and sort them (small tables)
-hold out rows to judge by            stratified, shuffled
-learn the encoding and the target's units on the rows to train on
-train, keep the best epoch
+1. Read X and y and check the weights.
+2. Drop rows of weight 0; in small tables repeat rows of weight 2, 3, ... and sort all rows.
+3. Hold out a stratified random validation set.
+4. Learn the encoding and the target's units from the training rows.
+5. Train and restore the weights of the best epoch.
 """
 
 import math
@@ -15,9 +15,10 @@ import pandas as pd
 
 from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
-from ..core.arguments import check_bool, check_choice, check_fraction, check_integer
+from ..core.arguments import check_fraction
 from ..core.rows import unpack_validation_data
-from ..heads import head_of
+from ..heads import better, head_of, make_problem
+from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
     check_exclusive,
@@ -31,7 +32,7 @@ from ..tables.splits import holdout, strata_of
 from .ensemble import average
 from .presets import PRESETS
 
-LEAST_TO_HOLD_OUT_OF = 50  # rows; fewer leave no rows to judge an epoch by
+MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
 def fit_table(estimator, given, validation_data, make_target):
@@ -49,7 +50,7 @@ def fit_table(estimator, given, validation_data, make_target):
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     check_settings(estimator)
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
-    rng = np.random.default_rng(estimator.draw_seed())
+    rng = np.random.default_rng(estimator._draw_seed())
     class_weight = getattr(estimator, "class_weight", None)
 
     rows, target = read_rows(given, make_target=make_target)
@@ -63,8 +64,8 @@ def fit_table(estimator, given, validation_data, make_target):
     if validation_data is not None:
         validation, _ = read_rows(unpack_validation_data(validation_data), target)
         validation = weigh_classes(validation, class_weight, target)
-    elif fraction and len(rows) >= LEAST_TO_HOLD_OUT_OF:
-        strata = strata_of(rows.y, target.problem in ("binary", "multiclass"))
+    elif fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
+        strata = strata_of(rows.y, head_of(target.problem).kind == "class")
         train, held = holdout(rows, strata, fraction, rng)
         if len(held):
             rows, validation = rows.take(train), rows.take(held)
@@ -76,23 +77,15 @@ def fit_table(estimator, given, validation_data, make_target):
 
 
 def check_settings(estimator):
-    """The estimator's hyperparameters, whose preset's are checked where they are used.
+    """Check the arguments of an estimator; returns the hyperparameters that they resolve to.
 
     Raises:
-        ValueError: one that training takes is unfit.
+        ValueError: an argument is out of range, or the preset does not accept it.
     """
-    settings = estimator.hyperparameters_of_preset()
-    check_bool("early_stopping", estimator.early_stopping)
-    check_integer("epochs", settings["epochs"])
-    if settings["patience"] is not None:
-        check_integer("patience", settings["patience"])
-    if settings["batch_size"] not in ("full", "auto"):
-        remedy = "'full' is all rows in one step, 'auto' chooses by the number of rows."
-        check_integer("batch_size", settings["batch_size"], remedy=remedy)
-    check_integer("embedding_size", settings["embedding_size"])
-    check_integer("n_members", settings["n_members"])
-    check_choice("monitor", settings["monitor"], ["loss", "accuracy"])
-    return settings
+    settings = estimator._hyperparameters()
+    given = estimator.get_params(deep=False)
+    check({name: given[name] for name in names(ESTIMATOR) if name in given}, ESTIMATOR)
+    return check(settings, ESTIMATOR | PRESET)
 
 
 def fit_rows(estimator, rows, validation, target, rng):
@@ -109,18 +102,20 @@ def fit_rows(estimator, rows, validation, target, rng):
         dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
-    epochs, patience = settings["epochs"], settings["patience"]
-    build = PRESETS[estimator.chosen_preset()].build
+    epochs = settings["epochs"]
+    patience = settings["patience"] if settings["early_stopping"] else epochs
+    build = PRESETS[estimator._chosen_preset()].build
     encoder = TableEncoder(
         settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
     )
     encoder.fit(rows.x, sample_weight=rows.weights)
     target.learn(rows.y, rows.weights)
-    watched = watched_metric(settings["monitor"], target.problem)
-    settings["metrics"] = with_metric(settings["metrics"], watched)
+    monitored = monitored_metric(settings["monitor"], target.problem)
+    settings["metrics"] = with_metric(settings["metrics"], monitored)
     if settings.get("clip") and target.problem == "regression":
         target.keep_range(rows.y)
     rows = encode_rows(rows, encoder, target)
+    problem = make_problem(target.problem, rows.x.shape[1], target.n)
     settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
     if validation is not None:
         validation = encode_rows(validation, encoder, target)
@@ -128,10 +123,10 @@ def fit_rows(estimator, rows, validation, target, rng):
 
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
-        network = build(target.problem, target.n, encoder, settings, seed, rows.x, rows.y)
+        network = build(problem, encoder, settings, seed, rows.x, rows.y)
         callbacks, best = list(estimator.callbacks or ()), None
         if validation is not None:
-            best = keep_best(watched, patience if estimator.early_stopping and patience else epochs)
+            best = best_epoch_callback(monitored, patience)
             callbacks.append(best)
         network.fit(
             rows.x,
@@ -159,32 +154,36 @@ def fit_rows(estimator, rows, validation, target, rng):
     }
 
 
-def watched_metric(monitor, problem):
-    """The metric by which epochs are judged, None for the loss."""
-    if monitor == "loss" or problem in ("regression", "count"):
-        return None
-    return next(iter(head_of(problem).metrics))
+def monitored_metric(monitor, problem):
+    """The metric that selects the best epoch; None means the loss."""
+    head = head_of(problem)
+    return None if monitor == "loss" or head.kind == "number" else next(iter(head.metrics))
 
 
 def with_metric(metrics, name):
-    """The metrics asked for, and `name` among them; None stands for the default ones."""
+    """The metrics asked for, with `name` among them; None means the default ones."""
     if metrics is None or name is None:
         return metrics
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     return metrics if name in metrics else [*metrics, name]
 
 
-def keep_best(metric, patience):
-    """The callback that keeps the best epoch's weights, and stops where none gets better."""
+def best_epoch_callback(metric, patience):
+    """Make the callback that restores the weights of the best epoch and stops early.
+
+    Args:
+        metric: str, name of the validation metric; None means the loss.
+        patience: int, epochs without an improvement after which training stops.
+    """
     if metric is not None:
         return BestEpoch(f"val_{metric}", patience)
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
 def rows_per_step(batch_size, rows):
-    """`batch_size` as a number or "full"; "auto" is more where there are more rows.
+    """`batch_size` as an integer or "full"; "auto" grows with the number of rows.
 
-    64 up to 1,024 rows, 128 to 8,192, 256 to 30,000, 512 to 100,000, else 1,024; a little more or
+    64 up to 1,024 rows, 128 to 8,192, 256 to 30,000, 512 to 100,000, else 1,024; slightly more or
     less, so that the last step of an epoch has as many rows as the others.
     """
     if batch_size != "auto":
@@ -200,19 +199,19 @@ def history_frame(history, epochs):
 
 
 class BestEpoch(keras.callbacks.EarlyStopping):
-    """Early stopping that keeps the weights of the best epoch; of equal ones the last.
+    """Early stopping that restores the weights of the best epoch, among equal ones the last.
 
-    An error rate takes few values, so that many epochs tie. The last of them has trained longest
+    An error rate takes few values, therefore many epochs tie. The last of them has trained longest
     at a falling learning rate.
 
     Args:
-        monitor: name of a column of the history.
+        monitor: str, name of a column of the history.
         patience: int, epochs without a better or an equal one after which training stops.
     """
 
     def __init__(self, monitor, patience):
-        self.falls = monitor.endswith(("loss", "mae", "rmse"))
-        mode = "min" if self.falls else "max"
+        mode = better(monitor.removeprefix("val_"))
+        self.falls = mode == "min"
         super().__init__(monitor, patience=patience, mode=mode, restore_best_weights=True)
 
     def _is_improvement(self, value, best):

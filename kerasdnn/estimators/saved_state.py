@@ -1,4 +1,4 @@
-"""A fitted estimator as JSON, and back; the network goes another way."""
+"""Convert a fitted estimator, apart from its network, to JSON and back."""
 
 import keras
 import numpy as np
@@ -15,10 +15,10 @@ class NotJson(Exception):
 
 
 def estimator_to_state(estimator):
-    """Everything about a fitted estimator but its network, as JSON takes it.
+    """The state of a fitted estimator without its network, ready for JSON.
 
     Warns:
-        DataWarning: arguments that cannot be written, such as callbacks; they are None after
+        DataWarning: arguments that a file cannot hold, such as callbacks; they are None after
             loading, which changes no prediction.
     """
     lost = []
@@ -44,8 +44,8 @@ def estimator_to_state(estimator):
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
         warn(
-            f"A file holds no objects of your own. Received: {names}, None after loading. "
-            "Predictions are the same; set them again before another `fit`."
+            f"A file cannot hold custom objects: {names} will be None after loading. Predictions "
+            "are the same; set them again before another `fit`."
         )
     return state
 
@@ -55,11 +55,11 @@ def estimator_from_state(classes, state, make_network):
 
     Args:
         classes: dict from name to estimator class.
-        state: what `estimator_to_state` gave.
+        state: what `estimator_to_state` returned.
         make_network: `make_network(seed)`.
 
     Raises:
-        BadFile: the parts do not fit together.
+        BadFile: the parts are inconsistent.
     """
     try:
         estimator = classes[state["class"]](**{k: unpack(v) for k, v in state["arguments"].items()})
@@ -68,8 +68,8 @@ def estimator_from_state(classes, state, make_network):
         history.index = pd.RangeIndex(1, len(history) + 1, name="epoch")
         network = make_network(state["network_seed"])
         if network.input_shape[-1] != len(encoder.get_feature_names_out()):
-            raise BadFile("the network takes another number of columns than the encoder gives.")
-        estimator.take_fitted(
+            raise BadFile("the network expects another number of columns than the encoder has.")
+        estimator._set_fitted(
             {
                 "encoder_": encoder,
                 "target_": target_from_state(state["target"]),
@@ -82,8 +82,8 @@ def estimator_from_state(classes, state, make_network):
         )
     except BadFile:
         raise
-    except Exception as error:  # of every kind: a state may hold anything
-        raise BadFile(f"its contents do not fit together ({error!r}).") from error
+    except Exception as error:  # of any type: a state may contain anything
+        raise BadFile(f"its contents are inconsistent ({error!r}).") from error
     return estimator
 
 
@@ -104,8 +104,8 @@ def target_from_state(state):
     if "classes" in state:
         kind = LabelTarget if state["problem"] == "multilabel" else ClassTarget
         dtype, classes = np.dtype(state["dtype"]), state["classes"]
-        if dtype.itemsize * len(classes) > 2**26:  # a type of text may be of any length
-            raise BadFile(f"its labels are of {dtype}, too long to be theirs.")
+        if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
+            raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
     else:
         target = NumberTarget(state["problem"], state["n"], state["flat"])
@@ -117,7 +117,7 @@ def target_from_state(state):
 
 
 def pack(value):
-    """A hyperparameter as JSON that `unpack` turns back into the same value."""
+    """A hyperparameter as JSON from which `unpack` restores the same value."""
     value = to_python(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -6,11 +6,17 @@ others in their stack are padded: a mask sets the outputs of missing units to 0,
 they nor the weights behind them receive a gradient, and their weights stay 0.
 """
 
+import functools
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from .. import activations
+from ..core.arguments import Unstackable
+from ..core.messages import invalid
+from ..heads import Head, make_loss
+from ..training.metrics import WRAPPER, is_row_by_row_loss
 
 EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization
 
@@ -24,8 +30,7 @@ class Layout(NamedTuple):
     has some.
     """
 
-    problem: str
-    one_hot: bool
+    head: Head
     units: int
     counts: tuple
     batch: int
@@ -145,32 +150,42 @@ def scramble(x):
 
 
 def output(layout, z):
-    """The output activation: what `predict` gives."""
-    if layout.problem == "multiclass":
-        return tf.nn.softmax(z)
-    if layout.problem in ("binary", "multilabel"):
-        return tf.sigmoid(z)
-    return tf.exp(z) if layout.problem == "count" else z
+    """Apply the output activation: what `predict` returns."""
+    return keras.activations.get(layout.head.activation)(z)
 
 
 def losses(layout, z, y, smoothing=None):
-    """The head's loss of each row, (networks, rows), from what `forward` gives.
+    """Compute the loss of each row, (networks, rows), from what `forward` returns.
 
     Args:
         y: int class indices (networks or 1, rows), else float (networks or 1, rows, units).
         smoothing: (networks,) or None.
     """
-    if layout.problem in ("regression", "count"):
-        if layout.problem == "regression":
-            return tf.reduce_mean(tf.square(z - y), -1)
-        p = tf.exp(z)
-        return tf.reduce_mean(p - y * tf.math.log(p + 1e-7), -1)
-    if layout.problem == "multiclass" and not layout.one_hot:
+    head, classes = layout.head, layout.head.kind == "class" and layout.units > 1
+    indices = classes and not head.one_hot
+    if head.logits_loss is None:
+        y = tf.broadcast_to(y, tf.shape(z)[:-1] if indices else tf.shape(z))
+        return loss_by_row(head)(y, output(layout, z))
+    if indices:
         y = tf.one_hot(y, layout.units)
     if smoothing is not None:
         s = smoothing[:, None, None]
-        y = y * (1 - s) + s / (layout.units if layout.problem == "multiclass" else 2)
-    y = tf.broadcast_to(y, tf.shape(z))
-    if layout.problem == "multiclass":
-        return tf.nn.softmax_cross_entropy_with_logits(y, z)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, z), -1)
+        y = y * (1 - s) + s / (layout.units if classes else 2)
+    return head.logits_loss(y, z)
+
+
+@functools.lru_cache
+def loss_by_row(head):
+    """Return the function from y and predictions to the loss of each row.
+
+    Raises:
+        Unstackable: `Network.fit` minimizes something else than a weighted mean of numbers of which
+            each depends on its row alone, as far as is known.
+    """
+    loss = make_loss(head)
+    loss = loss if isinstance(loss, keras.losses.Loss) else WRAPPER(loss)
+    if not isinstance(head.activation, str) or not is_row_by_row_loss(loss):
+        rule = "must have a row-wise loss of Keras, or a `logits_loss`, to be stacked"
+        remedy = "Train this network by `Network.fit`."
+        raise invalid("problem", rule, head.name or str(head), remedy, Unstackable)
+    return loss.call

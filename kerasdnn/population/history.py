@@ -11,16 +11,12 @@ STATUS = ("training", "stopped", "early", "diverged", "finished")
 PER_MEMBER = ("done", "status", "best_epochs", "best_scores")
 
 
-def direction(monitor):
-    """-1 where less of `monitor` is better, else 1."""
-    return -1 if better(monitor.removeprefix("val_")) == "min" else 1
-
-
-def check_monitor(monitor, names, judged):
+def check_monitor(monitor, problem, judged):
     """The column that decides on best epochs; "val_loss" or "loss" where none is named."""
     if monitor is None:
         return "val_loss" if judged else "loss"
-    check_choice("monitor", monitor, ["loss", *names])
+    names = ["loss", *problem.head.metric_names(problem.n_outputs)]
+    check_choice("monitor", monitor, ["loss", *(f"val_{name}" for name in names)])
     if monitor != "loss" and not judged:
         remedy = "Pass `validation_rows` or `validation_data`, or monitor='loss'."
         raise invalid("monitor", "needs rows to judge by", monitor, remedy)
@@ -37,12 +33,17 @@ class Race:
         columns: dict from a name to a float array (epochs, members), NaN where not trained.
     """
 
-    def __init__(self, count):
+    def __init__(self, count, head):
+        self.head = head
         self.done = np.zeros(count, "int32")
         self.status = np.zeros(count, "int32")
         self.best_epochs = np.zeros(count, "int32")
         self.best_scores = np.full(count, np.nan)
         self.columns = {}
+
+    def sign(self, monitor):
+        """-1 where less of `monitor` is better, else 1."""
+        return -1 if better(monitor.removeprefix("val_"), self.head) == "min" else 1
 
     def training(self):
         return self.status == STATUS.index("training")
@@ -65,7 +66,7 @@ class Race:
                 column = self.columns[name] = np.vstack([column, more])
             column[epoch, ran] = values[ran]
         self.done[ran] = epoch + 1
-        sign, score = direction(monitor), logs[monitor]
+        sign, score = self.sign(monitor), logs[monitor]
         with np.errstate(invalid="ignore"):
             best = ran & np.isfinite(score) & np.isfinite(logs["loss"])
             best &= np.isnan(self.best_scores) | (sign * score > sign * self.best_scores)
@@ -81,7 +82,7 @@ class Race:
 
     def line(self, epoch, epochs, running, monitor):
         """A line of progress."""
-        scores = self.best_scores * direction(monitor)
+        scores = self.best_scores * self.sign(monitor)
         best = "none yet" if np.isnan(scores).all() else f"{abs(np.nanmax(scores)):.4g}"
         members = f"{running} of {len(self.done)} members"
         return f"epoch {epoch + 1}/{epochs}, {members}, best {monitor} {best}"

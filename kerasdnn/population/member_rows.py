@@ -51,11 +51,11 @@ class PopulationRows:
         return self.judged if len(self.judged) == 1 else [self.judged[i] for i in members]
 
 
-def read_population_rows(network, task, count, given, rows, validation_rows, validation_data):
+def read_population_rows(network, problem, count, given, rows, validation_rows, validation_data):
     """Check the arguments of `Population.fit` and bring the rows to the device.
 
     Args:
-        network: a compiled network of `task`, which says what data must look like.
+        network: a compiled network of `problem`, which says what data must look like.
         count: how many members there are.
         given: `Rows` as the user passed them.
 
@@ -74,7 +74,7 @@ def read_population_rows(network, task, count, given, rows, validation_rows, val
     n = len(X)
     for i, weight in enumerate(sample_weight if own_weights else ()):
         check_sample_weight(weight, n, f"sample_weight[{i}]")
-    x_all, y_all = as_x(X), as_y(y, task)
+    x_all, y_all = as_x(X), as_y(y, problem)
     weights = np.ones((1, n), "float32")
     if sample_weight is not None:
         weights = np.asarray(sample_weight, "float32").reshape(count if own_weights else 1, n)
@@ -91,7 +91,7 @@ def read_population_rows(network, task, count, given, rows, validation_rows, val
     elif validation_data is not None:
         x, target, weight = read_validation(network, validation_data, column_names(X))
         judged = [np.arange(n, n + len(x), dtype="int32")]
-        x_all, y_all = np.vstack([x_all, x]), np.concatenate([y_all, as_y(target, task)])
+        x_all, y_all = np.vstack([x_all, x]), np.concatenate([y_all, as_y(target, problem)])
         weight = np.ones(len(x)) if weight is None else np.asarray(weight).reshape(-1)
         weights = np.hstack([weights, np.tile(weight.astype("float32"), (len(weights), 1))])
     if train is None:
@@ -99,8 +99,8 @@ def read_population_rows(network, task, count, given, rows, validation_rows, val
     if judged is not None and all(rows is judged[0] for rows in judged):
         judged = judged[:1]
 
-    center = np.zeros(task.units, "float32")
-    if task.problem in ("regression", "count"):
+    center = np.zeros(problem.units, "float32")
+    if problem.kind == "number":
         center = y_all.mean(0, dtype="float64").astype("float32")
     weights_from = np.arange(count) * weights.shape[1] if own_weights else np.zeros(count, int)
     if weights.size >= 2**31:
@@ -121,12 +121,12 @@ def as_x(X):
     return np.ascontiguousarray(X, "float32")
 
 
-def as_y(y, task):
+def as_y(y, problem):
     """int32 (rows,) for class indices, else float32 (rows, units)."""
     y = np.asarray(y)
-    if task.problem == "multiclass" and not task.one_hot:
+    if problem.kind == "class" and problem.units > 1 and not problem.one_hot:
         return y.reshape(-1).astype("int32")
-    return y.reshape(len(y), task.units).astype("float32")
+    return y.reshape(len(y), problem.units).astype("float32")
 
 
 def per_member(name, rows, count, n):

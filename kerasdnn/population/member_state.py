@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.state_files import read_arrays, write_arrays
+from ..heads import head_of
 from ..hyperparameters import HIDDEN_UNITS
 from .optimizer_rules import RULES
-
-CLASSIFIERS = ("binary", "multiclass", "multilabel")
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,9 @@ class Member:
     batch_size: int | str | None
     epochs: int | None
 
-    def shapes(self, task):
-        return weight_shapes(task.n_features, self.hidden_units, task.units, self.batch_norm)
+    def shapes(self, problem):
+        widths = self.hidden_units
+        return weight_shapes(problem.n_features, widths, problem.units, self.batch_norm)
 
     @property
     def n_slots(self):
@@ -211,7 +211,7 @@ def reading(path):
 
 def check_weights(about, arrays):
     """Refuse members of more weights than the file holds, before they are made."""
-    wide = about["n_outputs"] if about["problem"] != "binary" else 1
+    wide = head_of(about["problem"]).n_units(about["n_outputs"])
     claimed = sum(
         math.prod(shape)
         for member in about["members"]

@@ -6,7 +6,6 @@ network made by `build_classifier` and its siblings with the same seed.
 
 import functools
 import random
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -22,15 +21,10 @@ from ..core.arguments import (
     known_name,
 )
 from ..core.messages import invalid
-from ..factories import (
-    build_classifier,
-    build_multilabel_classifier,
-    build_regressor,
-    check_hidden_units,
-)
-from ..heads import head_of, output_bias
-from ..hyperparameters import HIDDEN_UNITS
-from .member_state import CLASSIFIERS, Member
+from ..heads import make_loss, output_bias
+from ..hyperparameters import HIDDEN_UNITS, check_hidden_units
+from .forward import loss_by_row
+from .member_state import Member
 from .optimizer_rules import rule_of
 
 BUILD = (
@@ -40,57 +34,7 @@ BUILD = (
 TRAIN = ("batch_size", "epochs")
 
 
-@dataclass(frozen=True)
-class Task:
-    """What all members share.
-
-    Attributes:
-        problem, n_features, n_outputs, one_hot: as in `Population`.
-    """
-
-    problem: str
-    n_features: int
-    n_outputs: int
-    one_hot: bool
-
-    @property
-    def head(self):
-        return head_of(self.problem, self.one_hot)
-
-    @property
-    def units(self):
-        """Units of the output layer."""
-        return self.head.n_units(self.n_outputs)
-
-    def build(self, **settings):
-        """A compiled `Network` for this task."""
-        common = {"n_features": self.n_features, **settings}
-        if self.problem in ("binary", "multiclass"):
-            return build_classifier(
-                n_classes=self.n_outputs if self.problem == "multiclass" else 2,
-                one_hot_labels=self.one_hot,
-                **common,
-            )
-        if self.problem == "multilabel":
-            return build_multilabel_classifier(n_labels=self.n_outputs, **common)
-        target = "count" if self.problem == "count" else "real"
-        return build_regressor(n_outputs=self.n_outputs, target=target, **common)
-
-
-def make_task(problem, n_features, n_outputs, one_hot):
-    head_of(problem)
-    n_outputs = check_integer("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
-    if problem == "binary" and n_outputs > 2:
-        remedy = "For more classes use problem='multiclass', for labels 'multilabel'."
-        raise invalid("n_outputs", "must be 1 for a binary problem", n_outputs, remedy)
-    one_hot = check_bool("one_hot", one_hot) and problem == "multiclass"
-    if (problem, n_outputs, one_hot) == ("multiclass", 2, False):  # as `build_classifier`
-        problem = "binary"
-    n_outputs = 1 if problem == "binary" else n_outputs
-    return Task(problem, check_integer("n_features", n_features), n_outputs, one_hot)
-
-
-def read_members(members, task, seed):
+def read_members(members, problem, seed):
     """The members of a population, checked; one without a seed gets `seed` plus its place.
 
     Raises:
@@ -109,14 +53,14 @@ def read_members(members, task, seed):
         try:
             if not isinstance(given, dict):
                 raise invalid("member", "must be a dict", given, "Such as {'optimizer': 'nag'}.")
-            read.append(read_member({"seed": seed + i, **given}, task, rules))
+            read.append(read_member({"seed": seed + i, **given}, problem, rules))
         except ValueError as error:
             kind = Unstackable if isinstance(error, Unstackable) else ValueError
             raise kind(f"Member {i}: {error}") from error
     return read
 
 
-def read_member(given, task, rules):
+def read_member(given, problem, rules):
     """A `Member`; `rules` remembers what was read of optimizers, each of which costs 7 ms."""
     for name, value in given.items():
         known_name(name, value, BUILD + TRAIN, "a hyperparameter of a member")
@@ -130,8 +74,13 @@ def read_member(given, task, rules):
         raise invalid("activation", rule, activation, remedy, Unstackable)
     activations.get(activation)
     smoothing = check_fraction("label_smoothing", given.get("label_smoothing", 0.0))
-    if smoothing and task.problem not in CLASSIFIERS:
-        raise invalid("label_smoothing", f"needs classes, not {task.problem}", smoothing)
+    if problem.head.logits_loss is None:
+        loss_by_row(problem.head)
+    if smoothing:
+        make_loss(problem.head, smoothing)
+        if problem.head.logits_loss is None:
+            rule = "needs a problem type with a `logits_loss` to be stacked"
+            raise invalid("label_smoothing", rule, smoothing, remedy, Unstackable)
     optimizer = given.get("optimizer", "adam")
     if not isinstance(optimizer, (str, dict)):
         optimizers.check(optimizer)
@@ -149,13 +98,12 @@ def read_member(given, task, rules):
         hyperparameters = {**hyperparameters, "learning_rate": float(rate)}
     prior = given.get("prior")
     if prior is not None:
-        n = 2 if task.problem == "binary" else task.n_outputs
         prior = given["prior"] = np.asarray(prior).tolist()
-        output_bias(task.problem, prior, n)
+        output_bias(problem.head, prior, problem.n_outputs)
     batch_size = given.get("batch_size")
     return Member(
         given=given,
-        hidden_units=check_hidden_units(given.get("hidden_units", HIDDEN_UNITS)),
+        hidden_units=check_hidden_units("hidden_units", given.get("hidden_units", HIDDEN_UNITS)),
         activation=activation,
         dropout=check_fraction("dropout", given.get("dropout", 0.0)),
         l2=check_interval("l2", given.get("l2", 0.0), "[0, inf)"),
@@ -178,7 +126,7 @@ def check_batch_size(batch_size):
     )
 
 
-def first_weights(members, task):
+def first_weights(members, problem):
     """The first weights of each member: a list of lists of float32 arrays.
 
     `build_classifier` and its siblings draw a kernel's seed from the network's, and after it the
@@ -196,13 +144,13 @@ def first_weights(members, task):
         kernel_seeds = iter(seeds[::2])
         weights = [
             kernel(next(kernel_seeds), shape) if len(shape) == 2 else np.zeros(shape, "float32")
-            for shape in member.shapes(task)
+            for shape in member.shapes(problem)
         ]
         if member.batch_norm:
             for i in range(len(member.hidden_units)):
                 weights[3 * i + 1] = np.ones_like(weights[3 * i + 1])  # gamma
         if member.prior is not None:
-            n = 2 if task.problem == "binary" else task.n_outputs
-            weights[-1] = np.array(output_bias(task.problem, member.prior, n), "float32")
+            bias = output_bias(problem.head, member.prior, problem.n_outputs)
+            weights[-1] = np.array(bias, "float32")
         found.append(weights)
     return found

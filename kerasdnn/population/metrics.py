@@ -9,7 +9,6 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ..heads import head_of
 from .forward import forward, losses, output
 from .train_steps import REMEMBERED
 
@@ -17,16 +16,17 @@ THRESHOLDS = 200
 
 
 @functools.lru_cache(REMEMBERED)
-def judging_program(layout):
+def judging_program(layout, needed):
     """`sums` for a layout as a TensorFlow graph: a few large products are not worth compiling."""
     # No `reduce_retracing`: after a few shapes it traces unknown ones, and layers need theirs.
-    return tf.function(functools.partial(sums, layout), autograph=False)
+    return tf.function(functools.partial(sums, layout, needed), autograph=False)
 
 
-def sums(layout, stack, constants, table, rows, real, weights_from, center):
+def sums(layout, needed, stack, constants, table, rows, real, weights_from, center):
     """Sums over rows for each network: a dict of float32 (networks, ...).
 
     Args:
+        needed: names of the sums, see `needed_sums`.
         rows: int32 (networks or 1, rows) into `table`; `real`: bool, likewise, False for padding.
         weights_from: int32 (networks,), where each network's row weights begin.
         center: (units,), what targets are measured from, so that their squares keep their digits.
@@ -38,31 +38,48 @@ def sums(layout, stack, constants, table, rows, real, weights_from, center):
     p = output(layout, z)
 
     def total(values):
+        values = tf.cast(values, "float32")
         return tf.reduce_sum(values * (weight if len(values.shape) == 2 else weight[..., None]), 1)
 
+    def yes():
+        return tf.broadcast_to(y > 0.5, tf.shape(p))
+
+    def labels():
+        return tf.argmax(y, -1, tf.int32) if layout.head.one_hot else tf.cast(y, "int32")
+
+    def hits():
+        if layout.head.kind == "class" and layout.units > 1:
+            return tf.argmax(p, -1, tf.int32) == labels()
+        return (p > 0.5) == yes()
+
+    def in_top_5():
+        of_label = tf.reduce_sum(p * tf.one_hot(labels(), layout.units), -1, keepdims=True)
+        return tf.reduce_sum(tf.cast(p > of_label, "int32"), -1) < 5
+
+    def centered():
+        return tf.broadcast_to(y - center, tf.shape(p))
+
+    terms = {
+        "absolute": lambda: tf.abs(p - y),
+        "squared": lambda: tf.square(p - y),
+        "y": centered,
+        "y_squared": lambda: tf.square(centered()),
+        "hits": hits,
+        "top_5": in_top_5,
+        "true": lambda: (p > 0.5) & yes(),
+        "claimed": lambda: p > 0.5,
+    }
     found = {"weight": tf.reduce_sum(weight, 1), "loss": total(losses(layout, z, y))}
-    if layout.problem in ("regression", "count"):
-        error = p - y
-        y = tf.broadcast_to(y - center, tf.shape(p))
-        found |= {
-            "absolute": total(tf.abs(error)),
-            "squared": total(tf.square(error)),
-            "y": total(y),
-            "y_squared": total(tf.square(y)),
-        }
-    elif layout.problem == "multiclass":
-        labels = tf.argmax(y, -1, tf.int32) if layout.one_hot else tf.cast(y, "int32")
-        of_label = tf.reduce_sum(p * tf.one_hot(labels, layout.units), -1, keepdims=True)
-        above = tf.reduce_sum(tf.cast(p > of_label, "int32"), -1)
-        found["hits"] = total(tf.cast(tf.argmax(p, -1, tf.int32) == labels, "float32"))
-        found["top_5"] = total(tf.cast(above < 5, "float32"))
-    else:
-        yes = tf.broadcast_to(y > 0.5, tf.shape(p))
-        found["hits"] = total(tf.cast((p > 0.5) == yes, "float32"))
-        found["true"] = total(tf.cast((p > 0.5) & yes, "float32"))
-        found["claimed"] = total(tf.cast(p > 0.5, "float32"))
-        found |= histograms(p, yes, weight)
+    found |= {name: total(term()) for name, term in terms.items() if name in needed}
+    if {"yes", "no", "all"} & {*needed}:
+        found |= histograms(p, yes(), weight)
     return found
+
+
+def needed_sums(problem):
+    """The sums that the metrics of a problem are made of: a tuple of str."""
+    metrics = [problem.head.metrics[name] for name in problem.head.metric_names(problem.n_outputs)]
+    return tuple(sorted({name for m in metrics if m.sums in FORMULAS for name in m.sums}))
 
 
 def histograms(p, yes, weight):
@@ -83,42 +100,49 @@ def histograms(p, yes, weight):
     return {"yes": histogram(yes), "no": histogram(~yes)}
 
 
-def metrics(problem, units, found, others=()):
-    """What `sums` found as `val_loss` and the metrics of the head: dict of float64 (networks,).
+def metrics(layout, found, others):
+    """Make `val_loss` and the metrics of the head of sums: a dict of float64 (networks,).
 
     Args:
-        others: dict of the metrics that `sums` does not know, by name.
+        found: dict of float64 (networks, ...), what `sums` found.
+        others: dict of the metrics that are not made of sums, by name.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = found["weight"]
-        mean = {
-            k: (v / weight.reshape((-1,) + (1,) * (v.ndim - 1))).reshape(len(weight), -1).mean(1)
-            for k, v in found.items()
-            if k in ("loss", "absolute", "squared", "hits", "top_5")
-        }
-        values = {"loss": mean["loss"]}
-        if problem in ("regression", "count"):
-            values["mae"], values["rmse"] = mean["absolute"], np.sqrt(mean["squared"])
-            spread = found["y_squared"] - found["y"] ** 2 / weight[:, None]
-            r2 = 1 - found["squared"] / spread
-            values["r2"] = np.where(np.isinf(r2), 0.0, r2).mean(1)
-        elif problem == "multiclass":
-            values["accuracy"] = mean["hits"]
-            if units > 5:
-                values["top_5_accuracy"] = mean["top_5"]
-        else:
-            values["accuracy" if problem == "binary" else "binary_accuracy"] = mean["hits"]
-            yes, no = (found[k][..., ::-1].cumsum(-1)[..., ::-1] for k in ("yes", "no"))
-            if problem == "binary":
-                true = found["true"][:, 0]
-                values["precision"] = ratio(true, found["claimed"][:, 0])
-                values["recall"] = ratio(true, yes[:, 0, 0])
-                values["pr_auc"] = mean_of_defined(area_under_precision(yes, no))
-            values["auc"] = mean_of_defined(area_under_roc(yes, no))
-        values |= others
+        if "yes" in found:
+            found = found | {k: found[k][..., ::-1].cumsum(-1)[..., ::-1] for k in ("yes", "no")}
+            found["all"] = found["yes"] + found["no"]
+        values = {"loss": mean(found, "loss")}
+        for name in layout.head.metric_names(layout.units):
+            formula = FORMULAS.get(layout.head.metrics[name].sums)
+            values[name] = others[name] if formula is None else formula(found)
     diverged = ~np.isfinite(values["loss"])
-    ordered = ["loss", *(name for name in head_of(problem).metrics if name in values)]
-    return {f"val_{name}": np.where(diverged, np.nan, values[name]) for name in ordered}
+    return {f"val_{name}": np.where(diverged, np.nan, value) for name, value in values.items()}
+
+
+def mean(found, name):
+    """Weighted mean over the rows and outputs."""
+    values = found[name].reshape(len(found["weight"]), -1)
+    return (values / found["weight"][:, None]).mean(1)
+
+
+def r2(found):
+    spread = found["y_squared"] - found["y"] ** 2 / found["weight"][:, None]
+    r2 = 1 - found["squared"] / spread
+    return np.where(np.isinf(r2), 0.0, r2).mean(1)
+
+
+# What the host makes of the sums of a metric, see `heads.Metric.sums`.
+FORMULAS = {
+    ("absolute",): lambda found: mean(found, "absolute"),
+    ("squared",): lambda found: np.sqrt(mean(found, "squared")),
+    ("squared", "y", "y_squared"): r2,
+    ("hits",): lambda found: mean(found, "hits"),
+    ("top_5",): lambda found: mean(found, "top_5"),
+    ("true", "claimed"): lambda found: ratio(found["true"][:, 0], found["claimed"][:, 0]),
+    ("true", "yes"): lambda found: ratio(found["true"][:, 0], found["yes"][:, 0, 0]),
+    ("yes", "no"): lambda found: mean_of_defined(area_under_roc(found["yes"], found["no"])),
+    ("yes", "all"): lambda found: mean_of_defined(area_under_precision(found["yes"], found["all"])),
+}
 
 
 def mean_of_defined(areas):
@@ -142,9 +166,8 @@ def area_under_roc(yes, no):
     return ((false_alarms[..., :-1] - false_alarms[..., 1:]) * heights).sum(-1)
 
 
-def area_under_precision(yes, no):
+def area_under_precision(yes, claimed):
     """As `keras.metrics.AUC(curve="PR")`: Davis and Goadrich's interpolation; NaN without yes."""
-    claimed = yes + no
     gained, asked = yes[..., :-1] - yes[..., 1:], claimed[..., :-1] - claimed[..., 1:]
     slope = ratio(gained, asked)
     intercept = yes[..., 1:] - slope * claimed[..., 1:]
@@ -153,40 +176,27 @@ def area_under_precision(yes, no):
     return (slope * (gained + intercept * np.log(steps)) / yes[..., :1]).sum(-1)
 
 
-def metrics_by_keras(names, layout, stack, constants, table, rows, weights_from):
-    """The metrics of a head that `sums` does not know, from predictions: dict of (members,).
+def metrics_by_keras(layout, stack, constants, table, rows, weights_from):
+    """Let Keras compute the metrics that are not made of sums: a dict of float64 (members,).
 
     Args:
-        names: of the metrics.
         rows: list of int32 arrays, one per member, or one for all.
     """
-    if not names:
-        return {}
-    found = {name: np.empty(len(weights_from)) for name in names}
-    y_all, weights = table[1].numpy(), table[2].numpy()
-    for k, start in enumerate(weights_from):
+    head = layout.head
+    found = {
+        name: np.empty(len(weights_from))
+        for name in head.metric_names(layout.units)
+        if head.metrics[name].sums not in FORMULAS
+    }
+    y_all, weights = (table[1].numpy(), table[2].numpy()) if found else (None, None)
+    for k, start in enumerate(weights_from if found else ()):
         own = rows[k if len(rows) > 1 else 0]
         if k == 0 or len(rows) > 1:  # of all members at once, where they share their rows
-            z, _ = forward(
-                layout, stack.weights, stack.moving, constants, tf.gather(table[0], own)[None]
-            )
+            x = tf.gather(table[0], own)[None]
+            z, _ = forward(layout, stack.weights, stack.moving, constants, x)
             p = output(layout, z).numpy()
-        for name in names:
-            metric = head_of(layout.problem, layout.one_hot).metrics[name]()
+        for name, values in found.items():
+            metric = head.metrics[name]()
             metric.update_state(y_all[own], p[k], sample_weight=weights[start + own])
-            found[name][k] = np.mean(metric.result())
+            values[k] = np.mean(metric.result())
     return found
-
-
-# What `metrics` makes of sums on the device.
-OF_SUMS = {
-    "regression": ("mae", "rmse", "r2"), "count": ("mae", "rmse", "r2"),
-    "binary": ("accuracy", "precision", "recall", "pr_auc", "auc"),
-    "multiclass": ("accuracy", "top_5_accuracy"), "multilabel": ("binary_accuracy", "auc"),
-}  # fmt: skip
-
-
-def metric_names(problem, n_outputs):
-    """The columns that `metrics` gives."""
-    names = [n for n in head_of(problem).metrics if n != "top_5_accuracy" or n_outputs > 5]
-    return ["val_loss", *(f"val_{name}" for name in names)]

@@ -16,12 +16,12 @@ WIDTHS = 8  # padded widths are multiples of it: few programs, whole vector regi
 SMALLEST_SHARE = 8  # networks; fewer are not divided among cores
 
 
-def plan(members, task, batches, rows, epochs, cores, memory):
+def plan(members, problem, batches, rows, epochs, cores, memory):
     """Divide members into stacks.
 
     Args:
         members: dict from a number to a `Member`.
-        task: `Task`.
+        problem: `Problem`.
         batches: dict from the same numbers to batch sizes.
         rows: rows of an epoch, the most of any member.
         epochs: how many are planned.
@@ -38,7 +38,7 @@ def plan(members, task, batches, rows, epochs, cores, memory):
     seconds_per_weight = 6 * rows * epochs / FLOPS
 
     def cost(group):
-        return n_weights(task, *padded([members[i] for i in group]))
+        return n_weights(problem, *padded([members[i] for i in group]))
 
     def width(i):
         return max(members[i].hidden_units)
@@ -52,7 +52,7 @@ def plan(members, task, batches, rows, epochs, cores, memory):
     return [
         part
         for group in divide_among(groups, cost, cores)
-        for part in divide_by_memory(group, members, task, batches[group[0]], memory)
+        for part in divide_by_memory(group, members, problem, batches[group[0]], memory)
     ]
 
 
@@ -92,13 +92,13 @@ def divide_among(groups, cost, cores):
     return groups
 
 
-def divide_by_memory(group, members, task, batch, memory):
+def divide_by_memory(group, members, problem, batch, memory):
     widths, counts, count = padded([members[i] for i in group])
     # Weights, two slots, best ones, gradient, and as much again while they are replaced. Per row
     # what a layer puts out, what is before that, and the gradients of both.
-    outputs = count * (task.n_features + task.units)
+    outputs = count * (problem.n_features + problem.units)
     outputs += sum(n * width for n, width in zip(counts, widths, strict=True))
-    needed = 4 * (10 * n_weights(task, widths, counts, count) + 4 * batch * outputs)
+    needed = 4 * (10 * n_weights(problem, widths, counts, count) + 4 * batch * outputs)
     parts = min(len(group), max(1, math.ceil(needed / memory)))
     return [group[k::parts] for k in range(parts)]
 
@@ -141,14 +141,14 @@ def rounded(number, grain):
     return grain * math.ceil(number / grain)
 
 
-def n_weights(task, widths, counts, count):
-    shapes = padded_shapes(task, widths, counts, count, False)
+def n_weights(problem, widths, counts, count):
+    shapes = padded_shapes(problem, widths, counts, count, False)
     return sum(math.prod(shape) for shape in shapes)
 
 
-def padded_shapes(task, widths, counts, count, batch_norm):
+def padded_shapes(problem, widths, counts, count, batch_norm):
     """Shapes of stacked weights, as `weight_shapes` with the number of networks before each."""
-    shapes = weight_shapes(task.n_features, widths, task.units, batch_norm)
+    shapes = weight_shapes(problem.n_features, widths, problem.units, batch_norm)
     per_layer = 3 if batch_norm else 2
     networks = [n for n in counts for _ in range(per_layer)] + [count] * 2
     return [(n, *shape) for n, shape in zip(networks, shapes, strict=True)]

@@ -27,13 +27,14 @@ from ..checks.fit import check_rows
 from ..core.arguments import check_choice, check_integer, is_number
 from ..core.messages import invalid
 from ..core.rows import Rows
+from ..factories import build_for
+from ..heads import make_problem
 from ..training.device_data import SHARE, available_cores, device_memory
 from . import member_state as files
 from .history import STATUS, Race, check_monitor
 from .member_rows import as_x, read_population_rows
 from .member_state import first_progress
-from .members import check_batch_size, first_weights, make_task, read_members
-from .metrics import metric_names
+from .members import check_batch_size, first_weights, read_members
 from .optimizer_rules import slots_of
 from .stack_manager import Stacks
 
@@ -91,18 +92,20 @@ class Population:
             )
         if jit_compile not in ("auto", True, False):
             raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
-        self.task = make_task(problem, n_features, n_outputs, one_hot)
-        self.members = read_members(members, self.task, seed)
+        self.problem = make_problem(problem, n_features, n_outputs, one_hot)
+        self.members = read_members(members, self.problem, seed)
         memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
         if not is_number(memory_limit) or not memory_limit > 0:
             raise invalid("memory_limit", "must be a number of bytes above 0", memory_limit)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
         cores = 1 if on_gpu else available_cores()
-        weights = first_weights(self.members, self.task)
+        weights = first_weights(self.members, self.problem)
         progress = [first_progress(m, w) for m, w in zip(self.members, weights, strict=True)]
-        self._stacks = Stacks(self.task, self.members, progress, cores, memory_limit, jit_compile)
-        self._race = Race(len(self.members))
-        self._blank = self.task.build(hidden_units=(1,), seed=0)  # says what data must look like
+        self._stacks = Stacks(
+            self.problem, self.members, progress, cores, memory_limit, jit_compile
+        )  # fmt: skip
+        self._race = Race(len(self.members), self.problem.head)
+        self._blank = build_for(self.problem, hidden_units=(1,), seed=0)  # to check data against
 
     def __len__(self):
         return len(self.members)
@@ -177,11 +180,10 @@ class Population:
         epochs = check_integer("epochs", epochs)
         patience = None if patience is None else check_integer("patience", patience, 0)
         rows = read_population_rows(
-            self._blank, self.task, len(self), Rows(X, y, sample_weight), rows, validation_rows,
+            self._blank, self.problem, len(self), Rows(X, y, sample_weight), rows, validation_rows,
             validation_data,
         )  # fmt: skip
-        names = metric_names(self.task.problem, self.task.n_outputs)
-        monitor = check_monitor(monitor, names, rows.judged is not None)
+        monitor = check_monitor(monitor, self.problem, rows.judged is not None)
         race = self._race
         until = np.array([min(epochs, m.epochs) if m.epochs else epochs for m in self.members])
         waiting = race.status == STATUS.index("finished")
@@ -253,7 +255,7 @@ class Population:
         if best and not all(np.isfinite(weight).all() for weight in weights):
             rule = "must be one with a best epoch: this one diverged before any"
             raise invalid("member", rule, i, "`status` and `best_epochs` tell which have one.")
-        network = self.task.build(**settings)
+        network = build_for(self.problem, **settings)
         network.set_weights(weights)
         optimizer = network.optimizer
         optimizer.build(network.trainable_variables)
@@ -312,10 +314,10 @@ class Population:
         """Write members and state to one file, whole or not at all: npz with a JSON part."""
         about = {
             "members": [m.given for m in self.members],
-            "n_features": self.task.n_features,
-            "problem": self.task.problem,
-            "n_outputs": self.task.n_outputs,
-            "one_hot": self.task.one_hot,
+            "n_features": self.problem.n_features,
+            "problem": self.problem.name,
+            "n_outputs": self.problem.n_outputs,
+            "one_hot": self.problem.one_hot,
         }
         files.write(path, about, self.state())
 

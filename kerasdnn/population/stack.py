@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from ..training.device_data import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
 from .forward import Layout, Stack, forward, output
-from .member_state import CLASSIFIERS, Member, Progress, join, part, spread
-from .metrics import OF_SUMS, judging_program, metrics, metrics_by_keras
+from .member_state import Member, Progress, join, part, spread
+from .metrics import judging_program, metrics, metrics_by_keras, needed_sums
 from .optimizer_rules import RULES, with_rests
 from .plan import padded, padded_shapes
 from .train_steps import choose, program
@@ -22,7 +22,7 @@ class StackedMembers:
     """Members on the device.
 
     Args:
-        task: `Task`.
+        problem: `Problem`.
         numbers: which members of the population these are.
         members: list of `Member`.
         batch: rows of a step.
@@ -30,7 +30,7 @@ class StackedMembers:
         counts: how many networks compute each hidden layer; None for as few as do.
     """
 
-    task: object
+    problem: object
     numbers: list
     members: list[Member]
     batch: int
@@ -40,12 +40,12 @@ class StackedMembers:
     best: list = field(default=None, repr=False)
 
     def __post_init__(self):
-        task, members = self.task, self.members
+        problem, members = self.problem, self.members
         self.widths, counts, self.count = padded(members)
         self.counts = counts = self.counts or counts
         batch_norm = members[0].batch_norm
-        self.layout = layout_of(task, members, self.batch, counts, self.compiled)
-        self.shapes = padded_shapes(task, self.widths, counts, self.count, batch_norm)
+        self.layout = layout_of(problem, members, self.batch, counts, self.compiled)
+        self.shapes = padded_shapes(problem, self.widths, counts, self.count, batch_norm)
         self.moving_shapes = [
             (n, w)
             for n, w in zip(counts, self.widths, strict=True)
@@ -102,7 +102,7 @@ class StackedMembers:
         for k in range(len(self.members)) if which is None else which:
             member = self.members[k]
             moved = [(u,) for u in member.hidden_units for _ in range(2 * member.batch_norm)]
-            shapes, moved = self._spread(member.shapes(self.task)), self._spread_moving(moved)
+            shapes, moved = self._spread(member.shapes(self.problem)), self._spread_moving(moved)
             found.append(
                 Progress(
                     part(weights, k, shapes),
@@ -195,12 +195,12 @@ class StackedMembers:
         found, own_weights = None, weights_from
         weights_from = self._per_network(weights_from)
         longest = max(map(len, rows))
-        chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
+        chunk = self._rows_per_chunk()
         lines = np.zeros((len(rows) if len(rows) == 1 else self.count, longest), "int32")
         real = np.zeros(lines.shape, bool)
         for k, own in enumerate(rows):
             lines[k, : len(own)], real[k, : len(own)] = own, True
-        run = judging_program(self.layout._replace(compiled=False))
+        run = judging_program(self.layout._replace(compiled=False), needed_sums(self.problem))
         for start in range(0, longest, chunk):
             part = run(
                 stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),
@@ -208,11 +208,12 @@ class StackedMembers:
             )  # fmt: skip
             part = {k: v.numpy().astype("float64")[: len(self.members)] for k, v in part.items()}
             found = part if found is None else {k: found[k] + v for k, v in part.items()}
-        others = metrics_by_keras(
-            [n for n in self.task.head.metrics if n not in OF_SUMS[self.task.problem]],
-            self.layout, stack, self.constants, table, rows, own_weights,
-        )  # fmt: skip
-        return metrics(self.task.problem, self.task.n_outputs, found, others)
+        others = metrics_by_keras(self.layout, stack, self.constants, table, rows, own_weights)
+        return metrics(self.layout, found, others)
+
+    def _rows_per_chunk(self):
+        widest = max(*self.widths, self.problem.n_features)
+        return max(1, BYTES_TO_JUDGE // (4 * self.count * widest))
 
     def _per_network(self, values):
         padded = np.zeros(self.count, "int32")
@@ -237,7 +238,7 @@ class StackedMembers:
         if best:
             kept = self._best_or_now(~np.array(self.has_best))
             weights, moving = kept[: len(weights)], kept[len(weights) :]
-        chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
+        chunk = self._rows_per_chunk()
         parts = []
         for start in range(0, max(1, len(x)), chunk):
             rows = tf.constant(x[None, start : start + chunk])
@@ -251,12 +252,11 @@ def keep(which, new, old):
     return [choose(which, n, o) for n, o in zip(new, old, strict=True)]
 
 
-def layout_of(task, members, batch, counts, compiled):
+def layout_of(problem, members, batch, counts, compiled):
     """The `Layout` of members; `counts`: how many networks compute each hidden layer."""
     return Layout(
-        problem=task.problem,
-        one_hot=task.one_hot,
-        units=task.units,
+        head=problem.head,
+        units=problem.units,
         counts=counts,
         batch=batch,
         batch_norm=members[0].batch_norm,
@@ -287,7 +287,7 @@ def constants_of(layout, widths, count, members):
     layers = list(enumerate(zip(widths, layout.counts, strict=True)))
     found["masks"] = [numbers(np.arange(w) < u[i] for u in units[:n]) for i, (w, n) in layers]
     found["present"] = [numbers((u[i] > 0 for u in units[:n]), "bool") for i, (_, n) in layers]
-    if layout.problem in CLASSIFIERS:
+    if layout.head.smoothed and layout.head.logits_loss:
         found["label_smoothing"] = numbers(m.label_smoothing for m in members)
     if layout.dropout:
         found["dropout"] = numbers(m.dropout for m in members)

@@ -11,7 +11,7 @@ class Stacks:
     """The members of a population, those that train in stacks on the device.
 
     Args:
-        task: `Task`.
+        problem: `Problem`.
         members: list of `Member`.
         progress: their `Progress`; up to date for members in no stack.
         cores: how many stacks train side by side.
@@ -19,8 +19,8 @@ class Stacks:
         jit_compile: "auto", True or False.
     """
 
-    def __init__(self, task, members, progress, cores, memory, jit_compile):
-        self.task, self.members, self._progress = task, members, progress
+    def __init__(self, problem, members, progress, cores, memory, jit_compile):
+        self.problem, self.members, self._progress = problem, members, progress
         self.cores, self.memory, self.jit_compile = cores, memory, jit_compile
         self.stacks = []
 
@@ -41,7 +41,7 @@ class Stacks:
         planned = max(self.members[i].epochs or until[i] for i in loose)
         longest = max(len(rows.train[i]) for i in loose)
         memory = self.memory / self.cores
-        groups = plan(loose, self.task, batches, longest, planned, self.cores, memory)
+        groups = plan(loose, self.problem, batches, longest, planned, self.cores, memory)
         for numbers, counts in zip(groups, counts_alike(groups, loose, batches), strict=True):
             batch, compiled = batches[numbers[0]], self.jit_compile
             if compiled == "auto":
@@ -54,7 +54,7 @@ class Stacks:
 
     def _stack(self, numbers, batch, compiled=False, counts=None):
         members = [self.members[i] for i in numbers]
-        stack = StackedMembers(self.task, numbers, members, batch, compiled, counts)
+        stack = StackedMembers(self.problem, numbers, members, batch, compiled, counts)
         stack.put([self._progress[i] for i in numbers])
         return stack
 
@@ -145,11 +145,11 @@ class Stacks:
 
     def predict(self, x, best):
         """What all members predict for float32 x: (members, rows, units)."""
-        found = np.empty((len(self.members), len(x), self.task.units), "float32")
+        found = np.empty((len(self.members), len(x), self.problem.units), "float32")
         stacked = {i for stack in self.stacks for i in stack.numbers}
         loose = {i: m for i, m in enumerate(self.members) if i not in stacked}
         batches = dict.fromkeys(loose, 1)
-        groups = plan(loose, self.task, batches, 1, 1, 1, self.memory)
+        groups = plan(loose, self.problem, batches, 1, 1, 1, self.memory)
         for stack in [*self.stacks, *(self._stack(numbers, 1) for numbers in groups)]:
             found[stack.numbers] = stack.predict(x, best)
         return found

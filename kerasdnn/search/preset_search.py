@@ -8,7 +8,7 @@ from sklearn.base import clone, is_regressor
 
 from ..core.arguments import check_choice, check_integer, check_positive
 from ..core.messages import invalid
-from ..estimators.fit import fit_parts, watched_metric
+from ..estimators.fit import fit_parts, monitored_metric
 from ..estimators.presets import PRESETS
 from ..heads import direction_of
 from ..tables.encoder import TableEncoder
@@ -101,19 +101,19 @@ def settle(estimator, problem, objective, epochs, batch_size):
     Raises:
         ValueError: an objective that no epoch is judged by.
     """
-    watched = watched_metric("accuracy", problem)
+    watched = monitored_metric("accuracy", problem)
     check_choice("objective", objective, ["val_loss"] + ([f"val_{watched}"] if watched else []))
     estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")
     if objective == "val_loss" and getattr(estimator, "label_smoothing", 0.0) is None:
         estimator.set_params(label_smoothing=0.0)
     if batch_size is not None:
         estimator.set_params(batch_size=batch_size)
-    estimator.set_params(epochs=epochs or estimator.hyperparameters_of_preset()["epochs"])
+    estimator.set_params(epochs=epochs or estimator._hyperparameters()["epochs"])
 
 
 def as_numbers(estimator, parts):
     """All rows as the network of a trial sees them, to tell one table from another."""
-    own = estimator.hyperparameters_of_preset()
+    own = estimator._hyperparameters()
     encoder = TableEncoder(own["scaling"], own["one_hot_limit"], estimator.categorical or ())
     encoder.fit(parts[0].frame)
     return np.vstack([encoder.transform(part.frame) for part in parts])
@@ -129,9 +129,9 @@ def pairs(parts, splits):
 def fit_part(estimator, part, judged, target):
     """`estimator`, fitted."""
     part = Part(*in_order(part.frame, part.y, part.weights))
-    rng = np.random.default_rng(estimator.draw_seed())
+    rng = np.random.default_rng(estimator._draw_seed())
     estimator = clone(estimator)
-    estimator.take_fitted(fit_parts(estimator, part, judged, target, rng))
+    estimator._set_fitted(fit_parts(estimator, part, judged, target, rng))
     return estimator
 
 

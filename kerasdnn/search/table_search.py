@@ -123,7 +123,7 @@ def search_preset(estimator):
     lacking = (
         given & PRESETS["realmlp"].hyperparameters.keys() - PRESETS["standard"].hyperparameters
     )
-    return estimator.chosen_preset() if lacking else "standard"
+    return estimator._chosen_preset() if lacking else "standard"
 
 
 def estimator_for(y, problem):
@@ -143,7 +143,7 @@ def fit_encoder(estimator, part, train):
 
     It embeds no column of up to `MOST_CATEGORIES`, unless the estimator was given another limit.
     """
-    settings = estimator.hyperparameters_of_preset()
+    settings = estimator._hyperparameters()
     weights = None if part.weights is None else part.weights[train]
     limit = estimator.one_hot_limit or MOST_CATEGORIES
     encoder = TableEncoder(settings["scaling"], limit, estimator.categorical or ())

@@ -430,7 +430,7 @@ def test_functions_of_ones_own_go_through_pickle_and_not_into_a_file(tmp_path):
         pytest.warns(DataWarning, match="`activation`"),
         pytest.raises(
             ValueError,
-            match=r"cannot be saved.*'function'.*pickle and joblib take it",
+            match=r"cannot be saved.*'function'.*pickle or joblib",
         ),
     ):
         model.save(tmp_path / "model.kerasdnn")

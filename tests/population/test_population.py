@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kerasdnn import HEADS, activations
+from kerasdnn.factories import build_for
 from kerasdnn.population import forward as networks
 from kerasdnn.population import train_steps as programs
 from kerasdnn.population.member_state import join
@@ -36,7 +37,7 @@ Y = TARGETS["binary", False][1]
 def alone(population, i, x=X, y=Y, epochs=1, batch_size=32, **fit):
     """The network of member `i`, trained by `Network.fit`."""
     member = population.members[i].given
-    network = population.task.build(**{k: v for k, v in member.items() if k not in TRAIN})
+    network = build_for(population.problem, **{k: v for k, v in member.items() if k not in TRAIN})
     network.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0, **fit)
     return network
 
@@ -279,7 +280,7 @@ def test_patience_and_the_best_epoch_are_those_of_early_stopping():
 
 
 def network_of(population, i, best):
-    network = population.task.build(**population.members[i].given)
+    network = build_for(population.problem, **population.members[i].given)
     network.set_weights(population.get_weights(i, best))
     return network
 
@@ -504,14 +505,14 @@ def test_members_are_divided_by_width_where_padding_costs_more_than_compiling():
     members, batches = dict(enumerate(population.members)), dict.fromkeys(range(20), 32)
 
     def planned(epochs, cores):
-        found = plan(members, population.task, batches, 1_000, epochs, cores, memory=1e9)
+        found = plan(members, population.problem, batches, 1_000, epochs, cores, memory=1e9)
         assert sorted(i for numbers in found for i in numbers) == list(range(20))
         return sorted(len(numbers) for numbers in found)
 
     assert planned(epochs=1, cores=1) == [20]
     assert planned(epochs=1_000, cores=1) == [10, 10]  # narrow, wide
     assert planned(epochs=1, cores=2) == [10, 10]  # alike
-    found = plan(members, population.task, batches, 1_000, 1_000, 1, memory=1e9)
+    found = plan(members, population.problem, batches, 1_000, 1_000, 1, memory=1e9)
     assert {len({drawn[i]["hidden_units"] for i in numbers}) for numbers in found} == {1}
 
 

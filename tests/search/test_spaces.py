@@ -158,4 +158,4 @@ def test_two_classes_are_a_binary_problem():
 )
 def test_what_cannot_be_fixed_is_refused_by_its_name(problem, fixed, message):
     with pytest.raises(ValueError, match=message):
-        hypermodel(problem, 4, 3, **fixed)
+        hypermodel(problem, 4, 1 if problem == "binary" else 3, **fixed)

@@ -263,11 +263,9 @@ class EpochEvaluator(keras.callbacks.Callback):
         self.trials, self.index, self.rows = trials, index, rows
 
     def on_epoch_end(self, epoch, logs=None):
-        trials, rows, problem = self.trials, self.rows, self.trials.data.problem
+        trials, rows, head = self.trials, self.rows, self.trials.data.problem.head
         prediction = self.model.predict(rows.x, verbose=0)
-        value = score(
-            trials.objective, problem.name, problem.one_hot, rows.y, prediction, rows.weights
-        )
+        value = score(trials.objective, head, rows.y, prediction, rows.weights)
         trained = self.model.get_weights()
         if not all(np.isfinite(weight).all() for weight in trained):
             value = np.nan  # a ReLU makes 0 of NaN: the prediction alone may be finite

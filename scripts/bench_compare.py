@@ -30,9 +30,9 @@ def main(argv=None):
     from sklearn.preprocessing import scale
 
     import kerasdnn
+    from kerasdnn.core.rows import Rows
     from kerasdnn.search.objective import score
-    from kerasdnn.search.rows import read_rows
-    from kerasdnn.tables.splits import divide
+    from kerasdnn.search.data import read_data
 
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X).astype("float32")
@@ -43,7 +43,8 @@ def main(argv=None):
     )
     seconds = time.perf_counter() - began
 
-    splits = divide(read_rows(X, y), validation_fraction=0.25, seed=0, repeats=args.seeds)
+    data = read_data(Rows(X, y)).split(validation_fraction=0.25, seed=0, repeats=args.seeds)
+    splits = data.pairs
     runs, furthest = result.runs, 0.0
     for _, one in runs[(runs["learning_rate"] == 0.003) & (runs["run"] == 0)].iterrows():
         train, valid = splits[one["run"]]

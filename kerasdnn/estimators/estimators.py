@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from ..core.rows import Rows
 from ..heads import Head
 from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, documented
-from ..core.rows import Rows
 from ..tables.targets import NumberTarget, learn_classes
 from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator

@@ -57,6 +57,39 @@ class SearchData:
         return strata_of(self.rows.y, self.problem.kind == "class")
 
 
+@dataclass(frozen=True)
+class TableData:
+    """The rows of a search over a table, and the splits.
+
+    Attributes:
+        parts: list of `Rows` of a `Frame`: those to search on, and those of `validation_data`.
+        target: target of `tables/targets.py` that encoded y.
+        pairs: list of (training rows, validation rows), positions in `parts` one below the other.
+    """
+
+    parts: list
+    target: object
+    pairs: list = field(default_factory=list)
+
+    def folds(self):
+        """Yield the training and the validation `Rows` of each split."""
+        if len(self.parts) == 2:
+            yield tuple(self.parts)
+            return
+        for train, held in self.pairs:
+            yield self.parts[0].take(train), self.parts[0].take(held)
+
+    def matrix(self, encoder, for_network=False):
+        """All rows as one matrix; y as `target` encoded it, or as the network takes it."""
+        parts = []
+        for part in self.parts:
+            y = part.y
+            if for_network and hasattr(self.target, "to_network"):
+                y = self.target.to_network(y)
+            parts.append(part.replace(x=encoder.transform(part.x), y=y))
+        return as_float32(parts[0].concatenate(*parts[1:]))
+
+
 def read_data(given, problem=None, class_weight=None, validation_data=None):
     """Check arrays as `Network.fit` would, and weight their rows.
 

@@ -9,7 +9,14 @@ from ..heads import check_objective
 from .data import read_data
 from .engine.oracles import ORACLES, oracle_of
 from .engine.population_tuner import PopulationTuner
-from .engine.project import Progress, check_resumable, fingerprint, open_project, resolve_seed, space_of
+from .engine.project import (
+    Progress,
+    check_resumable,
+    fingerprint,
+    open_project,
+    resolve_seed,
+    space_of,
+)
 from .result import search_tail
 from .settings import BATCH_SIZE, EPOCHS, TRIALS_PER_BATCH
 from .spaces import NetworkModel, default_space
@@ -68,9 +75,10 @@ def tune_rows(data, settings, refit, **about):
     model = NetworkModel(data.problem, settings.space, settings.fixed)
     about_search = {"data": fingerprint(data.rows, data.pairs), "space": space_of(model)}
     check_resumable(project, about_search | settings.for_resume())
+    oracle, wave = oracle_of(settings, data.problem.head), settings.wave
     tuner = PopulationTuner(
-        oracle_of(settings), model, wave=settings.wave or trials_per_batch(settings),
-        seed=settings.seed, **project.for_tuner,
+        oracle, model, wave=wave or trials_per_batch(settings), seed=settings.seed,
+        **project.for_tuner,
     )  # fmt: skip
     tuner.on_progress = Progress(tuner.oracle, settings.verbose)
     tuner.search_data(data, settings)

@@ -166,7 +166,7 @@ class SearchResult:
         return plots.bars(list(found.index), list(found), ylabel="importance", title=title, ax=ax)
 
     def plot_parallel(self, title=None, ax=None):
-        """Plot parallel coordinates: an axis per hyperparameter, a line per trial. Returns the axes."""
+        """Plot an axis per hyperparameter and a line per trial. Returns the axes."""
         from .. import plots
 
         return plots.parallel_coordinates(
@@ -266,7 +266,7 @@ def result_of(tuner, kind, **about):
         minimize=objective.direction == "min",
         tuner=tuner,
         seconds=tuner.seconds + (tuner.running.seconds if tuner.running else 0),
-        names=[n for n in varied if n not in names(FIT)] + ["batch_size"] * ("batch_size" in varied),
+        names=[n for n in varied if n not in names(FIT)] + [n for n in varied if n == "batch_size"],
         defaults={
             "batch_size": tuner.fit_with["batch_size"], "seed": tuner.seed,
             **tuner.hypermodel.fixed,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-
 from ..core.arguments import check_fraction, check_integer, check_positive, is_number
 from ..core.messages import invalid
 

@@ -127,7 +127,9 @@ class BayesianOracle(BatchOracle, stock.BayesianOptimizationOracle):
 
     def plan(self, size):
         scored = sum(t.status == TrialStatus.COMPLETED for t in self.trials.values())
-        initial = self.num_initial_points or max(3 * len(tuner_internals.varying_hyperparameters(self)), 3)
+        initial = self.num_initial_points or max(
+            3 * len(tuner_internals.varying_hyperparameters(self)), 3
+        )
         if scored < initial:
             self._planned = []
             return min(size, initial - scored)
@@ -261,11 +263,11 @@ def make_oracle(kind, objective, direction, max_trials, epochs, seed, mixin=None
     return oracle
 
 
-def oracle_of(settings):
-    """The oracle of checked `SearchSettings` with a seed and epochs."""
+def oracle_of(settings, head=None):
+    """The oracle of checked `SearchSettings` with a seed and epochs; `head` knows the objective."""
     if not isinstance(settings.oracle, str):
         return settings.oracle
-    direction = direction_of(settings.objective)
+    direction = direction_of(settings.objective, head=head)
     return make_oracle(
         settings.oracle, settings.objective, direction, settings.max_trials, settings.epochs,
         settings.seed,

@@ -75,7 +75,10 @@ class PopulationTuner(keras_tuner.Tuner):
             )  # fmt: skip
         if not isinstance(oracle, keras_tuner.Oracle):
             raise invalid("oracle", "must be a keras_tuner.Oracle", oracle)
-        self.trials_per_batch, self.seed = check_integer("wave", wave), check_integer("seed", seed, 0)
+        self.trials_per_batch, self.seed = (
+            check_integer("wave", wave),
+            check_integer("seed", seed, 0),
+        )
         self.seconds, self.on_progress, self.running = 0.0, lambda tuner: None, None
         oracle = as_batch_oracle(oracle)
         oracle.verbose = 0

@@ -12,8 +12,8 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 
-from ...core.state_files import read_json, write_json
 from ...core.messages import invalid
+from ...core.state_files import read_json, write_json
 from .tuner_internals import hyperband_trials
 
 OWN_FILES = (
@@ -92,7 +92,11 @@ def resolve_seed(project, seed):
     if seed is not None:
         return seed
     path = project.path / "search.json"
-    return read_json(path)["seed"] if path.exists() else int(np.random.default_rng().integers(1, 2**31))
+    return (
+        read_json(path)["seed"]
+        if path.exists()
+        else int(np.random.default_rng().integers(1, 2**31))
+    )
 
 
 def check_resumable(project, about):
@@ -117,7 +121,9 @@ def check_resumable(project, about):
 
 def fingerprint(rows, pairs):
     """A hash of all numbers that a score depends on."""
-    return fingerprint_of(rows.x, rows.y, rows.weights, *(array for pair in pairs for array in pair))
+    return fingerprint_of(
+        rows.x, rows.y, rows.weights, *(array for pair in pairs for array in pair)
+    )
 
 
 def fingerprint_of(*arrays):

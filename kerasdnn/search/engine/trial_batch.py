@@ -46,7 +46,7 @@ class TrialBatch:
 
     def __init__(self, members, data, folds, objective, direction=None):
         self.members, self.rows, self.objective = members, data.rows, objective
-        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+        self.sign = 1 if direction_of(objective, direction, data.problem.head) == "min" else -1
         self.training = [data.pairs[fold][0] for fold in folds]
         self.validation = [data.pairs[fold][1] for fold in folds]
         problem = data.problem
@@ -185,7 +185,7 @@ class SequentialTrials:
 
     def __init__(self, members, data, folds, objective, direction=None):
         self.members, self.data, self.folds, self.objective = members, data, folds, objective
-        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+        self.sign = 1 if direction_of(objective, direction, data.problem.head) == "min" else -1
         self.curves = [np.empty(0) for _ in members]
         self.networks = [build_for(data.problem, **factory_settings(m)) for m in members]
         self.best = [network.get_weights() for network in self.networks]

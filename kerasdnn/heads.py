@@ -133,6 +133,18 @@ class Head:
         """Return the names of the default metrics for `n` classes, labels or target columns."""
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
+    def __reduce__(self):
+        """Pickle a row of `HEADS` as its key, which another program must have, too."""
+        row = HEADS.get(self.name)
+        if row is not None and self in (row, row.one_hot_head):
+            return head_of, (self.name, self.one_hot)
+        return super().__reduce__()
+
+    @property
+    def per_class(self) -> bool:
+        """Whether classes exclude each other and each has an output."""
+        return self.kind == "class" and self.units != "1"
+
     @property
     def smoothed(self) -> type | None:
         """The class of the loss that takes `label_smoothing`, or None."""
@@ -336,6 +348,26 @@ def make_loss(head: Head, label_smoothing: float = 0.0):
     if isinstance(head.loss, str):
         return LOSSES[head.loss]() if head.loss in LOSSES else keras.losses.get(head.loss)
     return head.loss() if isinstance(head.loss, type) else head.loss
+
+
+def mean_loss(head: Head, y, prediction, weights=None) -> float:
+    """Compute the loss of predictions, without label smoothing, as a weighted mean over the rows.
+
+    Args:
+        y: array (rows,) or (rows, outputs), as the network takes it.
+        prediction: array (rows, outputs), what the network predicts.
+        weights: (rows,), row weights. None means 1 for every row.
+    """
+    loss = make_loss(head)
+    loss = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    y = np.asarray(y)
+    if head.per_class and not head.one_hot:
+        y = y.reshape(-1).astype("int32")
+    else:
+        y = y.reshape(np.shape(prediction)).astype(prediction.dtype)
+    rows = keras.ops.convert_to_numpy(loss(y, prediction))
+    # A custom loss may return one number for all rows, which weights no longer change.
+    return float(np.average(rows, weights=weights if len(y) == rows.size else None))
 
 
 def check_metrics(head, metrics):

@@ -64,6 +64,7 @@ class Row:
             None where only the problem type or the data can tell.
         none: what None means where no preset says so.
         refused: why other entry points reject it, and what to do instead.
+        in_estimators: what else holds for estimators.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Row:
     check: Callable[[str, Any], Any] | None = None
     none: str = ""
     refused: Mapping[Entry, str] = field(default_factory=dict)
+    in_estimators: str = ""
 
 
 def check_hidden_units(name: str, value: Any) -> tuple[int, ...]:
@@ -152,14 +154,16 @@ ROWS = (
         "positive float, schedule or callable: length of a step. An optimizer instance or config "
         "brings its own.", check_rate,
         none='0.01 for "sgd", "momentum", "nag" and "adagrad", 0.001 for "rmsprop" and "adam", and '
-             "the default of Keras for other names"),
+             "the default of Keras for other names",
+        in_estimators="The RealMLP presets, which have a schedule of their own, need a float."),
     Row("momentum", None, ALL,
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
         '"sgd" only.', partial(check_fraction, remedy=optimizers.MOMENTUM_REMEDY),
         none='0.9 for "momentum" and "nag", 0 for "sgd"'),
     Row("dropout", 0.0, ALL,
         "float in [0, 1): fraction of each hidden layer's outputs set to 0 during training.",
-        partial(check_fraction, remedy="It is the fraction of outputs left out; 0 for none.")),
+        partial(check_fraction, remedy="It is the fraction of outputs left out; 0 for none."),
+        in_estimators='In "realmlp" it decays to 0 during training.'),
     Row("l2", 0.0, ALL,
         "non-negative float: adds `l2 * sum(kernel ** 2)` of every Dense layer to the loss, the "
         "output layer included, biases excluded.", partial(check_interval, interval="[0, inf)")),
@@ -186,7 +190,8 @@ ROWS = (
     Row("metrics", None, FACTORY | ESTIMATOR,
         "list of str, Keras metrics or functions, reported next to the loss; [] for none.",
         none="the metrics of the problem type",
-        refused={MANY: "The metrics of the problem type are always recorded."}),
+        refused={MANY: "The metrics of the problem type are always recorded."},
+        in_estimators="The RealMLP presets record only the first one by default."),
     Row("seed", None, FACTORY | MANY,
         "int in [0, 2**32): fixes the initial weights, the dropout and the order of rows; the same "
         "seed gives the same network.", partial(check_integer, at_least=0, at_most=2**32 - 1),
@@ -345,6 +350,7 @@ def document(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESETS
     found = []
     for row in (row for row in ROWS if row.accepted_by & entry):
         text = f"{row.name}: {row.text} {meaning_of_default(row, presets)}"
+        text += f" {row.in_estimators}" * bool(row.in_estimators and presets)
         found += textwrap.wrap(text, 88, subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(found)
 

@@ -270,7 +270,7 @@ WRONG = [
     (dict(hidden_units=64),        "Received: hidden_units=64. For two layers of 64 and 32 units"),
     (dict(hidden_units="64"),      "Received: hidden_units='64'"),
     (dict(activation="leaky_rleu"), "Did you mean 'leaky_relu'"),
-    (dict(activation="softmax"),   "`activation` of a hidden layer must not be softmax or its"),
+    (dict(activation="softmax"),   "`activation` of a hidden layer must not be softmax"),
     (dict(optimizer="admm"),       "Received: optimizer='admm'. Did you mean 'adam'"),
     (dict(optimizer=None),         "`optimizer` must be a name, a Keras optimizer or the config"),
     (dict(learning_rate=0.0),      "`learning_rate` must be a finite number above 0. Received:"),

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..core import keras_internals
 from ..core.rows import Rows
 from ..diagnostics.report import Health, health
-from ..heads import check_metrics, head_of, make_loss, make_metrics
+from ..heads import check_metrics, make_metrics, mean_loss
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
@@ -209,14 +209,12 @@ def evaluate_with_baseline(estimator, rows):
 def scores(estimator, rows, prediction):
     """Loss and metrics of a prediction of shape (rows, outputs), in the units of y."""
     target = estimator.target_
-    head = head_of(target.problem)
-    y = rows.y.reshape(len(rows), -1).astype("float32")
-    if target.problem == "multiclass":
-        y = y.astype("int32")
+    head = target.head
+    y = rows.y.reshape(len(rows), -1).astype("int32" if head.per_class else "float32")
     prediction = prediction.astype("float32")
     weights = rows.unit_weights().weights
     metrics = check_metrics(head, estimator.hyperparameters_["metrics"])
     metrics = keras_internals.compile_metrics(None, make_metrics(head, target.n, metrics))
     metrics.update_state(y, prediction, sample_weight=weights)
-    loss = make_loss(head)(y, prediction, sample_weight=weights)
-    return {"loss": float(loss)} | {name: float(v) for name, v in metrics.result().items()}
+    loss = mean_loss(head, y, prediction, weights)
+    return {"loss": loss} | {name: float(v) for name, v in metrics.result().items()}

@@ -111,9 +111,9 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`."""
         p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.problem == "binary":
+        if self.target_.head.units == "1":
             return np.column_stack([1 - p[:, 0], p[:, 0]])
-        return p if self.target_.problem == "multilabel" else p / p.sum(axis=1, keepdims=True)
+        return p if self.target_.head.kind == "labels" else p / p.sum(axis=1, keepdims=True)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Compute decision values: those above 0, or the largest one of a row, are predicted.
@@ -123,17 +123,17 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             labels)`; the log-probabilities of more classes `(rows, classes)`.
         """
         p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.problem == "multiclass":
+        if self.target_.head.per_class:
             return np.log(p)
         odds = np.log(p) - np.log1p(-p)
-        return odds[:, 0] if self.target_.problem == "binary" else odds
+        return odds[:, 0] if self.target_.head.units == "1" else odds
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`."""
         p = self._output(X)
-        if self.target_.problem == "multilabel":
+        if self.target_.head.kind == "labels":
             return (p > 0.5).astype("int64")
-        if self.target_.problem == "binary":
+        if self.target_.head.units == "1":
             return self.classes_[(p[:, 0] > 0.5).astype("int64")]
         return self.classes_[p.argmax(axis=1)]
 

@@ -17,7 +17,7 @@ from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
 from ..core.arguments import check_fraction
 from ..core.rows import unpack_validation_data
-from ..heads import better, head_of, make_problem
+from ..heads import better, make_problem
 from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
@@ -55,7 +55,7 @@ def fit_table(estimator, given, validation_data, make_target):
 
     rows, target = read_rows(given, make_target=make_target)
     told = ["No feature should be the target"] if warn_of_copies(rows.x, rows.y) else []
-    if target.problem == "multilabel" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
+    if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append("`y`.* holds one value only")
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
@@ -65,7 +65,7 @@ def fit_table(estimator, given, validation_data, make_target):
         validation, _ = read_rows(unpack_validation_data(validation_data), target)
         validation = weigh_classes(validation, class_weight, target)
     elif fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
-        strata = strata_of(rows.y, head_of(target.problem).kind == "class")
+        strata = strata_of(rows.y, target.head.kind == "class")
         train, held = holdout(rows, strata, fraction, rng)
         if len(held):
             rows, validation = rows.take(train), rows.take(held)
@@ -110,12 +110,12 @@ def fit_rows(estimator, rows, validation, target, rng):
     )
     encoder.fit(rows.x, sample_weight=rows.weights)
     target.learn(rows.y, rows.weights)
-    monitored = monitored_metric(settings["monitor"], target.problem)
+    monitored = monitored_metric(settings["monitor"], target.head)
     settings["metrics"] = with_metric(settings["metrics"], monitored)
-    if settings.get("clip") and target.problem == "regression":
+    if settings.get("clip") and target.head.standardize:
         target.keep_range(rows.y)
     rows = encode_rows(rows, encoder, target)
-    problem = make_problem(target.problem, rows.x.shape[1], target.n)
+    problem = make_problem(target.head, rows.x.shape[1], target.n)
     settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
     if validation is not None:
         validation = encode_rows(validation, encoder, target)
@@ -154,9 +154,8 @@ def fit_rows(estimator, rows, validation, target, rng):
     }
 
 
-def monitored_metric(monitor, problem):
+def monitored_metric(monitor, head):
     """The metric that selects the best epoch; None means the loss."""
-    head = head_of(problem)
     return None if monitor == "loss" or head.kind == "number" else next(iter(head.metrics))
 
 

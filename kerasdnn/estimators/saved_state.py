@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.messages import to_python, warn
+from ..heads import HEADS, Head
 from ..tables.encoder import TableEncoder
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
@@ -88,7 +89,13 @@ def estimator_from_state(classes, state, make_network):
 
 
 def target_to_state(target):
-    state = {"problem": target.problem, "baseline": target.baseline.tolist()}
+    name = target.head.name
+    if HEADS.get(name) is not target.head:
+        raise ValueError(
+            f"A file holds the name of the problem type, and no row of HEADS is the one that was "
+            f"fitted ({target.head}). Add it before saving: HEADS[{name or 'my_type'!r}] = head."
+        )
+    state = {"problem": name, "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
         return state | {
             "n": target.n,
@@ -101,14 +108,20 @@ def target_to_state(target):
 
 
 def target_from_state(state):
+    name = state["problem"]
+    if name not in HEADS:
+        raise BadFile(
+            f"its problem type {name!r} is not a row of HEADS. Add it before loading, as where the "
+            f"file was saved: HEADS[{name!r}] = Head(...)."
+        )
     if "classes" in state:
-        kind = LabelTarget if state["problem"] == "multilabel" else ClassTarget
+        kind = LabelTarget if HEADS[name].kind == "labels" else ClassTarget
         dtype, classes = np.dtype(state["dtype"]), state["classes"]
         if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
             raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
     else:
-        target = NumberTarget(state["problem"], state["n"], state["flat"])
+        target = NumberTarget(HEADS[name], state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
         if state.get("range") is not None:
             target.range = np.array(state["range"])
@@ -119,6 +132,8 @@ def target_from_state(state):
 def pack(value):
     """A hyperparameter as JSON from which `unpack` restores the same value."""
     value = to_python(value)
+    if isinstance(value, Head) and HEADS.get(value.name) is value:
+        return value.target
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, list):

@@ -161,8 +161,8 @@ def losses(layout, z, y, smoothing=None):
         y: int class indices (networks or 1, rows), else float (networks or 1, rows, units).
         smoothing: (networks,) or None.
     """
-    head, classes = layout.head, layout.head.kind == "class" and layout.units > 1
-    indices = classes and not head.one_hot
+    head = layout.head
+    indices = head.per_class and not head.one_hot
     if head.logits_loss is None:
         y = tf.broadcast_to(y, tf.shape(z)[:-1] if indices else tf.shape(z))
         return loss_by_row(head)(y, output(layout, z))
@@ -170,7 +170,7 @@ def losses(layout, z, y, smoothing=None):
         y = tf.one_hot(y, layout.units)
     if smoothing is not None:
         s = smoothing[:, None, None]
-        y = y * (1 - s) + s / (layout.units if classes else 2)
+        y = y * (1 - s) + s / (layout.units if head.per_class else 2)
     return head.logits_loss(y, z)
 
 

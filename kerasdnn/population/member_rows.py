@@ -124,7 +124,7 @@ def as_x(X):
 def as_y(y, problem):
     """int32 (rows,) for class indices, else float32 (rows, units)."""
     y = np.asarray(y)
-    if problem.kind == "class" and problem.units > 1 and not problem.one_hot:
+    if problem.head.per_class and not problem.one_hot:
         return y.reshape(-1).astype("int32")
     return y.reshape(len(y), problem.units).astype("float32")
 

@@ -48,7 +48,7 @@ def sums(layout, needed, stack, constants, table, rows, real, weights_from, cent
         return tf.argmax(y, -1, tf.int32) if layout.head.one_hot else tf.cast(y, "int32")
 
     def hits():
-        if layout.head.kind == "class" and layout.units > 1:
+        if layout.head.per_class:
             return tf.argmax(p, -1, tf.int32) == labels()
         return (p > 0.5) == yes()
 

@@ -23,6 +23,7 @@ from ..tables.rows import (
 )
 from ..tables.splits import split, strata_of
 from ..tables.targets import ClassTarget
+from .objective import PRECISION_RECALL, ROC
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def read_arrays(network, problem, given, class_weight, training=True):
     weights = given.weights
     weights = np.asarray(weights) if isinstance(weights, (list, tuple)) else weights
     check_data(network, given.x, given.y, weights, what=given.names, training=training)
-    indices = problem.kind == "class" and problem.units > 1 and not problem.one_hot
+    indices = problem.head.per_class and not problem.one_hot
     y = as_numbers(given.y).astype("int32" if indices else "float32")
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     weights = None if weights is None else np.asarray(weights, "float64").reshape(-1)
@@ -154,15 +155,15 @@ def defined_splits(data, objective):
     Raises:
         ValueError: it is defined in none.
     """
-    name, rows = objective.removeprefix("val_"), data.rows
-    if name not in ("auc", "pr_auc") or data.problem.head.activation != "sigmoid":
+    metric, rows = data.problem.head.metrics.get(objective.removeprefix("val_")), data.rows
+    if metric is None or metric.sums not in (ROC, PRECISION_RECALL):
         return data.pairs
     y = rows.y.reshape(len(rows), -1) > 0.5
     counts = np.ones(len(y)) if rows.weights is None else rows.weights
     held = [(y[valid], counts[valid] > 0) for _, valid in data.pairs]
     good = [
         i for i, (labels, real) in enumerate(held)
-        if (labels[real].any(0) & (~labels[real].all(0) | (name == "pr_auc"))).any()
+        if (labels[real].any(0) & (~labels[real].all(0) | (metric.sums != ROC))).any()
     ]  # fmt: skip
     if len(good) < len(held):
         lacking = f"{len(held) - len(good)} of {len(held)} splits"

@@ -42,7 +42,7 @@ def tune_preset(estimator, table, settings, fit_arguments):
         check_choice("oracle", settings.oracle, ORACLES)
     held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
     estimator.set_params(random_state=settings.seed)
-    apply_settings(estimator, table.target.problem, settings)
+    apply_settings(estimator, table.target.head, settings)
     settings = settings.replace(
         epochs=estimator.epochs, batch_size=estimator.batch_size, objective=settings.measured,
         space=settings.space or preset_space(
@@ -75,13 +75,13 @@ def tune_preset(estimator, table, settings, fit_arguments):
     )  # fmt: skip
 
 
-def apply_settings(estimator, problem, settings):
+def apply_settings(estimator, head, settings):
     """Set on the estimator what holds for all trials.
 
     Raises:
         ValueError: an objective that no epoch is evaluated by.
     """
-    monitored, objective = monitored_metric("accuracy", problem), settings.measured
+    monitored, objective = monitored_metric("accuracy", head), settings.measured
     known = ["val_loss"] + ([f"val_{monitored}"] if monitored else [])
     check_choice("objective", objective, known)
     estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")

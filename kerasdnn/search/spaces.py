@@ -105,7 +105,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
             "dropout": lambda hp: hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3]),
             "l2": lambda hp: hp.Float("l2", 1e-6, 1e-2, sampling="log", default=1e-5),
         }
-    if not coarse and head.kind == "class" and head.units != "1" and head.smoothed:
+    if not coarse and head.per_class and head.smoothed:
         draws["label_smoothing"] = lambda hp: hp.Choice("label_smoothing", [0.0, 0.05])
 
     def space(hp):

@@ -16,7 +16,7 @@ from ..core.rows import unpack_validation_data
 from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.fit import check_settings, rows_per_step
 from ..estimators.presets import PRESETS
-from ..heads import head_of, make_problem
+from ..heads import make_problem
 from ..hyperparameters import FIT, SEARCH, names
 from ..tables.encoder import TableEncoder
 from ..tables.problem_type import infer_target
@@ -58,7 +58,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
         pairs = [(train, np.arange(len(table.parts[1])) + len(rows))]
     else:
         cv = kept_positions(settings.cv, given.weights)
-        strata = strata_of(rows.y, head_of(target.problem).kind == "class")
+        strata = strata_of(rows.y, target.head.kind == "class")
         pairs = split(
             rows, strata, cv=cv, validation_fraction=settings.validation_fraction,
             seed=settings.seed,
@@ -86,7 +86,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
     params = estimator.get_params(deep=False)
     factory = [name for name in names(SEARCH) if name not in names(FIT)]
     fixed = {name: params[name] for name in factory if params.get(name) is not None}
-    problem = make_problem(target.problem, matrix.x.shape[1], target.n)
+    problem = make_problem(target.head, matrix.x.shape[1], target.n)
     space = settings.space or default_space(
         problem.head, len(pairs[0][0]), settings.kind == "grid", fixed
     )

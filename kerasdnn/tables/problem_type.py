@@ -68,8 +68,8 @@ def infer_problem(y, problem: str | Head | None = None, n_features: int = 1) -> 
             )
         else:
             head = head_of("regression")
-    several = head.kind == "class" and head.units != "1"
-    return make_problem(head, n_features, max(2, int(values.max()) + 1) if several else 1)
+    n_outputs = max(2, int(values.max()) + 1) if head.per_class else 1
+    return make_problem(head, n_features, n_outputs)
 
 
 def infer_target(y, problem: str | Head | None = None):
@@ -84,8 +84,7 @@ def infer_target(y, problem: str | Head | None = None):
     """
     if problem is not None:
         head = head_of(problem)
-        own = problem if isinstance(problem, Head) else head.target or head.name
-        return own if head.kind == "number" else None
+        return (head.target or head) if head.kind == "number" else None
     if isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
         return None
     values, _ = read_target(y)

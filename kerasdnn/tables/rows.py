@@ -255,7 +255,7 @@ def weigh_classes(rows, class_weight, target):
     """
     if class_weight is None:
         return rows
-    if target.problem == "multilabel":
+    if target.head.kind == "labels":
         raise ValueError(
             "`class_weight` needs one class per row. Received: several labels per row, "
             f"class_weight={class_weight!r}. Weigh rows with `sample_weight`."

@@ -7,7 +7,7 @@ from keras import losses
 from sklearn import metrics
 
 from kerasdnn import DataWarning
-from kerasdnn.heads import check_objective, direction_of
+from kerasdnn.heads import HEADS, check_objective, direction_of, head_of
 from kerasdnn.search.objective import score
 from kerasdnn.search.rows import read_rows
 from kerasdnn.tables.problem_type import infer_problem, is_table
@@ -152,11 +152,11 @@ NUMBERS, COUNTS = RNG.normal(size=(30, 2)), RNG.poisson(2, 30)
 def test_the_objective_is_what_scikit_learn_and_keras_say(
     objective, problem, one_hot, y, p, theirs
 ):
-    assert score(objective, problem, one_hot, y, p, W) == pytest.approx(theirs(), rel=1e-5)
+    assert score(objective, head_of(problem, one_hot), y, p, W) == pytest.approx(theirs(), rel=1e-5)
 
 
 def test_a_network_that_predicts_nan_has_no_score():
-    assert np.isnan(score("val_loss", "binary", False, ZERO_ONE, PROBABILITY * np.nan))
+    assert np.isnan(score("val_loss", HEADS["binary"], ZERO_ONE, PROBABILITY * np.nan))
 
 
 def test_direction_follows_the_metric_and_training_metrics_are_refused():
@@ -194,11 +194,11 @@ def test_a_metric_of_unknown_direction_is_told():
 
 def test_an_area_needs_both_classes():
     p = np.float32([[0.1], [0.8], [0.6]])
-    assert np.isnan(score("val_auc", "binary", False, np.ones(3), p))
-    assert np.isnan(score("val_pr_auc", "binary", False, np.zeros(3), p))
-    assert score("val_pr_auc", "binary", False, np.ones(3), p) == pytest.approx(1)
+    assert np.isnan(score("val_auc", HEADS["binary"], np.ones(3), p))
+    assert np.isnan(score("val_pr_auc", HEADS["binary"], np.zeros(3), p))
+    assert score("val_pr_auc", HEADS["binary"], np.ones(3), p) == pytest.approx(1)
     weights = np.float32([0, 1, 1])  # the row of the other class weighs nothing
-    assert np.isnan(score("val_auc", "binary", False, np.float32([0, 1, 1]), p, weights))
+    assert np.isnan(score("val_auc", HEADS["binary"], np.float32([0, 1, 1]), p, weights))
     both = np.float32([[1, 1], [1, 0], [1, 0]])  # labels: the first has no area
-    areas = score("val_auc", "multilabel", False, both, np.hstack([p, p]))
+    areas = score("val_auc", HEADS["multilabel"], both, np.hstack([p, p]))
     assert areas == pytest.approx(0, abs=1e-6)  # the one positive is ranked last

@@ -31,8 +31,8 @@ def main(argv=None):
 
     import kerasdnn
     from kerasdnn.core.rows import Rows
-    from kerasdnn.search.objective import score
     from kerasdnn.search.data import read_data
+    from kerasdnn.search.objective import score
 
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X).astype("float32")
@@ -53,7 +53,9 @@ def main(argv=None):
             learning_rate=one["learning_rate"], seed=int(one["run"]),
         )  # fmt: skip
         network.fit(X[train], y[train], batch_size=32, epochs=args.epochs, verbose=0)
-        alone = score("val_loss", "binary", False, y[valid], network.predict(X[valid], verbose=0))
+        alone = score(
+            "val_loss", kerasdnn.HEADS["binary"], y[valid], network.predict(X[valid], verbose=0)
+        )
         furthest = max(furthest, abs(alone - one["score"]) / alone)
     if not np.isfinite(furthest) or furthest > 0.02:
         sys.exit(f"The networks trained alone have other scores, by {100 * furthest:.1f} %.")

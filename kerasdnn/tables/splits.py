@@ -165,6 +165,8 @@ def fold_numbers(strata, k, rng):
 
 def _given_folds(rows, strata, cv):
     """The splits of a scikit-learn splitter or of an iterable, checked."""
+    if isinstance(cv, (str, dict)) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
+        raise invalid("cv", "must be an integer, a splitter or an iterable of index pairs", cv)
     order = np.arange(len(rows))
     if hasattr(cv, "split"):
         if rows.time is not None:  # a splitter such as TimeSeriesSplit reads the order of the rows
@@ -172,14 +174,12 @@ def _given_folds(rows, strata, cv):
         labels = strata if strata.any() or rows.y is None else rows.y
         groups = None if rows.groups is None else rows.groups[order]
         cv = cv.split(np.zeros((len(rows), 1)), labels[order], groups)
-    elif not hasattr(cv, "__iter__") or isinstance(cv, (str, dict)):
-        raise invalid("cv", "must be an integer, a splitter or an iterable of index pairs", cv)
     pairs = []
     for number, pair in enumerate(cv):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise invalid("cv", "must yield (training rows, validation rows)", pair)
         try:
-            train, held = (order[np.asarray(part)] for part in pair)
+            train, held = (order[np.asarray(part)] if len(part) else order[:0] for part in pair)
         except IndexError as error:
             raise ValueError(
                 f"Split {number} of `cv` must hold row positions below {len(rows):,}: {error}."

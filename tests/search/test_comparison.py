@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasdnn import DataWarning, build_classifier, compare
+from kerasdnn import HEADS, DataWarning, build_classifier, compare
 from kerasdnn.core.rows import Rows
 from kerasdnn.search.comparison import cross, summarize
-from kerasdnn.search.objective import score
 from kerasdnn.search.data import read_data
+from kerasdnn.search.objective import score
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3)).astype("float32")
@@ -34,7 +34,7 @@ def test_a_run_is_what_fit_gives_with_its_seed_on_its_rows(result):
     train, valid = data.pairs[1]
     network = build_classifier(3, hidden_units=(4,), optimizer="nag", learning_rate=0.1, seed=1)
     network.fit(X[train], Y[train], batch_size=32, epochs=3, verbose=0)
-    expected = score("val_loss", "binary", False, Y[valid], network.predict(X[valid], verbose=0))
+    expected = score("val_loss", HEADS["binary"], Y[valid], network.predict(X[valid], verbose=0))
     runs = result.runs.query("optimizer == 'nag' and learning_rate == 0.1 and run == 1")
     assert runs["score"].item() == pytest.approx(expected, rel=1e-4)
 

@@ -491,7 +491,9 @@ def test_folds_without_a_class_are_left_out_of_the_mean_and_told():
 
 def test_a_column_of_many_categories_is_embedded_as_in_fit():
     frame = pd.DataFrame({"a": X[:, 0], "word": [f"w{i % 4}" for i in range(90)]})
-    with pytest.warns(DataWarning, match="Column 'word' of `X` has 4 categories.*at most 2.*one by one"):
+    with pytest.warns(
+        DataWarning, match="Column 'word' of `X` has 4 categories.*at most 2.*one by one"
+    ):
         found = DNNClassifier(one_hot_limit=2, hidden_units=(3,)).tune(
             frame, Y, max_trials=2, epochs=2, seed=0, verbose=0
         )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...checks.divergence import reject_divergence
 from ...checks.fit import column_names, match_columns
-from ...checks.named_array import as_table
+from ...checks.named_array import as_named_array
 from ...checks.weights import check_same_rows, check_sample_weight
 from ...core.arguments import check_choice
 from ...core.messages import invalid
@@ -128,7 +128,7 @@ def read_arrays(given):
     values = [
         v if hasattr(v, "__array__") or v is None else np.asarray(v) for v in (given.x, given.y)
     ]
-    x, y = (as_table(value, name) for value, name in zip(values, given.names, strict=False))
+    x, y = (as_named_array(value, name) for value, name in zip(values, given.names, strict=False))
     for table, name in ((x, given.names[0]), (y, given.names[1])):
         if table is None or table.values.ndim == 0:
             raise invalid(name, "must be an array of numbers", table and table.values.item())
@@ -137,7 +137,7 @@ def read_arrays(given):
     if weights is not None:
         weights = weights if hasattr(weights, "__array__") else np.asarray(weights)
         check_sample_weight(weights, y if x.labels is None else x, name)
-        weights = as_numbers(as_table(weights, name).values, name)
+        weights = as_numbers(as_named_array(weights, name).values, name)
     x, y = (as_numbers(t.values, n) for t, n in zip((x, y), given.names, strict=False))
     return Rows(x, y, weights, given.names)
 

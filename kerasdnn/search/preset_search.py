@@ -54,9 +54,8 @@ def tune_preset(estimator, table, settings, fit_arguments):
     rows = table.matrix(fitted_encoder(estimator, table.parts[0].x))
     project = open_project(settings.directory, settings.resume)
     check_resumable(project, {
-        "data": fingerprint(rows, table.pairs), "space": space_of(model),
+        "data": fingerprint(rows, table.pairs), "space": space_of(model), **settings.for_resume(),
         "estimator": {n: described(v) for n, v in estimator.get_params(deep=False).items()},
-        **settings.for_resume(),
     })  # fmt: skip
 
     def fit(trial):

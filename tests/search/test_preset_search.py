@@ -153,7 +153,7 @@ def test_the_time_budget_ends_a_search_that_can_go_on(tmp_path):
         ({"max_trials": 0}, "`max_trials` must be"),
         ({"space": lambda hp: {"l2": 0.1}}, "`l2` is not a hyperparameter that `space"),
         ({"space": lambda hp: 3}, "must return a dict"),
-        ({"l2": 0.1}, "`l2` is no hyperparameter of the preset 'realmlp'"),
+        ({"l2": 0.1}, "`l2` is not a hyperparameter.*preset='standard'"),
     ],
 )
 def test_what_the_preset_does_not_know_is_refused(arguments, message):

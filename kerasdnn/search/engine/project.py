@@ -111,8 +111,12 @@ def check_resumable(project, about):
         return
     before = read_json(path)
     for name, value in json.loads(json.dumps(about)).items():
-        if before.get(name, value) != value:  # what earlier versions did not write is not compared
-            shown = "" if name in ("data", "space") else f" ({before.get(name)!r} before)"
+        old = before.get(name, value)  # what earlier versions did not write is not compared
+        if old != value:
+            if isinstance(value, dict) and isinstance(old, dict):  # those that differ
+                keys = [key for key in {**old, **value} if old.get(key) != value.get(key)]
+                old, value = ({k: d[k] for k in keys if k in d} for d in (old, value))
+            shown = "" if name in ("data", "space") else f" ({old!r} before)"
             raise ValueError(
                 f"The search in {path.parent} was made with another `{name}`{shown}. Received: "
                 f"{name}={value!r}. Take another `directory`, or `resume=False` to delete it."

@@ -48,6 +48,14 @@ def test_a_holdout_without_groups_or_time_is_the_mask_as_before():
     np.testing.assert_array_equal(np.sort([*train, *held]), np.arange(60))
 
 
+def test_a_seed_draws_the_rows_that_it_has_always_drawn():
+    strata = np.repeat([0, 1, 2], [20, 10, 5])
+    mask = holdout_mask(strata, 0.2, np.random.default_rng([0, 0]))
+    assert np.flatnonzero(mask).tolist() == [1, 6, 10, 20, 29, 32]
+    fold = fold_numbers(strata, 3, np.random.default_rng(0))
+    assert "".join(map(str, fold)) == "22012010010012112201202021210101012"
+
+
 @pytest.mark.parametrize("cv", [None, 4, model_selection.GroupKFold(3)])
 def test_a_group_is_never_on_both_sides(cv):
     for strata in (NO_CLASSES, np.arange(60) % 2):

@@ -65,7 +65,7 @@ def next_combination(oracle, values):
 
 
 def varying_hyperparameters(oracle):
-    """The hyperparameters that have more than one value."""
+    """The hyperparameters of a Bayesian oracle that have more than one value."""
     return oracle._nonfixed_space()
 
 

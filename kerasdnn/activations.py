@@ -155,3 +155,19 @@ def get(activation: str | Callable) -> Callable:
             "already.",
         )
     return activation
+
+
+# The range of each activation whose range is known.
+RANGES = {
+    "linear": (-float("inf"), float("inf")),
+    "leaky_relu": (-float("inf"), float("inf")),
+    "relu": (0.0, float("inf")),
+    "exponential": (0.0, float("inf")),
+    "softplus": (0.0, float("inf")),
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hard_tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+}

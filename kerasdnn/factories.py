@@ -202,7 +202,7 @@ def build_for(problem: Problem, **hyperparameters: Any) -> Network:
         network = build_for(make_problem("count", n_features=10), hidden_units=(32,), seed=0)
     """
     given = {name: default(name, NETWORK) for name in names(NETWORK)}
-    given |= check(hyperparameters, NETWORK, "a hyperparameter of a network")
+    given |= check(hyperparameters, NETWORK, "build_for()")
     head, l2, seed = problem.head, given["l2"], given["seed"]
     activation = activations.get(given["activation"])
     make_optimizer = optimizers.check(given["optimizer"], given["learning_rate"], given["momentum"])

@@ -304,6 +304,35 @@ def head_of(problem: str | Head, one_hot: bool = False) -> Head:
     return head.one_hot_head if one_hot and head.one_hot_head else head
 
 
+def key_of(head: Head) -> str:
+    """Return the key of a row of `HEADS`, by which a file names it.
+
+    Raises:
+        ValueError: it is not a row.
+    """
+    row = HEADS.get(head.name)
+    if row is None or head not in (row, row.one_hot_head):
+        raise ValueError(
+            f"A file names its problem type, and the one in use ({head}) is not a row of HEADS. "
+            f"Add it before training: HEADS[{head.name or 'my_problem'!r}] = head."
+        )
+    return head.name
+
+
+def row_of(key: str) -> Head:
+    """Return the row of `HEADS` that a file names.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if key not in HEADS:
+        raise ValueError(
+            f"The problem type {key!r} is not a row of HEADS. Add it before loading, as where the "
+            f"file was saved: HEADS[{key!r}] = Head(...)."
+        )
+    return HEADS[key]
+
+
 def head_of_target(target: str | Head) -> Head:
     """Return the row for numbers that `target=` selects in a regressor: "real", "count", ..."""
     if isinstance(target, Head):

@@ -6,7 +6,7 @@ documentation. A new hyperparameter is a new row, its place in the signatures th
 """
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from functools import partial
@@ -20,9 +20,8 @@ from .core.arguments import (
     check_integer,
     check_interval,
     is_number,
-    known_name,
 )
-from .core.messages import invalid
+from .core.messages import invalid, unknown_name
 
 
 class Entry(Flag):
@@ -299,7 +298,7 @@ def default(name: str, entry: Entry = ANY) -> Any:
 
 
 def check(
-    settings: Mapping[str, Any], entry: Entry, where: str = "a hyperparameter", valid=()
+    settings: Mapping[str, Any], entry: Entry, where: str = "A network", valid: Iterable[str] = ()
 ) -> dict[str, Any]:
     """Check hyperparameters by name and value.
 
@@ -307,7 +306,7 @@ def check(
         settings: name to value. None is accepted where it is the default, and by all entry points
             but the factories, where it stands for the default.
         entry: which entry point they are given to.
-        where: what an unknown name is not, for the message.
+        where: str, the function that was called, such as "tune()", for the message.
         valid: more names that this entry point accepts, whose values are not checked here.
 
     Returns:
@@ -319,13 +318,19 @@ def check(
     """
     checked = {}
     for name, value in settings.items():
+        check_name(name, entry, where, valid)
         row = find(name, entry)
-        if row is None:
-            known_name(name, value, [*names(entry), *valid], where, why_refused(name, entry))
-        elif row.check and not (value is None and (row.default is None or not entry & FACTORY)):
+        required = entry & FACTORY and row and row.default is not None
+        if row and row.check and (required or value is not None):
             value = row.check(name, value)
         checked[name] = value
     return checked
+
+
+def check_name(name: str, entry: Entry, where: str, valid: Iterable[str] = ()) -> None:
+    """Raise a ValueError with the reason or the nearest name if `entry` rejects a name."""
+    if not find(name, entry) and name not in valid:
+        raise unknown_name(where, name, [*names(entry), *valid], why_refused(name, entry))
 
 
 def why_refused(name: str, entry: Entry) -> str:

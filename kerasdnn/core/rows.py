@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .messages import invalid
+
 VALIDATION_NAMES = tuple(f"validation_data[{i}]" for i in range(3))
 
 
@@ -78,7 +80,6 @@ def unpack_validation_data(validation_data):
         received = f"an object of type {type(validation_data).__name__}"
         if isinstance(validation_data, (tuple, list)):
             received = f"{len(validation_data)} items"
-        raise ValueError(
-            "`validation_data` must be (X, y) or (X, y, sample_weight). Received: " + received + "."
-        )
+        rule = "must be (X, y) or (X, y, sample_weight)"
+        raise invalid("validation_data", rule, received=received)
     return Rows(*validation_data, names=VALIDATION_NAMES)

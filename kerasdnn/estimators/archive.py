@@ -16,6 +16,7 @@ import json
 import platform
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -82,7 +83,7 @@ def zipped(parts):
     return out.getvalue()
 
 
-def load(path, custom_objects=None):
+def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
     """Load an estimator, or a `Network` from a `.keras` file.
 
     No code from the file is run, even after `keras.config.enable_unsafe_deserialization()`. The

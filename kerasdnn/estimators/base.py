@@ -34,7 +34,7 @@ class ScoredByRow:
             X, y, sample_weight: as in `fit`.
         """
         rows, _ = read_table(Rows(X, y, sample_weight))
-        return super().score(X, rows.y, rows.weights)
+        return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
 
 class TableEstimator(BaseEstimator):

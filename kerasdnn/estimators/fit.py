@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..checks.divergence import reject_divergence
-from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.targets import CONSTANT
 from ..core.arguments import check_fraction
 from ..core.rows import unpack_validation_data
 from ..heads import better, make_problem
@@ -54,9 +55,9 @@ def fit_table(estimator, given, validation_data, make_target):
     class_weight = getattr(estimator, "class_weight", None)
 
     rows, target = read_rows(given, make_target=make_target)
-    told = ["No feature should be the target"] if warn_of_copies(rows.x, rows.y) else []
+    told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
-        told.append("`y`.* holds one value only")
+        told.append(CONSTANT)
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
     rows = sort_rows(weigh_classes(repeat_by_weight(rows), class_weight, target))

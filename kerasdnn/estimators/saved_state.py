@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.messages import to_python, warn
-from ..heads import HEADS, Head
+from ..heads import HEADS, Head, key_of, row_of
 from ..tables.encoder import TableEncoder
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
@@ -89,39 +89,27 @@ def estimator_from_state(classes, state, make_network):
 
 
 def target_to_state(target):
-    name = target.head.name
-    if HEADS.get(name) is not target.head:
-        raise ValueError(
-            f"A file holds the name of the problem type, and no row of HEADS is the one that was "
-            f"fitted ({target.head}). Add it before saving: HEADS[{name or 'my_type'!r}] = head."
-        )
-    state = {"problem": name, "baseline": target.baseline.tolist()}
+    state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
-        return state | {
-            "n": target.n,
-            "flat": target.flat,
-            "center": target.center.tolist(),
-            "scale": target.scale.tolist(),
-            "range": None if target.range is None else target.range.tolist(),
-        }
+        state |= {"n": target.n, "flat": target.flat}
+        arrays = {"center": target.center, "scale": target.scale, "range": target.range}
+        return state | {k: None if v is None else v.tolist() for k, v in arrays.items()}
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
 
 
 def target_from_state(state):
-    name = state["problem"]
-    if name not in HEADS:
-        raise BadFile(
-            f"its problem type {name!r} is not a row of HEADS. Add it before loading, as where the "
-            f"file was saved: HEADS[{name!r}] = Head(...)."
-        )
+    try:
+        head = row_of(state["problem"])
+    except ValueError as error:
+        raise BadFile(str(error)) from error
     if "classes" in state:
-        kind = LabelTarget if HEADS[name].kind == "labels" else ClassTarget
+        kind = LabelTarget if head.kind == "labels" else ClassTarget
         dtype, classes = np.dtype(state["dtype"]), state["classes"]
         if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
             raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
     else:
-        target = NumberTarget(HEADS[name], state["n"], state["flat"])
+        target = NumberTarget(head, state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
         if state.get("range") is not None:
             target.range = np.array(state["range"])

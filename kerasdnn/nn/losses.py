@@ -33,6 +33,7 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
     """
 
     row_by_row = True
+    takes_y_of = "sparse_categorical_crossentropy"  # read by `checks/output_layer.py`
 
     def __init__(self, label_smoothing=0.1, **kwargs):
         label_smoothing = check_fraction("label_smoothing", label_smoothing)

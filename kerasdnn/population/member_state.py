@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.state_files import read_arrays, write_arrays
-from ..heads import head_of
+from ..heads import row_of
 from ..hyperparameters import HIDDEN_UNITS
 from .optimizer_rules import RULES
 
@@ -211,7 +211,7 @@ def reading(path):
 
 def check_weights(about, arrays):
     """Refuse members of more weights than the file holds, before they are made."""
-    wide = head_of(about["problem"]).n_units(about["n_outputs"])
+    wide = row_of(about["problem"]).n_units(about["n_outputs"])
     claimed = sum(
         math.prod(shape)
         for member in about["members"]

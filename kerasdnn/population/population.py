@@ -28,7 +28,7 @@ from ..core.arguments import check_choice, check_integer, is_number
 from ..core.messages import invalid
 from ..core.rows import Rows
 from ..factories import build_for
-from ..heads import make_problem
+from ..heads import key_of, make_problem
 from ..training.device_data import SHARE, available_cores, device_memory
 from . import member_state as files
 from .history import STATUS, Race, check_monitor
@@ -315,7 +315,7 @@ class Population:
         about = {
             "members": [m.given for m in self.members],
             "n_features": self.problem.n_features,
-            "problem": self.problem.name,
+            "problem": key_of(self.problem.head),
             "n_outputs": self.problem.n_outputs,
             "one_hot": self.problem.one_hot,
         }

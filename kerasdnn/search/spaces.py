@@ -14,7 +14,7 @@ A space is a plain function. What it returns is shown in the result tables and a
 import keras_tuner
 
 from ..core.arguments import check_integer, known_name
-from ..core.messages import invalid, warn
+from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
 from ..heads import head_of, make_problem
@@ -239,7 +239,8 @@ def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fi
         tuner.search(x, y, epochs=20, validation_data=(x_valid, y_valid))
     """
     for name, value in fixed.items():
-        remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
-        known_name(name, value, names(SEARCH), "an argument of `hypermodel`", remedy)
+        if name not in names(SEARCH):
+            remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
+            raise unknown_name("hypermodel()", name, names(SEARCH), remedy)
     made = make_problem(problem, n_features, n_outputs)
     return NetworkModel(made, space or default_space(made.head, rows, fixed=fixed), fixed)

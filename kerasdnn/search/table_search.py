@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ..core.arguments import known_name
-from ..core.messages import invalid, warn
+from ..core.messages import invalid, unknown_name, warn
 from ..core.rows import unpack_validation_data
 from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.fit import check_settings, rows_per_step
@@ -108,8 +107,8 @@ def prepared(estimator, settings):
     """A copy of the estimator with what is fixed and a preset, and the settings with a seed."""
     estimator = clone(estimator)
     given = estimator.get_params(deep=False)
-    for name, value in settings.fixed.items():
-        known_name(name, value, given, f"an argument of `{type(estimator).__name__}`")
+    for name in settings.fixed.keys() - given:
+        raise unknown_name(f"{type(estimator).__name__}()", name, given)
     estimator.set_params(**settings.fixed)
     estimator.set_params(preset=estimator.preset or search_preset(estimator))
     check_settings(estimator)

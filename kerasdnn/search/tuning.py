@@ -2,8 +2,7 @@
 
 import inspect
 
-from ..core.arguments import known_name
-from ..core.messages import invalid
+from ..core.messages import invalid, unknown_name
 from ..core.rows import Rows
 from ..hyperparameters import SEARCH, names
 from ..tables.problem_type import is_table
@@ -127,8 +126,8 @@ def tune(
     known = [*inspect.signature(tune).parameters][:-1] + list(names(SEARCH))
     if estimator is not None:
         known += estimator.get_params(deep=False)
-    for name, value in fixed.items():
-        known_name(name, value, known, "an argument of `tune`")
+    for name in fixed.keys() - set(known):
+        raise unknown_name("tune()", name, known)
     settings = SearchSettings(
         space, oracle, max_trials, epochs, batch_size, validation_fraction, cv, objective,
         time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed,

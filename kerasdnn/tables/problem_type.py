@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..core.messages import invalid
 from ..heads import Head, Problem, head_of, make_problem
 from .targets import _values, read_target
 
@@ -41,11 +42,11 @@ def infer_problem(y, problem: str | Head | None = None, n_features: int = 1) -> 
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiub" or array.size == 0:
-        raise ValueError(
-            "`y` must hold numbers, with shape (rows,) or (rows, outputs). Received: an array of "
-            f"dtype {array.dtype} and shape {array.shape}. `DNNClassifier.tune`, or a DataFrame as "
-            "`X`, accepts text."
-        )
+        raise invalid(
+            "y", "must hold numbers, with shape (rows,) or (rows, outputs)",
+            received=f"an array of dtype {array.dtype} and shape {array.shape}",
+            remedy="`DNNClassifier.tune`, or a DataFrame as `X`, accepts text.",
+        )  # fmt: skip
     values = np.unique(array[~np.isnan(array)] if array.dtype.kind == "f" else array)
     zero_or_one = np.isin(values, (0, 1)).all()
     if array.ndim == 2:
@@ -105,8 +106,6 @@ def check_two_dimensional(X):
     """Raise ValueError unless X has the shape (rows, features); returns the number of features."""
     shape = np.shape(X)
     if len(shape) != 2:
-        raise ValueError(
-            "`X` must be two-dimensional, with shape (rows, features). Received: an array of "
-            f"shape {shape}."
-        )
+        rule = "must be two-dimensional, with shape (rows, features)"
+        raise invalid("X", rule, received=f"an array of shape {shape}")
     return shape[1]

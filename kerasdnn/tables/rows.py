@@ -12,7 +12,7 @@ import pandas as pd
 from ..checks.named_array import NamedArray, as_numbers
 from ..checks.weights import check_same_rows, check_sample_weight
 from ..core.arguments import is_number
-from ..core.messages import quoted_list, to_python
+from ..core.messages import invalid, quoted_list, to_python
 from ..core.rows import Rows
 from .frame import Column, Frame, read_frame, unmasked
 from .targets import read_target
@@ -98,10 +98,8 @@ def is_column_name(value):
 
 def check_column_name(value, known, name):
     if value not in known:
-        raise ValueError(
-            f"`{name}` must name a column of `X`, or be an array with one value per row. Received: "
-            f"{name}={value!r}. X has the columns {quoted_list(known, 20)}."
-        )
+        rule = "must name a column of `X`, or be an array with one value per row"
+        raise invalid(name, rule, value, f"X has the columns {quoted_list(known, 20)}.")
 
 
 def hide(frame, position):
@@ -130,9 +128,8 @@ def read_ranks(values, name, table):
     """
     labels = values.index if isinstance(values, pd.Series) else None
     if np.ndim(values) != 1:
-        raise ValueError(
-            f"`{name}` must hold one value per row. Received: shape {np.shape(values)}."
-        )
+        received = f"an array of shape {np.shape(values)}"
+        raise invalid(name, "must hold one value per row", received=received)
     check_same_rows(table, NamedArray(np.arange(len(values)), name, labels=labels))
     return ranks(read_frame({name: values}, name).column(0), name)
 

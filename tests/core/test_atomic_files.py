@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kerasdnn import Population, build_classifier, plots
-from kerasdnn.core.atomic_files import FORGOTTEN, atomic_write, temporary_start, write_bytes
+from kerasdnn.core.atomic_files import ABANDONED_SECONDS, atomic_write, temporary_start, write_bytes
 from kerasdnn.plots.styles import figure
 
 SAVING = Path(__file__).parents[2] / "kerasdnn" / "core/atomic_files.py"
@@ -71,7 +71,7 @@ def test_what_another_machine_left_goes_after_a_day(tmp_path):
     left.write_bytes(b"")
     write(path)
     assert left.exists()  # its process lives
-    os.utime(left, (0, left.stat().st_mtime - FORGOTTEN - 60))
+    os.utime(left, (0, left.stat().st_mtime - ABANDONED_SECONDS - 60))
     write(path)
     assert not left.exists()
 

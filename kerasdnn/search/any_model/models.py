@@ -158,11 +158,10 @@ def classes_of(y):
 def as_numbers(data, name):
     array = plain_numbers(data)
     if array.dtype.kind not in "fiub":
-        raise ValueError(
-            f"`{name}` must be an array of numbers. Received: an array of dtype {array.dtype}."
-        )
+        received = f"an array of dtype {array.dtype}"
+        raise invalid(name, "must be an array of numbers", received=received)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"`{name}` must hold finite numbers. Received: NaN or infinity.")
+        raise invalid(name, "must hold finite numbers", received="NaN or infinity")
     return array.astype("float32") if array.dtype.kind == "f" else array
 
 

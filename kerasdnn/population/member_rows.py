@@ -8,6 +8,7 @@ import tensorflow as tf
 from ..checks.fit import check_data, column_names, match_columns
 from ..checks.weights import check_sample_weight
 from ..core.messages import invalid
+from ..core.rows import unpack_validation_data
 from ..training.fit_loop import epoch_order
 
 
@@ -50,28 +51,26 @@ class PopulationRows:
         return self.judged if len(self.judged) == 1 else [self.judged[i] for i in members]
 
 
-def read_population_rows(
-    network, problem, count, X, y, sample_weight, rows, validation_rows, validation_data
-):
+def read_population_rows(network, problem, count, given, rows, validation_rows, validation_data):
     """Check the arguments of `Population.fit` and bring the rows to the device.
 
     Args:
         network: a compiled network of `problem`, which says what data must look like.
         count: how many members there are.
+        given: `Rows` as the user passed them.
 
     Raises:
         ValueError: what `Network.fit` would refuse; rows that X does not have.
     """
     if validation_data is not None and validation_rows is not None:
-        remedy = "Leave one of them out."
-        raise invalid("validation_rows", "excludes `validation_data`", "both", remedy)
+        raise ValueError("Pass either `validation_rows` or `validation_data`, not both.")
+    X, y, sample_weight = given.x, given.y, given.weights
     own_weights = sample_weight is not None and np.ndim(sample_weight) == 2
     own_weights = own_weights and np.shape(sample_weight)[1] != 1
     if own_weights and np.shape(sample_weight) != (count, len(X)):
         rule = f"must be of shape (rows,) or (members, rows), here ({count}, {len(X)})"
         raise invalid("sample_weight", rule, f"shape {np.shape(sample_weight)}")
-    what = ("X", "y", "sample_weight")
-    check_data(network, X, y, None if own_weights else sample_weight, what=what)
+    check_data(network, X, y, None if own_weights else sample_weight, what=given.names)
     n = len(X)
     for i, weight in enumerate(sample_weight if own_weights else ()):
         check_sample_weight(weight, n, f"sample_weight[{i}]")
@@ -90,7 +89,7 @@ def read_population_rows(
             if not all(map(len, train)):
                 raise invalid("validation_rows", "must leave rows to train on", "all rows")
     elif validation_data is not None:
-        x, target, weight = read_validation(network, validation_data, column_names(X), X)
+        x, target, weight = read_validation(network, validation_data, column_names(X))
         judged = [np.arange(n, n + len(x), dtype="int32")]
         x_all, y_all = np.vstack([x_all, x]), np.concatenate([y_all, as_y(target, problem)])
         weight = np.ones(len(x)) if weight is None else np.asarray(weight).reshape(-1)
@@ -111,15 +110,11 @@ def read_population_rows(
     return PopulationRows(table, weights_from, train, judged, tf.constant(center))
 
 
-def read_validation(network, validation_data, columns, X):
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-        rule = "must be (X, y) or (X, y, sample_weight)"
-        raise invalid("validation_data", rule, type(validation_data).__name__)
-    x, y, weight = (*validation_data, None)[:3]
-    x = match_columns(x, columns, "validation_data[0]")
-    what = [f"validation_data[{i}]" for i in range(3)]
-    check_data(network, x, y, weight, what=what, training=False)
-    return as_x(x), y, weight
+def read_validation(network, validation_data, columns):
+    given = unpack_validation_data(validation_data)
+    x = match_columns(given.x, columns, given.names[0])
+    check_data(network, x, given.y, given.weights, what=given.names, training=False)
+    return as_x(x), given.y, given.weights
 
 
 def as_x(X):

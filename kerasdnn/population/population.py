@@ -26,6 +26,7 @@ import tensorflow as tf
 from ..checks.fit import check_rows
 from ..core.arguments import check_choice, check_integer, is_number
 from ..core.messages import invalid
+from ..core.rows import Rows
 from ..factories import build_for
 from ..heads import key_of, make_problem
 from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
@@ -179,7 +180,7 @@ class Population:
         epochs = check_integer("epochs", epochs)
         patience = None if patience is None else check_integer("patience", patience, 0)
         rows = read_population_rows(
-            self._blank, self.problem, len(self), X, y, sample_weight, rows, validation_rows,
+            self._blank, self.problem, len(self), Rows(X, y, sample_weight), rows, validation_rows,
             validation_data,
         )  # fmt: skip
         monitor = check_monitor(monitor, self.problem, rows.judged is not None)

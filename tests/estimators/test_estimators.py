@@ -390,10 +390,10 @@ def test_the_same_seed_gives_the_same_model(model, table):
 
 
 def test_the_held_out_rows_are_stratified_and_drawn_at_random():
-    from kerasdnn.tables.splits import hold_out
+    from kerasdnn.tables.splits import holdout_mask
 
     strata = np.repeat([0, 1, 2, 3], [500, 50, 10, 1])
-    chosen = [hold_out(strata, 0.2, np.random.default_rng(seed)) for seed in range(30)]
+    chosen = [holdout_mask(strata, 0.2, np.random.default_rng(seed)) for seed in range(30)]
     for taken in chosen:
         counts = np.bincount(strata[taken], minlength=4)
         assert abs(counts[:3] - [100, 10, 2]).max() <= 1

@@ -473,7 +473,7 @@ def two():
         ({"rows": np.ones(100, bool)}, "flatnonzero"),
         ({"rows": [[1, 2]] * 3}, "one per member, here 2"),
         ({"rows": [[1, 2], []]}, "at least one"),
-        ({"validation_rows": [1], "validation_data": (X, Y)}, "excludes"),
+        ({"validation_rows": [1], "validation_data": (X, Y)}, "not both"),
         ({"validation_rows": np.arange(100)}, "must leave rows to train on"),
         ({"validation_data": (X[:, :5], Y)}, r"validation_data\[0\]"),
         ({"validation_data": X}, "must be \\(X, y\\)"),

@@ -11,12 +11,12 @@ from time import perf_counter as time_now
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import check_choice, check_integer, known_name
+from ..core.arguments import check_choice, check_integer
 from ..core.messages import invalid
 from ..core.rows import Rows
 from ..core.statistics import holm, mean_interval, paired_test
 from ..heads import direction_of
-from ..hyperparameters import SEARCH, names
+from ..hyperparameters import SEARCH, check_name
 from .data import defined_splits, read_data
 from .engine.trial_batch import train
 from .result import cell_value
@@ -94,8 +94,8 @@ def compare(
     """
     columns, combinations = cross(options)
     values = options if isinstance(options, dict) else dict.fromkeys(columns, options)
-    for name, value in {**values, **fixed}.items():
-        known_name(name, value, names(SEARCH), "a hyperparameter to compare")
+    for name in [*values, *fixed]:
+        check_name(name, SEARCH, "compare()")
     if twice := sorted(set(columns) & set(fixed)) or [n for n in columns if n == "seed"]:
         raise invalid("options", "must not name what is fixed, nor the seed", twice)
     seeds = check_integer("seeds", seeds)

@@ -18,7 +18,7 @@ from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
 from ..heads import head_of, make_problem
-from ..hyperparameters import FIT, SEARCH, names
+from ..hyperparameters import FIT, SEARCH, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
 
@@ -241,6 +241,7 @@ def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fi
     for name, value in fixed.items():
         if name not in names(SEARCH):
             remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
+            remedy = remedy or why_refused(name, SEARCH)
             raise unknown_name("hypermodel()", name, names(SEARCH), remedy)
     made = make_problem(problem, n_features, n_outputs)
     return NetworkModel(made, space or default_space(made.head, rows, fixed=fixed), fixed)

@@ -16,7 +16,7 @@ from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.fit import check_settings, rows_per_step
 from ..estimators.presets import PRESETS
 from ..heads import make_problem
-from ..hyperparameters import FIT, SEARCH, names
+from ..hyperparameters import ESTIMATOR, FIT, SEARCH, names, why_refused
 from ..tables.encoder import TableEncoder
 from ..tables.problem_type import infer_target
 from ..tables.rows import check_exclusive, read_rows, read_weights, weigh_classes
@@ -108,7 +108,8 @@ def prepared(estimator, settings):
     estimator = clone(estimator)
     given = estimator.get_params(deep=False)
     for name in settings.fixed.keys() - given:
-        raise unknown_name(f"{type(estimator).__name__}()", name, given)
+        reason = why_refused(name, ESTIMATOR)
+        raise unknown_name(f"{type(estimator).__name__}()", name, given, reason)
     estimator.set_params(**settings.fixed)
     estimator.set_params(preset=estimator.preset or search_preset(estimator))
     check_settings(estimator)

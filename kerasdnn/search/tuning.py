@@ -4,7 +4,7 @@ import inspect
 
 from ..core.messages import invalid, unknown_name
 from ..core.rows import Rows
-from ..hyperparameters import SEARCH, names
+from ..hyperparameters import SEARCH, names, why_refused
 from ..tables.problem_type import is_table
 from ..tables.rows import separate_columns
 from .network_search import tune_arrays
@@ -127,7 +127,7 @@ def tune(
     if estimator is not None:
         known += estimator.get_params(deep=False)
     for name in fixed.keys() - set(known):
-        raise unknown_name("tune()", name, known)
+        raise unknown_name("tune()", name, known, why_refused(name, SEARCH))
     settings = SearchSettings(
         space, oracle, max_trials, epochs, batch_size, validation_fraction, cv, objective,
         time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed,

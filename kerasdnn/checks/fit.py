@@ -32,6 +32,8 @@ memory (datasets, generators) is not searched: only callbacks and layers are che
 `scripts/silent_errors.py` makes each mistake with stock Keras and with this package.
 """
 
+from typing import Any
+
 import keras
 
 from ..core.messages import invalid, quoted_list
@@ -51,15 +53,15 @@ from .weights import (
 
 
 def check_fit(
-    network,
-    x,
-    y=None,
-    sample_weight=None,
-    class_weight=None,
-    validation_data=None,
-    validation_split=0.0,
-    callbacks=None,
-):
+    network: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: dict | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    callbacks: list | None = None,
+) -> None:
     """Check the arguments of `network.fit`.
 
     Args:
@@ -102,7 +104,7 @@ def check_fit(
 
 
 def check_data(
-    network, x, y=None, sample_weight=None, what=("x", "y", "sample_weight"), training=True
+    network, x, y=None, sample_weight=None, *, what=("x", "y", "sample_weight"), training=True
 ):
     """Check training rows or, with `training=False`, rows to evaluate or predict.
 

@@ -70,7 +70,7 @@ def remove_leftovers(folder, start):
 
 def is_abandoned(entry, rest):
     """Return whether the process that made a temporary file has ended, or the file is old."""
-    number, mark, *_ = [*rest.split("-"), ""]
+    number, mark = (rest.split("-") + [""])[:2]
     if time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_SECONDS:
         return True
     if os.name == "nt" or not number.isdecimal():  # signal 0 ends a process on Windows

@@ -78,7 +78,16 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
     ):
         self._keep(locals())
 
-    def fit(self, X, y, sample_weight=None, validation_data=None, *, groups=None, time=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """Train on a table.
 
         Args:
@@ -200,7 +209,16 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     ):
         self._keep(locals())
 
-    def fit(self, X, y, sample_weight=None, validation_data=None, *, groups=None, time=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, NumberTarget.of(self.target))

@@ -1,5 +1,6 @@
 """Keras optimizers as update rules: which of the six, with which hyperparameters and slots."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -15,7 +16,7 @@ from ..optimizers import NAG, Momentum
 class Rule:
     """A rule, its hyperparameters beside the learning rate, and where Keras keeps its slots."""
 
-    update: callable
+    update: Callable
     hyperparameters: tuple
     slots: tuple
 

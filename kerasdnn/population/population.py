@@ -17,7 +17,10 @@ products instead of hundreds of tiny ones.
     population/member_state.py       the state as arrays, and the file
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from typing import Any
 
 import keras
 import numpy as np
@@ -82,9 +85,17 @@ class Population:
     """
 
     def __init__(
-        self, members, n_features, *, problem, n_outputs=1, one_hot=False, seed=None,
-        memory_limit=None, jit_compile="auto",
-    ):  # fmt: skip
+        self,
+        members: list[dict],
+        n_features: int,
+        *,
+        problem: Any,
+        n_outputs: int = 1,
+        one_hot: bool = False,
+        seed: int | None = None,
+        memory_limit: float | None = None,
+        jit_compile: bool | str = "auto",
+    ):
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`Population` needs Keras on TensorFlow. Received: the backend "
@@ -111,37 +122,37 @@ class Population:
         return len(self.members)
 
     @property
-    def history(self):
+    def history(self) -> Any:
         return self._race.history()
 
     @property
-    def best_epochs(self):
+    def best_epochs(self) -> np.ndarray:
         return self._race.best_epochs.copy()
 
     @property
-    def best_scores(self):
+    def best_scores(self) -> np.ndarray:
         return self._race.best_scores.copy()
 
     @property
-    def status(self):
+    def status(self) -> list[str]:
         return [STATUS[code] for code in self._race.status]
 
     def fit(
         self,
-        X,
-        y,
+        X: Any,
+        y: Any,
         *,
-        epochs=1,
-        batch_size=32,
-        sample_weight=None,
-        rows=None,
-        validation_rows=None,
-        validation_data=None,
-        monitor=None,
-        patience=None,
-        on_epoch=None,
-        verbose=0,
-    ):
+        epochs: int = 1,
+        batch_size: int | str = 32,
+        sample_weight: Any = None,
+        rows: Any = None,
+        validation_rows: Any = None,
+        validation_data: Any = None,
+        monitor: str | None = None,
+        patience: int | None = None,
+        on_epoch: Callable | None = None,
+        verbose: int = 0,
+    ) -> Any:
         """Train every member that has not stopped up to epoch `epochs`.
 
         A second call goes on where the first one ended: nothing is compiled or initialised anew.
@@ -219,18 +230,18 @@ class Population:
             sizes[i] = len(rows.train[i]) if size == "full" else min(size, longest)
         return sizes
 
-    def stop(self, member):
+    def stop(self, member: int) -> None:
         """Train `member` no further. When half of a stack has stopped, the rest is stacked anew."""
         member = self._number(member)
         if self._race.training()[member] or self.status[member] == "finished":
             self._race.set_status(member, "stopped")
 
-    def curves(self, name="val_loss"):
+    def curves(self, name: str = "val_loss") -> np.ndarray:
         """A column of `history` as a float array (members, epochs), NaN where not trained."""
         check_choice("name", name, self._race.columns)
         return self._race.columns[name].T.copy()
 
-    def predict(self, X, best=False):
+    def predict(self, X: Any, best: bool = False) -> list[np.ndarray]:
         """What every member predicts: float32 (members, rows, outputs).
 
         Args:
@@ -239,7 +250,7 @@ class Population:
         """
         return self._stacks.predict(as_x(check_rows(self._blank, X)), best)
 
-    def member(self, i, best=False):
+    def member(self, i: int, best: bool = False) -> Any:
         """Member `i` as a compiled `Network`, optimizer state included.
 
         Args:
@@ -265,7 +276,7 @@ class Population:
                 variable.assign(array)
         return network
 
-    def get_weights(self, i, best=False):
+    def get_weights(self, i: int, best: bool = False) -> list[np.ndarray]:
         """The weights of member `i`, as `Network.set_weights` takes them."""
         i = self._number(i)
         member, progress = self.members[i], self._stacks.progress_of(i)
@@ -284,7 +295,7 @@ class Population:
             raise invalid("member", f"must be a number from 0 to {len(self) - 1}", i)
         return int(i)
 
-    def member_state(self, i):
+    def member_state(self, i: int) -> dict:
         """All that training changes of member `i`, a dict of arrays.
 
         `load_member_state` of any population puts it into a member of the same layer sizes.
@@ -293,24 +304,24 @@ class Population:
         own = {name: array[..., i] for name, array in self._race.arrays().items()}
         return files.progress_arrays([self._stacks.progress_of(i)]) | own
 
-    def load_member_state(self, i, state):
+    def load_member_state(self, i: int, state: Any) -> None:
         """Let member `i` go on from `member_state`."""
         i = self._number(i)
         progress = files.progress_from(state, [self._stacks.progress_of(i)])[0]
         self._stacks.set_progress(i, progress)
         self._race.load_member(i, state)
 
-    def state(self):
+    def state(self) -> dict:
         """All that training changes, a dict of arrays; with `load_state` training goes on to the
         bit as if it had not been interrupted."""
         return self._stacks.arrays() | self._race.arrays()
 
-    def load_state(self, state):
+    def load_state(self, state: Any) -> None:
         """Go on from `state()` of a population with the same members."""
         self._stacks.load_arrays(state)
         self._race.load_arrays(state)
 
-    def save(self, path):
+    def save(self, path: str | PathLike) -> None:
         """Write members and state to one file, whole or not at all: npz with a JSON part."""
         about = {
             "members": [m.given for m in self.members],
@@ -322,7 +333,7 @@ class Population:
         files.write(path, about, self.state())
 
     @classmethod
-    def load(cls, path, **settings):
+    def load(cls, path: str | PathLike, **settings: Any) -> Any:
         """The population of a file that `save` wrote; `settings`: as `memory_limit`.
 
         Raises:

@@ -36,8 +36,8 @@ class StackedMembers:
     batch: int
     compiled: bool = True
     counts: tuple | None = None
-    stack: Stack = field(default=None, repr=False)
-    best: list = field(default=None, repr=False)
+    stack: Stack | None = field(default=None, repr=False)
+    best: list | None = field(default=None, repr=False)
 
     def __post_init__(self):
         problem, members = self.problem, self.members

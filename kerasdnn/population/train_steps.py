@@ -123,7 +123,7 @@ def choose(which, new, old):
     return tf.where(which, new, old)
 
 
-programs = collections.OrderedDict()
+programs: collections.OrderedDict = collections.OrderedDict()
 
 
 def program(layout):

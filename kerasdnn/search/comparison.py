@@ -7,6 +7,7 @@ one population.
 import itertools
 from dataclasses import dataclass
 from time import perf_counter as time_now
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,27 +25,27 @@ from .settings import BATCH_SIZE, EPOCHS, SearchSettings
 
 
 def compare(
-    X,
-    y,
-    options,
+    X: Any,
+    y: Any,
+    options: dict | list[dict],
     *,
-    seeds=20,
-    epochs=EPOCHS,
-    batch_size=BATCH_SIZE,
-    problem=None,
-    objective="val_loss",
-    judge="last",
-    validation_data=None,
-    validation_fraction=0.25,
-    cv=None,
-    groups=None,
-    time=None,
-    sample_weight=None,
-    class_weight=None,
-    seed=0,
-    verbose=1,
-    **fixed,
-):
+    seeds: int = 20,
+    epochs: int = EPOCHS,
+    batch_size: int | str = BATCH_SIZE,
+    problem: Any = None,
+    objective: str = "val_loss",
+    judge: str = "last",
+    validation_data: Any = None,
+    validation_fraction: float = 0.25,
+    cv: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    sample_weight: Any = None,
+    class_weight: dict | str | None = None,
+    seed: int = 0,
+    verbose: int = 1,
+    **fixed: Any,
+) -> Any:
     """Train every combination of `options` with every seed and compare the scores.
 
     Args:

@@ -11,6 +11,9 @@ A space is a plain function. What it returns is shown in the result tables and a
 `build_classifier(**settings)`; the names inside `hp` belong to the search alone.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras_tuner
 
 from ..core.arguments import check_integer, known_name
@@ -213,7 +216,15 @@ def factory_settings(settings):
     return {name: value for name, value in settings.items() if name not in names(FIT)}
 
 
-def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fixed):
+def hypermodel(
+    problem: Any,
+    n_features: int,
+    n_outputs: int = 1,
+    *,
+    space: Callable | None = None,
+    rows: int = 1_000,
+    **fixed: Any,
+) -> keras_tuner.HyperModel:
     """Make a search space into a `keras_tuner.HyperModel` for any tuner of keras-tuner.
 
     Args:

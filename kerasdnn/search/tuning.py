@@ -1,6 +1,9 @@
 """Search for good hyperparameters in one call: tune()."""
 
 import inspect
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
 
 from ..core.messages import invalid, unknown_name
 from ..core.rows import Rows
@@ -12,37 +15,37 @@ from .settings import Processes, SearchSettings
 
 
 def tune(
-    X,
-    y,
+    X: Any,
+    y: Any,
     *,
-    problem=None,
-    space=None,
-    oracle="random",
-    max_trials=100,
-    epochs=None,
-    batch_size=None,
-    validation_data=None,
-    validation_fraction=0.2,
-    cv=None,
-    groups=None,
-    time=None,
-    objective="val_loss",
-    sample_weight=None,
-    class_weight=None,
-    time_budget=None,
-    directory=None,
-    resume=True,
-    workers=1,
-    build=None,
-    chief=None,
-    silence=600.0,
-    seed=None,
-    wave=None,
-    tensorboard=None,
-    estimator=None,
-    verbose=1,
-    **fixed,
-):
+    problem: Any = None,
+    space: Callable | None = None,
+    oracle: Any = "random",
+    max_trials: int | None = 100,
+    epochs: int | None = None,
+    batch_size: int | str | None = None,
+    validation_data: Any = None,
+    validation_fraction: float = 0.2,
+    cv: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    objective: str = "val_loss",
+    sample_weight: Any = None,
+    class_weight: dict | str | None = None,
+    time_budget: float | None = None,
+    directory: str | PathLike | None = None,
+    resume: bool = True,
+    workers: int = 1,
+    build: Callable | None = None,
+    chief: str | None = None,
+    silence: float = 600.0,
+    seed: int | None = None,
+    wave: int | None = None,
+    tensorboard: str | PathLike | None = None,
+    estimator: Any = None,
+    verbose: int = 1,
+    **fixed: Any,
+) -> Any:
     """Search for good hyperparameters; many trials are trained together as one program.
 
     Args:

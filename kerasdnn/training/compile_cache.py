@@ -30,7 +30,7 @@ from ..core import keras_internals
 from . import metrics as scoring
 
 MAX_TRACES = 128
-traces = collections.OrderedDict()
+traces: collections.OrderedDict = collections.OrderedDict()
 
 # fmt: off
 LAYERS = {

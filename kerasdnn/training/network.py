@@ -8,6 +8,7 @@ compiled path fall back to stock Keras; `Network.last_path` reports the path and
 import json
 import math
 import random
+from typing import Any
 
 import keras
 import numpy as np
@@ -72,29 +73,41 @@ class Network(keras.Sequential):
     is_plain = True  # the methods below do not change what a step computes
     row_by_row = True  # if its layers are
 
-    def __init__(self, layers=None, trainable=True, name=None, seed=None):
+    def __init__(
+        self,
+        layers: list | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        seed: int | None = None,
+    ):
         super().__init__(layers, trainable=trainable, name=name)
         self.seed = random.randrange(2**31) if seed is None else to_python(seed)
-        self.last_path = None
+        self.last_path: str | None = None
         self.column_names = None  # of the DataFrame in `fit`; `predict` reorders columns
         self.steps_per_call = "auto"
         self.use_xla = "auto"
-        self._predictor = None
+        self._predictor: Any = None
         self.traces = {name: compile_cache.Retracing() for name in FUNCTIONS} if COMPILED else None
 
     @property
-    def last_road(self):
+    def last_road(self) -> str | None:
         """The earlier name of `last_path`."""
         return self.last_path
 
-    def compile(self, *args, steps_per_execution="auto", jit_compile="auto", **kwargs):
+    def compile(
+        self,
+        *args: Any,
+        steps_per_execution: Any = "auto",
+        jit_compile: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
         """Configure training as `keras.Model.compile`; see the class for these two arguments."""
         self.steps_per_call, self.use_xla = to_python(steps_per_execution), jit_compile
         steps = 1 if self.steps_per_call == "auto" else self.steps_per_call
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
 
-    def get_config(self):
-        names = None if self.column_names is None else list(map(to_python, self.column_names))
+    def get_config(self) -> dict:
+        names: Any = None if self.column_names is None else list(map(to_python, self.column_names))
         try:
             json.dumps(names)
         except TypeError:
@@ -111,7 +124,7 @@ class Network(keras.Sequential):
         return super().get_config() | {"kerasdnn": own}  # a key that stock Keras ignores
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Any, custom_objects: dict | None = None) -> Any:
         network = super().from_config(config, custom_objects)
         own = config.get("kerasdnn", {})
         network.seed = own.get("seed", network.seed)
@@ -121,7 +134,7 @@ class Network(keras.Sequential):
         network.steps_per_call, network.use_xla = own.get("compile", (None, None))
         return network
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Any) -> None:
         if type(self).compile is not Network.compile:  # other arguments: Keras warns
             super().compile_from_config(config)
             return
@@ -137,23 +150,23 @@ class Network(keras.Sequential):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: Any = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> keras.callbacks.History:
         """Train as `keras.Model.fit`, whose arguments and return value it has.
 
         Args:
@@ -193,7 +206,7 @@ class Network(keras.Sequential):
                 raise dispatch.UseStockKeras("a number of steps is given")
             if shuffle == "batch":
                 raise dispatch.UseStockKeras("shuffle='batch'")
-            parts = dispatch.training_arrays(x, y, sample_weight)
+            parts: Any = dispatch.training_arrays(x, y, sample_weight)
             validation = None
             if validation_data is not None:
                 validation = dispatch.validation_arrays(validation_data)
@@ -306,16 +319,16 @@ class Network(keras.Sequential):
 
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=False,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: Any = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """Compute loss and metrics as `keras.Model.evaluate`, whose arguments it has."""
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
         batch_size = to_python(batch_size)
@@ -353,7 +366,14 @@ class Network(keras.Sequential):
         logs = Evaluation(self, DeviceData(parts), batch).run(callbacks)
         return dict(sorted(logs.items())) if return_dict else keras_internals.as_list(self, logs)
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(
+        self,
+        x: Any,
+        batch_size: Any = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
         """Predict as `keras.Model.predict`; no progress bar is shown, because it is immediate."""
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
@@ -379,7 +399,9 @@ class Network(keras.Sequential):
             self._predictor = Prediction(self, array)
         return self._predictor(array, batch_size)
 
-    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
         """Save atomically, as `keras.Model.save`; stock Keras opens the file."""
         stock = self.as_sequential()
         if not str(filepath).endswith(".keras") or zipped is False or not overwrite:
@@ -388,7 +410,7 @@ class Network(keras.Sequential):
         with atomic_write(filepath) as temporary:
             STOCK.save(stock, temporary, zipped=zipped, **kwargs)
 
-    def as_sequential(self):
+    def as_sequential(self) -> keras.Sequential:
         """Return a stock `Sequential` with the same layers and optimizer, to be saved.
 
         A subclass may have more state, and is saved itself.
@@ -399,7 +421,9 @@ class Network(keras.Sequential):
         vars(stock).update(vars(self), get_config=self.get_config)
         return stock
 
-    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
         """Save the weights atomically, as `keras.Model.save_weights`."""
         if max_shard_size is not None or not overwrite:
             super().save_weights(filepath, overwrite, max_shard_size)

@@ -12,7 +12,9 @@ with the same numbers.
 import contextlib
 import io
 import time
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 
@@ -59,14 +61,14 @@ class PopulationTuner(keras_tuner.Tuner):
 
     def __init__(
         self,
-        oracle,
-        hypermodel,
+        oracle: Any,
+        hypermodel: Any,
         *,
-        wave=TRIALS_PER_BATCH,
-        seed=0,
-        directory=None,
-        project_name=None,
-        overwrite=False,
+        wave: int | None = TRIALS_PER_BATCH,
+        seed: int | None = 0,
+        directory: str | PathLike | None = None,
+        project_name: str | None = None,
+        overwrite: bool = False,
     ):
         if not isinstance(hypermodel, NetworkModel):
             raise invalid(
@@ -109,21 +111,21 @@ class PopulationTuner(keras_tuner.Tuner):
 
     def search(
         self,
-        x,
-        y,
+        x: Any,
+        y: Any,
         *,
-        epochs=EPOCHS,
-        batch_size=BATCH_SIZE,
-        validation_data=None,
-        validation_fraction=0.2,
-        cv=None,
-        sample_weight=None,
-        class_weight=None,
-        groups=None,
-        time=None,
-        time_budget=None,
-        verbose=1,
-    ):
+        epochs: int | None = EPOCHS,
+        batch_size: int | str | None = BATCH_SIZE,
+        validation_data: Any = None,
+        validation_fraction: float = 0.2,
+        cv: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict | str | None = None,
+        groups: Any = None,
+        time: Any = None,
+        time_budget: float | None = None,
+        verbose: int = 1,
+    ) -> None:
         """Search until the oracle has no more trials, or `time_budget` seconds are over.
 
         The arguments are those of `kerasdnn.tune`.
@@ -139,7 +141,7 @@ class PopulationTuner(keras_tuner.Tuner):
             settings,
         )
 
-    def search_data(self, data, settings):
+    def search_data(self, data: Any, settings: Any) -> None:
         """`search` over `SearchData` with splits, and checked `SearchSettings` with epochs."""
         objective = self.oracle.objective.name
         check_objective(objective, data.problem.head, data.problem.one_hot)
@@ -177,7 +179,7 @@ class PopulationTuner(keras_tuner.Tuner):
         self.on_progress(self)
         return True
 
-    def settings(self, trial):
+    def settings(self, trial: Any) -> dict:
         """The complete description of a trial's network and training."""
         hp = trial.hyperparameters.copy()
         found = {**self.fit_with, "seed": self.seed, **self.hypermodel.settings(hp)}
@@ -187,23 +189,23 @@ class PopulationTuner(keras_tuner.Tuner):
             self.oracle.update_space(hp)
         return found
 
-    def curves(self, trial_id):
+    def curves(self, trial_id: str) -> dict:
         """Fold to the objective after each epoch."""
         if self.running and trial_id in self.running.ids:
             return self.running.curves[self.running.ids.index(trial_id)]
         return self.checkpoints.curves(trial_id)
 
-    def load_model(self, trial):
+    def load_model(self, trial: Any) -> Any:
         """The trained network of a trial, at its best epoch (of the first fold)."""
         network = self.hypermodel.build(trial.hyperparameters)
         network.set_weights(self.checkpoints.weights(trial.trial_id))
         return network
 
-    def save(self):
+    def save(self) -> None:
         self.oracle.save()
         write_json(tuner_file(self), {"seconds": self.seconds, "seed": self.seed})
 
-    def reload(self):
+    def reload(self) -> None:
         self.oracle.reload()
         self.seconds = read_json(tuner_file(self))["seconds"]
 

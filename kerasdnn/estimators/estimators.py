@@ -225,7 +225,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target in its own units, float64 `(rows,)` or `(rows, columns)`."""
-        return self.target_.from_network(self._output(X))
+        output = self._output(X)  # raises NotFittedError before the target is needed
+        return self.target_.from_network(output)
 
 
 ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

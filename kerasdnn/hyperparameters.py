@@ -399,9 +399,3 @@ def documented(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESE
         return thing
 
     return fill
-
-
-# Until searches and populations read `names` and `default`.
-HIDDEN_UNITS = default("hidden_units")
-TRAIN = names(FIT)
-BUILD = tuple(name for name in names(SEARCH) if name not in TRAIN)

@@ -1,7 +1,8 @@
-"""How members are judged: the loss and the metrics of their head, for all of a stack at once.
+"""Evaluate members: the loss and the metrics of the head, for a group of networks at once.
 
-The device adds up what is a sum over rows, the host makes metrics of the sums. They are weighted
-means over the rows, and equal Keras's: areas under curves come from its 200 thresholds.
+The device computes sums over rows, and the host computes metrics from them. They are weighted
+means over the rows and equal those of Keras: areas under curves use its 200 thresholds. A metric
+without sums is computed by Keras from the predictions.
 """
 
 import functools
@@ -10,26 +11,27 @@ import numpy as np
 import tensorflow as tf
 
 from .forward import forward, losses, output
-from .train_steps import REMEMBERED
+from .train_steps import MAX_FUNCTIONS
 
 THRESHOLDS = 200
 
 
-@functools.lru_cache(REMEMBERED)
-def judging_program(layout, needed):
-    """`sums` for a layout as a TensorFlow graph: a few large products are not worth compiling."""
-    # No `reduce_retracing`: after a few shapes it traces unknown ones, and layers need theirs.
+@functools.lru_cache(MAX_FUNCTIONS)
+def evaluation_function(layout, needed):
+    """Return `sums` as a TensorFlow graph, because a few large products are not worth compiling."""
+    # Without `reduce_retracing`, which replaces shapes by unknown ones that layers need.
     return tf.function(functools.partial(sums, layout, needed), autograph=False)
 
 
 def sums(layout, needed, stack, constants, table, rows, real, weights_from, center):
-    """Sums over rows for each network: a dict of float32 (networks, ...).
+    """Compute sums over rows for each network: a dict of float32 (networks, ...).
 
     Args:
         needed: names of the sums, see `needed_sums`.
-        rows: int32 (networks or 1, rows) into `table`; `real`: bool, likewise, False for padding.
-        weights_from: int32 (networks,), where each network's row weights begin.
-        center: (units,), what targets are measured from, so that their squares keep their digits.
+        rows: int32 (networks or 1, rows), positions in `table`.
+        real: bool, of the same shape, False for padding.
+        weights_from: int32 (networks,), position of each network's first row weight.
+        center: (units,), subtracted from targets, so that their squares keep their precision.
     """
     x, y = tf.gather(table[0], rows), tf.gather(table[1], rows)
     weight = tf.gather(table[2], weights_from[:, None] + rows)
@@ -77,16 +79,16 @@ def sums(layout, needed, stack, constants, table, rows, real, weights_from, cent
 
 
 def needed_sums(problem):
-    """The sums that the metrics of a problem are made of: a tuple of str."""
+    """List the sums from which the metrics of a problem are computed: a tuple of str."""
     metrics = [problem.head.metrics[name] for name in problem.head.metric_names(problem.n_outputs)]
     return tuple(sorted({name for m in metrics if m.sums in FORMULAS for name in m.sums}))
 
 
 def histograms(p, yes, weight):
-    """Weight of the rows between thresholds, of yes and of no: (networks, units, thresholds)."""
+    """Sum row weights between thresholds by class: "yes" and "no" (networks, units, thresholds)."""
     shape = tf.shape(p)
     bucket = tf.cast(tf.math.ceil(p * (THRESHOLDS - 1)) - 1, "int32")
-    bucket = tf.clip_by_value(bucket, 0, THRESHOLDS - 1)  # also what NaN became
+    bucket = tf.clip_by_value(bucket, 0, THRESHOLDS - 1)  # also what NaN was converted to
     networks, units = shape[0], shape[2]
     place = tf.range(networks)[:, None, None] * units + tf.range(units)
     place = tf.reshape(place * THRESHOLDS + bucket, [-1])
@@ -100,12 +102,12 @@ def histograms(p, yes, weight):
     return {"yes": histogram(yes), "no": histogram(~yes)}
 
 
-def metrics(layout, found, others):
-    """Make `val_loss` and the metrics of the head of sums: a dict of float64 (networks,).
+def metrics_of_sums(layout, found, others):
+    """Compute `val_loss` and the metrics of the head from sums: a dict of float64 (networks,).
 
     Args:
-        found: dict of float64 (networks, ...), what `sums` found.
-        others: dict of the metrics that are not made of sums, by name.
+        found: dict of float64 (networks, ...), the sums.
+        others: dict of the metrics that are not computed from sums, by name.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         if "yes" in found:
@@ -120,22 +122,22 @@ def metrics(layout, found, others):
 
 
 def mean(found, name):
-    """Weighted mean over the rows and outputs."""
+    """Compute the weighted mean over the rows and outputs."""
     values = found[name].reshape(len(found["weight"]), -1)
     return (values / found["weight"][:, None]).mean(1)
 
 
-def r2(found):
-    spread = found["y_squared"] - found["y"] ** 2 / found["weight"][:, None]
-    r2 = 1 - found["squared"] / spread
+def r2_score(found):
+    variation = found["y_squared"] - found["y"] ** 2 / found["weight"][:, None]
+    r2 = 1 - found["squared"] / variation
     return np.where(np.isinf(r2), 0.0, r2).mean(1)
 
 
-# What the host makes of the sums of a metric, see `heads.Metric.sums`.
+# How the host computes a metric from its sums, see `heads.Metric.sums`.
 FORMULAS = {
     ("absolute",): lambda found: mean(found, "absolute"),
     ("squared",): lambda found: np.sqrt(mean(found, "squared")),
-    ("squared", "y", "y_squared"): r2,
+    ("squared", "y", "y_squared"): r2_score,
     ("hits",): lambda found: mean(found, "hits"),
     ("top_5",): lambda found: mean(found, "top_5"),
     ("true", "claimed"): lambda found: ratio(found["true"][:, 0], found["claimed"][:, 0]),
@@ -146,20 +148,20 @@ FORMULAS = {
 
 
 def mean_of_defined(areas):
-    """Mean over the labels (networks, units) that have an area, NaN where none has."""
+    """Average over the labels (networks, units) that have an area; NaN if none has."""
     defined = ~np.isnan(areas)
     return np.where(defined, areas, 0).sum(1) / defined.sum(1)
 
 
 def ratio(a, b):
-    """a / b, and 0 where b is."""
+    """Compute a / b, or 0 where b is 0."""
     return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b != 0)
 
 
 def area_under_roc(yes, no):
-    """From the weight above each threshold, (..., thresholds): trapezoids, as Keras.
+    """Compute the area from the weight above each threshold, (..., thresholds), by trapezoids.
 
-    NaN where the rows are of one class, for which Keras gives 0.
+    NaN if all rows belong to one class, where Keras returns 0.
     """
     recall, false_alarms = yes / yes[..., :1], no / no[..., :1]
     heights = (recall[..., :-1] + recall[..., 1:]) / 2
@@ -167,7 +169,8 @@ def area_under_roc(yes, no):
 
 
 def area_under_precision(yes, claimed):
-    """As `keras.metrics.AUC(curve="PR")`: Davis and Goadrich's interpolation; NaN without yes."""
+    """Compute the area as `keras.metrics.AUC(curve="PR")`, with the interpolation of Davis and
+    Goadrich (https://doi.org/10.1145/1143844.1143874); NaN without positive rows."""
     gained, asked = yes[..., :-1] - yes[..., 1:], claimed[..., :-1] - claimed[..., 1:]
     slope = ratio(gained, asked)
     intercept = yes[..., 1:] - slope * claimed[..., 1:]
@@ -177,7 +180,7 @@ def area_under_precision(yes, claimed):
 
 
 def metrics_by_keras(layout, stack, constants, table, rows, weights_from):
-    """Let Keras compute the metrics that are not made of sums: a dict of float64 (members,).
+    """Let Keras compute the metrics without sums: a dict of float64 (members,).
 
     Args:
         rows: list of int32 arrays, one per member, or one for all.

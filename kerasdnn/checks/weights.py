@@ -154,8 +154,7 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
     if missing := [label for label in present if label not in class_weight]:
         warn(
             f"`class_weight` has no weight for {'class' if len(missing) == 1 else 'classes'} "
-            f"{quoted_list(missing)}, so their rows get weight 1. Add the weight to "
-            f"{class_weight!r}."
+            f"{quoted_list(missing)}, whose rows get weight 1. Add it to {class_weight!r}."
         )
 
 

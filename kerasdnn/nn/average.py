@@ -1,5 +1,7 @@
 """Average the outputs of several networks in one layer."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -18,7 +20,7 @@ class AverageOf(keras.layers.Layer):
 
     row_by_row = True  # if its networks are
 
-    def __init__(self, networks, **kwargs):
+    def __init__(self, networks: list[keras.Sequential], **kwargs: Any):
         super().__init__(**kwargs)
         self.networks = networks
 

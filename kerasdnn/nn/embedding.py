@@ -1,5 +1,7 @@
 """Embed columns that contain the codes of categories."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -34,7 +36,14 @@ class EmbedCategories(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, cardinalities, size=8, deviation=None, seed=None, **kwargs):
+    def __init__(
+        self,
+        cardinalities: list[int],
+        size: int = 8,
+        deviation: float | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.cardinalities, self.size, self.seed = list(cardinalities), size, seed
         self.deviation = size**-0.5 if deviation is None else deviation

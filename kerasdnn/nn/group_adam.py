@@ -1,5 +1,7 @@
 """Adam with a learning rate and weight decay per group of variables."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -45,14 +47,14 @@ class GroupAdam(keras.optimizers.Adam):
 
     def __init__(
         self,
-        learning_rate=0.001,
-        weight_decay=0.0,
-        groups=None,
-        beta_1=0.9,
-        beta_2=0.95,
-        epsilon=1e-8,
-        name="group_adam",
-        **kwargs,
+        learning_rate: Any = 0.001,
+        weight_decay: Any = 0.0,
+        groups: dict[str, tuple[float, float]] | None = None,
+        beta_1: float = 0.9,
+        beta_2: float = 0.95,
+        epsilon: float = 1e-8,
+        name: str = "group_adam",
+        **kwargs: Any,
     ):
         super().__init__(
             learning_rate, check_fraction("beta_1", beta_1), check_fraction("beta_2", beta_2),

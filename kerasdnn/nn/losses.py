@@ -1,5 +1,7 @@
 """Losses that Keras lacks: smoothed class indices, and losses per row from logits."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -38,7 +40,7 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
     row_by_row = True
     takes_y_of = "sparse_categorical_crossentropy"  # read by `checks/output_layer.py`
 
-    def __init__(self, label_smoothing=0.1, **kwargs):
+    def __init__(self, label_smoothing: float = 0.1, **kwargs: Any):
         label_smoothing = check_fraction("label_smoothing", label_smoothing)
         super().__init__(**kwargs)
         self.label_smoothing = label_smoothing

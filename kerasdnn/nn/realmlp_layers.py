@@ -12,6 +12,8 @@ Trees on Tabular Data, 2024 (arXiv:2407.04491), section 3 and appendix A.
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import initializers, ops
@@ -70,7 +72,15 @@ class NTKDense(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, units, activation=None, gain=1.0, seed=None, zero=False, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable | None = None,
+        gain: float = 1.0,
+        seed: int | None = None,
+        zero: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units, self.gain, self.seed, self.zero = units, gain, seed, zero
         self.activation = keras.activations.get(activation)
@@ -113,7 +123,7 @@ class ParametricActivation(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, activation, **kwargs):
+    def __init__(self, activation: str | Callable, **kwargs: Any):
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
 
@@ -154,7 +164,15 @@ class PeriodicEmbedding(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, n, frequencies=16, size=4, deviation=0.1, seed=None, **kwargs):
+    def __init__(
+        self,
+        n: int,
+        frequencies: int = 16,
+        size: int = 4,
+        deviation: float = 0.1,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.n, self.frequencies, self.size = n, frequencies, size
         self.deviation, self.seed = deviation, seed
@@ -208,7 +226,7 @@ class ScheduledDropout(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, rate, steps, seed=None, **kwargs):
+    def __init__(self, rate: float, steps: int, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.schedule = FlatCos(rate, steps)
         self.seed = random.randrange(2**31) if seed is None else seed

@@ -26,7 +26,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         steps: int, number of training steps. Later steps are treated as the last one.
     """
 
-    def __init__(self, peak, steps):
+    def __init__(self, peak: float, steps: int):
         self.peak = check_interval("peak", peak, "[0, inf)")
         self.steps = check_integer("steps", steps)
 
@@ -54,7 +54,7 @@ class CosLog(Schedule):
 
     stateless = True
 
-    def __init__(self, peak, steps, cycles=4):
+    def __init__(self, peak: float, steps: int, cycles: int = 4):
         super().__init__(peak, steps)
         self.cycles = check_integer("cycles", cycles)
 

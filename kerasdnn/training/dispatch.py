@@ -73,7 +73,7 @@ def is_stream(x):
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
 
 
-def training_arrays(x, y, sample_weight=None, *, class_weight=None):
+def training_arrays(x, y, sample_weight=None, class_weight=None):
     """Convert to `(x, y)` or `(x, y, sample_weight)`, dense numeric arrays."""
     parts = arrays(x, y, sample_weight, class_weight)
     if parts is None:

@@ -8,6 +8,7 @@ compiled path fall back to stock Keras; `Network.last_path` reports the path and
 import json
 import math
 import random
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -75,7 +76,7 @@ class Network(keras.Sequential):
 
     def __init__(
         self,
-        layers: list | None = None,
+        layers: Sequence[keras.layers.Layer] | None = None,
         trainable: bool = True,
         name: str | None = None,
         seed: int | None = None,
@@ -83,9 +84,11 @@ class Network(keras.Sequential):
         super().__init__(layers, trainable=trainable, name=name)
         self.seed = random.randrange(2**31) if seed is None else to_python(seed)
         self.last_path: str | None = None
-        self.column_names = None  # of the DataFrame in `fit`; `predict` reorders columns
-        self.steps_per_call = "auto"
-        self.use_xla = "auto"
+        self.column_names: tuple | None = (
+            None  # of the DataFrame in `fit`; `predict` reorders columns
+        )
+        self.steps_per_call: int | str | None = "auto"
+        self.use_xla: bool | str | None = "auto"
         self._predictor: Any = None
         self.traces = {name: compile_cache.Retracing() for name in FUNCTIONS} if COMPILED else None
 
@@ -97,8 +100,8 @@ class Network(keras.Sequential):
     def compile(
         self,
         *args: Any,
-        steps_per_execution: Any = "auto",
-        jit_compile: Any = "auto",
+        steps_per_execution: int | str = "auto",
+        jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
         """Configure training as `keras.Model.compile`; see the class for these two arguments."""
@@ -106,7 +109,7 @@ class Network(keras.Sequential):
         steps = 1 if self.steps_per_call == "auto" else self.steps_per_call
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         names: Any = None if self.column_names is None else list(map(to_python, self.column_names))
         try:
             json.dumps(names)
@@ -124,7 +127,7 @@ class Network(keras.Sequential):
         return super().get_config() | {"kerasdnn": own}  # a key that stock Keras ignores
 
     @classmethod
-    def from_config(cls, config: Any, custom_objects: dict | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> "Network":
         network = super().from_config(config, custom_objects)
         own = config.get("kerasdnn", {})
         network.seed = own.get("seed", network.seed)
@@ -134,7 +137,7 @@ class Network(keras.Sequential):
         network.steps_per_call, network.use_xla = own.get("compile", (None, None))
         return network
 
-    def compile_from_config(self, config: Any) -> None:
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         if type(self).compile is not Network.compile:  # other arguments: Keras warns
             super().compile_from_config(config)
             return
@@ -152,20 +155,20 @@ class Network(keras.Sequential):
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: Any = None,
+        batch_size: int | str | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool | str = True,
-        class_weight: dict | None = None,
+        class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Sequence[int] = 1,
     ) -> keras.callbacks.History:
         """Train as `keras.Model.fit`, whose arguments and return value it has.
 
@@ -206,14 +209,15 @@ class Network(keras.Sequential):
                 raise dispatch.UseStockKeras("a number of steps is given")
             if shuffle == "batch":
                 raise dispatch.UseStockKeras("shuffle='batch'")
-            parts: Any = dispatch.training_arrays(x, y, sample_weight)
+            parts = dispatch.training_arrays(x, y, sample_weight)
             validation = None
             if validation_data is not None:
                 validation = dispatch.validation_arrays(validation_data)
             elif validation_split:
                 parts, validation = keras_internals.split(parts, validation_split)
             if class_weight is not None:  # as in Keras, without effect on the validation set
-                parts = dispatch.training_arrays(*parts, class_weight=class_weight)
+                features, targets, weight = keras_internals.unpack(parts)
+                parts = dispatch.training_arrays(features, targets, weight, class_weight)
             dispatch.prepare(self, parts)
         except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
@@ -299,7 +303,7 @@ class Network(keras.Sequential):
             for name in FUNCTIONS:
                 setattr(self, name, None)
 
-    def _evaluator(self, parts, batch, callbacks):
+    def _evaluator(self, parts, batch, callbacks) -> Callable[[], dict[str, float]]:
         """Return a function that evaluates on `parts` and returns the logs."""
         try:
             self._need_compiled_evaluation(callbacks.callbacks)
@@ -321,7 +325,7 @@ class Network(keras.Sequential):
         self,
         x: Any = None,
         y: Any = None,
-        batch_size: Any = None,
+        batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
         steps: int | None = None,
@@ -369,11 +373,11 @@ class Network(keras.Sequential):
     def predict(
         self,
         x: Any,
-        batch_size: Any = None,
+        batch_size: int | None = None,
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-    ) -> Any:
+    ) -> np.ndarray:
         """Predict as `keras.Model.predict`; no progress bar is shown, because it is immediate."""
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
@@ -400,7 +404,7 @@ class Network(keras.Sequential):
         return self._predictor(array, batch_size)
 
     def save(
-        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+        self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any
     ) -> None:
         """Save atomically, as `keras.Model.save`; stock Keras opens the file."""
         stock = self.as_sequential()
@@ -422,7 +426,7 @@ class Network(keras.Sequential):
         return stock
 
     def save_weights(
-        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+        self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
     ) -> None:
         """Save the weights atomically, as `keras.Model.save_weights`."""
         if max_shard_size is not None or not overwrite:

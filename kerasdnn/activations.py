@@ -67,13 +67,13 @@ class LeakyReLU(keras.layers.Layer):
         self.alpha = alpha
         self.supports_masking = True
 
-    def call(self, z):
+    def call(self, z: Any) -> Any:
         return leaky_relu(z, self.alpha)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "alpha": self.alpha}
 
 

@@ -17,6 +17,7 @@ from collections import UserDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -152,7 +153,7 @@ class Head:
             return None
         if self.loss == "sparse_categorical_crossentropy":
             return losses.SmoothedSparseCategoricalCrossentropy
-        cls = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        cls: Any = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         takes = isinstance(cls, type) and "label_smoothing" in inspect.signature(cls).parameters
         return cls if takes else None
 
@@ -298,8 +299,9 @@ def head_of(problem: str | Head, one_hot: bool = False) -> Head:
         problem: key of `HEADS`, or a `Head`.
         one_hot: bool. Ignored where the head has no such form.
     """
-    head = problem
-    if not isinstance(problem, Head):
+    if isinstance(problem, Head):
+        head = problem
+    else:
         head = HEADS[check_choice("problem", problem, HEADS)]
     return head.one_hot_head if one_hot and head.one_hot_head else head
 
@@ -450,7 +452,8 @@ def _metric(head, metric):
 # networks.)
 
 # fmt: off
-PRIORS = {  # output activation: inverse, which priors it takes, what `prior` must be
+# Output activation: inverse, which priors it accepts, what `prior` must be.
+PRIORS: dict[str, tuple] = {
     "linear":      (lambda p: p, np.isfinite,
                     "the mean of each of the {n} target columns, finite"),
     "exponential": (np.log, lambda p: p > 0,

@@ -320,11 +320,8 @@ def check(
     for name, value in settings.items():
         check_name(name, entry, where, valid)
         row = find(name, entry)
-        if (
-            row
-            and row.check
-            and (value is not None or (row.default is not None and entry & FACTORY))
-        ):
+        required = entry & FACTORY and row and row.default is not None
+        if row and row.check and (required or value is not None):
             value = row.check(name, value)
         checked[name] = value
     return checked
@@ -402,9 +399,3 @@ def documented(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESE
         return thing
 
     return fill
-
-
-# Until searches and populations read `names` and `default`.
-HIDDEN_UNITS = default("hidden_units")
-TRAIN = names(FIT)
-BUILD = tuple(name for name in names(SEARCH) if name not in TRAIN)

@@ -52,14 +52,14 @@ class Momentum(keras.optimizers.Optimizer):
         super().__init__(learning_rate=rate(learning_rate), **kwargs)
         self.momentum = momentum
 
-    def build(self, variables):
+    def build(self, variables: list) -> None:
         """Create one velocity per variable, zeros of its shape and dtype."""
         if self.built:
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move `variable` by one step; `Optimizer.apply` calls it once per variable."""
         v = self.velocities[self._get_variable_index(variable)]
         h = {
@@ -71,13 +71,13 @@ class Momentum(keras.optimizers.Optimizer):
         self.assign(v, new_v)
         self.assign(variable, new_variable)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "momentum": self.momentum}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
         """Create an optimizer from its config; a rate of 0, set by a callback, is accepted too."""
-        saved = config.get("learning_rate")
+        saved: Any = config.get("learning_rate")
         if not is_number(saved) or saved > 0:
             return super().from_config(config, custom_objects)
         optimizer = super().from_config({**config, "learning_rate": 1.0}, custom_objects)

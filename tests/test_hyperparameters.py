@@ -92,7 +92,7 @@ def test_presets_hold_valid_values_of_the_vocabulary(preset, numbers):
 def test_a_hyperparameter_of_another_entry_point_is_refused_by_name_with_the_reason(
     entry, name, words
 ):
-    with pytest.raises(ValueError, match=rf"(?s)`?{name}`?.*{words}"):
+    with pytest.raises(ValueError, match=f"{name}.*{words}"):
         rows.check({name: 1}, entry)
 
 

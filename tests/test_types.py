@@ -36,8 +36,6 @@ def test_public_functions_and_methods_are_annotated(name):
         for parameter in signature.parameters.values():
             if parameter.name not in ("self", "cls") and parameter.annotation is parameter.empty:
                 missing.append(f"{called}({parameter.name})")
-        if signature.return_annotation is signature.empty and not called.endswith(
-            ("__init__", ".build", ".call", ".get_config", ".update_step")
-        ):
+        if signature.return_annotation is signature.empty and not called.endswith("__init__"):
             missing.append(f"{called} -> ")
     assert not missing

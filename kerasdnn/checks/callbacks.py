@@ -9,6 +9,12 @@ from ..core import keras_internals
 from ..core.messages import warn
 
 
+def as_list(callbacks):
+    """Convert the `callbacks` of `fit` (None, one, a list or a `CallbackList`) to a list."""
+    callbacks = getattr(callbacks, "callbacks", callbacks)
+    return keras.tree.flatten(callbacks) if callbacks else []
+
+
 def check_monitors(callbacks, names, validated):
     """Warn about callbacks that monitor a value that training does not report.
 
@@ -17,10 +23,9 @@ def check_monitors(callbacks, names, validated):
         names: list of str, the loss and metrics without "val_". None if unknown: no check.
         validated: bool, whether there is validation data.
     """
-    if callbacks is None or names is None:
+    if names is None:
         return
-    callbacks = getattr(callbacks, "callbacks", callbacks)
-    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    callbacks = as_list(callbacks)
     custom = [c for c in callbacks if not type(c).__module__.startswith(("keras.", "kerasdnn."))]
     # ReduceLROnPlateau and LearningRateScheduler add the learning rate to the logs.
     names = [*names, "learning_rate"]

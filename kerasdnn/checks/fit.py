@@ -32,12 +32,15 @@ memory (datasets, generators) is not searched: only callbacks and layers are che
 `scripts/silent_errors.py` makes each mistake with stock Keras and with this package.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from ..core.messages import invalid, quoted_list
 from .callbacks import check_distribution, check_monitors, reported_names
-from .named_array import as_named_array
-from .output_layer import read_head
+from .named_array import NamedArray, as_named_array
+from .output_layer import OutputHead, read_head
 from .target_leakage import check_copies
 from .targets import check_output, check_targets
 from .values import check_finite, check_float32
@@ -51,15 +54,15 @@ from .weights import (
 
 
 def check_fit(
-    network,
-    x,
-    y=None,
-    sample_weight=None,
-    class_weight=None,
-    validation_data=None,
-    validation_split=0.0,
-    callbacks=None,
-):
+    network: keras.Model,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    validation_data: Any = None,
+    validation_split: float = 0.0,
+    callbacks: Any = None,
+) -> None:
     """Check the arguments of `network.fit`.
 
     Args:
@@ -92,7 +95,8 @@ def check_fit(
     if isinstance(validation_data, (tuple, list)):
         match_validation(validation_data[0], column_names(x))
         what = [f"validation_data[{i}]" for i in range(3)]
-        checked = check_data(network, *validation_data[:3], what=what, training=False)
+        given = dict(zip(("x", "y", "sample_weight"), validation_data, strict=False))
+        checked = check_data(network, **given, what=what, training=False)
         y_validation = checked and checked[1]
         if y_validation is not None and y_table is not None and len(y_validation) > 1:
             source = f"validation_data of {len(y_validation):,} rows"
@@ -102,8 +106,13 @@ def check_fit(
 
 
 def check_data(
-    network, x, y=None, sample_weight=None, what=("x", "y", "sample_weight"), training=True
-):
+    network: keras.Model,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    what: Sequence[str] = ("x", "y", "sample_weight"),
+    training: bool = True,
+) -> tuple[OutputHead, NamedArray | None] | None:
     """Check training rows or, with `training=False`, rows to evaluate or predict.
 
     Args:
@@ -143,7 +152,7 @@ def check_data(
     return head, y
 
 
-def check_rows(network, x, columns=None):
+def check_rows(network: keras.Model, x: Any, columns: Sequence | None = None) -> Any:
     """Check rows to predict.
 
     Args:
@@ -165,13 +174,13 @@ def check_rows(network, x, columns=None):
     return x
 
 
-def takes_text(network):
+def takes_text(network: keras.Model) -> bool:
     """Return whether the first layer reads strings, which only that layer can check."""
     first = next(iter(getattr(network, "_layers", ())), None)
     return getattr(first, "dtype", None) == "string" or isinstance(first, keras.layers.Hashing)
 
 
-def column_names(x):
+def column_names(x: Any) -> tuple | None:
     """Return the column names of a DataFrame; None for an array or numbered columns."""
     if not hasattr(x, "columns") or all(isinstance(name, int) for name in x.columns):
         return None
@@ -211,7 +220,7 @@ def match_validation(x, columns):
         )
 
 
-def match_columns(x, columns, what="x"):
+def match_columns(x: Any, columns: Sequence | None, what: str = "x") -> Any:
     """Return the columns of a DataFrame in the order of training.
 
     Args:

@@ -11,7 +11,7 @@ from ..core.messages import DataWarning, warn
 SCREENED_ROWS = 256
 MIN_ROWS = 20  # with fewer a feature may equal the target by chance
 MIN_ROWS_NUMBERED = 50
-LEAKAGE = "Column.* of `[^`]*` (equals|determines) "  # how a warning about a copy begins
+LEAKAGE = "Columns? .* of `[^`]*` determines? "  # how a warning about a copy begins
 
 
 def check_copies(features, targets):
@@ -35,13 +35,15 @@ def check_copies(features, targets):
     for j, found in enumerate(copies):
         if found and y[:, j].min() != y[:, j].max():
             target = f"column {targets.label(j)} of " if y.shape[1] > 1 else ""
-            _warn_of_copy(features.column(found[0]), "equals", f"{target}`{targets.what}`")
+            labels = [features.label(position) for position in found[:5]]
+            _warn_of_copy(labels, features.what, f"{target}`{targets.what}`")
 
 
-def _warn_of_copy(column, equals, target):
+def _warn_of_copy(labels, what, target):
+    columns = f"Column{'s'[: len(labels) > 1]} {', '.join(labels)} of `{what}`"
     warn(
-        f"{column} {equals} {target} in every row, so the network will learn to copy it. Drop it "
-        "unless it is known at prediction time."
+        f"{columns} determine{'s'[: len(labels) == 1]} {target} in every row, so the network will "
+        "learn to copy it. Drop what is not known at prediction time."
     )
 
 
@@ -74,7 +76,7 @@ def warn_of_copies(frame, y):
             for j in range(frame.width):
                 if is_copy(frame.column(j), target, classes=y.ndim == 1):
                     found = True
-                    _warn_of_copy(f"Column {frame.label(j)} of `X`", "determines", "`y`")
+                    _warn_of_copy([frame.label(j)], "X", "`y`")
     return found
 
 

@@ -210,12 +210,12 @@ def _warn_of_absent(head, y):
     if len(absent) == len(counts) - 1:
         _warn_of_constant(y, int(counts.argmax()), f"`{y.what}`")
     elif len(absent):
-        classes = "Class" if len(absent) == 1 else "Classes"
+        one = len(absent) == 1
         warn(
-            f"{classes} {quoted_list(absent)} without rows in `{y.what}`: the network will never "
-            f"predict {'it' if len(absent) == 1 else 'them'}. The network has {len(counts)} "
-            f"outputs, `{y.what}` {len(counts) - len(absent)} classes in {len(y):,} rows. Check "
-            "`n_classes` and how the rows were selected."
+            f"{'Class' if one else 'Classes'} {quoted_list(absent)} {'has' if one else 'have'} no "
+            f"rows in `{y.what}`, so the network will never predict {'it' if one else 'them'}. The "
+            f"network has {len(counts)} outputs, `{y.what}` {len(counts) - len(absent)} classes. "
+            "Check `n_classes` and how the rows were selected."
         )
 
 

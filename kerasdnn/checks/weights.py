@@ -95,8 +95,8 @@ def check_sample_weight(sample_weight, x, what="sample_weight", by_row=True):
         )
     if values.size and values.max() == 0:
         raise ValueError(
-            f"`{what}` is 0 in all {rows:,} rows, so nothing would be learned. Omit it to weight "
-            "all rows equally."
+            f"`{what}` is zero in all {rows:,} rows, so nothing would be learned. Omit it to give "
+            "all rows the same weight."
         )
 
 
@@ -154,8 +154,7 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
     if missing := [label for label in present if label not in class_weight]:
         warn(
             f"`class_weight` has no weight for {'class' if len(missing) == 1 else 'classes'} "
-            f"{quoted_list(missing)}, so their rows get weight 1. Add the weight to "
-            f"{class_weight!r}."
+            f"{quoted_list(missing)}, whose rows get weight 1. Add it to {class_weight!r}."
         )
 
 

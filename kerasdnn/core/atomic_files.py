@@ -70,13 +70,13 @@ def remove_leftovers(folder, start):
 
 def is_abandoned(entry, rest):
     """Return whether the process that made a temporary file has ended, or the file is old."""
-    number, mark, *_ = [*rest.split("-"), ""]
+    number, _, mark = rest.partition("-")
     if time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_SECONDS:
         return True
     if os.name == "nt" or not number.isdecimal():  # signal 0 ends a process on Windows
         return False
     if int(number) == os.getpid():
-        return mark != PROCESS_MARK  # otherwise another thread writes it
+        return mark.split("-")[0] != PROCESS_MARK  # otherwise another thread writes it
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .messages import invalid
+
 VALIDATION_NAMES = tuple(f"validation_data[{i}]" for i in range(3))
 
 
@@ -17,17 +19,18 @@ class Rows:
         y: array of shape (rows,) or (rows, outputs), or None.
         weights: float64 array of shape (rows,). None means 1 for every row.
         names: what error messages call the three.
-        groups: int array of shape (rows,). Rows of one group stay together when rows are split.
-            None means that there are no groups.
-        time: int array of shape (rows,), the rank of each row's time. None means no order in time.
+        groups: what the user passed, then an int array of shape (rows,). Rows of one group stay
+            together when rows are split. None means that there are no groups.
+        time: what the user passed, then an int array of shape (rows,), the rank of each row's
+            time. None means that the rows have no order in time.
     """
 
     x: object
     y: np.ndarray | None = None
     weights: np.ndarray | None = None
     names: tuple[str, str, str] = ("X", "y", "sample_weight")
-    groups: np.ndarray | None = None
-    time: np.ndarray | None = None
+    groups: object = None
+    time: object = None
 
     def __len__(self):
         return len(self.x if self.y is None else self.y)
@@ -77,7 +80,6 @@ def unpack_validation_data(validation_data):
         received = f"an object of type {type(validation_data).__name__}"
         if isinstance(validation_data, (tuple, list)):
             received = f"{len(validation_data)} items"
-        raise ValueError(
-            "`validation_data` must be (X, y) or (X, y, sample_weight). Received: " + received + "."
-        )
+        rule = "must be (X, y) or (X, y, sample_weight)"
+        raise invalid("validation_data", rule, received=received)
     return Rows(*validation_data, names=VALIDATION_NAMES)

@@ -1,5 +1,7 @@
 """Which learning rate? A short run in which the rate grows with every step says it."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pandas as pd
@@ -12,7 +14,17 @@ SMOOTHING = 0.9  # weight of the past in the running mean of the losses
 LOST = 4.0  # times the lowest loss at which the run stops
 
 
-def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batch_size=32, seed=0):
+def rate_range_test(
+    network: Any,
+    X: Any,
+    y: Any,
+    *,
+    lowest: float = 1e-6,
+    highest: float = 10.0,
+    steps: int = 100,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Any:
     """Loss against learning rate, from one run whose rate grows by the same factor every step.
 
     The network comes out as it went in: weights, state of the optimizer, learning rate.

@@ -5,6 +5,8 @@ Measurements are in `diagnostics/probe.py`, what they mean in `diagnostics/findi
 
 import time
 from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +49,7 @@ class Health:
         return "\n".join([table, "", *lines])
 
 
-def health(network, X, y, history=None):
+def health(network: Any, X: Any, y: Any, history: Any = None) -> Any:
     """Look at a network: is there anything that keeps it from learning?
 
     Args:
@@ -122,19 +124,31 @@ class Diagnostics(keras.callbacks.Callback):
         print(watch.health())
     """
 
-    def __init__(self, X, y, *, every=None, rows=ROWS, log_dir=None, seed=0):
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        every: int | None = None,
+        rows: int = ROWS,
+        log_dir: str | PathLike | None = None,
+        seed: int = 0,
+    ):
         super().__init__()
         self.every = None if every is None else check_integer("every", every)
         self.x, self.y = sample(X, y, seed, check_integer("rows", rows))
         self.log_dir = log_dir
-        self.looks, self.losses, self.seconds = [], [], 0.0
+        self.looks: list = []
+        self.losses: list = []
+        self.seconds = 0.0
 
     @property
-    def history(self):
+    def history(self) -> pd.DataFrame:
         return pd.concat(self.looks, ignore_index=True) if self.looks else pd.DataFrame()
 
-    def on_train_begin(self, logs=None):
-        self.looks, self.losses, self.seconds = [], [], 0.0
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.looks, self.losses = [], []
+        self.seconds = 0.0
         self._began = time.perf_counter()
         self._writer = None
         if self.log_dir is not None:
@@ -143,7 +157,7 @@ class Diagnostics(keras.callbacks.Callback):
             self._writer = tf.summary.create_file_writer(str(self.log_dir))
         self._look(0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = dict(logs or {})
         self.losses.append({name: logs[name] for name in ("loss", "val_loss") if name in logs})
         spent = time.perf_counter() - self._began
@@ -152,7 +166,7 @@ class Diagnostics(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0 if self.every else due:
             self._look(epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         epoch = len(self.losses)
         if self.looks and self.looks[-1]["epoch"].iloc[0] != epoch:
             self._look(epoch)  # on_epoch_end saw to the cost of the others; the last one is needed
@@ -187,7 +201,7 @@ class Diagnostics(keras.callbacks.Callback):
                 for name, value in row.dropna().items():
                     tf.summary.scalar(f"{name}/{layer}", value)
 
-    def health(self):
+    def health(self) -> Any:
         """What is to be said of the run so far, as `Health`."""
         if not self.looks:
             raise ValueError(

@@ -11,9 +11,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..core import keras_internals
+from ..core.rows import Rows
 from ..diagnostics.report import Health, health
 from ..heads import check_metrics, make_metrics, mean_loss
-from ..tables.rows import for_network, read_part, read_rows
+from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
 from .ensemble import first_of
@@ -32,8 +33,8 @@ class ScoredByRow:
         Args:
             X, y, sample_weight: as in `fit`.
         """
-        _, y, _, weights = read_rows(X, y, sample_weight)
-        return super().score(X, y, weights)  # type: ignore[misc] # of a mixin
+        rows, _ = read_table(Rows(X, y, sample_weight))
+        return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
 
 class TableEstimator(BaseEstimator):
@@ -56,8 +57,8 @@ class TableEstimator(BaseEstimator):
     def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _fit(self, X, y, sample_weight, validation_data, make_target):
-        self._set_fitted(fit_table(self, X, y, sample_weight, validation_data, make_target))
+    def _fit(self, given, validation_data, make_target):
+        self._set_fitted(fit_table(self, given, validation_data, make_target))
         return self
 
     def _set_fitted(self, fitted):
@@ -99,8 +100,8 @@ class TableEstimator(BaseEstimator):
             the mean) of the training rows. Errors of a regressor are in the units of y.
         """
         check_is_fitted(self)
-        part, _ = read_part(X, y, sample_weight, self.target_)
-        return evaluate_with_baseline(self, part)
+        rows, _ = read_rows(Rows(X, y, sample_weight), self.target_)
+        return evaluate_with_baseline(self, rows)
 
     def health(self, X: Any, y: Any) -> Health:
         """Find out whether anything keeps the network from learning; see `kerasdnn.health`.
@@ -113,10 +114,10 @@ class TableEstimator(BaseEstimator):
             describes the first.
         """
         check_is_fitted(self)
-        part, _ = read_part(X, y, None, self.target_)
-        x, y, _ = for_network(part, self.encoder_, self.target_)
-        x = pd.DataFrame(x, columns=self.encoder_.get_feature_names_out())
-        return health(first_of(self.network_), x, y, self.history_)
+        rows, _ = read_rows(Rows(X, y), self.target_)
+        rows = encode_rows(rows, self.encoder_, self.target_)
+        x = pd.DataFrame(rows.x, columns=self.encoder_.get_feature_names_out())
+        return health(first_of(self.network_), x, rows.y, self.history_)
 
     def tune(self, X: Any, y: Any, **search: Any) -> Any:
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.
@@ -187,33 +188,31 @@ def own_functions(state):
     return kinds | {value.__name__: value for value in values if hasattr(value, "__name__")}
 
 
-def evaluate_with_baseline(estimator, part):
+def evaluate_with_baseline(estimator, rows):
     """`{"loss": ..., metric: ..., "baseline_loss": ..., ...}` of a fitted estimator.
 
     Args:
         estimator: fitted `DNNClassifier` or `DNNRegressor`.
-        part: `rows.Part`, y in its own units.
+        rows: `Rows` of a `Frame`, y in its own units.
     """
     target = estimator.target_
     output = estimator.network_.predict(
-        estimator.encoder_.transform(part.frame, warn_unseen=True), verbose=0
+        estimator.encoder_.transform(rows.x, warn_unseen=True), verbose=0
     )
     if hasattr(target, "from_network"):
         output = target.from_network(output).reshape(len(output), -1)
     guess = np.broadcast_to(target.baseline, output.shape)
-    baseline = scores(estimator, part, guess)
-    return scores(estimator, part, output) | {f"baseline_{n}": v for n, v in baseline.items()}
+    baseline = scores(estimator, rows, guess)
+    return scores(estimator, rows, output) | {f"baseline_{n}": v for n, v in baseline.items()}
 
 
-def scores(estimator, part, prediction):
+def scores(estimator, rows, prediction):
     """Loss and metrics of a prediction of shape (rows, outputs), in the units of y."""
     target = estimator.target_
     head = target.head
-    y = part.y.reshape(len(part.y), -1).astype("int32" if head.per_class else "float32")
+    y = rows.y.reshape(len(rows), -1).astype("int32" if head.per_class else "float32")
     prediction = prediction.astype("float32")
-    weights = None
-    if part.weights is not None:
-        weights = (part.weights / part.weights.mean()).astype("float32")
+    weights = rows.unit_weights().weights
     metrics = check_metrics(head, estimator.hyperparameters_["metrics"])
     metrics = keras_internals.compile_metrics(None, make_metrics(head, target.n, metrics))
     metrics.update_state(y, prediction, sample_weight=weights)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from ..core.rows import Rows
 from ..heads import Head
 from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, documented
 from ..tables.targets import NumberTarget, learn_classes
@@ -77,7 +78,16 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
     ):
         self._keep(locals())
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """Train on a table.
 
         Args:
@@ -86,6 +96,12 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
             validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
                 share of the rows.
+            groups: name of a column of X, or array `(rows,)`: rows of one group are all trained on
+                or all validated on. A column named here is not a feature. None means that rows are
+                independent.
+            time: name of a column of X, or array `(rows,)` of numbers or dates: epochs are
+                validated on the latest rows. A column named here is not a feature; pass `X[name]`
+                to keep it as one. None means that validation rows are drawn at random.
 
         Raises:
             ValueError: data from which nothing right could be learned; the message names column,
@@ -94,7 +110,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         Warns:
             DataWarning: data that is legal, but a mistake more often than not.
         """
-        return self._fit(X, y, sample_weight, validation_data, learn_classes)
+        rows = Rows(X, y, sample_weight, groups=groups, time=time)
+        return self._fit(rows, validation_data, learn_classes)
 
     def _set_fitted(self, fitted):
         super()._set_fitted(fitted)
@@ -192,14 +209,24 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     ):
         self._keep(locals())
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
-        make_target = NumberTarget.of(self.target)
-        return self._fit(X, y, sample_weight, validation_data, make_target)
+        rows = Rows(X, y, sample_weight, groups=groups, time=time)
+        return self._fit(rows, validation_data, NumberTarget.of(self.target))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target in its own units, float64 `(rows,)` or `(rows, columns)`."""
-        return self.target_.from_network(self._output(X))
+        output = self._output(X)  # raises NotFittedError before the target is needed
+        return self.target_.from_network(output)
 
 
 ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

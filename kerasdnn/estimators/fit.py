@@ -17,54 +17,63 @@ from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
 from ..checks.targets import CONSTANT
 from ..core.arguments import check_fraction
+from ..core.rows import unpack_validation_data
 from ..heads import better, make_problem
 from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
-    Part,
-    class_weights,
-    for_network,
-    in_order,
-    read_part,
-    read_validation,
-    repeated,
+    check_exclusive,
+    encode_rows,
+    read_rows,
+    repeat_by_weight,
+    sort_rows,
+    weigh_classes,
 )
-from ..tables.splits import divide_part
+from ..tables.splits import holdout, strata_of
 from .ensemble import average
 from .presets import PRESETS
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
-def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
-    """Train on a table. Returns a dict of the estimator's fitted attributes."""
-    held = check_fraction("validation_fraction", estimator.validation_fraction)
-    check_settings(estimator)
-    rng = np.random.default_rng(estimator._draw_seed())
+def fit_table(estimator, given, validation_data, make_target):
+    """Train on a table.
 
-    part, target = read_part(X, y, sample_weight, make_target)
-    told = [LEAKAGE] if warn_of_copies(part.frame, part.y) else []
-    if target.head.kind == "labels" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
+    Args:
+        estimator: `TableEstimator`.
+        given: `Rows` as the user passed them.
+        validation_data: (X, y) or (X, y, sample_weight). None holds out a part of the rows.
+        make_target: function of (y, column names of y) that returns a target.
+
+    Returns:
+        dict of the estimator's fitted attributes.
+    """
+    fraction = check_fraction("validation_fraction", estimator.validation_fraction)
+    check_settings(estimator)
+    check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
+    rng = np.random.default_rng(estimator._draw_seed())
+    class_weight = getattr(estimator, "class_weight", None)
+
+    rows, target = read_rows(given, make_target=make_target)
+    told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
+    if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
-    warn_of_row_numbers(part.frame)
-    n_rows = part.frame.rows
-    part = Part(*repeated(part.frame, part.y, part.weights))
-    part.weights = class_weights(
-        getattr(estimator, "class_weight", None), target, part.y, part.weights
-    )
-    part = Part(*in_order(part.frame, part.y, part.weights))
-    judged = None
+    warn_of_row_numbers(rows.x)
+    n_rows = len(rows)
+    rows = sort_rows(weigh_classes(repeat_by_weight(rows), class_weight, target))
+    validation = None
     if validation_data is not None:
-        judged = read_validation(validation_data, target)
-        judged.weights = class_weights(
-            getattr(estimator, "class_weight", None), target, judged.y, judged.weights
-        )
-    elif held and part.frame.rows >= MIN_ROWS_TO_SPLIT:
-        part, judged = divide_part(part, target, held, rng)
+        validation, _ = read_rows(unpack_validation_data(validation_data), target)
+        validation = weigh_classes(validation, class_weight, target)
+    elif fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
+        strata = strata_of(rows.y, target.head.kind == "class")
+        train, held = holdout(rows, strata, fraction, rng)
+        if len(held):
+            rows, validation = rows.take(train), rows.take(held)
     with silenced(*told):
-        fitted = fit_parts(estimator, part, judged, target, rng)
+        fitted = fit_rows(estimator, rows, validation, target, rng)
     if validation_data is not None:
-        fitted["encoder_"].warn_of_unseen(judged.frame)
+        fitted["encoder_"].warn_of_unseen(validation.x)
     return {**fitted, "n_rows_": n_rows}
 
 
@@ -80,16 +89,18 @@ def check_settings(estimator):
     return check(settings, ESTIMATOR | PRESET)
 
 
-def fit_parts(estimator, part, judged, target, rng):
-    """Train on rows that are read and divided.
+def fit_rows(estimator, rows, validation, target, rng):
+    """Train on rows that are read and split.
 
     Args:
-        part, judged: `Part` to train on, and to judge epochs by or None.
-        target: which learns its units from `part`.
-        rng: NumPy generator, of the members' seeds.
+        estimator: `TableEstimator`.
+        rows: `Rows` of a `Frame` to train on.
+        validation: such `Rows` to evaluate each epoch on, or None.
+        target: target of `tables/targets.py`; it learns its units from `rows`.
+        rng: `numpy.random.Generator` that draws the seed of each member.
 
     Returns:
-        Dict of the estimator's fitted attributes.
+        dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
     epochs = settings["epochs"]
@@ -98,28 +109,30 @@ def fit_parts(estimator, part, judged, target, rng):
     encoder = TableEncoder(
         settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
     )
-    encoder.fit(part.frame, sample_weight=part.weights)
-    target.learn(part.y, part.weights)
+    encoder.fit(rows.x, sample_weight=rows.weights)
+    target.learn(rows.y, rows.weights)
     monitored = monitored_metric(settings["monitor"], target.head)
     settings["metrics"] = with_metric(settings["metrics"], monitored)
     if settings.get("clip") and target.head.standardize:
-        target.keep_range(part.y)
-    x, y, weights = for_network(part, encoder, target)
-    problem = make_problem(target.head, x.shape[1], target.n)
-    settings["batch_size"] = rows_per_step(settings["batch_size"], len(x))
-    validation = None if judged is None else for_network(judged, encoder, target)
+        target.keep_range(rows.y)
+    rows = encode_rows(rows, encoder, target)
+    problem = make_problem(target.head, rows.x.shape[1], target.n)
+    settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
+    if validation is not None:
+        validation = encode_rows(validation, encoder, target)
+        validation = validation.x, validation.y, validation.weights
 
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
-        network = build(problem, encoder, settings, seed, x, y)
+        network = build(problem, encoder, settings, seed, rows.x, rows.y)
         callbacks, best = list(estimator.callbacks or ()), None
-        if judged is not None:
+        if validation is not None:
             best = best_epoch_callback(monitored, patience)
             callbacks.append(best)
         network.fit(
-            x,
-            y,
-            sample_weight=weights,
+            rows.x,
+            rows.y,
+            sample_weight=rows.weights,
             batch_size=settings["batch_size"],
             epochs=epochs,
             verbose=estimator.verbose,

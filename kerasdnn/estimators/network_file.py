@@ -24,41 +24,20 @@ from ..core import keras_internals
 from ..training.network import Network
 
 # Modules of Keras whose classes a file may name, and the base classes these must have.
-MODULES = {
-    "keras",
-    "keras.activations",
-    "keras.constraints",
-    "keras.dtype_policies",
-    "keras.initializers",
-    "keras.layers",
-    "keras.losses",
-    "keras.metrics",
-    "keras.optimizers",
-    "keras.optimizers.schedules",
-    "keras.quantizers",
-    "keras.regularizers",
-}
+MODULES = {"keras", *(f"keras.{name}" for name in (
+    "activations", "constraints", "dtype_policies", "initializers", "layers", "losses", "metrics",
+    "optimizers", "optimizers.schedules", "quantizers", "regularizers",
+))}  # fmt: skip
 KINDS = (
-    keras.Layer,
-    keras.DTypePolicy,
-    keras.Initializer,
-    keras.Regularizer,
-    keras.Loss,
-    keras.Metric,
-    keras.Optimizer,
-    keras.Quantizer,
-    keras.constraints.Constraint,
-    keras.optimizers.schedules.LearningRateSchedule,
-    keras.quantizers.QuantizationConfig,
-)
+    keras.Layer, keras.DTypePolicy, keras.Initializer, keras.Regularizer, keras.Loss, keras.Metric,
+    keras.Optimizer, keras.Quantizer, keras.constraints.Constraint,
+    keras.optimizers.schedules.LearningRateSchedule, keras.quantizers.QuantizationConfig,
+)  # fmt: skip
 # Layers among them that run code from a file.
 RUNNING = (
-    keras.layers.Lambda,
-    keras.layers.TorchModuleWrapper,
-    keras.layers.TFSMLayer,
-    keras.layers.JaxLayer,
-    keras.layers.FlaxLayer,
-)
+    keras.layers.Lambda, keras.layers.TorchModuleWrapper, keras.layers.TFSMLayer,
+    keras.layers.JaxLayer, keras.layers.FlaxLayer,
+)  # fmt: skip
 FUNCTIONS = {"keras.activations", "keras.losses", "keras.metrics"}
 MAKERS = {"get", "serialize", "deserialize"}  # functions there that create objects from configs
 VALUES = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}
@@ -332,11 +311,8 @@ def check_array(name, array):
 
 def check_numbers(config):
     """Reject numbers with which a layer or a metric would fill the memory."""
-    sizes = {
-        key: abs(number)
-        for key, number in config.items()
-        if type(number) is int and not any(part in key for part in NO_SIZES)
-    }
+    sizes = {k: abs(n) for k, n in config.items() if type(n) is int}
+    sizes = {k: n for k, n in sizes.items() if not any(part in k for part in NO_SIZES)}
     for key, number in sizes.items():
         if number > MAX_SIZE:
             raise BadFile(f"its {key!r} of {number:,} is more than any network has.")

@@ -91,13 +91,9 @@ def estimator_from_state(classes, state, make_network):
 def target_to_state(target):
     state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
-        return state | {
-            "n": target.n,
-            "flat": target.flat,
-            "center": target.center.tolist(),
-            "scale": target.scale.tolist(),
-            "range": None if target.range is None else target.range.tolist(),
-        }
+        state |= {"n": target.n, "flat": target.flat}
+        arrays = {"center": target.center, "scale": target.scale, "range": target.range}
+        return state | {k: None if v is None else v.tolist() for k, v in arrays.items()}
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
 
 

@@ -1,5 +1,6 @@
 """Read a Keras optimizer as one of six update rules, its hyperparameters and its state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -15,7 +16,7 @@ from ..optimizers import NAG, Momentum
 class Rule:
     """A rule, its hyperparameters besides the learning rate, and the attributes of its state."""
 
-    update: callable
+    update: Callable
     hyperparameters: tuple
     slots: tuple
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import tensorflow as tf
 
@@ -23,7 +22,7 @@ from ..core.rows import Rows
 from ..factories import build_for
 from ..heads import Head, key_of, make_problem
 from ..hyperparameters import FIT, check
-from ..training.device_data import SHARE, available_cores, device_memory
+from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
 from ..training.network import Network
 from . import member_state as files
 from .history import STATUS, TrainingHistory, check_monitor
@@ -100,7 +99,7 @@ class Population:
             raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
         self.problem = make_problem(problem, n_features, n_outputs, one_hot)
         self.members = read_members(members, self.problem, seed)
-        memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
+        memory_limit = MEMORY_FRACTION * device_memory() if memory_limit is None else memory_limit
         if not is_number(memory_limit) or not memory_limit > 0:
             raise invalid("memory_limit", "must be a positive number of bytes", memory_limit)
         cores = 1 if tf.config.list_logical_devices("GPU") else available_cores()
@@ -138,7 +137,7 @@ class Population:
         *,
         epochs: int = 1,
         batch_size: int | str = 32,
-        sample_weight: npt.ArrayLike | None = None,
+        sample_weight: Any = None,
         rows: Any = None,
         validation_rows: Any = None,
         validation_data: tuple | None = None,

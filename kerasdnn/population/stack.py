@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..heads import Problem
-from ..training.device_data import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
+from ..training.device_data import FLOPS, SECONDS_PER_CALL, power_of_two, round_up
 from .forward import Layout, Stack, forward, output
 from .member_state import Member, Progress, align_layers, pad_and_stack, unstack
 from .metrics import evaluation_function, metrics_by_keras, metrics_of_sums, needed_sums
@@ -37,8 +37,8 @@ class StackedMembers:
     batch: int
     compiled: bool = True
     counts: tuple | None = None
-    stack: Stack = field(default=None, repr=False)
-    best: list = field(default=None, repr=False)
+    stack: Stack | None = field(default=None, repr=False)
+    best: list | None = field(default=None, repr=False)
 
     def __post_init__(self):
         members, batch_norm = self.members, self.members[0].batch_norm
@@ -167,7 +167,7 @@ class StackedMembers:
 
     def _steps_per_chunk(self):
         seconds = 6 * sum(map(math.prod, self.shapes)) * self.batch / FLOPS
-        return power_of_two(max(1, int(4 * SECONDS_PER_BLOCK / seconds)))
+        return power_of_two(max(1, int(4 * SECONDS_PER_CALL / seconds)))
 
     def evaluate(self, stack, table, weights_from, rows, center):
         """Compute the loss and the metrics of the head: a dict of float64 (members,).

@@ -1,7 +1,7 @@
-"""Which road a call takes: compiled programs over resident arrays, or stock Keras.
+"""Choose the execution path of a call: compiled functions, or the fallback to stock Keras.
 
-The compiled road is for in-memory arrays and Keras's own training step. For anything else
-`UseStockKeras` is raised with the reason, and the caller hands its arguments to stock Keras.
+The compiled path requires arrays in memory and Keras's own training step. For anything else,
+`UseStockKeras` is raised with the reason, and the caller passes its arguments to stock Keras.
 """
 
 import functools
@@ -16,7 +16,7 @@ from .device_data import arrays, to_array
 
 
 class UseStockKeras(Exception):
-    """Not an error: says why a call goes to stock Keras."""
+    """Not an error: the reason why a call falls back to stock Keras."""
 
 
 # What a subclass of `Network` may override without changing what training computes.
@@ -31,9 +31,9 @@ OWN_ATTRIBUTES = {"build", "quantize", "loss"}  # which Keras sets on a network 
 
 
 def need_plain_training(network):
-    """Raise `UseStockKeras` unless `network` trains by Keras's own step on one device."""
+    """Raise `UseStockKeras` unless `network` trains with Keras's own step on one device."""
     need_plain_model(network)
-    if network.block_steps == 1:
+    if network.steps_per_call == 1:
         raise UseStockKeras("steps_per_execution=1")
     if network.use_xla is False:
         raise UseStockKeras("jit_compile=False")
@@ -69,12 +69,12 @@ def is_distributed(network):
 
 
 def is_stream(x):
-    """Whether `x` hands out batches instead of holding rows."""
+    """Return whether `x` yields batches instead of containing rows."""
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
 
 
 def training_arrays(x, y, sample_weight=None, class_weight=None):
-    """(x, y) or (x, y, sample_weight) as dense numeric arrays."""
+    """Convert to `(x, y)` or `(x, y, sample_weight)`, dense numeric arrays."""
     parts = arrays(x, y, sample_weight, class_weight)
     if parts is None:
         raise UseStockKeras(f"data of type {type(x).__name__}")
@@ -97,27 +97,27 @@ def prediction_array(x):
 
 
 def prepare(network, parts):
-    """Create the variables of layers, loss and metrics as the first batch would; run nothing."""
+    """Create the variables of layers, loss and metrics, as the first batch would."""
     x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
-    output_spec = keras_internals.output_spec
+    spec = keras_internals.output_spec
     if not (network.built and keras_internals.has_built_scores(network)):
-        y_pred = output_spec(functools.partial(network, training=False), x)
-        output_spec(network.compute_loss, x, y, y_pred, *weight)
-        output_spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+        y_pred = spec(functools.partial(network, training=False), x)
+        spec(network.compute_loss, x, y, y_pred, *weight)
+        spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
 
 
 def need_sums_over_rows(network):
-    """Raise `UseStockKeras` if evaluation depends on how the rows are cut into batches."""
+    """Raise `UseStockKeras` if evaluation depends on how rows are divided into batches."""
     network.make_test_function()
     function = network.test_function
-    reason = network.traces["test_function"].ask(function, lambda: why_by_batches(network))
+    reason = network.traces["test_function"].ask(function, lambda: reason_for_batches(network))
     if reason is not None:
         raise UseStockKeras(reason)
 
 
-def why_by_batches(network):
+def reason_for_batches(network):
     if not compile_cache.is_row_by_row(network, training=False):
-        return "a layer that may look at the whole batch"
+        return "a layer that may use the complete batch"
     if not scoring.only_sums_over_rows(network):
         return "a metric that is not a sum over rows"
     if any(

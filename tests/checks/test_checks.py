@@ -161,9 +161,9 @@ ERRORS = {  # mistake: (network, arguments of fit, words of the error)
 WARNINGS = {
     "probabilities": ("binary", {"x": X, "y": BINARY * 0.25},
         r"contains 0.25 in row 1.*soft label"),
-    "absent class": ("sparse", {"x": X, "y": BINARY}, r"Class 2 without rows in `y`"),
+    "absent class": ("sparse", {"x": X, "y": BINARY}, r"Class 2 has no rows in `y`"),
     "absent column": ("categorical", {"x": X, "y": np.eye(3)[BINARY]},
-        r"Class 2 without rows in `y`"),
+        r"Class 2 has no rows in `y`"),
     "one class": ("sparse", {"x": X, "y": SPARSE * 0 + 1},
         r"one value only, 1 in all 40"),
     "one answer": ("binary", {"x": X, "y": BINARY * 0}, r"one value only, 0 in all 40"),
@@ -194,7 +194,7 @@ WARNINGS = {
     "misspelt plateau": ("binary", {"x": X, "y": BINARY, "callbacks": [
         keras.callbacks.ReduceLROnPlateau(monitor="los")]}, r"ReduceLROnPlateau.*'loss'"),
     "the target": ("real", {"x": np.column_stack([X[:, :2], REAL]), "y": REAL},
-        r"Column 2 of `x` equals `y`"),
+        r"Column 2 of `x` determines `y`"),
     "the other class": ("binary", {"x": frame().assign(income=1 - BINARY), "y": BINARY},
         r"'income'"),
 }

@@ -473,12 +473,12 @@ def metric(name, **config):
     ("change", "message"),
     [
         (lambda c: dense(c).update(units=10**9), "'units' of 1,000,000,000"),
-        (wide, "40,002,000,000 bytes of weights; the file holds"),
-        (wide_embedding, "40,000,0.* bytes of weights; the file holds"),
+        (wide, "40,002,000,000 bytes of weights; the file has"),
+        (wide_embedding, "40,000,0.* bytes of weights; the file has"),
         (layer("RepeatVector", n=10**9), "'n' of 1,000"),
         (
             lambda c: (layer("RepeatVector", n=10**6)(c), layer("UpSampling1D", size=10**6)(c)),
-            "would give .*1000000000000, 1. numbers",
+            "would output .*1000000000000, 1. numbers",
         ),
         (layer("StringLookup", num_oov_indices=10**9), "'num_oov_indices' of"),
         (metric("AUC", num_thresholds=10**9), "'num_thresholds' of"),

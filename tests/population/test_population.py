@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kerasdnn import HEADS, activations
 from kerasdnn.factories import build_for
-from kerasdnn.hyperparameters import TRAIN
+from kerasdnn.hyperparameters import FIT, names
 from kerasdnn.population import forward as networks
 from kerasdnn.population import train_steps as programs
 from kerasdnn.population.member_state import pad_and_stack
@@ -37,7 +37,9 @@ Y = TARGETS["binary", False][1]
 def alone(population, i, x=X, y=Y, epochs=1, batch_size=32, **fit):
     """The network of member `i`, trained by `Network.fit`."""
     member = population.members[i].given
-    network = build_for(population.problem, **{k: v for k, v in member.items() if k not in TRAIN})
+    network = build_for(
+        population.problem, **{k: v for k, v in member.items() if k not in names(FIT)}
+    )
     network.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0, **fit)
     return network
 

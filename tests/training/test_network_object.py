@@ -126,7 +126,7 @@ def test_the_settings_of_compile_survive_a_file(settings, tmp_path):
     network.compile("sgd", "mse", **settings)
     network.save(tmp_path / "network.keras")
     after = kerasdnn.load(tmp_path / "network.keras")
-    assert (after.block_steps, after.use_xla) == (network.block_steps, network.use_xla)
+    assert (after.steps_per_call, after.use_xla) == (network.steps_per_call, network.use_xla)
 
 
 def test_column_names_of_two_levels_survive_a_file(tmp_path):
@@ -137,7 +137,7 @@ def test_column_names_of_two_levels_survive_a_file(tmp_path):
 
 def test_column_names_that_no_file_holds_are_told(tmp_path):
     network = trained(FRAME.set_axis(pd.date_range("2024", periods=3), axis=1))
-    with pytest.warns(kerasdnn.DataWarning, match="Column names that are strings or numbers"):
+    with pytest.warns(kerasdnn.DataWarning, match="Column names such as"):
         after = by_kerasdnn(network, tmp_path)
     assert after.column_names is None
 

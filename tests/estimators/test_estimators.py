@@ -325,7 +325,7 @@ def test_class_weights_by_label_and_balanced():
     ("arguments", "fit", "message"),
     [
         ({"preset": "standart"}, {}, "`preset` must be one of.*Did you mean 'standard'"),
-        ({"preset": "realmlp", "l2": 0.1}, {}, "`l2` is no hyperparameter of the preset 'realmlp'"),
+        ({"preset": "realmlp", "l2": 0.1}, {}, "`l2` is not .*preset 'realmlp'.*Received: l2=0.1"),
         ({"epochs": 0}, {}, "`epochs` must be an integer"),
         ({"validation_fraction": 1}, {}, "`validation_fraction` must be"),
         ({"early_stopping": 5}, {}, "`early_stopping` must be True or False"),

@@ -215,23 +215,23 @@ class Comparison:
     seconds: float
 
     @property
-    def minimise(self):
+    def minimise(self) -> bool:
         return self.minimize
 
     @property
-    def best(self):
+    def best(self) -> dict[str, Any]:
         """The best combination, as keyword arguments of a `build_*` function."""
         found = {name: cell_value(self.table.at[0, name]) for name in self.names}
         return {name: value for name, value in found.items() if value is not None}
 
-    def labels(self):
+    def labels(self) -> list[str]:
         """A short name per row of `table`."""
         return [
             ", ".join(shown(row[name]) for name in self.names if not is_missing(row[name]))
             for _, row in self.table.iterrows()
         ]
 
-    def plot(self, most=20, title=None, ax=None):
+    def plot(self, most: int = 20, title: str | None = None, ax: Any = None) -> Any:
         """Plot means and intervals of the best `most` combinations. Returns the axes."""
         from .. import plots
 
@@ -248,7 +248,7 @@ class Comparison:
             ax=ax,
         )
 
-    def plot_curves(self, most=6, title=None, ax=None):
+    def plot_curves(self, most: int = 6, title: str | None = None, ax: Any = None) -> Any:
         """Plot the mean objective after each epoch of the best `most` combinations."""
         from .. import plots
 

@@ -3,6 +3,8 @@
 The layers and schedules of a preset are not those of a population; trials run one after the other.
 """
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import clone, is_regressor
 
@@ -112,7 +114,7 @@ class EstimatorSearchResult(SearchResult):
     It is fitted on all rows as its trials were: on a part of them, validated on the others.
     """
 
-    def training(self, rank=0):
+    def training(self, rank: int = 0) -> dict[str, Any]:
         """`batch_size`, and all of the `epochs`, because the schedules end with the last one."""
         found = self._settings(rank)
         return {name: found[name] for name in names(FIT) if name in found}

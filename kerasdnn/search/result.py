@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,22 +38,22 @@ class SearchResult:
     epochs: pd.DataFrame
     objective: str
     minimize: bool
-    tuner: object
+    tuner: Any
     seconds: float
     names: list
     defaults: dict = field(default_factory=dict)
-    refit: object = None
+    refit: Any = None
     seed_name: str = "seed"
     preset: str | None = None
     folder: object = field(default=None, repr=False)
     _networks: dict = field(default_factory=dict, repr=False)
 
     @property
-    def minimise(self):
+    def minimise(self) -> bool:
         return self.minimize
 
     @property
-    def ranking(self):
+    def ranking(self) -> pd.DataFrame:
         """`trials` without those that failed, the best first."""
         ranked = self.trials.dropna(subset=["score"])
         return ranked.sort_values("score", ascending=self.minimize, kind="stable")
@@ -67,7 +68,7 @@ class SearchResult:
             )
         return self._settings_of(self.ranking.iloc[rank])
 
-    def hyperparameters_of(self, trial):
+    def hyperparameters_of(self, trial: int) -> dict[str, Any]:
         """The hyperparameters of a row of `trials`, by its position."""
         found = self._settings_of(self.trials.iloc[trial])
         return {k: v for k, v in found.items() if k not in names(FIT)}
@@ -77,32 +78,32 @@ class SearchResult:
         return {k: v for k, v in {**self.defaults, **found}.items() if v is not None}
 
     @property
-    def best_score(self):
+    def best_score(self) -> float:
         self._settings(0)
         return float(self.ranking["score"].iloc[0])
 
     @property
-    def best_hyperparameters(self):
+    def best_hyperparameters(self) -> dict[str, Any]:
         """Those of the best trial, as keyword arguments of the `build_*` functions."""
         return self.hyperparameters(0)
 
-    def hyperparameters(self, rank=0):
+    def hyperparameters(self, rank: int = 0) -> dict[str, Any]:
         """The hyperparameters of the trial at position `rank` of the ranking; 0 is the best."""
         found = {k: v for k, v in self._settings(rank).items() if k not in names(FIT)}
         found = {self.seed_name if k == "seed" else k: v for k, v in found.items()}
         return found if self.preset is None else {"preset": self.preset, **found}
 
     @property
-    def best_training(self):
+    def best_training(self) -> dict[str, Any]:
         """`batch_size`, and the number of `epochs` after which the best trial was at its best."""
         return self.training(0)
 
-    def training(self, rank=0):
+    def training(self, rank: int = 0) -> dict[str, Any]:
         """`batch_size` and `epochs` of the trial at position `rank` of the ranking."""
         found = {k: v for k, v in self._settings(rank).items() if k in names(FIT)}
         return {**found, "epochs": int(self.ranking["epochs"].iloc[rank])}
 
-    def best_network(self, rank=0):
+    def best_network(self, rank: int = 0) -> Any:
         """Train a network with the best hyperparameters on all rows that were searched on.
 
         It is trained for the number of epochs after which the trial was at its best, with the
@@ -118,12 +119,12 @@ class SearchResult:
             self._networks[rank] = self.refit(self.hyperparameters(rank), self.training(rank))
         return self._networks[rank]
 
-    def best_estimator(self, rank=0):
+    def best_estimator(self, rank: int = 0) -> Any:
         """Return `best_network(rank)`, which of a search over a table is an estimator."""
         return self.best_network(rank)
 
     @property
-    def importance(self):
+    def importance(self) -> pd.Series:
         """The importance of each hyperparameter for the score, largest first; they sum to 1.
 
         A random forest is trained on the trials (features: the hyperparameters, target: the rank of
@@ -150,7 +151,7 @@ class SearchResult:
         named = pd.Series(found, index=list(features), name="importance")
         return named.sort_values(ascending=False, kind="stable")
 
-    def plot_history(self, title=None, ax=None):
+    def plot_history(self, title: str | None = None, ax: Any = None) -> Any:
         """Plot the score of each trial, and the best so far. Returns the axes."""
         from .. import plots
 
@@ -158,14 +159,14 @@ class SearchResult:
             self.trials["score"], ylabel=self.objective, minimise=self.minimize, title=title, ax=ax
         )
 
-    def plot_importance(self, title=None, ax=None):
+    def plot_importance(self, title: str | None = None, ax: Any = None) -> Any:
         """Plot one bar per hyperparameter. Returns the axes."""
         from .. import plots
 
         found = self.importance
         return plots.bars(list(found.index), list(found), ylabel="importance", title=title, ax=ax)
 
-    def plot_parallel(self, title=None, ax=None):
+    def plot_parallel(self, title: str | None = None, ax: Any = None) -> Any:
         """Plot an axis per hyperparameter and a line per trial. Returns the axes."""
         from .. import plots
 
@@ -174,7 +175,7 @@ class SearchResult:
             minimise=self.minimize, title=title, ax=ax,
         )  # fmt: skip
 
-    def plot_scores(self):
+    def plot_scores(self) -> Any:
         """Plot the score against each hyperparameter. Returns the figure."""
         from .. import plots
 

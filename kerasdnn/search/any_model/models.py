@@ -3,6 +3,7 @@
 import os
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -218,11 +219,11 @@ class ModelSearchResult(SearchResult):
         super().__init__(**kwargs)
         self.job = job
 
-    def hyperparameters(self, rank=0):
+    def hyperparameters(self, rank: int = 0) -> dict[str, Any]:
         """The values of `hp` of the trial at position `rank` of the ranking."""
         return self._settings(rank)
 
-    def best_network(self, rank=0):
+    def best_network(self, rank: int = 0) -> Any:
         self._settings(rank)
         trial = self.tuner.oracle.trials[self.ranking["trial"].iloc[rank]]
         network = self._network_of(trial)

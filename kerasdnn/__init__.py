@@ -5,6 +5,7 @@ The root has the thin toolkit; the rest is in sub-packages, most of which load w
 """
 
 from importlib import import_module as _import_module
+from typing import Any as _Any
 
 from . import nn as nn  # all of it: a `.keras` file finds registered classes only
 from .activations import LeakyReLU as LeakyReLU
@@ -21,7 +22,7 @@ from .training.network import Network as Network
 
 __version__ = "0.1.0"
 
-# Public names that load their sub-package when first used.
+# Public names whose sub-package loads when they are first used.
 _LAZY = {
     "DNNClassifier": "estimators",
     "DNNRegressor": "estimators",
@@ -71,7 +72,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> _Any:
     if name in _ROOMS:
         return _import_module(f".{name}", __name__)
     if name not in _LAZY:
@@ -82,5 +83,5 @@ def __getattr__(name):
     return found
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

@@ -1,116 +1,408 @@
-"""What a problem decides: the output layer, the loss, the metrics, and what y must look like.
+"""Problem types: the output layer, loss, metrics and label rule of each, one row of `HEADS`.
 
-A new kind of problem is a new row of `HEADS`. The metrics carry fixed names, so that a column of
-the history is called the same in the first network of a session and in the hundredth. Both areas
-under curves are Keras's, from 200 thresholds: good to about 0.002.
+A new problem type is a new row of `HEADS`, or a `Head` object passed where a name is accepted:
+
+    HEADS["huber"] = Head("n", "linear", "huber", ERRORS, "n floats")
+    build_regressor(n_features=10, target="huber")
+
+Metrics have fixed names, so that a column of the history has the same name in the first network of
+a session and in the hundredth. Both areas under curves are Keras's, computed from 200 thresholds:
+accurate to about 0.002.
 """
 
 import functools
+import inspect
 import re
-from dataclasses import dataclass
+from collections import UserDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
 from keras import metrics as km
 
-from .core.arguments import check_choice
+from .core.arguments import check_bool, check_choice, check_integer
 from .core.messages import invalid, warn
-from .nn.losses import SmoothedSparseCategoricalCrossentropy
+from .nn import losses
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A metric of a problem type.
+
+    Attributes:
+        make: callable that returns a new Keras metric, such as its class.
+        direction: "min" where less is better, "max" where more is. None means as the class of the
+            metric says, else as its name suggests.
+        sums: tuple of str, the sums over rows from which a population computes the metric, see
+            `population/metrics.py`. Empty: Keras computes it from the predictions.
+        above: int, the metric is left out for up to so many classes.
+    """
+
+    make: Callable
+    direction: str | None = None
+    sums: tuple[str, ...] = ()
+    above: int = 0
+
+    def __call__(self, **arguments) -> keras.Metric:
+        """Make a new Keras metric."""
+        return self.make(**arguments)
+
+
+class Metrics(UserDict):
+    """Metrics by name. What makes a Keras metric becomes a `Metric`."""
+
+    def __setitem__(self, name: str, metric):
+        super().__setitem__(name, metric if isinstance(metric, Metric) else Metric(metric))
 
 
 @dataclass(frozen=True)
+class Values:
+    """A rule for the numbers in y.
+
+    Attributes:
+        rule: what y must do, as text.
+        accepts: function from a float array to a bool array of the same shape.
+        remedy: what to do with other numbers.
+    """
+
+    rule: str
+    accepts: Callable
+    remedy: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Head:
-    """One row of the table.
+    """A problem type: one row of `HEADS`.
 
     Attributes:
         units: "1" for a single output whatever the number of classes, "K" or "n" for one each.
         activation: Keras name of the output activation.
-        loss: Keras name of the loss.
-        metrics: names of the default metrics, each with what makes one.
-        y: what one row of y holds.
+        loss: Keras name, class, instance or function.
+        metrics: dict from the name of each default metric to a `Metric`, or to what makes one.
+        y: description of one row of y.
+        name: key of the row. `HEADS` fills it in.
+        kind: "class" (one class per row), "labels" (several) or "number".
+        target: value of `target=` that selects the row in `build_regressor` and `DNNRegressor`;
+            empty means its name. Only for numbers.
+        one_hot: bool, y has one column per class.
+        one_hot_head: the row for one-hot labels of the same classes, or None.
+        two_classes: key of the row that replaces this one for two classes, or empty.
+        values: `Values`, which numbers y may hold. None: any finite number.
+        standardize: bool, whether an estimator scales y to mean 0 and standard deviation 1. None
+            means True for numbers behind a linear output, else False.
+        bias: function from a checked `prior` to the output bias. None: the inverse of the
+            activation, see `PRIORS`.
+        bias_rule: what `prior` must be, with `{n}` for the number of outputs. None: see `PRIORS`.
+        logits_loss: function of y and of what precedes the activation, both float of shape
+            (..., units), to the loss of each row (...). A population minimizes it where it is more
+            accurate than the loss of the activation. None: `loss` of the activation.
     """
 
     units: str
     activation: str
-    loss: str
+    loss: object
     metrics: dict
     y: str
+    name: str = ""
+    kind: str = "number"
+    target: str = ""
+    one_hot: bool = False
+    one_hot_head: "Head | None" = None
+    two_classes: str = ""
+    values: Values | None = None
+    standardize: bool | None = None
+    bias: Callable | None = None
+    bias_rule: str | None = None
+    logits_loss: Callable | None = None
 
-    def n_units(self, n):
-        """Units of the output layer for `n` classes, labels or target columns."""
+    def __post_init__(self):
+        check_choice("kind", self.kind, ("class", "labels", "number"))
+        check_choice("units", self.units, ("1", "K", "n"))
+        object.__setattr__(self, "metrics", Metrics(self.metrics))
+        if self.standardize is None:
+            linear = self.kind == "number" and self.activation == "linear" and not self.values
+            object.__setattr__(self, "standardize", linear)
+
+    def n_units(self, n: int) -> int:
+        """Return the units of the output layer for `n` classes, labels or target columns."""
         return 1 if self.units == "1" else n
 
+    def metric_names(self, n: int) -> list[str]:
+        """Return the names of the default metrics for `n` classes, labels or target columns."""
+        return [name for name, metric in self.metrics.items() if n > metric.above]
+
+    def __reduce__(self):
+        """Pickle a row of `HEADS` as its key, which another program must have, too."""
+        row = HEADS.get(self.name)
+        if row is not None and self in (row, row.one_hot_head):
+            return head_of, (self.name, self.one_hot)
+        return super().__reduce__()
+
+    @property
+    def per_class(self) -> bool:
+        """Whether classes exclude each other and each has an output."""
+        return self.kind == "class" and self.units != "1"
+
+    @property
+    def smoothed(self) -> type | None:
+        """The class of the loss that takes `label_smoothing`, or None."""
+        if self.kind == "number":
+            return None
+        if self.loss == "sparse_categorical_crossentropy":
+            return losses.SmoothedSparseCategoricalCrossentropy
+        cls: Any = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        takes = isinstance(cls, type) and "label_smoothing" in inspect.signature(cls).parameters
+        return cls if takes else None
+
     def __str__(self):
+        loss = self.loss if isinstance(self.loss, str) else getattr(self.loss, "__name__", None)
         return (
-            f"{self.units} x {self.activation}, {self.loss}, y: {self.y}, "
+            f"{self.units} x {self.activation}, {loss or type(self.loss).__name__}, y: {self.y}, "
             f"metrics: {', '.join(self.metrics)}"
         )
 
 
-# fmt: off
-ERRORS = {"mae": km.MeanAbsoluteError, "rmse": km.RootMeanSquaredError, "r2": km.R2Score}
-BINARY = {"accuracy": km.BinaryAccuracy, "precision": km.Precision, "recall": km.Recall,
-          "auc": km.AUC, "pr_auc": partial(km.AUC, curve="PR")}
-LABELS = {"binary_accuracy": km.BinaryAccuracy, "auc": partial(km.AUC, multi_label=True)}
-CLASSES = {"accuracy": km.SparseCategoricalAccuracy,
-           "top_5_accuracy": partial(km.SparseTopKCategoricalAccuracy, k=5)}
-ONE_HOT_CLASSES = {"accuracy": km.CategoricalAccuracy,
-                   "top_5_accuracy": partial(km.TopKCategoricalAccuracy, k=5)}
+class Heads(UserDict):
+    """Rows by name. A row that is added learns its name, and its value of `target=`."""
 
-HEADS = {         # units, activation,    loss,                              metrics, a row of y
-    "regression": Head("n", "linear",      "mean_squared_error",              ERRORS,  "n floats"),
-    "count":      Head("n", "exponential", "poisson",                         ERRORS,  "n counts"),
-    "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1"),
-    "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1"),
-    "multilabel": Head("K", "sigmoid",     "binary_crossentropy",             LABELS,  "K of 0/1"),
+    def __setitem__(self, name: str, head: Head):
+        if not isinstance(head, Head):
+            raise invalid("head", "must be a `Head`", head)
+        head = replace(head, name=name) if head.name not in ("", name) else head
+        object.__setattr__(head, "name", name)
+        if head.kind == "number" and not head.target:
+            object.__setattr__(head, "target", name)
+        super().__setitem__(name, head)
+
+
+FREQUENCIES = "frequencies or counts, each above 0"
+# fmt: off
+ERRORS = {
+    "mae":            Metric(km.MeanAbsoluteError,     "min", ("absolute",)),
+    "rmse":           Metric(km.RootMeanSquaredError,  "min", ("squared",)),
+    "r2":             Metric(km.R2Score,               "max", ("squared", "y", "y_squared")),
 }
-# The multi-class head for `one_hot_labels=True`.
-ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K times 0, once 1")
+BINARY = {
+    "accuracy":       Metric(km.BinaryAccuracy,        "max", ("hits",)),
+    "precision":      Metric(km.Precision,             "max", ("true", "claimed")),
+    "recall":         Metric(km.Recall,                "max", ("true", "yes")),
+    "auc":            Metric(km.AUC,                   "max", ("yes", "no")),
+    "pr_auc":         Metric(partial(km.AUC, curve="PR"), "max", ("yes", "all")),
+}
+LABELS = {
+    "binary_accuracy": Metric(km.BinaryAccuracy,       "max", ("hits",)),
+    "auc":            Metric(partial(km.AUC, multi_label=True), "max", ("yes", "no")),
+}
+CLASSES = {
+    "accuracy":       Metric(km.SparseCategoricalAccuracy, "max", ("hits",)),
+    "top_5_accuracy": Metric(partial(km.SparseTopKCategoricalAccuracy, k=5), "max", ("top_5",), 5),
+}
+ONE_HOT_CLASSES = {
+    "accuracy":       Metric(km.CategoricalAccuracy,   "max", ("hits",)),
+    "top_5_accuracy": Metric(partial(km.TopKCategoricalAccuracy, k=5), "max", ("top_5",), 5),
+}
+COUNTS = Values("hold whole numbers from 0", lambda y: (y >= 0) & (np.floor(y) == y),
+                "Others take target='real'.")
+
+# The multi-class row for `one_hot_labels=True`.
+ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K times 0, once 1",
+               name="multiclass", kind="class", one_hot=True,
+               logits_loss=losses.categorical_crossentropy_of_logits)
+HEADS = Heads({    # units, activation,    loss,                              metrics, a row of y
+    "regression": Head("n", "linear",      "mean_squared_error",              ERRORS,  "n floats",
+                       target="real"),
+    "count":      Head("n", "exponential", "poisson",                         ERRORS,  "n counts",
+                       values=COUNTS),
+    "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
+                       kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
+                       bias_rule=f"the share of ones, in (0, 1), or the two classes' {FREQUENCIES}",
+                       logits_loss=losses.binary_crossentropy_of_logits),
+    "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
+                       kind="class", one_hot_head=ONE_HOT, two_classes="binary",
+                       logits_loss=losses.categorical_crossentropy_of_logits),
+    "multilabel": Head("K", "sigmoid",     "binary_crossentropy",             LABELS,  "K of 0/1",
+                       kind="labels", logits_loss=losses.binary_crossentropy_of_logits),
+})
 # fmt: on
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to learn: the problem type and its sizes. Made by `make_problem`.
+
+    Attributes:
+        head: `Head`.
+        n_outputs: int, classes, labels or target columns; 1 for two classes with one output.
+        n_features: int, columns of x.
+        one_hot: bool, y has one column per class.
+    """
+
+    head: Head
+    n_outputs: int
+    n_features: int
+    one_hot: bool = False
+
+    @property
+    def name(self) -> str:
+        """Key of the row of `HEADS`; empty for a `Head` without a name."""
+        return self.head.name
+
+    @property
+    def kind(self) -> str:
+        return self.head.kind
+
+    @property
+    def units(self) -> int:
+        """Units of the output layer."""
+        return self.head.n_units(self.n_outputs)
+
+
+def make_problem(
+    problem: str | Head, n_features: int, n_outputs: int = 1, one_hot: bool = False
+) -> Problem:
+    """Check what describes a problem. "multiclass" with two outputs becomes "binary".
+
+    Args:
+        problem: key of `HEADS`, or a `Head`.
+        n_features: int, at least 1, columns of x.
+        n_outputs: int, number of classes (at least 2), labels or target columns; 1 for "binary".
+        one_hot: bool, y has one column per class. Ignored where the head has no such form.
+
+    Returns:
+        `Problem`.
+
+    Raises:
+        ValueError: an unknown problem, or a number out of range.
+    """
+    head = head_of(problem)
+    several = head.kind == "class" and head.units != "1"
+    n_outputs = check_integer("n_outputs", n_outputs, 2 if several else 1)
+    if head.units == "1":
+        if n_outputs > (2 if head.kind == "class" else 1):
+            remedy = "For more classes use problem='multiclass', for labels 'multilabel'."
+            rule = f"must be 1 for a {head.name or 'one-output'} problem"
+            raise invalid("n_outputs", rule, n_outputs, remedy)
+        n_outputs = 1
+    if not check_bool("one_hot", one_hot) and head.two_classes and n_outputs == 2:
+        head, n_outputs = HEADS[head.two_classes], 1
+    head = head_of(head, one_hot)
+    return Problem(head, n_outputs, check_integer("n_features", n_features), head.one_hot)
+
+
+def head_of(problem: str | Head, one_hot: bool = False) -> Head:
+    """Return the `Head` of a problem type; with `one_hot` its form for labels in K columns.
+
+    Args:
+        problem: key of `HEADS`, or a `Head`.
+        one_hot: bool. Ignored where the head has no such form.
+    """
+    if isinstance(problem, Head):
+        head = problem
+    else:
+        head = HEADS[check_choice("problem", problem, HEADS)]
+    return head.one_hot_head if one_hot and head.one_hot_head else head
+
+
+def key_of(head: Head) -> str:
+    """Return the key of a row of `HEADS`, by which a file names it.
+
+    Raises:
+        ValueError: it is not a row.
+    """
+    row = HEADS.get(head.name)
+    if row is None or head not in (row, row.one_hot_head):
+        raise ValueError(
+            f"A file names its problem type, and the one in use ({head}) is not a row of HEADS. "
+            f"Add it before training: HEADS[{head.name or 'my_problem'!r}] = head."
+        )
+    return head.name
+
+
+def row_of(key: str) -> Head:
+    """Return the row of `HEADS` that a file names.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if key not in HEADS:
+        raise ValueError(
+            f"The problem type {key!r} is not a row of HEADS. Add it before loading, as where the "
+            f"file was saved: HEADS[{key!r}] = Head(...)."
+        )
+    return HEADS[key]
+
+
+def head_of_target(target: str | Head) -> Head:
+    """Return the row for numbers that `target=` selects in a regressor: "real", "count", ..."""
+    if isinstance(target, Head):
+        return target
+    rows = {head.target: head for head in HEADS.values() if head.kind == "number"}
+    return rows[check_choice("target", target, rows)]
+
+
+def snake_case(name):
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
 
 # What Keras itself takes as the name of a metric.
 KERAS_METRICS = {"accuracy", "acc", "crossentropy", "ce"} | {
     name
     for key in vars(km)
     if not key.startswith("_") and key not in ("get", "serialize", "deserialize", "Metric")
-    for name in (key, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
+    for name in (key, snake_case(key))
+}
+LOSSES = {  # the classes of Keras's losses by the names of their functions
+    snake_case(key): cls
+    for key, cls in vars(keras.losses).items()
+    if isinstance(cls, type) and cls is not keras.losses.Loss
 }
 
 
-def head_of(problem, one_hot=False):
-    """The `Head` of a problem by its name; `one_hot` for multi-class labels in K columns."""
-    check_choice("problem", problem, HEADS)
-    return ONE_HOT if one_hot and problem == "multiclass" else HEADS[problem]
-
-
-def make_loss(head, label_smoothing=0.0):
-    """The loss of `head` as a Keras object; only a classifier's takes `label_smoothing`.
+def make_loss(head: Head, label_smoothing: float = 0.0):
+    """Make the loss of `head` as Keras takes it: an object, or the function it was given as.
 
     A saved network that holds it opens in plain Keras, except for class indices with smoothing,
     which Keras does not have: see `nn/losses.py`.
+
+    Args:
+        label_smoothing: float in [0, 1), only for a head whose loss takes it.
     """
-    if not label_smoothing:
-        return keras.losses.deserialize({"class_name": LOSSES[head.loss], "config": {}})
-    return SMOOTHED[head.loss](label_smoothing=label_smoothing)
+    if label_smoothing:
+        if head.smoothed is None:
+            remedy = "Leave it out."
+            rule = f"needs classes and a loss that takes it, not {head.name or head}"
+            raise invalid("label_smoothing", rule, label_smoothing, remedy)
+        return head.smoothed(label_smoothing=label_smoothing)
+    if isinstance(head.loss, str):
+        return LOSSES[head.loss]() if head.loss in LOSSES else keras.losses.get(head.loss)
+    return head.loss() if isinstance(head.loss, type) else head.loss
 
 
-LOSSES = {
-    "mean_squared_error": "MeanSquaredError",
-    "poisson": "Poisson",
-    "binary_crossentropy": "BinaryCrossentropy",
-    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
-    "categorical_crossentropy": "CategoricalCrossentropy",
-}
-SMOOTHED = {
-    "binary_crossentropy": keras.losses.BinaryCrossentropy,
-    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
-    "sparse_categorical_crossentropy": SmoothedSparseCategoricalCrossentropy,
-}
+def mean_loss(head: Head, y, prediction, weights=None) -> float:
+    """Compute the loss of predictions, without label smoothing, as a weighted mean over the rows.
+
+    Args:
+        y: array (rows,) or (rows, outputs), as the network takes it.
+        prediction: array (rows, outputs), what the network predicts.
+        weights: (rows,), row weights. None means 1 for every row.
+    """
+    loss = make_loss(head)
+    loss = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    y = np.asarray(y)
+    if head.per_class and not head.one_hot:
+        y = y.reshape(-1).astype("int32")
+    else:
+        y = y.reshape(np.shape(prediction)).astype(prediction.dtype)
+    rows = keras.ops.convert_to_numpy(loss(y, prediction))
+    # A custom loss may return one number for all rows, which weights no longer change.
+    return float(np.average(rows, weights=weights if len(y) == rows.size else None))
 
 
 def check_metrics(head, metrics):
-    """`metrics` as a list, or None; an unknown name is a ValueError."""
+    """Return `metrics` as a list, or None; an unknown name raises a ValueError."""
     if metrics is None:
         return None
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
@@ -121,16 +413,19 @@ def check_metrics(head, metrics):
 
 
 def make_metrics(head, n, metrics=None):
-    """The metrics of `head` for `n` classes, or those asked for, each under a fixed name.
+    """Make the metrics of `head` for `n` classes, or those asked for, each under a fixed name.
 
     Args:
         head: `Head`.
-        n: number of classes, labels or target columns. Top-5 accuracy is left out up to 5.
+        n: int, number of classes, labels or target columns.
         metrics: None for the default, or a list of names (of the head's table, else Keras's),
             Keras metrics and functions.
+
+    Returns:
+        list of Keras metrics, names and functions, as `compile` takes them.
     """
     if metrics is None:
-        metrics = [name for name in head.metrics if name != "top_5_accuracy" or n > 5]
+        metrics = head.metric_names(n)
     return [_metric(head, metric) for metric in metrics]
 
 
@@ -156,58 +451,53 @@ def _metric(head, metric):
 # The first epochs then learn what depends on x. (Karpathy, A recipe for training neural
 # networks.)
 
-FREQUENCIES = "frequencies or counts, each above 0"
 # fmt: off
-FORMS = {       # what `prior` must be, for n classes, labels or target columns
-    "binary":     f"the share of ones, in (0, 1), or the two classes' {FREQUENCIES}",
-    "multiclass": f"the {{n}} classes' {FREQUENCIES}",
-    "multilabel": "the share of ones of each of the {n} labels, in (0, 1)",
-    "regression": "the mean of each of the {n} target columns, finite",
-    "count":      "the mean of each of the {n} target columns, finite and above 0",
+# Output activation: inverse, which priors it accepts, what `prior` must be.
+PRIORS: dict[str, tuple] = {
+    "linear":      (lambda p: p, np.isfinite,
+                    "the mean of each of the {n} target columns, finite"),
+    "exponential": (np.log, lambda p: p > 0,
+                    "the mean of each of the {n} target columns, finite and above 0"),
+    "sigmoid":     (lambda p: np.log(p / (1 - p)), lambda p: (p > 0) & (p < 1),
+                    "the share of ones of each of the {n} labels, in (0, 1)"),
+    "softmax":     (lambda p: np.log(p / p.sum()), lambda p: p > 0,
+                    f"the {{n}} classes' {FREQUENCIES}"),
 }
 # fmt: on
 
 
-def output_bias(problem, prior, n):
-    """The starting bias of the output layer, as a list with one float per unit.
+def output_bias(problem: str | Head, prior, n: int) -> list[float]:
+    """Compute the starting bias of the output layer, one float per unit.
 
     Args:
-        problem: key of `heads.HEADS`.
-        prior: what `FORMS` says; a float will do for one.
-        n: number of classes, labels or target columns.
+        problem: key of `HEADS`, or a `Head`.
+        prior: float or sequence of floats, see `PRIORS` and `Head.bias_rule`.
+        n: int, number of classes, labels or target columns.
 
     Raises:
-        ValueError: `prior` is of another shape, or out of range.
+        ValueError: `prior` has another shape, or is out of range.
     """
+    head = head_of(problem)
+    two_classes = head.kind == "class" and head.units == "1"
+    if head.activation not in PRIORS and head.bias is None:
+        rule = f"needs the inverse of {head.activation!r}, which is not known"
+        raise invalid("prior", rule, prior, "Leave it out.")
+    inverse, accepts, rule = PRIORS["softmax" if two_classes else head.activation]
     try:
         p = np.atleast_1d(np.asarray(prior, dtype="float64"))
     except (TypeError, ValueError):
         p = np.array([np.nan])
-    if problem == "binary" and p.shape == (1,):
-        p = np.array([1 - p[0], p[0]])
-    inside = {
-        "binary": p > 0,
-        "multiclass": p > 0,
-        "multilabel": (p > 0) & (p < 1),
-        "regression": np.isfinite(p),
-        "count": p > 0,
-    }[problem]
-    if p.shape != (n,) or not np.isfinite(p).all() or not inside.all():
+    if two_classes:
+        n = 2
+        p = np.array([1 - p[0], p[0]]) if p.shape == (1,) else p
+    if p.shape != (n,) or not np.isfinite(p).all() or not accepts(p).all():
         raise invalid(
             "prior",
-            f"must be {FORMS[problem].format(n=n)}",
+            f"must be {(head.bias_rule or rule).format(n=n)}",
             prior,
             "Leave it out where y does not hold every class." if (p == 0).any() else "",
         )
-    if problem == "binary":
-        p = np.log(p[1:] / p[:1])
-    elif problem == "multilabel":
-        p = np.log(p / (1 - p))
-    elif problem == "multiclass":
-        p = np.log(p / p.sum())
-    elif problem == "count":
-        p = np.log(p)
-    return p.tolist()
+    return (head.bias or inverse)(p).tolist()
 
 
 # Where Keras does not say it.
@@ -216,8 +506,8 @@ LESS_WORDS = ("loss", "error", "entropy", "divergence", "deviance", "distance")
 MORE_WORDS = ("acc", "auc", "iou", "precision", "recall", "specificity", "sensitivity", "true_")
 
 
-def direction_of(objective, direction=None):
-    """Returns "min" or "max": losses and errors are to be small, all other metrics large."""
+def direction_of(objective, direction=None, head: Head | None = None) -> str:
+    """Return "min" or "max": losses and errors are to be small, all other metrics large."""
     if direction is not None:
         return check_choice("direction", direction, ("min", "max"))
     if not isinstance(objective, str) or not objective.startswith("val_"):
@@ -225,13 +515,19 @@ def direction_of(objective, direction=None):
             "`objective` must be 'val_loss' or 'val_' and a metric's name: what is judged by rows "
             f"that were trained on says nothing. Received: objective={objective!r}."
         )
-    return better(objective.removeprefix("val_"))
+    return better(objective.removeprefix("val_"), head)
 
 
-def better(name):
-    """ "min" or "max", which of a metric is better: as its class says, else as its name does."""
-    makers = [head.metrics[name] for head in (*HEADS.values(), ONE_HOT) if name in head.metrics]
-    return _better(name, makers[0] if makers else None)
+def better(name: str, head: Head | None = None) -> str:
+    """Return "min" or "max": which values of a metric, or of the loss, are better.
+
+    Args:
+        name: of the metric, without "val_".
+        head: the problem type that reports it. None: any row of `HEADS` that does.
+    """
+    heads = [head] if head else [*HEADS.values(), ONE_HOT]
+    metric = next((h.metrics[name] for h in heads if name in h.metrics), None)
+    return (metric and metric.direction) or _better(name, metric)
 
 
 @functools.cache  # making a metric takes milliseconds
@@ -252,6 +548,6 @@ def _better(name, maker):
 
 
 def check_objective(objective, problem, one_hot, metrics=()):
-    """`objective` as it is, if a network of `problem` reports it."""
+    """Return `objective`, which must be one that a network of `problem` reports."""
     names = ["loss", *head_of(problem, one_hot).metrics, *metrics]
     return check_choice("objective", objective, [f"val_{name}" for name in names])

@@ -1,10 +1,401 @@
-"""Names and defaults of hyperparameters."""
+"""One row per hyperparameter: its name, default, check, meaning, and which entry points accept it.
 
-HIDDEN_UNITS = (64, 32)
+Factories, estimators, presets, searches and populations read these rows, and so does the
+documentation. A new hyperparameter is a new row, its place in the signatures that
+`tests/test_hyperparameters.py` compares with `names`, and the code that uses it.
+"""
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from functools import partial
+from typing import Any
+
+from . import activations, heads, optimizers
+from .core.arguments import (
+    check_bool,
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_interval,
+    is_number,
+)
+from .core.messages import invalid, unknown_name
 
 
-BUILD = (
-    "hidden_units", "activation", "optimizer", "learning_rate", "momentum", "dropout", "l2",
-    "batch_norm", "label_smoothing", "seed",
-)  # fmt: skip
-TRAIN = ("batch_size", "epochs")  # arguments of `fit`, not of a factory
+class Entry(Flag):
+    """A public entry point that accepts hyperparameters."""
+
+    CLASSIFIER = auto()  # build_classifier
+    MULTILABEL = auto()  # build_multilabel_classifier
+    REGRESSOR = auto()  # build_regressor
+    NETWORK = auto()  # factories.build_for, for any problem type
+    DNN_CLASSIFIER = auto()
+    DNN_REGRESSOR = auto()
+    SEARCH = auto()  # tune, compare, hypermodel, and what a search space may return
+    MEMBER = auto()  # a network of a Population
+    FIT = auto()  # an argument of `fit`, not of the network
+    PRESET = auto()  # set by presets alone
+
+
+CLASSIFIER, MULTILABEL, REGRESSOR = Entry.CLASSIFIER, Entry.MULTILABEL, Entry.REGRESSOR
+NETWORK = Entry.NETWORK
+DNN_CLASSIFIER, DNN_REGRESSOR = Entry.DNN_CLASSIFIER, Entry.DNN_REGRESSOR
+SEARCH, MEMBER, FIT, PRESET = Entry.SEARCH, Entry.MEMBER, Entry.FIT, Entry.PRESET
+FACTORY = CLASSIFIER | MULTILABEL | REGRESSOR | NETWORK
+ESTIMATOR = DNN_CLASSIFIER | DNN_REGRESSOR
+MANY = SEARCH | MEMBER  # entry points that train many networks
+ALL = FACTORY | ESTIMATOR | MANY
+ANY = ALL | FIT | PRESET
+
+
+@dataclass(frozen=True)
+class Row:
+    """One hyperparameter.
+
+    Attributes:
+        name: the argument's name, the same everywhere.
+        default: the value where none is given; of an estimator, the preset "standard" has it.
+        accepted_by: the entry points that accept it.
+        text: type, range and meaning, for docstrings.
+        check: `check(name, value)` returns the value in its plain type or raises a ValueError;
+            None where only the problem type or the data can tell.
+        none: what None means where no preset says so.
+        refused: why other entry points reject it, and what to do instead.
+        in_estimators: what else holds for estimators.
+    """
+
+    name: str
+    default: Any
+    accepted_by: Entry
+    text: str
+    check: Callable[[str, Any], Any] | None = None
+    none: str = ""
+    refused: Mapping[Entry, str] = field(default_factory=dict)
+    in_estimators: str = ""
+
+
+def check_hidden_units(name: str, value: Any) -> tuple[int, ...]:
+    """`hidden_units` as a tuple of ints."""
+    remedy = "For two layers of 64 and 32 units write hidden_units=(64, 32), for one (64,)."
+    rule = "must be a sequence of integers of at least 1, one per hidden layer"
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        raise invalid(name, rule, value, remedy)
+    units = tuple(value)
+    if not units or not all(is_number(u) and u == u // 1 and u >= 1 for u in units):
+        raise invalid(name, rule, value, remedy)
+    return tuple(int(u) for u in units)
+
+
+def check_activation(name: str, value: Any) -> Any:
+    activations.get(value)
+    return value
+
+
+def check_optimizer(name: str, value: Any) -> Any:
+    """A known name; anything else is checked by `optimizers.check` where it is used."""
+    if isinstance(value, str):
+        check_choice(name, value.lower(), optimizers.BY_NAME)
+    return value
+
+
+def check_target(name: str, value: Any) -> Any:
+    heads.head_of_target(value)
+    return value
+
+
+def check_rate(name: str, value: Any) -> Any:
+    return optimizers.rate(value)
+
+
+def integer_or(**words: str) -> Callable[[str, Any], Any]:
+    """A check for a positive integer or one of `words`, which map to their meaning."""
+    remedy = ", ".join(f"{word!r} {meaning}" for word, meaning in words.items()) + "."
+
+    def check(name, value):
+        return (
+            value
+            if isinstance(value, str) and value in words
+            else check_integer(name, value, 1, remedy)
+        )
+
+    return check
+
+
+FULL, AUTO = "means all rows in one step", "chooses a size by the number of rows"
+BY_PRESET = 'It belongs to the preset "realmlp" of the estimators.'
+TO_FIT = "Pass it to `fit`."
+
+# fmt: off
+ROWS = (
+    Row("preset", None, ESTIMATOR,
+        'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
+        'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
+        'variant) or "standard" (the plain network of the `build_*` functions).',
+        none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
+             "`optimizer`, `momentum`, `l2` or `batch_norm`"),
+    Row("hidden_units", (64, 32), ALL,
+        "sequence of int, each at least 1: units of each hidden layer, first to last. `(64, 32)` "
+        "is `[Dense(64), Dense(32)]` before the output layer.", check_hidden_units),
+    Row("target", "real", REGRESSOR | DNN_REGRESSOR,
+        '"real" for any finite numbers (mean squared error), "count" for non-negative integers '
+        "(Poisson loss; the output is the expected count), a custom `Head`, or the name of a row "
+        "for numbers that was added to `HEADS`.", check_target),
+    Row("activation", "relu", ALL,
+        'str, function or Keras layer: activation of the hidden layers. "relu", "sigmoid", "tanh", '
+        '"leaky_relu" (slope 0.01), "mish" or any other name of Keras; a layer is copied for each '
+        "hidden layer.", check_activation),
+    Row("optimizer", "adam", ALL,
+        'str, Keras optimizer or its config: "sgd", "momentum", "nag", "adagrad", "rmsprop", '
+        '"adam" or any other name of Keras.', check_optimizer),
+    Row("learning_rate", None, ALL,
+        "positive float, schedule or callable: length of a step. An optimizer instance or config "
+        "brings its own.", check_rate,
+        none='0.01 for "sgd", "momentum", "nag" and "adagrad", 0.001 for "rmsprop" and "adam", and '
+             "the default of Keras for other names",
+        in_estimators="The RealMLP presets, which have a schedule of their own, need a float."),
+    Row("momentum", None, ALL,
+        'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
+        '"sgd" only.', partial(check_fraction, remedy=optimizers.MOMENTUM_REMEDY),
+        none='0.9 for "momentum" and "nag", 0 for "sgd"'),
+    Row("dropout", 0.0, ALL,
+        "float in [0, 1): fraction of each hidden layer's outputs set to 0 during training.",
+        partial(check_fraction, remedy="It is the fraction of outputs left out; 0 for none."),
+        in_estimators='In "realmlp" it decays to 0 during training.'),
+    Row("l2", 0.0, ALL,
+        "non-negative float: adds `l2 * sum(kernel ** 2)` of every Dense layer to the loss, the "
+        "output layer included, biases excluded.", partial(check_interval, interval="[0, inf)")),
+    Row("batch_norm", False, ALL,
+        "bool: put batch normalization between each hidden Dense layer and its activation. These "
+        "Dense layers then have no bias, because batch normalization adds one.", check_bool),
+    Row("one_hot_labels", False, CLASSIFIER,
+        "bool: y has shape `(rows, n_classes)` with a single 1 in each row; the output is "
+        "`n_classes` probabilities, also for two classes.", check_bool,
+        refused={SEARCH: "The shape of `y` decides it.", ESTIMATOR: "Pass labels `(rows,)`.",
+                 MEMBER: "Pass one_hot=True to `Population`."}),
+    Row("label_smoothing", 0.0, CLASSIFIER | MULTILABEL | NETWORK | DNN_CLASSIFIER | MANY,
+        "float in [0, 1), s: a label y becomes `y (1 - s) + s / 2` for binary labels; of K classes "
+        "the true one becomes `1 - s + s / K` and the others `s / K`.",
+        partial(check_fraction, remedy="0.1 is a usual value."),
+        refused={REGRESSOR | DNN_REGRESSOR: "Only class labels can be smoothed."}),
+    Row("prior", None, FACTORY | MANY,
+        "float or sequence of float, what is known before any row is seen: class frequencies or "
+        "counts (for two classes also the fraction of ones), the fraction of ones of each label, "
+        "or the mean of each target column (positive for counts). The output bias starts there.",
+        none="a bias of 0",
+        refused={ESTIMATOR: "Estimators encode the target themselves; `class_weight` weights "
+                            "classes."}),
+    Row("metrics", None, FACTORY | ESTIMATOR,
+        "list of str, Keras metrics or functions, reported next to the loss; [] for none.",
+        none="the metrics of the problem type",
+        refused={MANY: "The metrics of the problem type are always recorded."},
+        in_estimators="The RealMLP presets record only the first one by default."),
+    Row("seed", None, FACTORY | MANY,
+        "int in [0, 2**32): fixes the initial weights, the dropout and the order of rows; the same "
+        "seed gives the same network.", partial(check_integer, at_least=0, at_most=2**32 - 1),
+        none="a random seed; `network.seed` holds it",
+        refused={ESTIMATOR: "Pass `random_state`."}),
+    Row("name", None, FACTORY, "str, name of the Keras model.", none="a name chosen by Keras",
+        refused={MANY: "Networks are numbered.", ESTIMATOR: "Estimators have no name."}),
+    Row("batch_size", 32, MANY | FIT, 'int, rows per step, or "full" for one step per epoch.',
+        integer_or(full=FULL), refused={FACTORY: TO_FIT}),
+    Row("batch_size", 32, ESTIMATOR,
+        'int, rows per step, "full" for one step per epoch, or "auto": from 64 (up to 1,024 rows) '
+        "to 1,024 (over 100,000 rows).", integer_or(full=FULL, auto=AUTO)),
+    Row("epochs", 50, MANY | FIT, "int, at least 1: how often training goes through all rows.",
+        check_integer, refused={FACTORY: TO_FIT}),
+    Row("epochs", 200, ESTIMATOR,
+        "int, at least 1: the most passes over the rows. The schedules of the RealMLP presets end "
+        "with the last of them.", check_integer),
+    Row("validation_fraction", 0.2, ESTIMATOR,
+        "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
+        "for none. Tables under 50 rows are used for training completely.", check_fraction,
+        refused={FACTORY: "Pass validation_split to `fit`."}),
+    Row("early_stopping", True, ESTIMATOR,
+        "bool: stop after `patience` epochs without an improvement on the validation set. The "
+        "weights of the best epoch are restored either way.", check_bool),
+    Row("patience", 20, ESTIMATOR,
+        "int, at least 1, epochs without an improvement before early stopping. Setting it turns "
+        "`early_stopping` on unless that is False.", check_integer),
+    Row("class_weight", None, DNN_CLASSIFIER,
+        '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
+        "labels left out weigh 1.", none="every row weighs 1",
+        refused={DNN_REGRESSOR: "A regressor has no classes; pass sample_weight to `fit`.",
+                 FACTORY: TO_FIT}),
+    Row("scaling", "standard", ESTIMATOR,
+        '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
+        "clipping): scaling of numeric columns, see `TableEncoder`.",
+        partial(check_choice, valid=("standard", "robust"))),
+    Row("one_hot_limit", 32, ESTIMATOR,
+        "int, the most categories of a column that is one-hot encoded; a column with more is "
+        "embedded.", partial(check_integer, at_least=0)),
+    Row("categorical", None, ESTIMATOR,
+        "list of column names (positions for arrays): numeric columns to treat as categories.",
+        none="only text, boolean and categorical columns are categories"),
+    Row("embedding_size", 8, ESTIMATOR,
+        "int, at least 1: length of the vector that represents a category of an embedded column.",
+        check_integer),
+    Row("numeric_embedding", None, ESTIMATOR,
+        'str, "periodic": embed numeric columns, see `PeriodicEmbedding`.',
+        partial(check_choice, valid=("periodic",)), none="no embedding",
+        refused={FACTORY | MANY: BY_PRESET}),
+    Row("weight_decay", 0.0, ESTIMATOR,
+        "non-negative float: decoupled weight decay of `GroupAdam`.",
+        partial(check_interval, interval="[0, inf)"),
+        refused={FACTORY | MANY: BY_PRESET + " Pass `l2`, or an optimizer such as "
+                                 "keras.optimizers.AdamW(weight_decay=0.01)."}),
+    Row("monitor", "loss", ESTIMATOR,
+        '"loss" or "accuracy": validation metric that selects the best epoch; among epochs of '
+        'equal accuracy, the last. For well-calibrated probabilities use "loss" with '
+        "label_smoothing=0.",
+        partial(check_choice, valid=("loss", "accuracy"))),
+    Row("n_members", 1, ESTIMATOR,
+        "int, at least 1: number of networks trained from different seeds and averaged. "
+        "`history_` and `best_epoch_` are those of the first.", check_integer,
+        refused={FACTORY | MANY: "Only estimators average networks."}),
+    Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", none="no callbacks",
+        refused={FACTORY: TO_FIT}),
+    Row("random_state", None, ESTIMATOR,
+        "int or `numpy.random.RandomState`: fixes the weights, the validation set and the order of "
+        "rows.", none="different values in every fit", refused={FACTORY | MANY: "Pass `seed`."}),
+    Row("verbose", 0, ESTIMATOR, "int: 0 silent, 1 progress bar, 2 one line per epoch.",
+        refused={FACTORY: TO_FIT}),
+    Row("schedule", "coslog4", PRESET,
+        '"coslog4" (four cosine cycles), "flat_cos" or "constant": factor of the learning rate '
+        "over the training.", partial(check_choice, valid=("coslog4", "flat_cos", "constant"))),
+    Row("beta_2", 0.95, PRESET, "float in [0, 1), of Adam.", check_fraction),
+    Row("front_scale", True, PRESET, "bool: a learned factor per input column.", check_bool),
+    Row("parametric", True, PRESET,
+        "bool: a learned mix of the activation and the identity per unit.", check_bool),
+    Row("data_start", True, PRESET, "bool: initial weights from the training rows.", check_bool),
+    Row("clip", True, PRESET,
+        "bool: keep the predictions of a regression within the range of the training target.",
+        check_bool),
+)
+# fmt: on
+
+
+NO_PRESETS: Mapping[str, Mapping[str, Any]] = {}
+
+
+def names(entry: Entry) -> tuple[str, ...]:
+    """Names of the hyperparameters that `entry`, or any part of it, accepts."""
+    return tuple(dict.fromkeys(row.name for row in ROWS if row.accepted_by & entry))
+
+
+def find(name: str, entry: Entry) -> Row | None:
+    """The row of a hyperparameter that `entry` accepts, or None."""
+    return next((row for row in ROWS if row.name == name and row.accepted_by & entry), None)
+
+
+def default(name: str, entry: Entry = ANY) -> Any:
+    """The default of a hyperparameter; of an estimator, the one of the preset "standard"."""
+    row = find(name, entry)
+    if row is None:
+        raise KeyError(name)
+    return row.default
+
+
+def check(
+    settings: Mapping[str, Any], entry: Entry, where: str = "A network", valid: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Check hyperparameters by name and value.
+
+    Args:
+        settings: name to value. None is accepted where it is the default, and by all entry points
+            but the factories, where it stands for the default.
+        entry: which entry point they are given to.
+        where: str, the function that was called, such as "tune()", for the message.
+        valid: more names that this entry point accepts, whose values are not checked here.
+
+    Returns:
+        `settings` with each value in its plain Python type.
+
+    Raises:
+        ValueError: an unknown name (the message says why and names the nearest valid one), or a
+            value out of its range.
+    """
+    checked = {}
+    for name, value in settings.items():
+        check_name(name, entry, where, valid)
+        row = find(name, entry)
+        required = entry & FACTORY and row and row.default is not None
+        if row and row.check and (required or value is not None):
+            value = row.check(name, value)
+        checked[name] = value
+    return checked
+
+
+def check_name(name: str, entry: Entry, where: str, valid: Iterable[str] = ()) -> None:
+    """Raise a ValueError with the reason or the nearest name if `entry` rejects a name."""
+    if not find(name, entry) and name not in valid:
+        raise unknown_name(where, name, [*names(entry), *valid], why_refused(name, entry))
+
+
+def why_refused(name: str, entry: Entry) -> str:
+    """Why `entry` rejects a hyperparameter that others accept, or ""."""
+    reasons = (
+        reason
+        for row in ROWS
+        if row.name == name
+        for refusing, reason in row.refused.items()
+        if refusing & entry
+    )
+    return next(reasons, "")
+
+
+def document(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESETS) -> str:
+    """Describe all hyperparameters of an entry point, one Google-style entry each.
+
+    Args:
+        entry: the entry point.
+        presets: name to hyperparameters, which say what None means in an estimator.
+    """
+    found = []
+    for row in (row for row in ROWS if row.accepted_by & entry):
+        text = f"{row.name}: {row.text} {meaning_of_default(row, presets)}"
+        text += f" {row.in_estimators}" * bool(row.in_estimators and presets)
+        found += textwrap.wrap(text, 88, subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(found)
+
+
+def meaning_of_default(row: Row, presets: Mapping[str, Mapping[str, Any]]) -> str:
+    values: dict[str, list[str]] = {}  # a value, as text, to the presets that have it
+    for name, preset in presets.items():
+        if row.name in preset:
+            value = preset[row.name]
+            values.setdefault("" if value is None else quoted(value), []).append(quoted(name))
+    if not values:
+        return (
+            f"None means {row.none}." if row.default is None else f"Default: {quoted(row.default)}."
+        )
+    lacking = [quoted(name) for name in presets if row.name not in presets[name]]
+    parts = [f"{value} for {listed(those)}" for value, those in values.items() if value]
+    if "" in values:
+        parts.append(f"for {listed(values[''])}, {row.none}" if parts else row.none)
+    elif len(parts) == 1 and not lacking:
+        parts = [*values]
+    rejected = f" {listed(lacking)} reject{'s' * (len(lacking) == 1)} it." if lacking else ""
+    return f"None means {'; '.join(parts)}.{rejected}"
+
+
+def listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def documented(entry: Entry, presets: Mapping[str, Mapping[str, Any]] = NO_PRESETS) -> Callable:
+    """A decorator that puts `document(entry, presets)` where a docstring has `{arguments}`."""
+
+    def fill(thing):
+        for line in (thing.__doc__ or "").splitlines():
+            if line.strip() == "{arguments}":
+                text = textwrap.indent(document(entry, presets), line[: line.index("{")])
+                thing.__doc__ = thing.__doc__.replace(line, text)
+        return thing
+
+    return fill

@@ -1,8 +1,11 @@
-"""Momentum and NAG, and optimizers by name. With velocity v, gradient g, momentum m, rate lr:
+"""Momentum, NAG, and optimizers by name. With velocity v, gradient g, momentum m, rate lr:
 
 Momentum    v = m * v - lr * g        w = w + v
 NAG         v = m * v - lr * g        w = w + m * v - lr * g
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -14,22 +17,25 @@ from .nn import update_rules
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class Momentum(keras.optimizers.Optimizer):
-    """Gradient descent that remembers where it was going.
+    """Gradient descent with momentum.
 
         v = momentum * v - learning_rate * g
         w = w + v
 
     Args:
-        learning_rate: float above 0, `LearningRateSchedule`, or callable without arguments that
-            returns the rate: the length of a step.
-        momentum: float in [0, 1), the share of the velocity kept each step. 0 is plain gradient
-            descent.
+        learning_rate: positive float, `LearningRateSchedule`, or callable without arguments that
+            returns the rate: the length of a step. Default: 0.01.
+        momentum: float in [0, 1), the fraction of the velocity kept in each step. 0 is plain
+            gradient descent. Default: 0.9.
         **kwargs: arguments of every Keras optimizer: `weight_decay`, `clipnorm`, `clipvalue`,
             `global_clipnorm`, `use_ema`, `ema_momentum`, `ema_overwrite_frequency`,
             `loss_scale_factor`, `gradient_accumulation_steps`, `name`.
 
     Raises:
-        ValueError: `momentum` is outside [0, 1), or `learning_rate` is not above 0.
+        ValueError: `momentum` is outside [0, 1), or `learning_rate` is not positive.
+
+    Example:
+        build_regressor(n_features=4, optimizer=Momentum(0.1, momentum=0.8))
 
     Reference:
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
@@ -39,20 +45,22 @@ class Momentum(keras.optimizers.Optimizer):
 
     rule = staticmethod(update_rules.momentum)  # the equation in code
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, **kwargs):
+    def __init__(
+        self, learning_rate: float | Callable = 0.01, momentum: float = 0.9, **kwargs: Any
+    ):
         momentum = check_fraction("momentum", momentum, MOMENTUM_REMEDY)
         super().__init__(learning_rate=rate(learning_rate), **kwargs)
         self.momentum = momentum
 
-    def build(self, variables):
+    def build(self, variables: list) -> None:
         """Create one velocity per variable, zeros of its shape and dtype."""
         if self.built:
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def update_step(self, gradient, variable, learning_rate):
-        """Move `variable` by one step. Called by `Optimizer.apply`, once per variable."""
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move `variable` by one step; `Optimizer.apply` calls it once per variable."""
         v = self.velocities[self._get_variable_index(variable)]
         h = {
             "learning_rate": ops.cast(learning_rate, variable.dtype),
@@ -63,13 +71,13 @@ class Momentum(keras.optimizers.Optimizer):
         self.assign(v, new_v)
         self.assign(variable, new_variable)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "momentum": self.momentum}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """As every Keras optimizer. Takes a rate of 0 too, where a callback may have put it."""
-        saved = config.get("learning_rate")
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """Create an optimizer from its config; a rate of 0, set by a callback, is accepted too."""
+        saved: Any = config.get("learning_rate")
         if not is_number(saved) or saved > 0:
             return super().from_config(config, custom_objects)
         optimizer = super().from_config({**config, "learning_rate": 1.0}, custom_objects)
@@ -79,26 +87,26 @@ class Momentum(keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class NAG(Momentum):
-    """Nesterov's accelerated gradient: Momentum that looks where it will be before it steps.
+    """Nesterov's accelerated gradient: momentum with the gradient at the point ahead.
 
         v = momentum * v - learning_rate * g
         w = w + momentum * v - learning_rate * g
 
-    Momentum takes the gradient where it stands, w. Nesterov takes it at the point that the
-    velocity alone would lead to, w + m v (Sutskever et al., equations 3 and 4):
+    Momentum evaluates the gradient at the current weights w. Nesterov evaluates it at the point to
+    which the velocity alone would lead, w + m v (Sutskever et al., equations 3 and 4):
 
         v' = m v - lr g(w + m v)                                                      (1)
         w' = w + v'                                                                   (2)
 
-    An optimizer is handed the gradient at the weights that it keeps. So keep the point ahead,
-    u = w + m v, instead of w. The gradient in (1) is then g(u), and the next point ahead is
+    An optimizer receives the gradient at the weights that it stores. Therefore store the point
+    ahead, u = w + m v, instead of w. The gradient in (1) is then g(u), and the next point ahead is
 
         u' = w' + m v' = w + v' + m v'             by (2)
                        = u - m v + v' + m v'       as w = u - m v
                        = u + m v' - lr g(u)        as v' - m v = -lr g(u), by (1)
 
-    which, with u named w again, is the rule above. The network's weights are therefore the points
-    ahead. They start at the same place, for v = 0, and end at the same place, as v goes to 0.
+    which, with u renamed to w, is the rule above. The network's weights are therefore the points
+    ahead. Both start at the same point, where v = 0, and end at the same point, as v goes to 0.
 
     Args, Raises:
         As `Momentum`.
@@ -119,7 +127,8 @@ MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."
 RATE_REMEDY = "0.01 is a usual rate for 'sgd', 'momentum' and 'nag', 0.001 for 'adam'."
 
 # fmt: off
-BY_NAME = {     # class                      learning rate where none is given
+BY_NAME: dict[str, tuple[type, float | None]] = {
+                # class                      learning rate where none is given
     "sgd":      (keras.optimizers.SGD,       0.01),
     "momentum": (Momentum,                   0.01),
     "nag":      (NAG,                        0.01),
@@ -129,33 +138,42 @@ BY_NAME = {     # class                      learning rate where none is given
 }
 # fmt: on
 TAKE_MOMENTUM = ("sgd", "momentum", "nag")
-# The rest of Keras's, at Keras's own default rate. Some names are not rules but wrap other ones.
+# The other optimizers of Keras, with its default rates. Some of its classes only wrap others.
 NOT_RULES = ("optimizer", "lossscaleoptimizer", "multioptimizer", "optimizermap")
 for _class in vars(keras.optimizers).values():
     if isinstance(_class, type) and _class.__name__.lower() not in NOT_RULES:
         BY_NAME.setdefault(_class.__name__.lower(), (_class, None))
 
 
-def get(optimizer="adam", learning_rate=None, momentum=None):
-    """A Keras optimizer, from its name and its hyperparameters.
+def get(
+    optimizer: str | dict | keras.Optimizer = "adam",
+    learning_rate: float | Callable | None = None,
+    momentum: float | None = None,
+) -> keras.Optimizer:
+    """Create a Keras optimizer from its name and its hyperparameters.
 
     Args:
         optimizer: a name of `BY_NAME`, upper or lower case; a `keras.optimizers.Optimizer` not
             used by another network; or the config of one, as `keras.optimizers.serialize` makes.
-        learning_rate: float above 0, `LearningRateSchedule` or callable. None: the rate of
-            `BY_NAME`. Only beside a name.
-        momentum: float in [0, 1), for "sgd", "momentum" and "nag" only. None: 0.9, and 0 for
-            "sgd".
+            Default: "adam".
+        learning_rate: positive float, `LearningRateSchedule` or callable; only with a name. None
+            means the rate of `BY_NAME`.
+        momentum: float in [0, 1), for "sgd", "momentum" and "nag" only. None means 0 for "sgd" and
+            0.9 for the others.
 
     Raises:
-        ValueError: unknown name, a number out of its range, or a hyperparameter that the optimizer
-            does not take or brings itself.
+        ValueError: an unknown name, a number out of its range, or a hyperparameter that the
+            optimizer does not accept or brings itself.
     """
     return check(optimizer, learning_rate, momentum)()
 
 
-def check(optimizer, learning_rate=None, momentum=None):
-    """`get`, in two halves: checks the arguments, and returns a function that creates it."""
+def check(
+    optimizer: str | dict | keras.Optimizer = "adam",
+    learning_rate: float | Callable | None = None,
+    momentum: float | None = None,
+) -> Callable[[], keras.Optimizer]:
+    """Check the arguments of `get`; returns a function that creates the optimizer."""
     if learning_rate is not None:
         learning_rate = rate(learning_rate)
     if momentum is not None:
@@ -181,7 +199,7 @@ def _check_instance(optimizer, learning_rate, momentum):
         if value is not None:
             raise invalid(
                 name,
-                "goes with the name of an optimizer; an instance or a config brings its own",
+                "needs the name of an optimizer; an instance or a config brings its own",
                 value,
                 f"Set it there, such as `NAG({name}={value!r})`, and leave it out here.",
             )
@@ -197,7 +215,7 @@ def _check_instance(optimizer, learning_rate, momentum):
     if optimizer.built:
         raise invalid(
             "optimizer",
-            "must not have trained another network: it holds that network's state",
+            "must not have trained another network, whose state it contains",
             optimizer,
             "Pass a new one, `type(optimizer).from_config(optimizer.get_config())`.",
         )
@@ -208,12 +226,12 @@ def _from_config(config):
     try:
         return keras.optimizers.get(dict(config))
     except (KeyError, TypeError, ValueError) as error:
-        rule = "as a config must be what `keras.optimizers.serialize` gives"
+        rule = "as a config must be a result of `keras.optimizers.serialize`"
         raise invalid("optimizer", rule, config, f"Keras says: {error}") from error
 
 
-def rate(learning_rate):
-    """A learning rate that Keras takes: a float above 0, a schedule, or a callable."""
+def rate(learning_rate: float | Callable) -> float | Callable:
+    """Check a learning rate: a positive float, a schedule, or a callable."""
     if callable(learning_rate) and not isinstance(learning_rate, type):
         return learning_rate
     return check_positive("learning_rate", learning_rate, RATE_REMEDY)

@@ -30,9 +30,9 @@ def main(argv=None):
     from sklearn.preprocessing import scale
 
     import kerasdnn
+    from kerasdnn.core.rows import Rows
+    from kerasdnn.search.data import read_data
     from kerasdnn.search.objective import score
-    from kerasdnn.search.rows import read_rows
-    from kerasdnn.tables.splits import divide
 
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X).astype("float32")
@@ -43,7 +43,8 @@ def main(argv=None):
     )
     seconds = time.perf_counter() - began
 
-    splits = divide(read_rows(X, y), validation_fraction=0.25, seed=0, repeats=args.seeds)
+    data = read_data(Rows(X, y)).split(validation_fraction=0.25, seed=0, repeats=args.seeds)
+    splits = data.pairs
     runs, furthest = result.runs, 0.0
     for _, one in runs[(runs["learning_rate"] == 0.003) & (runs["run"] == 0)].iterrows():
         train, valid = splits[one["run"]]
@@ -52,7 +53,9 @@ def main(argv=None):
             learning_rate=one["learning_rate"], seed=int(one["run"]),
         )  # fmt: skip
         network.fit(X[train], y[train], batch_size=32, epochs=args.epochs, verbose=0)
-        alone = score("val_loss", "binary", False, y[valid], network.predict(X[valid], verbose=0))
+        alone = score(
+            "val_loss", kerasdnn.HEADS["binary"], y[valid], network.predict(X[valid], verbose=0)
+        )
         furthest = max(furthest, abs(alone - one["score"]) / alone)
     if not np.isfinite(furthest) or furthest > 0.02:
         sys.exit(f"The networks trained alone have other scores, by {100 * furthest:.1f} %.")

@@ -87,8 +87,10 @@ def measure(name, members, data, judged, options):
     population, first = train(members, data, judged, options)
     chosen = range(0, len(members), max(1, len(members) // options.alone))
     differ, ours, stock = 0, [], []
+    from kerasdnn.factories import build_for
+
     for i in list(chosen)[: options.alone]:
-        network = population.task.build(**members[i])
+        network = build_for(population.problem, **members[i])
         ours.append(seconds_of_fit(network, data, judged, options))
         gap = largest_gap(population.get_weights(i), network.get_weights())
         if gap > 1e-4:

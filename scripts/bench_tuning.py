@@ -233,7 +233,7 @@ def memory(trials, stock):
     seen = []
 
     def sizes(tuner):
-        if not tuner.open:
+        if not tuner.running:
             seen.append(resident())
 
     from kerasdnn.search.engine.project import Progress

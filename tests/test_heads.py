@@ -1,11 +1,24 @@
 """Output activations, losses and their gradients against a textbook's formulas in NumPy."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from kerasdnn.heads import HEADS, ONE_HOT, head_of, make_loss, make_metrics, output_bias
+from kerasdnn.heads import (
+    HEADS,
+    ONE_HOT,
+    better,
+    head_of,
+    head_of_target,
+    make_loss,
+    make_metrics,
+    make_problem,
+    output_bias,
+)
 from kerasdnn.nn.losses import SmoothedSparseCategoricalCrossentropy
 
 ROWS, K, SMOOTHING = 6, 3, 0.2
@@ -241,3 +254,67 @@ def test_an_unknown_problem_is_an_error_with_the_nearest_name():
 
 def test_a_row_of_the_table_reads_as_a_line():
     assert str(HEADS["binary"]).startswith("1 x sigmoid, binary_crossentropy, y: 0 or 1, metrics:")
+
+
+# fmt: off
+PROBLEMS = [  # problem, n_outputs, one_hot: name, n_outputs, units
+    (("regression", 2, False), ("regression", 2, 2)),
+    (("count", 1, True),       ("count", 1, 1)),
+    (("binary", 1, False),     ("binary", 1, 1)),
+    (("binary", 2, False),     ("binary", 1, 1)),
+    (("multiclass", 2, False), ("binary", 1, 1)),
+    (("multiclass", 2, True),  ("multiclass", 2, 2)),
+    (("multiclass", 5, False), ("multiclass", 5, 5)),
+    (("multilabel", 3, False), ("multilabel", 3, 3)),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("given", "expected"), PROBLEMS)
+def test_a_problem_has_the_output_layer_of_its_type(given, expected):
+    name, n_outputs, one_hot = given
+    for described in (name, HEADS[name]):
+        problem = make_problem(described, 4, n_outputs, one_hot)
+        assert (problem.name, problem.n_outputs, problem.units) == expected
+        assert problem.one_hot == (one_hot and name == "multiclass")
+
+
+def test_a_problem_of_other_sizes_is_an_error():
+    with pytest.raises(ValueError, match="`n_outputs` must be 1 for a binary problem"):
+        make_problem("binary", 4, 3)
+    with pytest.raises(ValueError, match="n_outputs=1"):
+        make_problem("multiclass", 4, 1)
+    with pytest.raises(ValueError, match=r"target='reel'\. Did you mean 'real'"):
+        head_of_target("reel")
+
+
+def test_a_row_is_pickled_and_copied_as_its_key():
+    for row in (*HEADS.values(), ONE_HOT):
+        assert pickle.loads(pickle.dumps(row)) is row
+        assert copy.deepcopy(row) is row
+
+
+def test_metrics_know_which_values_are_better():
+    assert [better(name, HEADS["regression"]) for name in ("loss", "mae", "rmse", "r2")] == [
+        "min", "min", "min", "max",
+    ]  # fmt: skip
+    assert {better(name, HEADS["binary"]) for name in HEADS["binary"].metrics} == {"max"}
+
+
+def test_only_the_losses_of_classes_take_label_smoothing():
+    smoothed = {name: row.smoothed is not None for name, row in HEADS.items()}
+    assert smoothed == {
+        "regression": False, "count": False, "binary": True, "multiclass": True, "multilabel": True,
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"label_smoothing=0\.1"):
+        make_loss(HEADS["count"], 0.1)
+
+
+@pytest.mark.parametrize("name", ["binary", "multiclass", "multilabel", "one-hot"])
+def test_the_loss_of_logits_is_the_loss_of_the_output(name):
+    row = head(name)
+    y = np.eye(K)[CLASSES] if name in ("multiclass", "one-hot") else TARGETS[name]
+    found = row.logits_loss(y.astype("float32"), logits(name).astype("float32"))
+    assert np.mean(ops.convert_to_numpy(found)) == pytest.approx(
+        textbook(name, logits(name))[1], rel=1e-5
+    )

@@ -38,9 +38,9 @@ SEARCH = {
     "settings": "",
     "spaces": "settings",
     "objective": "settings spaces",
-    "rows": "settings spaces objective",
+    "data": "settings spaces objective",
 }
-SEARCH["engine"] = "settings spaces objective rows"
+SEARCH["engine"] = "settings spaces objective data"
 SEARCH["result"] = SEARCH["engine"] + " engine"
 SEARCH |= dict.fromkeys(
     ["network_search", "preset_search", "any_model", "comparison"], SEARCH["result"] + " result"

@@ -419,9 +419,9 @@ def used():
         (lambda: optimizers.get("nga"), "Did you mean 'nag'"),
         (lambda: optimizers.get(7), "`optimizer` must be a name, a Keras optimizer or the"),
         (lambda: optimizers.get("adam", momentum=0.9), "not of 'adam'. Received: momentum=0.9"),
-        (lambda: optimizers.get(NAG(), 0.1), "`learning_rate` goes with the name of an"),
-        (lambda: optimizers.get(NAG(), momentum=0.1), "`momentum` goes with the name of an opt"),
-        (lambda: optimizers.get({"class_name": "adamm"}), "`optimizer` as a config must be what"),
+        (lambda: optimizers.get(NAG(), 0.1), "Received: learning_rate=0.1"),
+        (lambda: optimizers.get(NAG(), momentum=0.1), "Received: momentum=0.1"),
+        (lambda: optimizers.get({"class_name": "adamm"}), "Received: optimizer={'class_name':"),
         (lambda: optimizers.get(used()), "must not have trained another network"),
     ],
 )  # fmt: skip

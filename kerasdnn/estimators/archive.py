@@ -1,13 +1,13 @@
-"""One file for a fitted estimator: a zip of JSON and of the network as Keras writes it.
+"""Save and load fitted estimators: a zip of JSON and of the network as Keras writes it.
 
     manifest.json     format, version, checksum and length of every other part
     estimator.json    class, hyperparameters, encoder, labels, history, library versions
     network.keras     the network; opens in plain Keras where it holds no layer of this package
 
-There is no pickle, and nothing in a file is run. Parts lie in the zip as they are, without
-compression, so that no file grows when it is read. Before Keras sees the network's configuration,
-every name in it must be that of a class or function of Keras's or of this package's that runs no
-code of its own (`estimators/network_file.py`), or be passed in `custom_objects`.
+There is no pickle, and no code from a file is run. The parts are stored without compression, so
+that no file grows when it is read. Before Keras reads the network's configuration, every name in it
+must be that of a class or function of Keras or kerasdnn that runs no code of its own
+(`estimators/network_file.py`), or be passed in `custom_objects`.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import json
 import platform
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,15 +36,15 @@ from .network_file import (
 )
 from .saved_state import estimator_from_state, estimator_to_state
 
-ESTIMATORS = {}  # by name; `estimators/estimators.py` enters them
+ESTIMATORS: dict[str, type] = {}  # by name; `estimators/estimators.py` fills it
 FORMAT = "kerasdnn estimator"
-VERSION = 1  # of the format; a file of a newer one is refused
+VERSION = 1  # of the format; files of a newer one are rejected
 PARTS = ("estimator.json", "network.keras")
 
 
 def save_estimator(estimator, path):
-    """Write a fitted estimator to `path`, whole or not at all."""
-    with only():  # what may be in the file does not hang on the scope that the caller is in
+    """Write a fitted estimator to `path` atomically."""
+    with only():  # the content does not depend on the caller's custom object scope
         data = archive(estimator)
     with atomic_write(path) as beside:
         beside.write_bytes(data)
@@ -53,7 +54,7 @@ def archive(estimator):
     """The file of a fitted estimator, as bytes.
 
     Raises:
-        ValueError: the network holds a function or a class of the user's, which no file can.
+        ValueError: the network contains a custom function or class, which a file cannot hold.
     """
     state = {**estimator_to_state(estimator), "versions": library_versions()}
     network = network_to_bytes(estimator.network_)
@@ -62,13 +63,13 @@ def archive(estimator):
     except BadFile as error:
         raise ValueError(
             f"The estimator cannot be saved to a file that loads without running code: {error} "
-            "pickle and joblib take it."
+            "Use pickle or joblib."
         ) from error
     return zipped({"estimator.json": to_json(state), "network.keras": network})
 
 
 def zipped(parts):
-    """The file of the parts, a dict of bytes, with a manifest of their checksums."""
+    """The file of `parts`, a dict of bytes, with a manifest of their checksums."""
     sums = {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in parts.items()
@@ -82,25 +83,26 @@ def zipped(parts):
     return out.getvalue()
 
 
-def load(path, custom_objects=None):
-    """Read what `save` wrote: an estimator, or a `Network` from a `.keras` file.
+def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Load an estimator, or a `Network` from a `.keras` file.
 
-    No code of the file is run, even after `keras.config.enable_unsafe_deserialization()`. Of your
-    program it can name only what you pass here, not what is registered or in a scope.
+    No code from the file is run, even after `keras.config.enable_unsafe_deserialization()`. The
+    file can refer to the custom objects passed here, but not to others that are registered or in a
+    scope.
 
     Args:
         path: str or Path.
-        custom_objects: dict from name to your own layer, loss, metric, function ... that the file
-            may name, as in `keras.saving.load_model`. None: none.
+        custom_objects: dict from name to custom layer, loss, metric or function that the file may
+            refer to, as in `keras.saving.load_model`. None means that it may refer to none.
 
     Returns:
         `DNNClassifier`, `DNNRegressor` or `Network`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, cut off, of another program, of a newer version, names a
-            class or function that could run code, claims more memory than its bytes can fill, or
-            holds weights that are NaN or infinite; the message says which.
+        ValueError: the file is damaged, truncated, from another program or a newer version, refers
+            to a class or function that could run code, claims more memory than its bytes can fill,
+            or contains weights that are NaN or infinite; the message says which.
 
     Example:
         model = kerasdnn.load("model.kerasdnn")
@@ -131,12 +133,12 @@ def read_zip(data):
     if not data:
         raise BadFile("it is empty.")
     if not data.startswith(b"PK"):
-        raise BadFile("it is no file of kerasdnn or Keras, which begins with the letters PK.")
+        raise BadFile("it is not a kerasdnn or Keras model file (no zip signature).")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             return read_parts(file, len(data))
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-        raise BadFile(f"it is damaged or cut off ({error}).") from error
+        raise BadFile(f"it is damaged or truncated ({error}).") from error
     except (RuntimeError, KeyError, OverflowError, UnicodeError) as error:
         raise BadFile(f"it is damaged ({error}).") from error
 
@@ -146,18 +148,18 @@ def read_parts(file, size):
     check_unpacked(file, size)
     if min((info.header_offset for info in file.infolist()), default=1) != 0:
         # The end of the file is lost, and what was found is the end of the network inside it.
-        raise BadFile("it is damaged or cut off.")
+        raise BadFile("it is damaged or truncated.")
     if len(set(names)) < len(names):
-        raise BadFile("it holds a part twice.")
+        raise BadFile("it contains a part twice.")
     if "manifest.json" not in names:
         if "config.json" in names and "model.weights.h5" in names:
             return {}
         raise BadFile(
-            "it is a zip of another program: neither kerasdnn's nor Keras's parts are in it."
+            "it is a zip file of another program: it lacks the parts of kerasdnn and Keras."
         )
     for info in file.infolist():
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise BadFile(f"part {info.filename!r} is compressed, which kerasdnn never does.")
+            raise BadFile(f"part {info.filename!r} is compressed, which kerasdnn never writes.")
     missing = [name for name in PARTS if name not in names]
     if missing:
         raise BadFile(f"part {missing[0]!r} is missing.")
@@ -165,16 +167,16 @@ def read_parts(file, size):
 
 
 def checked(parts):
-    """`(state, bytes of the network)` of parts whose checksums are right."""
+    """Verify the checksums of the parts; returns `(state, bytes of the network)`."""
     manifest = from_json(parts["manifest.json"], "manifest.json")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BadFile("its manifest is not that of a kerasdnn estimator.")
+        raise BadFile("its manifest does not describe a kerasdnn estimator.")
     if type(manifest.get("version")) is not int or manifest["version"] < 1:
         raise BadFile("its manifest has no version.")
     if manifest["version"] > VERSION:
         raise BadFile(
-            f"it is of format {manifest['version']}, this is a program for formats up to "
-            f"{VERSION}. Update kerasdnn to open it."
+            f"its format {manifest['version']} is newer than {VERSION}, the newest that this "
+            "installation reads. Update kerasdnn to open it."
         )
     claimed = manifest.pop("sha256", None)
     if claimed != hashlib.sha256(to_json(manifest)).hexdigest():

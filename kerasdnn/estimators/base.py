@@ -1,4 +1,7 @@
-"""TableEstimator: what `DNNClassifier` and `DNNRegressor` share."""
+"""TableEstimator: the methods that `DNNClassifier` and `DNNRegressor` share."""
+
+from os import PathLike
+from typing import Any
 
 import keras
 import numpy as np
@@ -7,46 +10,58 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..core import keras_internals
-from ..diagnostics.report import examine
-from ..heads import check_metrics, head_of, make_loss, make_metrics
-from ..tables.rows import for_network, read_part, read_rows
+from ..core.rows import Rows
+from ..diagnostics.report import Health, examine
+from ..heads import check_metrics, make_metrics, mean_loss
+from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
 from .ensemble import first_of
 from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
 
-BLOCK = 16  # rows
+PREDICTION_ROWS = 16  # a prediction is for a multiple of so many rows
 
 
 class ScoredByRow:
-    """Stands before scikit-learn's mixins, whose `score` takes any rows for those of X."""
+    """A base class in front of scikit-learn's mixins, whose `score` checks no row order."""
 
-    def score(self, X, y, sample_weight=None):
-        """Accuracy (of labels: of whole rows) or R2, as scikit-learn's; arguments as in `fit`."""
-        _, y, _, weights = read_rows(X, y, sample_weight)
-        return super().score(X, y, weights)
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy (multi-label: of complete rows) or R2, as scikit-learn does.
+
+        Args:
+            X, y, sample_weight: as in `fit`.
+        """
+        rows, _ = read_table(Rows(X, y, sample_weight))
+        return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
 
 class TableEstimator(BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
 
-    def chosen_preset(self):
+    def _keep(self, arguments):
+        """Set the arguments of `__init__` as attributes, as scikit-learn requires."""
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
+    def _chosen_preset(self):
         return presets.choose(self.preset, self.get_params(deep=False))
 
-    def hyperparameters_of_preset(self):
+    def _hyperparameters(self):
+        """The hyperparameters of the preset, replaced by those that were given."""
         given = self.get_params(deep=False)
-        return presets.resolve(self.chosen_preset(), given, is_regressor(self))
+        return presets.resolve(self._chosen_preset(), given, is_regressor(self))
 
-    def draw_seed(self):
+    def _draw_seed(self):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _fit(self, X, y, sample_weight, validation_data, make_target):
-        self.take_fitted(fit_table(self, X, y, sample_weight, validation_data, make_target))
+    def _fit(self, given, validation_data, make_target):
+        self._set_fitted(fit_table(self, given, validation_data, make_target))
         return self
 
-    def take_fitted(self, fitted):
-        """Take over what `fit_table` returned, or what a file holds."""
+    def _set_fitted(self, fitted):
+        """Set the attributes that `fit_table` returned, or that a file contains."""
         for name, value in fitted.items():
             setattr(self, name, value)
         self.n_features_in_ = self.encoder_.n_features_in_
@@ -61,58 +76,60 @@ class TableEstimator(BaseEstimator):
         matrix = self.encoder_.transform(X, warn_unseen=True)
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
-        # Full blocks: matrix products treat the last rows of a table in another order of sums.
-        # With them a row's prediction is the same to the bit whatever rows stand beside it.
-        full = np.pad(matrix, ((0, -len(matrix) % BLOCK), (0, 0)))
+        # Matrix products sum the last rows of a table in another order. In full chunks the
+        # prediction for a row is the same bit for bit, whatever the other rows are. (One row alone
+        # would take 0.2 ms less, and most of its predictions would differ in the last bits.)
+        full = np.pad(matrix, ((0, -len(matrix) % PREDICTION_ROWS), (0, 0)))
         output = self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
-        if np.isnan(output).any():  # a row of finite numbers gives none unless a weight is
+        if np.isnan(output).any():  # the input is finite
             raise ValueError(
                 "`network_` must have finite weights to predict. Received: an output of NaN. "
                 "Fit again, or restore its weights."
             )
         return output
 
-    def evaluate(self, X, y, sample_weight=None):
-        """Loss and metrics on a table, and beside each what a model gets that ignores X.
+    def evaluate(self, X: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
+        """Compute loss and metrics on a table, and those of a constant baseline.
 
         Args:
             X, y, sample_weight: as in `fit`.
 
         Returns:
-            dict: "loss" (the head's, without regularisation or smoothing), the metrics, and
-            "baseline_loss" ...: always answering the class frequencies (regression: the mean) of
-            the training rows. Errors of a regressor are in the units of y.
+            dict: "loss" (without regularization or label smoothing), the metrics, and
+            "baseline_loss" and so on, those of always predicting the class frequencies (regression:
+            the mean) of the training rows. Errors of a regressor are in the units of y.
         """
         check_is_fitted(self)
-        part, _ = read_part(X, y, sample_weight, self.target_)
-        return judge(self, part)
+        rows, _ = read_rows(Rows(X, y, sample_weight), self.target_)
+        return evaluate_with_baseline(self, rows)
 
-    def health(self, X, y):
-        """Whether anything kept the network from learning; see `kerasdnn.health`.
+    def health(self, X: Any, y: Any) -> Health:
+        """Find out whether anything keeps the network from learning; see `kerasdnn.health`.
 
         Args:
-            X, y: as in `fit`, the rows trained on or others.
+            X, y: as in `fit`, the training rows or others.
 
         Returns:
-            `Health`: printed, a table of the layers and the findings in words. Of an ensemble, it
-            is that of the first member.
+            `Health`: prints as a table of the layers and the findings. With several members it
+            describes the first.
         """
         check_is_fitted(self)
-        part, _ = read_part(X, y, None, self.target_)
-        x, y, _ = for_network(part, self.encoder_, self.target_)
+        rows, _ = read_rows(Rows(X, y), self.target_)
+        rows = encode_rows(rows, self.encoder_, self.target_)
         return examine(
-            first_of(self.network_), x, y, self.history_,
+            first_of(self.network_), rows.x, rows.y, self.history_,
             columns=original_columns(self.encoder_),
             classes=self.classes_.tolist() if hasattr(self, "classes_") else None,
             best_epoch_kept="val_loss" in self.history_,
         )  # fmt: skip
 
-    def tune(self, X, y, **search):
+    def tune(self, X: Any, y: Any, **search: Any) -> Any:
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.
 
-        What this estimator was given holds for all trials. It is left as it is: `best_network()`
-        of the result is an estimator of its kind, fitted on all rows. Without a preset, plain
-        networks are searched, many at a time; with one, the search is around it, fit by fit.
+        The hyperparameters given to this estimator hold for all trials. The estimator does not
+        change: `best_network()` of the result is a new one, fitted on all rows. Without a preset,
+        plain networks are searched, many in parallel; with one, variants of it are fitted one after
+        the other.
 
         Returns:
             `SearchResult`.
@@ -121,16 +138,16 @@ class TableEstimator(BaseEstimator):
 
         return tune(X, y, estimator=self, **search)
 
-    def summary(self):
+    def summary(self) -> None:
         """Print the network's layers."""
         check_is_fitted(self)
         self.network_.summary()
 
-    def save(self, path):
-        """Write all of it to one file, which `kerasdnn.load` reads; whole or not at all.
+    def save(self, path: str | PathLike) -> None:
+        """Write the fitted estimator to one file atomically; `kerasdnn.load` reads it.
 
         Args:
-            path: str or Path; the ending `.kerasdnn` is usual.
+            path: str or Path; the usual extension is `.kerasdnn`.
         """
         check_is_fitted(self)
         save_estimator(self, path)
@@ -147,7 +164,7 @@ class TableEstimator(BaseEstimator):
         callbacks = [c for c in self.callbacks or () if isinstance(c, keras.callbacks.Callback)]
         networks = [keras_internals.watched(callback) for callback in callbacks]
         try:
-            for callback in callbacks:  # a copy has no use for the network that it has watched
+            for callback in callbacks:  # a copy does not need the network that it has monitored
                 keras_internals.set_watched(callback, None)
             return super().__sklearn_clone__()
         finally:
@@ -176,44 +193,39 @@ def original_columns(encoder):
 
 
 def own_functions(state):
-    """Functions and classes among an estimator's arguments, by the names that Keras writes."""
+    """Functions and classes among an estimator's arguments, by the names that Keras saves."""
     values = [state.get("activation"), *np.atleast_1d(state.get("metrics") or [])]
     kinds = {type(value).__name__: type(value) for value in values if hasattr(value, "get_config")}
     return kinds | {value.__name__: value for value in values if hasattr(value, "__name__")}
 
 
-def judge(estimator, part):
+def evaluate_with_baseline(estimator, rows):
     """`{"loss": ..., metric: ..., "baseline_loss": ..., ...}` of a fitted estimator.
 
     Args:
         estimator: fitted `DNNClassifier` or `DNNRegressor`.
-        part: `rows.Part`, y in its own units.
+        rows: `Rows` of a `Frame`, y in its own units.
     """
     target = estimator.target_
     output = estimator.network_.predict(
-        estimator.encoder_.transform(part.frame, warn_unseen=True), verbose=0
+        estimator.encoder_.transform(rows.x, warn_unseen=True), verbose=0
     )
     if hasattr(target, "from_network"):
         output = target.from_network(output).reshape(len(output), -1)
     guess = np.broadcast_to(target.baseline, output.shape)
-    own = scores(estimator, part, output)
-    return own | {
-        f"baseline_{name}": value for name, value in scores(estimator, part, guess).items()
-    }
+    baseline = scores(estimator, rows, guess)
+    return scores(estimator, rows, output) | {f"baseline_{n}": v for n, v in baseline.items()}
 
 
-def scores(estimator, part, prediction):
+def scores(estimator, rows, prediction):
+    """Loss and metrics of a prediction of shape (rows, outputs), in the units of y."""
     target = estimator.target_
-    head = head_of(target.problem)
-    y = part.y.reshape(len(part.y), -1).astype("float32")
-    if target.problem == "multiclass":
-        y = y.astype("int32")
+    head = target.head
+    y = rows.y.reshape(len(rows), -1).astype("int32" if head.per_class else "float32")
     prediction = prediction.astype("float32")
-    weights = None
-    if part.weights is not None:
-        weights = (part.weights / part.weights.mean()).astype("float32")
+    weights = rows.unit_weights().weights
     metrics = check_metrics(head, estimator.hyperparameters_["metrics"])
     metrics = keras_internals.compile_metrics(None, make_metrics(head, target.n, metrics))
     metrics.update_state(y, prediction, sample_weight=weights)
-    loss = make_loss(head)(y, prediction, sample_weight=weights)
-    return {"loss": float(loss)} | {name: float(v) for name, v in metrics.result().items()}
+    loss = mean_loss(head, y, prediction, weights)
+    return {"loss": loss} | {name: float(v) for name, v in metrics.result().items()}

@@ -1,4 +1,4 @@
-"""The mean of several networks as a compiled `Network`."""
+"""Average several networks into one compiled `Network`."""
 
 import keras
 
@@ -9,7 +9,7 @@ from ..training.network import Network
 
 
 def first_of(network):
-    """The first member of an average as a compiled `Network`; any other network as it is."""
+    """The first member of an average as a compiled `Network`; any other network unchanged."""
     last = network.layers[-1]
     if not isinstance(last, AverageOf):
         return network
@@ -23,7 +23,7 @@ def first_of(network):
 
 
 def stateless(optimizer):
-    """Plain descent, of the same schedule where it is ours: `health` asks whether it had waves."""
+    """SGD, with the same schedule if it is ours: `health` checks whether the rate was cyclic."""
     rate = keras_internals.learning_rate_of(optimizer)
     return keras.optimizers.SGD(rate if isinstance(rate, Schedule) else 0.01)
 
@@ -32,10 +32,10 @@ def average(networks):
     """A compiled `Network` whose output is the mean of those of `networks`."""
     first = networks[0]
     members = [keras.Sequential([keras.Input(first.input_shape[1:]), *n.layers]) for n in networks]
-    whole = Network([keras.Input(first.input_shape[1:]), AverageOf(members)], seed=first.seed)
-    whole.compile(
-        optimizer=stateless(first.optimizer),  # nobody trains the mean further
+    mean = Network([keras.Input(first.input_shape[1:]), AverageOf(members)], seed=first.seed)
+    mean.compile(
+        optimizer=stateless(first.optimizer),  # the mean is not trained further
         loss=first.loss,
         weighted_metrics=keras_internals.given_metrics(first)[1],
     )
-    return whole
+    return mean

@@ -1,61 +1,42 @@
-"""DNNClassifier and DNNRegressor: a table in, labels out, as scikit-learn estimators."""
+"""DNNClassifier and DNNRegressor: scikit-learn estimators for tables of any columns."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 
+from ..core.rows import Rows
+from ..heads import Head
+from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, documented
 from ..tables.targets import NumberTarget, learn_classes
 from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator
+from .presets import by_name
 
 SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
 
 
+@documented(DNN_CLASSIFIER, by_name())
 class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
-    """A dense network that tells classes apart, from a table of any columns.
+    """A dense network that classifies the rows of a table with any columns.
 
-    Numbers, text, booleans and dates are taken as they are, missing values included; see
-    `TableEncoder`. Labels are strings, whole numbers or booleans; y of several columns of 0 and 1
-    is the multi-label problem.
-
-    Hyperparameters that are None are the preset's, see `estimators/presets.py`.
+    Numbers, text, booleans, dates and missing values need no preprocessing; see `TableEncoder`.
+    Labels are strings, integers or booleans; if y has several columns of 0 and 1, the problem is
+    multi-label.
 
     Args:
-        preset: "realmlp" (accurate without tuning; Better by Default, 2024), "realmlp-s" (its
-            simplified form), or "standard" (the plain network of `build_classifier`). None:
-            "realmlp", or "standard" where a hyperparameter is given that only it has: `optimizer`,
-            `momentum`, `l2`, `batch_norm`.
-        hidden_units, activation, optimizer, learning_rate, momentum, dropout, l2, batch_norm,
-            label_smoothing, metrics: see `build_classifier`. In "realmlp" dropout falls to 0 with
-            the training.
-        batch_size: rows per step, "full", or "auto": 64 to 1,024, by the number of rows.
-        epochs: most passes over the rows. The schedules of "realmlp" end with the last of them.
-        validation_fraction: share of the rows, drawn by class, on which each epoch is judged; 0
-            for none. Tables under 50 rows are trained on all of theirs.
-        early_stopping: stop after `patience` epochs without a lower loss on the held-out rows.
-            The best epoch's weights are kept either way.
-        patience: epochs; "realmlp" has none, and trains all epochs.
-        class_weight: "balanced", or dict from label to weight; labels left out weigh 1.
-        scaling, one_hot_limit: see `TableEncoder`.
-        categorical: names (positions) of columns of numbers that are categories.
-        embedding_size: length of the vector that stands for a category of many.
-        numeric_embedding: "periodic", "realmlp" alone: see `PeriodicEmbedding`.
-        weight_decay: float from 0, of `GroupAdam`, not in "standard".
-        monitor: "loss" or "accuracy", of the rows held out: what the best epoch is the best by, and
-            of equal ones by accuracy the last. For probabilities that can be trusted take "loss",
-            with label_smoothing=0.
-        n_members: how many networks, from seeds of their own, are trained and averaged;
-            `history_` and `best_epoch_` are those of the first.
-        callbacks: list of Keras callbacks.
-        random_state: int, `RandomState` or None: weights, held-out rows, order of rows.
-        verbose: 0 silent, 1 progress bar, 2 one line per epoch.
+        {arguments}
 
     Attributes:
-        classes_: labels, sorted; of a multi-label problem the columns' names.
-        n_features_in_, feature_names_in_: columns of X; names only where all are strings.
-        network_: the trained `Network`; encoder_: the `TableEncoder` before it.
-        history_: DataFrame, a row per epoch. Metrics are weighted as the rows are.
-        best_epoch_: the epoch whose weights were kept, from 1.
-        hyperparameters_: dict, those that were used.
+        classes_: labels, sorted; for a multi-label problem the names of the columns of y.
+        n_features_in_, feature_names_in_: columns of X; names only if all are strings.
+        network_: the trained `Network`.
+        encoder_: the `TableEncoder` that prepares its input.
+        history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
+        best_epoch_: the epoch whose weights were kept, at least 1.
+        hyperparameters_: dict, the hyperparameters that were used.
 
     Example:
         model = DNNClassifier(random_state=0).fit(frame, labels)
@@ -65,66 +46,48 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
 
     def __init__(
         self,
-        preset=None,
+        preset: str | None = None,
         *,
-        hidden_units=None,
-        activation=None,
-        optimizer=None,
-        learning_rate=None,
-        momentum=None,
-        dropout=None,
-        l2=None,
-        batch_norm=None,
-        label_smoothing=None,
-        metrics=None,
-        batch_size=None,
-        epochs=None,
-        validation_fraction=0.2,
-        early_stopping=True,
-        patience=None,
-        class_weight=None,
-        scaling=None,
-        one_hot_limit=None,
-        categorical=None,
-        embedding_size=None,
-        numeric_embedding=None,
-        weight_decay=None,
-        monitor=None,
-        n_members=None,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
+        hidden_units: Sequence[int] | None = None,
+        activation: str | Callable | None = None,
+        optimizer: str | dict | keras.Optimizer | None = None,
+        learning_rate: float | Callable | None = None,
+        momentum: float | None = None,
+        dropout: float | None = None,
+        l2: float | None = None,
+        batch_norm: bool | None = None,
+        label_smoothing: float | None = None,
+        metrics: list | None = None,
+        batch_size: int | str | None = None,
+        epochs: int | None = None,
+        validation_fraction: float = 0.2,
+        early_stopping: bool | None = None,
+        patience: int | None = None,
+        class_weight: str | dict | None = None,
+        scaling: str | None = None,
+        one_hot_limit: int | None = None,
+        categorical: Sequence | None = None,
+        embedding_size: int | None = None,
+        numeric_embedding: str | None = None,
+        weight_decay: float | None = None,
+        monitor: str | None = None,
+        n_members: int | None = None,
+        callbacks: list | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
-        self.preset = preset
-        self.hidden_units = hidden_units
-        self.activation = activation
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.dropout = dropout
-        self.l2 = l2
-        self.batch_norm = batch_norm
-        self.label_smoothing = label_smoothing
-        self.metrics = metrics
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.patience = patience
-        self.class_weight = class_weight
-        self.scaling = scaling
-        self.one_hot_limit = one_hot_limit
-        self.categorical = categorical
-        self.embedding_size = embedding_size
-        self.numeric_embedding = numeric_embedding
-        self.weight_decay = weight_decay
-        self.monitor = monitor
-        self.n_members = n_members
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
+        self._keep(locals())
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """Train on a table.
 
         Args:
@@ -133,6 +96,12 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
             validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
                 share of the rows.
+            groups: name of a column of X, or array `(rows,)`: rows of one group are all trained on
+                or all validated on. A column named here is not a feature. None means that rows are
+                independent.
+            time: name of a column of X, or array `(rows,)` of numbers or dates: epochs are
+                validated on the latest rows. A column named here is not a feature; pass `X[name]`
+                to keep it as one. None means that validation rows are drawn at random.
 
         Raises:
             ValueError: data from which nothing right could be learned; the message names column,
@@ -141,37 +110,39 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         Warns:
             DataWarning: data that is legal, but a mistake more often than not.
         """
-        return self._fit(X, y, sample_weight, validation_data, learn_classes)
+        rows = Rows(X, y, sample_weight, groups=groups, time=time)
+        return self._fit(rows, validation_data, learn_classes)
 
-    def take_fitted(self, fitted):
-        super().take_fitted(fitted)
+    def _set_fitted(self, fitted):
+        super()._set_fitted(fitted)
         self.classes_ = self.target_.classes
 
-    def predict_proba(self, X):
-        """Probability of each class, float64 `(rows, classes)`, of each label `(rows, labels)`."""
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`."""
         p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.problem == "binary":
+        if self.target_.head.units == "1":
             return np.column_stack([1 - p[:, 0], p[:, 0]])
-        return p if self.target_.problem == "multilabel" else p / p.sum(axis=1, keepdims=True)
+        return p if self.target_.head.kind == "labels" else p / p.sum(axis=1, keepdims=True)
 
-    def decision_function(self, X):
-        """What is compared: above 0, or the largest, is the answer.
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Compute decision values: those above 0, or the largest one of a row, are predicted.
 
-        The log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows, labels)`, and
-        the log-probabilities of more classes `(rows, classes)`.
+        Returns:
+            float64: the log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows,
+            labels)`; the log-probabilities of more classes `(rows, classes)`.
         """
         p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.problem == "multiclass":
+        if self.target_.head.per_class:
             return np.log(p)
         odds = np.log(p) - np.log1p(-p)
-        return odds[:, 0] if self.target_.problem == "binary" else odds
+        return odds[:, 0] if self.target_.head.units == "1" else odds
 
-    def predict(self, X):
-        """The most probable class `(rows,)`, or 0 and 1 of each label `(rows, labels)`."""
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`."""
         p = self._output(X)
-        if self.target_.problem == "multilabel":
+        if self.target_.head.kind == "labels":
             return (p > 0.5).astype("int64")
-        if self.target_.problem == "binary":
+        if self.target_.head.units == "1":
             return self.classes_[(p[:, 0] > 0.5).astype("int64")]
         return self.classes_[p.argmax(axis=1)]
 
@@ -181,84 +152,80 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         return tags
 
 
+@documented(DNN_REGRESSOR, by_name(numbers=True))
 class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
-    """A dense network that predicts numbers, from a table of any columns.
+    """A dense network that predicts numbers from a table with any columns.
 
-    The target is standardised for training and given back in its own units; the history is in
-    standard deviations. Everything else as `DNNClassifier`, without classes.
+    Numbers, text, booleans, dates and missing values need no preprocessing; see `TableEncoder`. A
+    real target is standardized for training and predicted in its own units; the history is in
+    standard deviations.
 
     Args:
-        target: "real" for any number, "count" for whole numbers from 0 (Poisson loss).
-        others: see `DNNClassifier`.
+        {arguments}
+
+    Attributes:
+        n_features_in_, feature_names_in_: columns of X; names only if all are strings.
+        network_: the trained `Network`.
+        encoder_: the `TableEncoder` that prepares its input.
+        history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
+        best_epoch_: the epoch whose weights were kept, at least 1.
+        hyperparameters_: dict, the hyperparameters that were used.
+
+    Example:
+        model = DNNRegressor(random_state=0).fit(frame, prices)
+        model.predict(frame.head(1))
     """
 
     def __init__(
         self,
-        preset=None,
+        preset: str | None = None,
         *,
-        target="real",
-        hidden_units=None,
-        activation=None,
-        optimizer=None,
-        learning_rate=None,
-        momentum=None,
-        dropout=None,
-        l2=None,
-        batch_norm=None,
-        metrics=None,
-        batch_size=None,
-        epochs=None,
-        validation_fraction=0.2,
-        early_stopping=True,
-        patience=None,
-        scaling=None,
-        one_hot_limit=None,
-        categorical=None,
-        embedding_size=None,
-        numeric_embedding=None,
-        weight_decay=None,
-        monitor=None,
-        n_members=None,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
+        hidden_units: Sequence[int] | None = None,
+        target: str | Head = "real",
+        activation: str | Callable | None = None,
+        optimizer: str | dict | keras.Optimizer | None = None,
+        learning_rate: float | Callable | None = None,
+        momentum: float | None = None,
+        dropout: float | None = None,
+        l2: float | None = None,
+        batch_norm: bool | None = None,
+        metrics: list | None = None,
+        batch_size: int | str | None = None,
+        epochs: int | None = None,
+        validation_fraction: float = 0.2,
+        early_stopping: bool | None = None,
+        patience: int | None = None,
+        scaling: str | None = None,
+        one_hot_limit: int | None = None,
+        categorical: Sequence | None = None,
+        embedding_size: int | None = None,
+        numeric_embedding: str | None = None,
+        weight_decay: float | None = None,
+        monitor: str | None = None,
+        n_members: int | None = None,
+        callbacks: list | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
-        self.preset = preset
-        self.target = target
-        self.hidden_units = hidden_units
-        self.activation = activation
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.dropout = dropout
-        self.l2 = l2
-        self.batch_norm = batch_norm
-        self.metrics = metrics
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.patience = patience
-        self.scaling = scaling
-        self.one_hot_limit = one_hot_limit
-        self.categorical = categorical
-        self.embedding_size = embedding_size
-        self.numeric_embedding = numeric_embedding
-        self.weight_decay = weight_decay
-        self.monitor = monitor
-        self.n_members = n_members
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
+        self._keep(locals())
 
-    def fit(self, X, y, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        *,
+        groups: Any = None,
+        time: Any = None,
+    ) -> Any:
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
-        make_target = NumberTarget.of(self.target)
-        return self._fit(X, y, sample_weight, validation_data, make_target)
+        rows = Rows(X, y, sample_weight, groups=groups, time=time)
+        return self._fit(rows, validation_data, NumberTarget.of(self.target))
 
-    def predict(self, X):
-        """The target in its own units, float64 `(rows,)` or `(rows, columns)`."""
-        output = self._output(X)
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the target in its own units, float64 `(rows,)` or `(rows, columns)`."""
+        output = self._output(X)  # raises NotFittedError before the target is needed
         return self.target_.from_network(output)
 
 

@@ -1,10 +1,10 @@
-"""What fitting an estimator is: from a table and labels to a trained network.
+"""Fit an estimator: from a table and labels to a trained network.
 
-read X and y, check the weights      errors that name the column, the row, the remedy
-drop rows of weight 0, repeat those of weight 2, 3, ... and sort them (small tables)
-hold out rows to judge by            stratified, shuffled
-learn the encoding and the target's units on the rows to train on
-train, keep the best epoch
+1. Read X and y and check the weights.
+2. Drop rows of weight 0; in small tables repeat rows of weight 2, 3, ... and sort all rows.
+3. Hold out a stratified random validation set.
+4. Learn the encoding and the target's units from the training rows.
+5. Train and restore the weights of the best epoch.
 """
 
 import math
@@ -16,115 +16,123 @@ import pandas as pd
 from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
 from ..checks.targets import CONSTANT
-from ..core.arguments import check_bool, check_choice, check_fraction, check_integer
-from ..heads import head_of
+from ..core.arguments import check_fraction
+from ..core.rows import unpack_validation_data
+from ..heads import better, make_problem
+from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
-    Part,
-    class_weights,
-    for_network,
-    in_order,
-    read_part,
-    read_validation,
-    repeated,
+    check_exclusive,
+    encode_rows,
+    read_rows,
+    repeat_by_weight,
+    sort_rows,
+    weigh_classes,
 )
-from ..tables.splits import divide_part
+from ..tables.splits import holdout, strata_of
 from .ensemble import average
 from .presets import PRESETS
 
-LEAST_TO_HOLD_OUT_OF = 50  # rows; fewer leave no rows to judge an epoch by
+MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
-def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
-    """Train on a table. Returns a dict of the estimator's fitted attributes."""
-    held = check_fraction("validation_fraction", estimator.validation_fraction)
+def fit_table(estimator, given, validation_data, make_target):
+    """Train on a table.
+
+    Args:
+        estimator: `TableEstimator`.
+        given: `Rows` as the user passed them.
+        validation_data: (X, y) or (X, y, sample_weight). None holds out a part of the rows.
+        make_target: function of (y, column names of y) that returns a target.
+
+    Returns:
+        dict of the estimator's fitted attributes.
+    """
+    fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     check_settings(estimator)
-    rng = np.random.default_rng(estimator.draw_seed())
+    check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
+    rng = np.random.default_rng(estimator._draw_seed())
+    class_weight = getattr(estimator, "class_weight", None)
 
-    part, target = read_part(X, y, sample_weight, make_target)
-    told = [LEAKAGE] if warn_of_copies(part.frame, part.y) else []
-    if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
+    rows, target = read_rows(given, make_target=make_target)
+    told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
+    if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
-    warn_of_row_numbers(part.frame)
-    n_rows = part.frame.rows
-    part = Part(*repeated(part.frame, part.y, part.weights))
-    part.weights = class_weights(
-        getattr(estimator, "class_weight", None), target, part.y, part.weights
-    )
-    part = Part(*in_order(part.frame, part.y, part.weights))
-    judged = None
+    warn_of_row_numbers(rows.x)
+    n_rows = len(rows)
+    rows = sort_rows(weigh_classes(repeat_by_weight(rows), class_weight, target))
+    validation = None
     if validation_data is not None:
-        judged = read_validation(validation_data, target)
-        judged.weights = class_weights(
-            getattr(estimator, "class_weight", None), target, judged.y, judged.weights
-        )
-    elif held and part.frame.rows >= LEAST_TO_HOLD_OUT_OF:
-        part, judged = divide_part(part, target, held, rng)
+        validation, _ = read_rows(unpack_validation_data(validation_data), target)
+        validation = weigh_classes(validation, class_weight, target)
+    elif fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
+        strata = strata_of(rows.y, target.head.kind == "class")
+        train, held = holdout(rows, strata, fraction, rng)
+        if len(held):
+            rows, validation = rows.take(train), rows.take(held)
     with silenced(*told):
-        fitted = fit_parts(estimator, part, judged, target, rng)
+        fitted = fit_rows(estimator, rows, validation, target, rng)
     if validation_data is not None:
-        fitted["encoder_"].warn_of_unseen(judged.frame)
+        fitted["encoder_"].warn_of_unseen(validation.x)
     return {**fitted, "n_rows_": n_rows}
 
 
 def check_settings(estimator):
-    """The estimator's hyperparameters, whose preset's are checked where they are used.
+    """Check the arguments of an estimator; returns the hyperparameters that they resolve to.
 
     Raises:
-        ValueError: one that training takes is unfit.
+        ValueError: an argument is out of range, or the preset does not accept it.
     """
-    settings = estimator.hyperparameters_of_preset()
-    check_bool("early_stopping", estimator.early_stopping)
-    check_integer("epochs", settings["epochs"])
-    if settings["patience"] is not None:
-        check_integer("patience", settings["patience"])
-    if settings["batch_size"] not in ("full", "auto"):
-        remedy = "'full' is all rows in one step, 'auto' chooses by the number of rows."
-        check_integer("batch_size", settings["batch_size"], remedy=remedy)
-    check_integer("embedding_size", settings["embedding_size"])
-    check_integer("n_members", settings["n_members"])
-    check_choice("monitor", settings["monitor"], ["loss", "accuracy"])
-    return settings
+    settings = estimator._hyperparameters()
+    given = estimator.get_params(deep=False)
+    check({name: given[name] for name in names(ESTIMATOR) if name in given}, ESTIMATOR)
+    return check(settings, ESTIMATOR | PRESET)
 
 
-def fit_parts(estimator, part, judged, target, rng):
-    """Train on rows that are read and divided.
+def fit_rows(estimator, rows, validation, target, rng):
+    """Train on rows that are read and split.
 
     Args:
-        part, judged: `Part` to train on, and to judge epochs by or None.
-        target: which learns its units from `part`.
-        rng: NumPy generator, of the members' seeds.
+        estimator: `TableEstimator`.
+        rows: `Rows` of a `Frame` to train on.
+        validation: such `Rows` to evaluate each epoch on, or None.
+        target: target of `tables/targets.py`; it learns its units from `rows`.
+        rng: `numpy.random.Generator` that draws the seed of each member.
 
     Returns:
-        Dict of the estimator's fitted attributes.
+        dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
-    epochs, patience = settings["epochs"], settings["patience"]
-    build = PRESETS[estimator.chosen_preset()].build
+    epochs = settings["epochs"]
+    patience = settings["patience"] if settings["early_stopping"] else epochs
+    build = PRESETS[estimator._chosen_preset()].build
     encoder = TableEncoder(
         settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
     )
-    encoder.fit(part.frame, sample_weight=part.weights)
-    target.learn(part.y, part.weights)
-    watched = watched_metric(settings["monitor"], target.problem)
-    settings["metrics"] = with_metric(settings["metrics"], watched)
-    if settings.get("clip") and target.problem == "regression":
-        target.keep_range(part.y)
-    x, y, weights = for_network(part, encoder, target)
-    settings["batch_size"] = rows_per_step(settings["batch_size"], len(x))
-    validation = None if judged is None else for_network(judged, encoder, target)
+    encoder.fit(rows.x, sample_weight=rows.weights)
+    target.learn(rows.y, rows.weights)
+    monitored = monitored_metric(settings["monitor"], target.head)
+    settings["metrics"] = with_metric(settings["metrics"], monitored)
+    if settings.get("clip") and target.head.standardize:
+        target.keep_range(rows.y)
+    rows = encode_rows(rows, encoder, target)
+    problem = make_problem(target.head, rows.x.shape[1], target.n)
+    settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
+    if validation is not None:
+        validation = encode_rows(validation, encoder, target)
+        validation = validation.x, validation.y, validation.weights
 
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
-        network = build(target.problem, target.n, encoder, settings, seed, x, y)
+        network = build(problem, encoder, settings, seed, rows.x, rows.y)
         callbacks, best = list(estimator.callbacks or ()), None
-        if judged is not None:
-            best = keep_best(watched, patience if estimator.early_stopping and patience else epochs)
+        if validation is not None:
+            best = best_epoch_callback(monitored, patience)
             callbacks.append(best)
         network.fit(
-            x,
-            y,
-            sample_weight=weights,
+            rows.x,
+            rows.y,
+            sample_weight=rows.weights,
             batch_size=settings["batch_size"],
             epochs=epochs,
             verbose=estimator.verbose,
@@ -147,32 +155,35 @@ def fit_parts(estimator, part, judged, target, rng):
     }
 
 
-def watched_metric(monitor, problem):
-    """The metric by which epochs are judged, None for the loss."""
-    if monitor == "loss" or problem in ("regression", "count"):
-        return None
-    return next(iter(head_of(problem).metrics))
+def monitored_metric(monitor, head):
+    """The metric that selects the best epoch; None means the loss."""
+    return None if monitor == "loss" or head.kind == "number" else next(iter(head.metrics))
 
 
 def with_metric(metrics, name):
-    """The metrics asked for, and `name` among them; None stands for the default ones."""
+    """The metrics asked for, with `name` among them; None means the default ones."""
     if metrics is None or name is None:
         return metrics
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     return metrics if name in metrics else [*metrics, name]
 
 
-def keep_best(metric, patience):
-    """The callback that keeps the best epoch's weights, and stops where none gets better."""
+def best_epoch_callback(metric, patience):
+    """Make the callback that restores the weights of the best epoch and stops early.
+
+    Args:
+        metric: str, name of the validation metric; None means the loss.
+        patience: int, epochs without an improvement after which training stops.
+    """
     if metric is not None:
         return BestEpoch(f"val_{metric}", patience)
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
 def rows_per_step(batch_size, rows):
-    """`batch_size` as a number or "full"; "auto" is more where there are more rows.
+    """`batch_size` as an integer or "full"; "auto" grows with the number of rows.
 
-    64 up to 1,024 rows, 128 to 8,192, 256 to 30,000, 512 to 100,000, else 1,024; a little more or
+    64 up to 1,024 rows, 128 to 8,192, 256 to 30,000, 512 to 100,000, else 1,024; slightly more or
     less, so that the last step of an epoch has as many rows as the others.
     """
     if batch_size != "auto":
@@ -188,19 +199,19 @@ def history_frame(history, epochs):
 
 
 class BestEpoch(keras.callbacks.EarlyStopping):
-    """Early stopping that keeps the weights of the best epoch; of equal ones the last.
+    """Early stopping that restores the weights of the best epoch, among equal ones the last.
 
-    An error rate takes few values, so that many epochs tie. The last of them has trained longest
+    An error rate takes few values, therefore many epochs tie. The last of them has trained longest
     at a falling learning rate.
 
     Args:
-        monitor: name of a column of the history.
+        monitor: str, name of a column of the history.
         patience: int, epochs without a better or an equal one after which training stops.
     """
 
     def __init__(self, monitor, patience):
-        self.falls = monitor.endswith(("loss", "mae", "rmse"))
-        mode = "min" if self.falls else "max"
+        mode = better(monitor.removeprefix("val_"))
+        self.falls = mode == "min"
         super().__init__(monitor, patience=patience, mode=mode, restore_best_weights=True)
 
     def _is_improvement(self, value, best):

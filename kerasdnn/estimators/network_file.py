@@ -1,10 +1,9 @@
-"""A network as bytes, and back without running anything that stands in them.
+"""Convert a network to bytes and back, without running code that the bytes contain.
 
-Every name in a file is resolved by the rule of Keras before Keras sees it. What it stands for must
-be one of Keras's or of this package's classes and functions that compute and do nothing else, or
-have been passed in `custom_objects`: what the program has registered, or opened a scope for, may
-not be called by a file. The same is done with sizes: what a file claims is compared with the bytes
-in it before memory is taken.
+Every name in a file is resolved by the rules of Keras before Keras sees it. It must refer to a
+class or function of Keras or kerasdnn that only computes, or to one passed in `custom_objects`; a
+file may not use what the program has registered or put in a scope. Sizes that a file claims are
+compared with its length before memory is allocated.
 """
 
 import contextlib
@@ -24,63 +23,42 @@ import numpy as np
 from ..core import keras_internals
 from ..training.network import Network
 
-# Modules of Keras in which a file may name a class, and the kinds it may be of.
-MODULES = {
-    "keras",
-    "keras.activations",
-    "keras.constraints",
-    "keras.dtype_policies",
-    "keras.initializers",
-    "keras.layers",
-    "keras.losses",
-    "keras.metrics",
-    "keras.optimizers",
-    "keras.optimizers.schedules",
-    "keras.quantizers",
-    "keras.regularizers",
-}
+# Modules of Keras whose classes a file may name, and the base classes these must have.
+MODULES = {"keras", *(f"keras.{name}" for name in (
+    "activations", "constraints", "dtype_policies", "initializers", "layers", "losses", "metrics",
+    "optimizers", "optimizers.schedules", "quantizers", "regularizers",
+))}  # fmt: skip
 KINDS = (
-    keras.Layer,
-    keras.DTypePolicy,
-    keras.Initializer,
-    keras.Regularizer,
-    keras.Loss,
-    keras.Metric,
-    keras.Optimizer,
-    keras.Quantizer,
-    keras.constraints.Constraint,
-    keras.optimizers.schedules.LearningRateSchedule,
-    keras.quantizers.QuantizationConfig,
-)
-# Layers among them that run what a file tells them to.
+    keras.Layer, keras.DTypePolicy, keras.Initializer, keras.Regularizer, keras.Loss, keras.Metric,
+    keras.Optimizer, keras.Quantizer, keras.constraints.Constraint,
+    keras.optimizers.schedules.LearningRateSchedule, keras.quantizers.QuantizationConfig,
+)  # fmt: skip
+# Layers among them that run code from a file.
 RUNNING = (
-    keras.layers.Lambda,
-    keras.layers.TorchModuleWrapper,
-    keras.layers.TFSMLayer,
-    keras.layers.JaxLayer,
-    keras.layers.FlaxLayer,
-)
+    keras.layers.Lambda, keras.layers.TorchModuleWrapper, keras.layers.TFSMLayer,
+    keras.layers.JaxLayer, keras.layers.FlaxLayer,
+)  # fmt: skip
 FUNCTIONS = {"keras.activations", "keras.losses", "keras.metrics"}
-MAKERS = {"get", "serialize", "deserialize"}  # functions there that turn configurations to objects
+MAKERS = {"get", "serialize", "deserialize"}  # functions there that create objects from configs
 VALUES = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}
-UNBACKED = 64 * 2**20  # bytes that a file may make us take beyond those it holds
-LARGE = 10**7  # the largest number of a configuration that is not one of these:
+MAX_UNBACKED_BYTES = 64 * 2**20  # allocated beyond the length of a file
+MAX_SIZE = 10**7  # the largest number of a config, apart from these:
 NO_SIZES = ("seed", "salt", "step", "token", "value", "shared_object_id")
 
-allowed = contextvars.ContextVar("allowed", default=())  # what was passed in `custom_objects`
+allowed: contextvars.ContextVar[tuple] = contextvars.ContextVar("allowed", default=())
 
 
 class BadFile(Exception):
-    """Says what is wrong with a file."""
+    """A file that cannot be loaded; the message says why."""
 
 
 class Forbidden(BadFile):
-    """Says what a file names that it may not."""
+    """A file that names an object which it may not use."""
 
 
 @contextlib.contextmanager
 def only(custom_objects=None):
-    """Let a file name these objects beside Keras's and ours, whatever scopes are open outside."""
+    """Let a file name these objects besides those of Keras and kerasdnn, and no others."""
     objects = dict(custom_objects or {})
     named = {
         keras.saving.get_registered_name(o): o for o in objects.values() if hasattr(o, "__name__")
@@ -106,20 +84,19 @@ def network_from_bytes(data, seed=None, trusted=None):
 
     Args:
         data: bytes.
-        seed: int, of the order of rows in further training.
-        trusted: dict from name to object, what else the bytes may name. They are then not from a
-            file but from this program, as in a copy. None: bytes of a file, which is to be read
-            within `only`.
+        seed: int, fixes the order of rows in further training.
+        trusted: dict from name to object that the bytes may also name. They then come from this
+            program, as in a copy. None means that they come from a file, read within `only`.
 
     Raises:
-        BadFile: damaged, no Sequential, with a class that is neither Keras's nor ours, with
-            weights that are not finite, or larger than the bytes that are there.
+        BadFile: the data are damaged, not a Sequential, name a class of neither Keras nor kerasdnn,
+            contain weights that are not finite, or claim more bytes than there are.
     """
     config = read_config(data)
     if config.get("class_name") not in ("Sequential", "Network"):
         raise BadFile(
-            f"it holds a {config.get('class_name')} model, no `Sequential`. "
-            "keras.saving.load_model opens it."
+            f"it contains a {config.get('class_name')} model, not a Sequential. Use "
+            "keras.saving.load_model."
         )
     compiled = config.get("compile_config")
     if trusted is None:
@@ -140,15 +117,15 @@ def network_from_bytes(data, seed=None, trusted=None):
         load_state(network, data)
     except BadFile:
         raise
-    except Exception as error:  # Keras raises of every kind on a file that does not fit
-        raise BadFile(f"its network does not fit together ({str(error)[:300]}).") from error
+    except Exception as error:  # Keras raises many types for inconsistent files
+        raise BadFile(f"its network is inconsistent ({str(error)[:300]}).") from error
     if trusted is None:
         check_finite(network)
     return network
 
 
 def load_state(network, data):
-    """Weights, state of the optimizer, and vocabularies, which `load_weights` leaves out."""
+    """Load weights, optimizer state, and vocabularies, which `load_weights` leaves out."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.keras"
         path.write_bytes(data)
@@ -167,25 +144,28 @@ def read_config(data):
                 raise BadFile(f"part {damaged!r} is damaged.")
             config = json.loads(file.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError, RuntimeError) as error:
-        raise BadFile(f"its network is damaged or cut off ({error}).") from error
+        raise BadFile(f"its network is damaged or truncated ({error}).") from error
     if not isinstance(config, dict):
-        raise BadFile("its network has no configuration.")
+        raise BadFile("its network has no config.")
     return config
 
 
 def check_unpacked(file, size):
-    """Refuse a zip that claims more than its bytes can hold; Keras writes without compression."""
+    """Reject a zip that claims more than its bytes can hold; Keras writes without compression."""
     parts = file.infolist()
     unpacked = sum(part.file_size for part in parts)
-    if unpacked > UNBACKED + 10 * size or sum(part.compress_size for part in parts) > size:
-        raise BadFile(f"it is of {size:,} bytes and would unpack to {unpacked:,}.")
+    if (
+        unpacked > MAX_UNBACKED_BYTES + 10 * size
+        or sum(part.compress_size for part in parts) > size
+    ):
+        raise BadFile(f"it has {size:,} bytes and would unpack to {unpacked:,}.")
 
 
 def check_config(config):
-    """Refuse a serialized Keras object that names what is not known to be harmless, or too large.
+    """Reject a serialized Keras object that is too large or names what is not known to be harmless.
 
     Raises:
-        BadFile: naming it.
+        BadFile: the message names it.
     """
     left = [config]
     while left:
@@ -197,34 +177,34 @@ def check_config(config):
         elif isinstance(value, dict):
             if "class_name" in value and not is_known(value):
                 raise Forbidden(
-                    f"it names {told(value)}, which is no layer, loss, metric or optimizer of Keras"
-                    " or kerasdnn known to run no code of its own."
+                    f"it names {described(value)}, which is not a layer, loss, metric or optimizer "
+                    "of Keras or kerasdnn that is known to run no code of its own."
                 )
             check_numbers(value)
             left.extend(value.values())
 
 
-def told(config):
+def described(config):
     name = config["class_name"]
     what = f"the 'function' {config.get('config')!r}" if name == "function" else repr(name)
     return f"{what} of {config['module']}" if config.get("module") else what
 
 
 def check_name(name):
-    """Refuse text that Keras takes for the name of what the program has registered.
+    """Reject a name that Keras would look up among the objects that the program has registered.
 
-    Keras looks among registered objects first, so that 'relu' may be one; and it looks for the
-    names of optimizers in small letters.
+    Keras searches registered objects first, therefore 'relu' may be one; and it searches names of
+    optimizers in lower case.
     """
     for spelled in {name, name.lower()}:
         if any(not is_allowed(found) for found in registered(spelled)):
             raise Forbidden(
-                f"it names {name!r}, under which this program has registered an object of its own."
+                f"it names {name!r}, under which this program has registered a custom object."
             )
 
 
 def registered(name):
-    """What Keras may take for the object of a name, in a scope and among all registered."""
+    """The objects that Keras may find for a name, in a scope and among all registered."""
     places = keras.saving.get_registered_object(name), keras.saving.get_custom_objects().get(name)
     return [found for found in places if found is not None]
 
@@ -235,14 +215,14 @@ def is_allowed(found):
 
 
 def is_known(config):
-    """Whether Keras makes of a configuration what may be made of it."""
+    """Whether Keras creates a harmless object from a config."""
     name, module, inner = config["class_name"], config.get("module"), config.get("config")
     registered_name = config.get("registered_name", name)
     if not isinstance(name, str) or not isinstance(registered_name, (str, types.NoneType)):
         return False
     looked_up = inner if name == "function" else registered_name
     if isinstance(looked_up, str) and registered(looked_up):
-        return True  # `check_name` has seen to it that it is allowed
+        return True  # `check_name` rejects those that are not allowed
     if module is None:
         return name in VALUES and "registered_name" not in config and is_value(name, inner)
     if registered_name not in (None, name, looked_up) or not isinstance(module, str):
@@ -256,7 +236,7 @@ def is_known(config):
 
 
 def is_value(name, inner):
-    """Whether arrays are of numbers: a type of text may claim any length."""
+    """Whether arrays contain numbers: a text dtype may claim any length."""
     if name not in ("__numpy__", "__tensor__"):
         return True
     dtype = inner.get("dtype") if isinstance(inner, dict) else None
@@ -274,9 +254,9 @@ def is_function_of_keras(module, name):
 
 
 def check_sizes(config, data):
-    """Refuse a network larger than the weights in its file, before memory is taken for it.
+    """Reject a network that is larger than the weights in its file, before allocating memory.
 
-    The layers are built without values, which says what variables they would have.
+    The layers are built without values, which tells what variables they would have.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         weights = file.read("model.weights.h5")
@@ -288,14 +268,14 @@ def check_sizes(config, data):
     with keras_internals.no_pending_variables(), scope:
         network = keras.Sequential.from_config(config)
     claimed = sum(bytes_of(v.shape, v.dtype) for v in network.variables)
-    if claimed > len(weights) + UNBACKED:
+    if claimed > len(weights) + MAX_UNBACKED_BYTES:
         raise BadFile(
-            f"its network would have {claimed:,} bytes of weights; the file holds {len(weights):,}."
+            f"its network would have {claimed:,} bytes of weights; the file has {len(weights):,}."
         )
     for layer in network.layers if network.built else ():
         shape = getattr(getattr(layer, "output", None), "shape", ())
-        if bytes_of(shape, "float32") > UNBACKED + len(weights):
-            raise BadFile(f"layer {layer.name!r} would give {shape} numbers.")
+        if bytes_of(shape, "float32") > MAX_UNBACKED_BYTES + len(weights):
+            raise BadFile(f"layer {layer.name!r} would output {shape} numbers.")
 
 
 def without_state(config):
@@ -308,16 +288,16 @@ def bytes_of(shape, dtype):
 
 
 def object_of(config):
-    """The Keras object of a configuration in a file, such as an optimizer or an activation."""
+    """The Keras object of a config in a file, such as an optimizer or an activation."""
     check_config(config)
     config = json.loads(json.dumps(config), object_hook=without_weights)
     return keras.saving.deserialize_keras_object(config)
 
 
 def without_weights(config):
-    """Where no network belongs, nothing is built: what it would take was not compared."""
+    """Reject a network where none belongs, because its size was not compared."""
     if "layers" in config:
-        raise BadFile("it holds a network where none belongs.")
+        raise BadFile("it contains a network where none belongs.")
     return {k: v for k, v in config.items() if k != "build_config"}
 
 
@@ -326,35 +306,28 @@ def check_array(name, array):
         return
     stored = array.id.get_storage_size()
     if array.external or array.is_virtual or array.nbytes > stored:
-        raise BadFile(f"array {name!r} claims {array.nbytes:,} bytes; the file holds {stored:,}.")
+        raise BadFile(f"array {name!r} claims {array.nbytes:,} bytes; the file has {stored:,}.")
 
 
 def check_numbers(config):
-    """Refuse numbers that would fill memory where a layer or a metric is made."""
-    whole = {
-        key: abs(number)
-        for key, number in config.items()
-        if type(number) is int and not any(part in key for part in NO_SIZES)
-    }
-    for key, number in whole.items():
-        if number > LARGE:
+    """Reject numbers with which a layer or a metric would fill the memory."""
+    sizes = {k: abs(n) for k, n in config.items() if type(n) is int}
+    sizes = {k: n for k, n in sizes.items() if not any(part in k for part in NO_SIZES)}
+    for key, number in sizes.items():
+        if number > MAX_SIZE:
             raise BadFile(f"its {key!r} of {number:,} is more than any network has.")
-    numbers = math.prod(max(1, n) for n in whole.values()) * max(1, whole.get("num_classes", 1))
-    if {"num_thresholds", "num_classes", "num_labels"} & set(whole) and numbers > LARGE:
+    numbers = math.prod(max(1, n) for n in sizes.values()) * max(1, sizes.get("num_classes", 1))
+    if {"num_thresholds", "num_classes", "num_labels"} & set(sizes) and numbers > MAX_SIZE:
         raise BadFile(f"a metric of {numbers:,} numbers is more than any network needs.")
 
 
 def check_finite(network):
-    """Refuse weights that are NaN or infinite: such a network answers nothing."""
+    """Reject weights that are NaN or infinite: such a network predicts nothing."""
     weights = network.weights
-    broken = [
-        weight.path
-        for weight in weights
-        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()
-    ]
+    broken = [w.path for w in weights if not np.isfinite(keras.ops.convert_to_numpy(w)).all()]
     if broken:
         raise BadFile(
-            f"{len(broken)} of its {len(weights)} weights hold NaN or infinity, the first is "
-            f"{broken[0]!r}. Train it again with a lower learning rate, or load a file of an "
+            f"{len(broken)} of its {len(weights)} weights contain NaN or infinity, the first is "
+            f"{broken[0]!r}. Train it again with a lower learning rate, or load a file from an "
             "earlier epoch."
         )

@@ -1,10 +1,11 @@
-"""A fitted estimator as JSON, and back; the network goes another way."""
+"""Convert a fitted estimator, apart from its network, to JSON and back."""
 
 import keras
 import numpy as np
 import pandas as pd
 
 from ..core.messages import to_python, warn
+from ..heads import HEADS, Head, key_of, row_of
 from ..tables.encoder import TableEncoder
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
@@ -15,10 +16,10 @@ class NotJson(Exception):
 
 
 def estimator_to_state(estimator):
-    """Everything about a fitted estimator but its network, as JSON takes it.
+    """The state of a fitted estimator without its network, ready for JSON.
 
     Warns:
-        DataWarning: arguments that cannot be written, such as callbacks; they are None after
+        DataWarning: arguments that a file cannot hold, such as callbacks; they are None after
             loading, which changes no prediction.
     """
     lost = []
@@ -44,8 +45,8 @@ def estimator_to_state(estimator):
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
         warn(
-            f"A file holds no objects of your own. Received: {names}, None after loading. "
-            "Predictions are the same; set them again before another `fit`."
+            f"A file cannot hold custom objects: {names} will be None after loading. Predictions "
+            "are the same; set them again before another `fit`."
         )
     return state
 
@@ -55,11 +56,11 @@ def estimator_from_state(classes, state, make_network):
 
     Args:
         classes: dict from name to estimator class.
-        state: what `estimator_to_state` gave.
+        state: what `estimator_to_state` returned.
         make_network: `make_network(seed)`.
 
     Raises:
-        BadFile: the parts do not fit together.
+        BadFile: the parts are inconsistent.
     """
     try:
         estimator = classes[state["class"]](**{k: unpack(v) for k, v in state["arguments"].items()})
@@ -68,8 +69,8 @@ def estimator_from_state(classes, state, make_network):
         history.index = pd.RangeIndex(1, len(history) + 1, name="epoch")
         network = make_network(state["network_seed"])
         if network.input_shape[-1] != len(encoder.get_feature_names_out()):
-            raise BadFile("the network takes another number of columns than the encoder gives.")
-        estimator.take_fitted(
+            raise BadFile("the network expects another number of columns than the encoder has.")
+        estimator._set_fitted(
             {
                 "encoder_": encoder,
                 "target_": target_from_state(state["target"]),
@@ -82,33 +83,33 @@ def estimator_from_state(classes, state, make_network):
         )
     except BadFile:
         raise
-    except Exception as error:  # of every kind: a state may hold anything
-        raise BadFile(f"its contents do not fit together ({error!r}).") from error
+    except Exception as error:  # of any type: a state may contain anything
+        raise BadFile(f"its contents are inconsistent ({error!r}).") from error
     return estimator
 
 
 def target_to_state(target):
-    state = {"problem": target.problem, "baseline": target.baseline.tolist()}
+    state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
-        return state | {
-            "n": target.n,
-            "flat": target.flat,
-            "center": target.center.tolist(),
-            "scale": target.scale.tolist(),
-            "range": None if target.range is None else target.range.tolist(),
-        }
+        state |= {"n": target.n, "flat": target.flat}
+        arrays = {"center": target.center, "scale": target.scale, "range": target.range}
+        return state | {k: None if v is None else v.tolist() for k, v in arrays.items()}
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
 
 
 def target_from_state(state):
+    try:
+        head = row_of(state["problem"])
+    except ValueError as error:
+        raise BadFile(str(error)) from error
     if "classes" in state:
-        kind = LabelTarget if state["problem"] == "multilabel" else ClassTarget
+        kind = LabelTarget if head.kind == "labels" else ClassTarget
         dtype, classes = np.dtype(state["dtype"]), state["classes"]
-        if dtype.itemsize * len(classes) > 2**26:  # a type of text may be of any length
-            raise BadFile(f"its labels are of {dtype}, too long to be theirs.")
+        if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
+            raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
     else:
-        target = NumberTarget(state["problem"], state["n"], state["flat"])
+        target = NumberTarget(head, state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
         if state.get("range") is not None:
             target.range = np.array(state["range"])
@@ -117,8 +118,10 @@ def target_from_state(state):
 
 
 def pack(value):
-    """A hyperparameter as JSON that `unpack` turns back into the same value."""
+    """A hyperparameter as JSON from which `unpack` restores the same value."""
     value = to_python(value)
+    if isinstance(value, Head) and HEADS.get(value.name) is value:
+        return value.target
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, list):

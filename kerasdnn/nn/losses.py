@@ -1,4 +1,4 @@
-"""A loss that Keras does not have: cross-entropy of class indices with label smoothing."""
+"""Losses that Keras lacks: smoothed class indices, and losses per row from logits."""
 
 from typing import Any
 
@@ -54,3 +54,30 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def binary_crossentropy_of_logits(y, z):
+    """Compute the binary cross-entropy of each row from logits, accurate also where p is 0 or 1.
+
+    Args:
+        y: float, broadcast to the shape of z, targets in [0, 1].
+        z: float (..., units), what precedes the sigmoid.
+
+    Returns:
+        float (...), the mean over the units.
+    """
+    y = ops.broadcast_to(y, ops.shape(z))
+    return ops.mean(ops.binary_crossentropy(y, z, from_logits=True), -1)
+
+
+def categorical_crossentropy_of_logits(y, z):
+    """Compute the cross-entropy of each row from logits, accurate also where p is 0 or 1.
+
+    Args:
+        y: float, broadcast to the shape of z, target probabilities.
+        z: float (..., classes), what precedes the softmax.
+
+    Returns:
+        float (...).
+    """
+    return ops.categorical_crossentropy(ops.broadcast_to(y, ops.shape(z)), z, from_logits=True)

@@ -19,36 +19,38 @@ floats as in Keras. (In float32 alone 1 - 0.999 is wrong by 5e-5 of its value.) 
 new w and the new state.
 """
 
+from typing import Any
+
 from keras import ops
 
 
-def sgd(w, g, state, t, h):
+def sgd(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     return ops.subtract(w, ops.multiply(g, h["learning_rate"])), []
 
 
 # Functions of `ops`, not operators: they also take the sparse gradients of embeddings.
-def momentum(w, g, state, t, h):
+def momentum(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     v = ops.subtract(ops.multiply(state[0], h["momentum"]), ops.multiply(g, h["learning_rate"]))
     return ops.add(w, v), [v]
 
 
-def nag(w, g, state, t, h):
+def nag(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     step = ops.multiply(g, h["learning_rate"])
     v = ops.subtract(ops.multiply(state[0], h["momentum"]), step)
     return ops.add(w, ops.subtract(ops.multiply(v, h["momentum"]), step)), [v]
 
 
-def adagrad(w, g, state, t, h):
+def adagrad(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     a = state[0] + ops.square(g)
     return w - h["learning_rate"] * g / ops.sqrt(a + h["epsilon"]), [a]
 
 
-def rmsprop(w, g, state, t, h):
+def rmsprop(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     a = h["rho"] * state[0] + h["1 - rho"] * ops.square(g)
     return w - h["learning_rate"] * g / ops.sqrt(a + h["epsilon"]), [a]
 
 
-def adam(w, g, state, t, h):
+def adam(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     v, s = state
     corrected = ops.sqrt(1 - ops.power(h["beta_2"], t)) / (1 - ops.power(h["beta_1"], t))
     v = v + (g - v) * h["1 - beta_1"]

@@ -1,31 +1,35 @@
-"""Stacked networks: from weights and rows to outputs and losses.
+"""Compute outputs and losses of stacked networks from their weights and rows.
 
-Every tensor of weights has a leading axis over the networks, the deepest first: a hidden layer is
-computed for the networks that have it and passed by the others. Networks that are narrower than
-others in their stack are padded: a mask sets the outputs of missing units to 0, so that neither
-they nor the weights behind them receive a gradient, and their weights stay 0.
+Every weight tensor has a leading axis over the networks, the deepest first: a hidden layer is
+computed for the networks that have it and skipped by the others. Networks that are narrower than
+others in their group are padded: a mask sets the outputs of missing units to 0, so that neither
+they nor the weights after them receive a gradient, and their weights stay 0.
 """
 
+import functools
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from .. import activations
+from ..core.arguments import Unstackable
+from ..core.messages import invalid
+from ..heads import Head, make_loss
+from ..training.metrics import WRAPPER, is_row_by_row_loss
 
 EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization
 
 
 class Layout(NamedTuple):
-    """All that a program is compiled for, beside the shapes of its arguments.
+    """What a function is compiled for, besides the shapes of its arguments.
 
-    `counts` says for each hidden layer how many networks, from the first, compute it; those of
-    them that lack it (there are few, so that counts are round) are told by `constants`.
-    `activations` and `rules` are those present, sorted; `dropout` and `l2` whether any network
-    has some.
+    `counts` says for each hidden layer how many networks, from the first, compute it; `constants`
+    mark those of them that lack it (a few, because counts are rounded up). `activations` and
+    `rules` are those present, sorted; `dropout` and `l2` whether any network uses it.
     """
 
-    problem: str
-    one_hot: bool
+    head: Head
     units: int
     counts: tuple
     batch: int
@@ -43,21 +47,21 @@ class Layout(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """The changing part of a stack: lists of tensors (networks, ...), and steps (networks,)."""
+    """What training changes: lists of tensors (networks, ...), and steps (networks,)."""
 
     weights: list
-    slots: list  # per slot of the update rules, a list like `weights`
+    slots: list  # per optimizer state variable, a list like `weights`
     moving: list  # mean and variance per hidden layer, with batch norm
     steps: tf.Tensor
 
 
 def forward(layout, weights, moving, constants, x, rows=None, steps=None):
-    """What the networks put out before the output activation: (networks, rows, units).
+    """Compute what precedes the output activation: (networks, rows, units).
 
     Args:
-        x: (networks or 1, rows, features).
-        rows: while training, bool (networks or 1, rows): which rows are real.
-        steps: while training, int (networks,): steps done.
+        x: float32 (networks or 1, rows, features).
+        rows: in training, bool (networks or 1, rows), False for padding.
+        steps: in training, int (networks,), steps done.
 
     Returns:
         Outputs, and the new `moving`.
@@ -85,23 +89,23 @@ def forward(layout, weights, moving, constants, x, rows=None, steps=None):
                 out, constants["dropout"][:count], constants["dropout_seeds"][:count, i],
                 steps[:count],
             )  # fmt: skip
-        h = out if i == 0 else pass_by(h, out, constants["present"][i])
+        h = out if i == 0 else skip_layer(h, out, constants["present"][i])
     kernel, bias = weights[-2:]
     return tf.matmul(h, kernel) + bias[:, None], new_moving
 
 
-def pass_by(h, out, present):
-    """`out` of the networks that have a layer, `h` of those that pass it by."""
+def skip_layer(h, out, present):
+    """Return `out` of the networks that have a layer, `h` of those that skip it."""
     count, width = out.shape[0], out.shape[2]
     lacking = width - h.shape[2]
-    # No network that passes by is wider than `width`: what is cut off is padding.
+    # No network that skips the layer is wider than `width`: only padding is cut off.
     h = h[..., :width] if lacking <= 0 else tf.pad(h, [(0, 0), (0, 0), (0, lacking)])
     out = tf.where(present[:, None, None], out, h[:count])
     return out if h.shape[0] == count else tf.concat([out, h[count:]], 0)
 
 
 def moments(z, rows):
-    """Mean and variance over the real rows: (networks, width) each."""
+    """Compute mean and variance over the real rows: (networks, width) each."""
     weight = tf.cast(rows, z.dtype)[..., None]
     count = tf.maximum(tf.reduce_sum(weight, 1), 1.0)
     mean = tf.reduce_sum(z * weight, 1) / count
@@ -109,23 +113,23 @@ def moments(z, rows):
 
 
 def activate(layout, z, which):
-    """Each network's own activation; `which` counts in `layout.activations`."""
+    """Apply each network's own activation; `which`: positions in `layout.activations`."""
     if len(layout.activations) == 1:
         return activations.BY_NAME[layout.activations[0]](z)
     out = tf.zeros_like(z)
     for k, name in enumerate(layout.activations):
         chosen = (which == k)[:, None, None]
-        # An activation sees only its own networks: another's z could overflow in it, and
-        # 0 * inf in the gradient is NaN.
+        # An activation receives 0 for the other networks, whose z could overflow in it: 0 * inf in
+        # the gradient is NaN.
         out = tf.where(chosen, activations.BY_NAME[name](tf.where(chosen, z, 0.0)), out)
     return out
 
 
 def drop(h, rate, seed, steps):
-    """Dropout. Its random numbers are a function of seed, step, row of the batch and unit.
+    """Apply dropout. Its random numbers are a function of seed, step, row of the batch and unit.
 
-    They come from an integer hash (lowbias32 by C. Wellons, twice), several times as fast on a CPU
-    as TensorFlow's generators, and do not depend on how networks are stacked or padded.
+    They come from an integer hash (lowbias32 by C. Wellons, twice), which is several times as fast
+    on a CPU as TensorFlow's generators and does not depend on how networks are grouped or padded.
     """
     row, unit = tf.range(h.shape[1])[:, None], tf.range(h.shape[2])
     place = scramble(tf.cast(row * 65_536 + unit, "uint32"))
@@ -145,32 +149,42 @@ def scramble(x):
 
 
 def output(layout, z):
-    """The output activation: what `predict` gives."""
-    if layout.problem == "multiclass":
-        return tf.nn.softmax(z)
-    if layout.problem in ("binary", "multilabel"):
-        return tf.sigmoid(z)
-    return tf.exp(z) if layout.problem == "count" else z
+    """Apply the output activation: what `predict` returns."""
+    return keras.activations.get(layout.head.activation)(z)
 
 
 def losses(layout, z, y, smoothing=None):
-    """The head's loss of each row, (networks, rows), from what `forward` gives.
+    """Compute the loss of each row, (networks, rows), from what `forward` returns.
 
     Args:
         y: int class indices (networks or 1, rows), else float (networks or 1, rows, units).
         smoothing: (networks,) or None.
     """
-    if layout.problem in ("regression", "count"):
-        if layout.problem == "regression":
-            return tf.reduce_mean(tf.square(z - y), -1)
-        p = tf.exp(z)
-        return tf.reduce_mean(p - y * tf.math.log(p + 1e-7), -1)
-    if layout.problem == "multiclass" and not layout.one_hot:
+    head = layout.head
+    indices = head.per_class and not head.one_hot
+    if head.logits_loss is None:
+        y = tf.broadcast_to(y, tf.shape(z)[:-1] if indices else tf.shape(z))
+        return loss_by_row(head)(y, output(layout, z))
+    if indices:
         y = tf.one_hot(y, layout.units)
     if smoothing is not None:
         s = smoothing[:, None, None]
-        y = y * (1 - s) + s / (layout.units if layout.problem == "multiclass" else 2)
-    y = tf.broadcast_to(y, tf.shape(z))
-    if layout.problem == "multiclass":
-        return tf.nn.softmax_cross_entropy_with_logits(y, z)
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, z), -1)
+        y = y * (1 - s) + s / (layout.units if head.per_class else 2)
+    return head.logits_loss(y, z)
+
+
+@functools.lru_cache
+def loss_by_row(head):
+    """Return the function from y and predictions to the loss of each row.
+
+    Raises:
+        Unstackable: `Network.fit` minimizes something else than a weighted mean of numbers of which
+            each depends on its row alone, as far as is known.
+    """
+    loss = make_loss(head)
+    loss = loss if isinstance(loss, keras.losses.Loss) else WRAPPER(loss)
+    if not isinstance(head.activation, str) or not is_row_by_row_loss(loss):
+        rule = "must have a row-wise loss of Keras, or a `logits_loss`, to be stacked"
+        remedy = "Train this network by `Network.fit`."
+        raise invalid("problem", rule, head.name or str(head), remedy, Unstackable)
+    return loss.call

@@ -1,4 +1,4 @@
-"""A member of a population: what it is, its state as arrays, and the file that holds it."""
+"""Hold the state of each member as arrays, pad it for the device, and save it to a file."""
 
 import contextlib
 import math
@@ -9,22 +9,23 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.state_files import read_arrays, write_arrays
-from ..hyperparameters import HIDDEN_UNITS
+from ..heads import row_of
+from ..hyperparameters import MEMBER, default
 from .optimizer_rules import RULES
 
-CLASSIFIERS = ("binary", "multiclass", "multilabel")
+FORMAT = 1  # of the file
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member, checked.
+    """A network of a population: its checked hyperparameters.
 
     Attributes:
-        given: the dict as given, with its seed.
-        hidden_units, activation, dropout, l2, batch_norm, label_smoothing, prior, seed: as the
-            factories take them.
-        rule, hyperparameters: as `optimizer_rules.rule_of` gives them.
-        slot_start: what a slot of the optimizer is filled with at the start.
+        given: the dict that was passed, with its seed.
+        hidden_units, activation, dropout, l2, batch_norm, label_smoothing, prior, seed: as in
+            `factories.build_for`.
+        rule, hyperparameters: what `optimizer_rules.rule_of` returns.
+        slot_start: float, initial value of the optimizer state variables.
         batch_size, epochs: its own, or None.
     """
 
@@ -43,8 +44,9 @@ class Member:
     batch_size: int | str | None
     epochs: int | None
 
-    def shapes(self, task):
-        return weight_shapes(task.n_features, self.hidden_units, task.units, self.batch_norm)
+    def shapes(self, problem):
+        widths = self.hidden_units
+        return weight_shapes(problem.n_features, widths, problem.units, self.batch_norm)
 
     @property
     def n_slots(self):
@@ -52,7 +54,7 @@ class Member:
 
 
 def weight_shapes(n_features, hidden_units, units, batch_norm):
-    """Shapes of the trainable weights, in Keras's order.
+    """List the shapes of the trainable weights in the order of Keras.
 
     Per hidden layer kernel and bias, with batch norm kernel, gamma and beta; then the output's
     kernel and bias.
@@ -66,11 +68,12 @@ def weight_shapes(n_features, hidden_units, units, batch_norm):
 
 @dataclass
 class Progress:
-    """The changing part of one member, unpadded NumPy arrays.
+    """What training changes of a member, as NumPy arrays without padding.
 
     Attributes:
-        weights: trainable, in Keras's order; slots: per slot of its rule, a list like `weights`;
-        moving: mean and variance per hidden layer, with batch norm.
+        weights: list, the trainable weights in the order of Keras.
+        slots: list, per optimizer state variable of its rule a list like `weights`.
+        moving: list, mean and variance per hidden layer, with batch norm.
         steps: int, steps done.
         best: `weights + moving` after the best epoch, or None.
     """
@@ -82,7 +85,7 @@ class Progress:
     best: list | None = None
 
 
-def first_progress(member, weights):
+def initial_progress(member, weights):
     slots = [[np.full_like(w, member.slot_start) for w in weights] for _ in range(member.n_slots)]
     moving = []
     if member.batch_norm:
@@ -91,23 +94,23 @@ def first_progress(member, weights):
     return Progress(weights, slots, moving)
 
 
-def join(shapes, lists):
-    """Arrays of several networks as tensors with a leading axis.
+def pad_and_stack(shapes, lists):
+    """Stack the arrays of several networks into tensors with a leading axis.
 
     Args:
-        shapes: of the tensors; where arrays are smaller or fewer, they are 0.
+        shapes: shapes of the tensors; where arrays are smaller or fewer, they are 0.
         lists: per network a list of arrays; None for a weight that it does not have.
     """
-    joined = [np.zeros(shape, "float32") for shape in shapes]
+    stacked = [np.zeros(shape, "float32") for shape in shapes]
     for k, arrays in enumerate(lists):
-        for whole, array in zip(joined, arrays, strict=True):
+        for padded, array in zip(stacked, arrays, strict=True):
             if array is not None:
-                whole[(k, *map(slice, array.shape))] = array
-    return [tf.constant(whole) for whole in joined]
+                padded[(k, *map(slice, array.shape))] = array
+    return [tf.constant(padded) for padded in stacked]
 
 
-def part(tensors, k, shapes):
-    """The arrays of network `k`, which has these shapes; None for a weight that it lacks."""
+def unstack(tensors, k, shapes):
+    """Copy the arrays of network `k`, which has these shapes; None for a weight that it lacks."""
     return [
         t[(k, *map(slice, shape))].copy()
         for t, shape in zip(tensors, shapes, strict=True)
@@ -115,37 +118,34 @@ def part(tensors, k, shapes):
     ]
 
 
-def spread(values, depth, total, per_layer, after):
-    """A network's list, `per_layer` per hidden layer, with None for layers that it lacks."""
+def align_layers(values, length, after):
+    """Pad a network's list with None for the layers it lacks, before the last `after` values."""
     end = len(values) - after
-    return [*values[:end], *[None] * (per_layer * (total - depth)), *values[end:]]
-
-
-FORMAT = 1
+    return [*values[:end], *[None] * (length - len(values)), *values[end:]]
 
 
 def progress_arrays(progress):
-    """All members' `Progress` in a few long arrays."""
+    """Concatenate the `Progress` of all members into a few long arrays."""
 
-    def glued(lists):
+    def flattened(lists):
         arrays = [array.reshape(-1) for arrays in lists for array in arrays]
         return np.concatenate(arrays) if arrays else np.zeros(0, "float32")
 
     return {
-        "weights": glued(p.weights for p in progress),
-        "slots": glued([w for slot in p.slots for w in slot] for p in progress),
-        "moving": glued(p.moving for p in progress),
-        "best": glued(p.best or [] for p in progress),
+        "weights": flattened(p.weights for p in progress),
+        "slots": flattened([w for slot in p.slots for w in slot] for p in progress),
+        "moving": flattened(p.moving for p in progress),
+        "best": flattened(p.best or [] for p in progress),
         "has_best": np.array([p.best is not None for p in progress]),
         "steps": np.array([p.steps for p in progress], "int32"),
     }
 
 
 def progress_from(arrays, progress):
-    """The inverse; `progress` holds members of the same shapes.
+    """Read what `progress_arrays` returned; `progress` holds members of the same shapes.
 
     Raises:
-        ValueError: the arrays are of other members.
+        ValueError: the arrays belong to other members.
     """
     places = dict.fromkeys(("weights", "slots", "moving", "best"), 0)
     kinds = {
@@ -160,9 +160,9 @@ def progress_from(arrays, progress):
     received = (len(arrays["steps"]), *(len(arrays[kind]) for kind in sizes))
     if expected != received:
         raise ValueError(
-            "`state` must be of a population with the same members. Received: (members, weights, "
-            f"moving averages, optimizer slots) {received} instead of {expected}. Make the "
-            "population from the same list of members."
+            "`state` must come from a population with the same members. Received: (members, "
+            f"weights, moving averages, optimizer state) {received} instead of {expected}. Create "
+            "the population from the same list of members."
         )
 
     def take(name, like):
@@ -191,32 +191,35 @@ def write(path, about, arrays):
 
 @contextlib.contextmanager
 def reading(path):
-    """Give `(about, arrays)` as `write` was given them; errors of who uses them name the file.
+    """Yield `(about, arrays)` as `write` received them; errors of the caller name the file.
 
     Raises:
-        ValueError: the file is damaged, another kind of file, or claims more than it holds.
-        FileNotFoundError: there is none.
+        ValueError: the file is damaged, another kind of file, or claims more than it contains.
+        FileNotFoundError: there is no such file.
     """
     os.stat(path)
     try:
-        about, arrays = read_arrays(path, remedy="Restore it from a copy, or train anew.")
+        about, arrays = read_arrays(path, remedy="Restore it from a copy, or train again.")
         if about.pop("format", None) != FORMAT:
-            raise ValueError(f"It has another format than {FORMAT}, which this version reads.")
+            raise ValueError(f"This version reads format {FORMAT} only.")
         check_weights(about, arrays)
         yield about, arrays
-    except Exception as error:  # of every kind: a file may hold anything
+    except Exception as error:  # of any type: a file may contain anything
         rule = "`path` must be a file that `Population.save` wrote. Received: "
         raise ValueError(f"{rule}{path}. {error}") from error
 
 
 def check_weights(about, arrays):
-    """Refuse members of more weights than the file holds, before they are made."""
-    wide = about["n_outputs"] if about["problem"] != "binary" else 1
+    """Reject members with more weights than the file contains, before they are created."""
+    units, layers = (
+        row_of(about["problem"]).n_units(about["n_outputs"]),
+        default("hidden_units", MEMBER),
+    )
     claimed = sum(
         math.prod(shape)
         for member in about["members"]
         for shape in weight_shapes(
-            about["n_features"], member.get("hidden_units", HIDDEN_UNITS), wide, batch_norm=False
+            about["n_features"], member.get("hidden_units", layers), units, batch_norm=False
         )
     )
     if claimed > arrays["weights"].size:

@@ -1,7 +1,8 @@
-"""How members are judged: the loss and the metrics of their head, for all of a stack at once.
+"""Evaluate members: the loss and the metrics of the head, for a group of networks at once.
 
-The device adds up what is a sum over rows, the host makes metrics of the sums. They are weighted
-means over the rows, and equal Keras's: areas under curves come from its 200 thresholds.
+The device computes sums over rows, and the host computes metrics from them. They are weighted
+means over the rows and equal those of Keras: areas under curves use its 200 thresholds. A metric
+without sums is computed by Keras from the predictions.
 """
 
 import functools
@@ -9,67 +10,84 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from ..heads import head_of
 from .forward import forward, losses, output
-from .train_steps import REMEMBERED
+from .train_steps import MAX_FUNCTIONS
 
 THRESHOLDS = 200
 
 
-@functools.lru_cache(REMEMBERED)
-def judging_program(layout):
-    """`sums` for a layout as a TensorFlow graph: a few large products are not worth compiling."""
-    # No `reduce_retracing`: after a few shapes it traces unknown ones, and layers need theirs.
-    return tf.function(functools.partial(sums, layout), autograph=False)
+@functools.lru_cache(MAX_FUNCTIONS)
+def evaluation_function(layout, needed):
+    """Return `sums` as a TensorFlow graph, because a few large products are not worth compiling."""
+    # Without `reduce_retracing`, which replaces shapes by unknown ones that layers need.
+    return tf.function(functools.partial(sums, layout, needed), autograph=False)
 
 
-def sums(layout, stack, constants, table, rows, real, weights_from, center):
-    """Sums over rows for each network: a dict of float32 (networks, ...).
+def sums(layout, needed, stack, constants, table, rows, real, center):
+    """Compute sums over rows for each network: a dict of float32 (networks, ...).
 
     Args:
-        rows: int32 (networks or 1, rows) into `table`; `real`: bool, likewise, False for padding.
-        weights_from: int32 (networks,), where each network's row weights begin.
-        center: (units,), what targets are measured from, so that their squares keep their digits.
+        needed: names of the sums, see `needed_sums`.
+        rows: int32 (networks or 1, rows), positions in `table`.
+        real: bool, of the same shape, False for padding.
+        center: (units,), subtracted from targets, so that their squares keep their precision.
     """
     x, y = tf.gather(table[0], rows), tf.gather(table[1], rows)
-    weight = tf.gather(table[2], weights_from[:, None] + rows)
+    weight = tf.gather(table[2], constants["weights_from"][:, None] + rows)
     weight = tf.where(real, weight, 0.0)  # (networks, rows)
     z, _ = forward(layout, stack.weights, stack.moving, constants, x)
     p = output(layout, z)
 
     def total(values):
+        values = tf.cast(values, "float32")
         return tf.reduce_sum(values * (weight if len(values.shape) == 2 else weight[..., None]), 1)
 
+    def yes():
+        return tf.broadcast_to(y > 0.5, tf.shape(p))
+
+    def labels():
+        return tf.argmax(y, -1, tf.int32) if layout.head.one_hot else tf.cast(y, "int32")
+
+    def hits():
+        if layout.head.per_class:
+            return tf.argmax(p, -1, tf.int32) == labels()
+        return (p > 0.5) == yes()
+
+    def in_top_5():
+        of_label = tf.reduce_sum(p * tf.one_hot(labels(), layout.units), -1, keepdims=True)
+        return tf.reduce_sum(tf.cast(p > of_label, "int32"), -1) < 5
+
+    def centered():
+        return tf.broadcast_to(y - center, tf.shape(p))
+
+    terms = {
+        "absolute": lambda: tf.abs(p - y),
+        "squared": lambda: tf.square(p - y),
+        "y": centered,
+        "y_squared": lambda: tf.square(centered()),
+        "hits": hits,
+        "top_5": in_top_5,
+        "true": lambda: (p > 0.5) & yes(),
+        "claimed": lambda: p > 0.5,
+    }
     found = {"weight": tf.reduce_sum(weight, 1), "loss": total(losses(layout, z, y))}
-    if layout.problem in ("regression", "count"):
-        error = p - y
-        y = tf.broadcast_to(y - center, tf.shape(p))
-        found |= {
-            "absolute": total(tf.abs(error)),
-            "squared": total(tf.square(error)),
-            "y": total(y),
-            "y_squared": total(tf.square(y)),
-        }
-    elif layout.problem == "multiclass":
-        labels = tf.argmax(y, -1, tf.int32) if layout.one_hot else tf.cast(y, "int32")
-        of_label = tf.reduce_sum(p * tf.one_hot(labels, layout.units), -1, keepdims=True)
-        above = tf.reduce_sum(tf.cast(p > of_label, "int32"), -1)
-        found["hits"] = total(tf.cast(tf.argmax(p, -1, tf.int32) == labels, "float32"))
-        found["top_5"] = total(tf.cast(above < 5, "float32"))
-    else:
-        yes = tf.broadcast_to(y > 0.5, tf.shape(p))
-        found["hits"] = total(tf.cast((p > 0.5) == yes, "float32"))
-        found["true"] = total(tf.cast((p > 0.5) & yes, "float32"))
-        found["claimed"] = total(tf.cast(p > 0.5, "float32"))
-        found |= histograms(p, yes, weight)
+    found |= {name: total(term()) for name, term in terms.items() if name in needed}
+    if {"yes", "no", "all"} & {*needed}:
+        found |= histograms(p, yes(), weight)
     return found
 
 
+def needed_sums(problem):
+    """List the sums from which the metrics of a problem are computed: a tuple of str."""
+    metrics = [problem.head.metrics[name] for name in problem.head.metric_names(problem.n_outputs)]
+    return tuple(sorted({name for m in metrics if m.sums in FORMULAS for name in m.sums}))
+
+
 def histograms(p, yes, weight):
-    """Weight of the rows between thresholds, of yes and of no: (networks, units, thresholds)."""
+    """Sum row weights between thresholds by class: "yes" and "no" (networks, units, thresholds)."""
     shape = tf.shape(p)
     bucket = tf.cast(tf.math.ceil(p * (THRESHOLDS - 1)) - 1, "int32")
-    bucket = tf.clip_by_value(bucket, 0, THRESHOLDS - 1)  # also what NaN became
+    bucket = tf.clip_by_value(bucket, 0, THRESHOLDS - 1)  # also what NaN was converted to
     networks, units = shape[0], shape[2]
     place = tf.range(networks)[:, None, None] * units + tf.range(units)
     place = tf.reshape(place * THRESHOLDS + bucket, [-1])
@@ -83,68 +101,75 @@ def histograms(p, yes, weight):
     return {"yes": histogram(yes), "no": histogram(~yes)}
 
 
-def metrics(problem, units, found, others=()):
-    """What `sums` found as `val_loss` and the metrics of the head: dict of float64 (networks,).
+def metrics_of_sums(layout, found, others):
+    """Compute `val_loss` and the metrics of the head from sums: a dict of float64 (networks,).
 
     Args:
-        others: dict of the metrics that `sums` does not know, by name.
+        found: dict of float64 (networks, ...), the sums.
+        others: dict of the metrics that are not computed from sums, by name.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = found["weight"]
-        mean = {
-            k: (v / weight.reshape((-1,) + (1,) * (v.ndim - 1))).reshape(len(weight), -1).mean(1)
-            for k, v in found.items()
-            if k in ("loss", "absolute", "squared", "hits", "top_5")
-        }
-        values = {"loss": mean["loss"]}
-        if problem in ("regression", "count"):
-            values["mae"], values["rmse"] = mean["absolute"], np.sqrt(mean["squared"])
-            spread = found["y_squared"] - found["y"] ** 2 / weight[:, None]
-            r2 = 1 - found["squared"] / spread
-            values["r2"] = np.where(np.isinf(r2), 0.0, r2).mean(1)
-        elif problem == "multiclass":
-            values["accuracy"] = mean["hits"]
-            if units > 5:
-                values["top_5_accuracy"] = mean["top_5"]
-        else:
-            values["accuracy" if problem == "binary" else "binary_accuracy"] = mean["hits"]
-            yes, no = (found[k][..., ::-1].cumsum(-1)[..., ::-1] for k in ("yes", "no"))
-            if problem == "binary":
-                true = found["true"][:, 0]
-                values["precision"] = ratio(true, found["claimed"][:, 0])
-                values["recall"] = ratio(true, yes[:, 0, 0])
-                values["pr_auc"] = mean_of_defined(area_under_precision(yes, no))
-            values["auc"] = mean_of_defined(area_under_roc(yes, no))
-        values |= others
+        if "yes" in found:
+            found = found | {k: found[k][..., ::-1].cumsum(-1)[..., ::-1] for k in ("yes", "no")}
+            found["all"] = found["yes"] + found["no"]
+        values = {"loss": mean(found, "loss")}
+        for name in layout.head.metric_names(layout.units):
+            formula = FORMULAS.get(layout.head.metrics[name].sums)
+            values[name] = others[name] if formula is None else formula(found)
     diverged = ~np.isfinite(values["loss"])
-    ordered = ["loss", *(name for name in head_of(problem).metrics if name in values)]
-    return {f"val_{name}": np.where(diverged, np.nan, values[name]) for name in ordered}
+    return {f"val_{name}": np.where(diverged, np.nan, value) for name, value in values.items()}
+
+
+def mean(found, name):
+    """Compute the weighted mean over the rows and outputs."""
+    values = found[name].reshape(len(found["weight"]), -1)
+    return (values / found["weight"][:, None]).mean(1)
+
+
+def r2_score(found):
+    variation = found["y_squared"] - found["y"] ** 2 / found["weight"][:, None]
+    r2 = 1 - found["squared"] / variation
+    return np.where(np.isinf(r2), 0.0, r2).mean(1)
+
+
+# How the host computes a metric from its sums, see `heads.Metric.sums`.
+FORMULAS = {
+    ("absolute",): lambda found: mean(found, "absolute"),
+    ("squared",): lambda found: np.sqrt(mean(found, "squared")),
+    ("squared", "y", "y_squared"): r2_score,
+    ("hits",): lambda found: mean(found, "hits"),
+    ("top_5",): lambda found: mean(found, "top_5"),
+    ("true", "claimed"): lambda found: ratio(found["true"][:, 0], found["claimed"][:, 0]),
+    ("true", "yes"): lambda found: ratio(found["true"][:, 0], found["yes"][:, 0, 0]),
+    ("yes", "no"): lambda found: mean_of_defined(area_under_roc(found["yes"], found["no"])),
+    ("yes", "all"): lambda found: mean_of_defined(area_under_precision(found["yes"], found["all"])),
+}
 
 
 def mean_of_defined(areas):
-    """Mean over the labels (networks, units) that have an area, NaN where none has."""
+    """Average over the labels (networks, units) that have an area; NaN if none has."""
     defined = ~np.isnan(areas)
     return np.where(defined, areas, 0).sum(1) / defined.sum(1)
 
 
 def ratio(a, b):
-    """a / b, and 0 where b is."""
+    """Compute a / b, or 0 where b is 0."""
     return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b != 0)
 
 
 def area_under_roc(yes, no):
-    """From the weight above each threshold, (..., thresholds): trapezoids, as Keras.
+    """Compute the area from the weight above each threshold, (..., thresholds), by trapezoids.
 
-    NaN where the rows are of one class, for which Keras gives 0.
+    NaN if all rows belong to one class, where Keras returns 0.
     """
     recall, false_alarms = yes / yes[..., :1], no / no[..., :1]
     heights = (recall[..., :-1] + recall[..., 1:]) / 2
     return ((false_alarms[..., :-1] - false_alarms[..., 1:]) * heights).sum(-1)
 
 
-def area_under_precision(yes, no):
-    """As `keras.metrics.AUC(curve="PR")`: Davis and Goadrich's interpolation; NaN without yes."""
-    claimed = yes + no
+def area_under_precision(yes, claimed):
+    """Compute the area as `keras.metrics.AUC(curve="PR")`, with the interpolation of Davis and
+    Goadrich (https://doi.org/10.1145/1143844.1143874); NaN without positive rows."""
     gained, asked = yes[..., :-1] - yes[..., 1:], claimed[..., :-1] - claimed[..., 1:]
     slope = ratio(gained, asked)
     intercept = yes[..., 1:] - slope * claimed[..., 1:]
@@ -153,40 +178,27 @@ def area_under_precision(yes, no):
     return (slope * (gained + intercept * np.log(steps)) / yes[..., :1]).sum(-1)
 
 
-def metrics_by_keras(names, layout, stack, constants, table, rows, weights_from):
-    """The metrics of a head that `sums` does not know, from predictions: dict of (members,).
+def metrics_by_keras(layout, stack, constants, table, rows, weights_from):
+    """Let Keras compute the metrics without sums: a dict of float64 (members,).
 
     Args:
-        names: of the metrics.
         rows: list of int32 arrays, one per member, or one for all.
     """
-    if not names:
-        return {}
-    found = {name: np.empty(len(weights_from)) for name in names}
-    y_all, weights = table[1].numpy(), table[2].numpy()
-    for k, start in enumerate(weights_from):
+    head = layout.head
+    found = {
+        name: np.empty(len(weights_from))
+        for name in head.metric_names(layout.units)
+        if head.metrics[name].sums not in FORMULAS
+    }
+    y_all, weights = (table[1].numpy(), table[2].numpy()) if found else (None, None)
+    for k, start in enumerate(weights_from if found else ()):
         own = rows[k if len(rows) > 1 else 0]
         if k == 0 or len(rows) > 1:  # of all members at once, where they share their rows
-            z, _ = forward(
-                layout, stack.weights, stack.moving, constants, tf.gather(table[0], own)[None]
-            )
+            x = tf.gather(table[0], own)[None]
+            z, _ = forward(layout, stack.weights, stack.moving, constants, x)
             p = output(layout, z).numpy()
-        for name in names:
-            metric = head_of(layout.problem, layout.one_hot).metrics[name]()
+        for name, values in found.items():
+            metric = head.metrics[name]()
             metric.update_state(y_all[own], p[k], sample_weight=weights[start + own])
-            found[name][k] = np.mean(metric.result())
+            values[k] = np.mean(metric.result())
     return found
-
-
-# What `metrics` makes of sums on the device.
-OF_SUMS = {
-    "regression": ("mae", "rmse", "r2"), "count": ("mae", "rmse", "r2"),
-    "binary": ("accuracy", "precision", "recall", "pr_auc", "auc"),
-    "multiclass": ("accuracy", "top_5_accuracy"), "multilabel": ("binary_accuracy", "auc"),
-}  # fmt: skip
-
-
-def metric_names(problem, n_outputs):
-    """The columns that `metrics` gives."""
-    names = [n for n in head_of(problem).metrics if n != "top_5_accuracy" or n_outputs > 5]
-    return ["val_loss", *(f"val_{name}" for name in names)]

@@ -1,5 +1,6 @@
-"""Keras optimizers as update rules: which of the six, with which hyperparameters and slots."""
+"""Read a Keras optimizer as one of six update rules, its hyperparameters and its state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -13,9 +14,9 @@ from ..optimizers import NAG, Momentum
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule, its hyperparameters beside the learning rate, and where Keras keeps its slots."""
+    """A rule, its hyperparameters besides the learning rate, and the attributes of its state."""
 
-    update: callable
+    update: Callable
     hyperparameters: tuple
     slots: tuple
 
@@ -36,7 +37,7 @@ NAMES = {
     ko.SGD: "sgd", Momentum: "momentum", NAG: "nag", ko.Adagrad: "adagrad",
     ko.RMSprop: "rmsprop", ko.Adam: "adam",
 }  # fmt: skip
-# What the formulas above do not know, with the values at which it does nothing.
+# Settings that the rules do not implement, with the values that have no effect.
 OTHERS = {
     "weight_decay": (None,), "clipnorm": (None,), "clipvalue": (None,), "global_clipnorm": (None,),
     "use_ema": (False,), "loss_scale_factor": (None,), "gradient_accumulation_steps": (None, 1),
@@ -45,11 +46,11 @@ OTHERS = {
 
 
 def rule_of(optimizer):
-    """The rule of a Keras optimizer: its name and its hyperparameters as floats.
+    """Return the name of an optimizer's rule, and its hyperparameters as floats.
 
     Raises:
-        Unstackable: another rule, a learning rate that is no number, or a setting that the
-            formulas do not know, such as `weight_decay`.
+        Unstackable: another rule, a learning rate that is not a number, or a setting that the
+            rules do not implement, such as `weight_decay`.
     """
     remedy = f"Use one of {', '.join(map(repr, RULES))}, or train this network by `Network.fit`."
     name = NAMES.get(type(optimizer))
@@ -65,20 +66,20 @@ def rule_of(optimizer):
     if name == "rmsprop" and config["momentum"]:
         refused["momentum"] = config["momentum"]
     if refused:
-        rule = "must have no other settings than its rule's"
+        rule = "must only have the settings of its rule to be stacked"
         raise invalid("optimizer", rule, refused, remedy, Unstackable)
     if name == "sgd" and config["momentum"]:
         name = "nag" if config["nesterov"] else "momentum"
     return name, {k: float(config[k]) for k in ("learning_rate", *RULES[name].hyperparameters)}
 
 
-def with_rests(h):
-    """Hyperparameters as `rule_of` gives them, joined by "1 - rho" and its like."""
+def with_complements(h):
+    """Add "1 - rho" and similar complements to hyperparameters as `rule_of` returns them."""
     return h | {f"1 - {k}": 1 - h[k] for k in ("rho", "beta_1", "beta_2") if k in h}
 
 
 def slots_of(optimizer, name):
-    """The slots of a built Keras optimizer: a list of variables per slot of the rule."""
+    """Return the state of a built Keras optimizer: a list of variables per state variable."""
     found = vars(optimizer)
     attributes = RULES[name].slots
     if isinstance(optimizer, ko.SGD):

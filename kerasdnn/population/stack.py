@@ -1,4 +1,4 @@
-"""A stack on the device: padded members in, training steps, members out."""
+"""A group of stacked networks on the device: padded members in, training steps, members out."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from ..heads import Problem
 from ..training.device_data import FLOPS, SECONDS_PER_CALL, power_of_two, round_up
 from .forward import Layout, Stack, forward, output
-from .member_state import CLASSIFIERS, Member, Progress, join, part, spread
-from .metrics import OF_SUMS, judging_program, metrics, metrics_by_keras
-from .optimizer_rules import RULES, with_rests
+from .member_state import Member, Progress, align_layers, pad_and_stack, unstack
+from .metrics import evaluation_function, metrics_by_keras, metrics_of_sums, needed_sums
+from .optimizer_rules import RULES, with_complements
 from .plan import padded, padded_shapes
-from .train_steps import choose, program
+from .train_steps import choose, train_function
 
-BYTES_TO_JUDGE = 2**26  # of one layer's outputs at a time
+BYTES_PER_EVALUATION = 2**26  # of one layer's outputs at a time
 
 
 @dataclass
@@ -22,101 +23,86 @@ class StackedMembers:
     """Members on the device.
 
     Args:
-        task: `Task`.
-        numbers: which members of the population these are.
+        problem: `Problem`.
+        numbers: list of int, which members of the population these are.
         members: list of `Member`.
-        batch: rows of a step.
-        compiled: whether XLA compiles the steps.
-        counts: how many networks compute each hidden layer; None for as few as do.
+        batch: int, rows per step.
+        compiled: bool, whether XLA compiles the steps.
+        counts: tuple of int, how many networks compute each hidden layer. None: as few as have it.
     """
 
-    task: object
-    numbers: list
+    problem: Problem
+    numbers: list[int]
     members: list[Member]
     batch: int
     compiled: bool = True
     counts: tuple | None = None
-    stack: Stack = field(default=None, repr=False)
-    best: list = field(default=None, repr=False)
+    stack: Stack | None = field(default=None, repr=False)
+    best: list | None = field(default=None, repr=False)
 
     def __post_init__(self):
-        task, members = self.task, self.members
+        members, batch_norm = self.members, self.members[0].batch_norm
         self.widths, counts, self.count = padded(members)
-        self.counts = counts = self.counts or counts
-        batch_norm = members[0].batch_norm
-        self.layout = layout_of(task, members, self.batch, counts, self.compiled)
-        self.shapes = padded_shapes(task, self.widths, counts, self.count, batch_norm)
-        self.moving_shapes = [
-            (n, w)
-            for n, w in zip(counts, self.widths, strict=True)
-            for _ in range(2 if batch_norm else 0)
-        ]
+        self.counts = self.counts or counts
+        self.layout = layout_of(self.problem, members, self.batch, self.counts, self.compiled)
+        self.shapes = padded_shapes(
+            self.problem, self.widths, self.counts, self.count, batch_norm
+        )  # fmt: skip
+        layers = zip(self.counts, self.widths, strict=True)
+        self.moving_shapes = [layer for layer in layers for _ in range(2 * batch_norm)]
         self.n_slots = max(len(RULES[name].slots) for name in self.layout.rules)
         self.constants = constants_of(self.layout, self.widths, self.count, members)
 
     def put(self, progress):
-        """Bring members to the device; `progress`: a `Progress` per member."""
+        """Copy members to the device; `progress`: a `Progress` per member."""
+        lacking = [None] * len(self.shapes)
         slots = [
-            join(self.shapes, [
-                self._spread(p.slots[k]) if k < len(p.slots) else [None] * len(self.shapes)
-                for p in progress
+            pad_and_stack(self.shapes, [
+                self._align(p.slots[k]) if k < len(p.slots) else lacking for p in progress
             ])
             for k in range(self.n_slots)
         ]  # fmt: skip
         steps = np.zeros(self.count, "int32")
         steps[: len(progress)] = [p.steps for p in progress]
         self.stack = Stack(
-            join(self.shapes, [self._spread(p.weights) for p in progress]),
+            pad_and_stack(self.shapes, [self._align(p.weights) for p in progress]),
             slots,
-            join(self.moving_shapes, [self._spread_moving(p.moving) for p in progress]),
+            pad_and_stack(self.moving_shapes, [self._align_moving(p.moving) for p in progress]),
             tf.constant(steps),
         )
         self.best, self.has_best = None, [p.best is not None for p in progress]
         if any(self.has_best):
-            lists = []
-            for p in progress:
-                best = p.best or p.weights + p.moving
-                weights, moving = best[: len(p.weights)], best[len(p.weights) :]
-                lists.append(self._spread(weights) + self._spread_moving(moving))
-            self.best = join(self.shapes + self.moving_shapes, lists)
+            best = [(p.best or p.weights + p.moving, len(p.weights)) for p in progress]
+            best = [self._align(b[:n]) + self._align_moving(b[n:]) for b, n in best]
+            self.best = pad_and_stack(self.shapes + self.moving_shapes, best)
 
-    def _spread(self, weights):
-        per_layer, total = self.layout.per_layer, len(self.widths)
-        return spread(weights, (len(weights) - 2) // per_layer, total, per_layer, after=2)
+    def _align(self, weights):
+        return align_layers(weights, len(self.shapes), after=2)
 
-    def _spread_moving(self, moving):
-        per_layer = 2 * self.layout.batch_norm
-        return spread(moving, len(moving) // 2, len(self.widths), per_layer, after=0)
-
-    def get_one(self, k):
-        """One of the members as a `Progress`."""
-        return self.get(range(k, k + 1))[0]
+    def _align_moving(self, moving):
+        return align_layers(moving, len(self.moving_shapes), after=0)
 
     def get(self, which=None):
-        """The members as a list of `Progress`; `which`: a range of them, None for all."""
-        weights, moving = self._arrays(self.stack.weights), self._arrays(self.stack.moving)
-        slots = [self._arrays(slot) for slot in self.stack.slots]
-        best = self._arrays(self.best) if self.best else None
-        steps = self.steps
+        """Copy members from the device as a list of `Progress`; None means all of them."""
+        weights, moving, best, *slots = (
+            [np.asarray(tensor) for tensor in tensors or ()]
+            for tensors in (self.stack.weights, self.stack.moving, self.best, *self.stack.slots)
+        )
         found = []
         for k in range(len(self.members)) if which is None else which:
             member = self.members[k]
             moved = [(u,) for u in member.hidden_units for _ in range(2 * member.batch_norm)]
-            shapes, moved = self._spread(member.shapes(self.task)), self._spread_moving(moved)
+            shapes, moved = self._align(member.shapes(self.problem)), self._align_moving(moved)
             found.append(
                 Progress(
-                    part(weights, k, shapes),
-                    [part(slots[j], k, shapes) for j in range(member.n_slots)],
-                    part(moving, k, moved),
-                    int(steps[k]),
-                    part(best, k, shapes + moved) if self.has_best[k] else None,
+                    unstack(weights, k, shapes),
+                    [unstack(slots[j], k, shapes) for j in range(member.n_slots)],
+                    unstack(moving, k, moved),
+                    int(self.steps[k]),
+                    unstack(best, k, shapes + moved) if self.has_best[k] else None,
                 )
             )
         return found
-
-    @staticmethod
-    def _arrays(tensors):
-        return [np.asarray(t) for t in tensors]
 
     @property
     def steps(self):
@@ -124,53 +110,51 @@ class StackedMembers:
         return np.asarray(self.stack.steps)[: len(self.members)]
 
     def park(self):
-        """Move the stack to the host's memory until its next epoch."""
+        """Move the tensors to the host's memory until the next epoch."""
         self.stack = tf.nest.map_structure(np.asarray, self.stack)
         self.best = self.best and tf.nest.map_structure(np.asarray, self.best)
 
     @property
     def bytes(self):
-        """What the stack takes on the device between epochs."""
+        """Memory that the tensors take on the device between epochs."""
         return 4 * (2 + self.n_slots) * sum(map(math.prod, self.shapes))
 
     def train(self, table, weights_from, orders):
-        """One epoch; changes nothing here.
+        """Train for one epoch; changes nothing in this object.
 
         Args:
             table: x, y and flat row weights, tensors.
-            weights_from: (members,), where in the weights a member's begin.
+            weights_from: int (members,), position of a member's first row weight.
             orders: per member the rows of its epoch in order, None for one that does not train.
 
         Returns:
-            The new `stack`, and the mean of what was minimised (members,), NaN for a member that
-            does not train.
+            The new `stack`, and the mean of what was minimized, float64 (members,), NaN for a
+            member that does not train.
         """
         n_rows = np.zeros(self.count, "int32")
         n_rows[: len(orders)] = [0 if order is None else len(order) for order in orders]
         different = {id(order): order for order in orders if order is not None}
         rows = list(different.values()) if len(different) == 1 else orders
-        in_epoch = -(-int(n_rows.max()) // self.batch)
-        block = round_up(min(in_epoch, self._steps_per_block()))
-        blocks = -(-in_epoch // block)
-        padded = np.zeros(
-            (1 if len(different) == 1 else self.count, blocks * block * self.batch), "int32"
-        )
-        for line, order in zip(padded, rows, strict=False):
+        n_steps = -(-int(n_rows.max()) // self.batch)
+        chunk = round_up(min(n_steps, self._steps_per_chunk()))
+        width = -(-n_steps // chunk) * chunk * self.batch
+        lines = np.zeros((1 if len(different) == 1 else self.count, width), "int32")
+        for line, order in zip(lines, rows, strict=False):
             if order is not None:
                 line[: len(order)] = order
         constants = self.constants | {"weights_from": self._per_network(weights_from)}
-        run, stack, total = program(self.layout), self.stack, 0.0
-        for first in range(0, in_epoch, block):
-            part = padded[:, first * self.batch : (first + block) * self.batch]
+        run, stack, total = train_function(self.layout), self.stack, 0.0
+        for first in range(0, n_steps, chunk):
+            part = lines[:, first * self.batch : (first + chunk) * self.batch]
             stack, loss = run(
                 stack, constants, table, tf.constant(part), tf.constant(n_rows),
-                tf.constant(first, "int32"), tf.constant(min(block, in_epoch - first), "int32"),
+                tf.constant(first, "int32"), tf.constant(min(chunk, n_steps - first), "int32"),
             )  # fmt: skip
             total = total + loss.numpy()
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.float64(total) / n_rows
-        # A ReLU makes 0 of NaN: a network whose weights are ruined may have a finite loss. Kernels
-        # tell, for no bias is ruined alone.
+        # A ReLU turns NaN into 0: the loss may be finite although weights are not. Looking at the
+        # kernels is enough, because a bias alone does not become NaN.
         for kernel in stack[0]:
             if len(kernel.shape) == 3:
                 sums = tf.reduce_sum(kernel, (1, 2)).numpy()
@@ -178,41 +162,42 @@ class StackedMembers:
         return Stack(*stack), means[: len(self.members)]
 
     def compile(self):
-        """From now on let XLA compile the steps."""
+        """Let XLA compile the steps from now on."""
         self.compiled, self.layout = True, self.layout._replace(compiled=True)
 
-    def _steps_per_block(self):
+    def _steps_per_chunk(self):
         seconds = 6 * sum(map(math.prod, self.shapes)) * self.batch / FLOPS
         return power_of_two(max(1, int(4 * SECONDS_PER_CALL / seconds)))
 
-    def judge(self, stack, table, weights_from, rows, center):
-        """The head's metrics on rows: dict of float64 (members,).
+    def evaluate(self, stack, table, weights_from, rows, center):
+        """Compute the loss and the metrics of the head: a dict of float64 (members,).
 
         Args:
             stack: as `train` returns it.
             rows: list of int32 arrays, one per member, or one for all.
+            center: see `MemberRows`.
         """
-        found, own_weights = None, weights_from
-        weights_from = self._per_network(weights_from)
-        longest = max(map(len, rows))
-        chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
+        found, longest, chunk = None, max(map(len, rows)), self._rows_per_chunk()
         lines = np.zeros((len(rows) if len(rows) == 1 else self.count, longest), "int32")
         real = np.zeros(lines.shape, bool)
         for k, own in enumerate(rows):
             lines[k, : len(own)], real[k, : len(own)] = own, True
-        run = judging_program(self.layout._replace(compiled=False))
+        layout = self.layout._replace(compiled=False)
+        run = evaluation_function(layout, needed_sums(self.problem))
+        constants = self.constants | {"weights_from": self._per_network(weights_from)}
         for start in range(0, longest, chunk):
             part = run(
-                stack, self.constants, table, tf.constant(lines[:, start : start + chunk]),
-                tf.constant(real[:, start : start + chunk]), weights_from, center,
+                stack, constants, table, tf.constant(lines[:, start : start + chunk]),
+                tf.constant(real[:, start : start + chunk]), center,
             )  # fmt: skip
             part = {k: v.numpy().astype("float64")[: len(self.members)] for k, v in part.items()}
             found = part if found is None else {k: found[k] + v for k, v in part.items()}
-        others = metrics_by_keras(
-            [n for n in self.task.head.metrics if n not in OF_SUMS[self.task.problem]],
-            self.layout, stack, self.constants, table, rows, own_weights,
-        )  # fmt: skip
-        return metrics(self.task.problem, self.task.n_outputs, found, others)
+        others = metrics_by_keras(layout, stack, self.constants, table, rows, weights_from)
+        return metrics_of_sums(layout, found, others)
+
+    def _rows_per_chunk(self):
+        widest = max(*self.widths, self.problem.n_features)
+        return max(1, BYTES_PER_EVALUATION // (4 * self.count * widest))
 
     def _per_network(self, values):
         padded = np.zeros(self.count, "int32")
@@ -220,25 +205,24 @@ class StackedMembers:
         return tf.constant(padded)
 
     def keep_best(self, better):
-        """Note the present weights of some members, bool (members,), as their best."""
-        self.best = self._best_or_now(better)
+        """Keep the current weights of the members `better`, bool (members,), as their best."""
+        self.best = self._best_or_current(better)
         self.has_best = [had or new for had, new in zip(self.has_best, better, strict=True)]
 
-    def _best_or_now(self, now):
-        """Best weights and moving averages, but the present ones of the members `now`."""
+    def _best_or_current(self, current):
+        """Best weights and moving averages, but the current ones of the members `current`."""
         present = [*self.stack.weights, *self.stack.moving]
         which = np.ones(self.count, bool)
-        which[: len(now)] = now
+        which[: len(current)] = current
         return present if self.best is None else list(keep(tf.constant(which), present, self.best))
 
     def predict(self, x, best=False):
-        """(members, rows, outputs) as NumPy."""
+        """Predict for float32 x: a NumPy array (members, rows, outputs)."""
         weights, moving = self.stack.weights, self.stack.moving
         if best:
-            kept = self._best_or_now(~np.array(self.has_best))
+            kept = self._best_or_current(~np.array(self.has_best))
             weights, moving = kept[: len(weights)], kept[len(weights) :]
-        chunk = max(1, BYTES_TO_JUDGE // (4 * self.count * max(*self.widths, self.task.n_features)))
-        parts = []
+        chunk, parts = self._rows_per_chunk(), []
         for start in range(0, max(1, len(x)), chunk):
             rows = tf.constant(x[None, start : start + chunk])
             z, _ = forward(self.layout, weights, moving, self.constants, rows)
@@ -251,12 +235,11 @@ def keep(which, new, old):
     return [choose(which, n, o) for n, o in zip(new, old, strict=True)]
 
 
-def layout_of(task, members, batch, counts, compiled):
-    """The `Layout` of members; `counts`: how many networks compute each hidden layer."""
+def layout_of(problem, members, batch, counts, compiled):
+    """Return the `Layout` of members; `counts`: how many networks compute each hidden layer."""
     return Layout(
-        problem=task.problem,
-        one_hot=task.one_hot,
-        units=task.units,
+        head=problem.head,
+        units=problem.units,
         counts=counts,
         batch=batch,
         batch_norm=members[0].batch_norm,
@@ -269,16 +252,16 @@ def layout_of(task, members, batch, counts, compiled):
 
 
 def constants_of(layout, widths, count, members):
-    """What does not change, with a value per network; padding gets the first network's."""
+    """Collect what training does not change, a value per network; padding repeats the first."""
     members = members + [members[0]] * (count - len(members))
 
     def numbers(values, dtype="float32"):
         return tf.constant(np.array(list(values), dtype))
 
-    rates = [with_rests(m.hyperparameters) for m in members]
+    rates = [with_complements(m.hyperparameters) for m in members]
     names = sorted({name for h in rates for name in h})
     found = {
-        # A rate that another network's rule needs and this one's has not is not used.
+        # What only another network's rule needs is filled with a number that is not used.
         "rates": {name: numbers(h.get(name, 0.5) for h in rates) for name in names},
         "rule": numbers((layout.rules.index(m.rule) for m in members), "int32"),
         "activation": numbers((layout.activations.index(m.activation) for m in members), "int32"),
@@ -287,7 +270,7 @@ def constants_of(layout, widths, count, members):
     layers = list(enumerate(zip(widths, layout.counts, strict=True)))
     found["masks"] = [numbers(np.arange(w) < u[i] for u in units[:n]) for i, (w, n) in layers]
     found["present"] = [numbers((u[i] > 0 for u in units[:n]), "bool") for i, (_, n) in layers]
-    if layout.problem in CLASSIFIERS:
+    if layout.head.smoothed and layout.head.logits_loss:
         found["label_smoothing"] = numbers(m.label_smoothing for m in members)
     if layout.dropout:
         found["dropout"] = numbers(m.dropout for m in members)

@@ -1,4 +1,4 @@
-"""Which member lies in which stack: stacking, stacking anew, and an epoch of all stacks."""
+"""Group members into stacks, regroup them when many have finished, and train an epoch of all."""
 
 import numpy as np
 
@@ -7,111 +7,110 @@ from .plan import counts_alike, plan, worth_compiling
 from .stack import StackedMembers
 
 
-class Stacks:
-    """The members of a population, those that train in stacks on the device.
+class StackManager:
+    """All members of a population; those that train are in groups on the device.
 
     Args:
-        task: `Task`.
+        problem: `Problem`.
         members: list of `Member`.
-        progress: their `Progress`; up to date for members in no stack.
-        cores: how many stacks train side by side.
-        memory: bytes that stacks may take.
+        progress: list of their `Progress`; up to date for members in no group.
+        cores: int, how many groups train in parallel.
+        memory: bytes that groups may take.
         jit_compile: "auto", True or False.
     """
 
-    def __init__(self, task, members, progress, cores, memory, jit_compile):
-        self.task, self.members, self._progress = task, members, progress
+    def __init__(self, problem, members, progress, cores, memory, jit_compile):
+        self.problem, self.members, self._progress = problem, members, progress
         self.cores, self.memory, self.jit_compile = cores, memory, jit_compile
         self.stacks = []
 
-    def add_loose(self, training, rows, batches, until):
-        """Stack the members `training`, bool (members,), that are in no stack yet.
+    def add_unassigned(self, training, rows, batches, last_epochs):
+        """Stack the members `training`, bool (members,), that are in no group yet.
 
         Args:
-            rows: their `PopulationRows`.
+            rows: `MemberRows`.
             batches: dict from a member's number to its batch size.
-            until: int (members,), the last epoch of each.
+            last_epochs: int (members,), the last epoch of each.
         """
         if any(stack.batch != batches[i] for stack in self.stacks for i in stack.numbers):
-            self.take_apart()
-        stacked = {i for stack in self.stacks for i in stack.numbers}
-        loose = {i: self.members[i] for i in np.flatnonzero(training).tolist() if i not in stacked}
-        if not loose:
+            self.dissolve()
+        new = {i: m for i, m in self._unassigned().items() if training[i]}
+        if not new:
             return
-        planned = max(self.members[i].epochs or until[i] for i in loose)
-        longest = max(len(rows.train[i]) for i in loose)
+        epochs = max(m.epochs or last_epochs[i] for i, m in new.items())
+        longest = max(len(rows.train[i]) for i in new)
         memory = self.memory / self.cores
-        groups = plan(loose, self.task, batches, longest, planned, self.cores, memory)
-        for numbers, counts in zip(groups, counts_alike(groups, loose, batches), strict=True):
+        groups = plan(new, self.problem, batches, longest, epochs, self.cores, memory)
+        for numbers, counts in zip(groups, counts_alike(groups, new, batches), strict=True):
             batch, compiled = batches[numbers[0]], self.jit_compile
             if compiled == "auto":
-                steps = planned * -(-max(len(rows.train[i]) for i in numbers) // batch)
+                steps = epochs * -(-max(len(rows.train[i]) for i in numbers) // batch)
                 compiled = worth_compiling(len(numbers), steps)
-            self._add(numbers, batch, compiled, counts)
+            self.stacks.append(self._stack(numbers, batch, compiled, counts))
 
-    def _add(self, numbers, *how):
-        self.stacks.append(self._stack(numbers, *how))
+    def _unassigned(self):
+        stacked = {i for stack in self.stacks for i in stack.numbers}
+        return {i: m for i, m in enumerate(self.members) if i not in stacked}
 
     def _stack(self, numbers, batch, compiled=False, counts=None):
         members = [self.members[i] for i in numbers]
-        stack = StackedMembers(self.task, numbers, members, batch, compiled, counts)
+        stack = StackedMembers(self.problem, numbers, members, batch, compiled, counts)
         stack.put([self._progress[i] for i in numbers])
         return stack
 
-    def drop(self, gone):
-        """Stack anew what is left of a stack of which half, by `gone`, trains no more."""
+    def drop(self, finished):
+        """Regroup what is left of a group of which half have finished, bool (members,)."""
         for stack in list(self.stacks):
-            left = [i for i in stack.numbers if not gone[i]]
+            left = [i for i in stack.numbers if not finished[i]]
             if 2 * len(left) <= len(stack.numbers):
-                self._note(stack)
+                self._update_progress(stack)
                 self.stacks.remove(stack)
                 if left:
-                    self._add(left, stack.batch, stack.compiled)
+                    self.stacks.append(self._stack(left, stack.batch, stack.compiled))
 
     def compile_if_worth(self):
-        """Compile stacks that have done more steps than were planned."""
+        """Compile groups that have done more steps than were planned."""
         for stack in self.stacks if self.jit_compile == "auto" else ():
             if not stack.compiled and worth_compiling(len(stack.numbers), stack.steps.max()):
                 stack.compile()
 
-    def epoch(self, pool, rows, runs):
-        """Train the members `runs`, bool (members,), for an epoch and judge them.
+    def epoch(self, pool, rows, trains):
+        """Train the members `trains`, bool (members,), for an epoch, and evaluate them.
 
         Args:
-            pool: executor; its threads train a stack each.
+            pool: executor; each of its threads trains a group.
+            rows: `MemberRows`.
 
         Returns:
-            Dict from a column of the history to a float array (members,), NaN where not trained.
+            dict from a column of the history to a float array (members,), NaN where not trained.
         """
-        numbers = np.flatnonzero(runs).tolist()
         steps = {i: int(s) for stack in self.stacks
                  for i, s in zip(stack.numbers, stack.steps, strict=True)}  # fmt: skip
+        numbers = np.flatnonzero(trains).tolist()
         orders = rows.orders({i: self.members[i].seed for i in numbers}, steps)
-        stacks = [stack for stack in self.stacks if runs[stack.numbers].any()]
+        stacks = [stack for stack in self.stacks if trains[stack.numbers].any()]
 
         def run(stack):
             weights_from = rows.weights_from[stack.numbers]
-            after, loss = stack.train(
-                rows.table, weights_from, [orders.get(i) for i in stack.numbers]
-            )
-            if rows.judged is None:
-                return after, {"loss": loss}
-            judged = rows.judged_by(stack.numbers)
-            return after, {"loss": loss} | stack.judge(
-                after, rows.table, weights_from, judged, rows.center
-            )
+            own_orders = [orders.get(i) for i in stack.numbers]
+            after, loss = stack.train(rows.table, weights_from, own_orders)
+            logs = {"loss": loss}
+            if rows.validation is not None:
+                validation = rows.validation_of(stack.numbers)
+                logs |= stack.evaluate(after, rows.table, weights_from, validation, rows.center)
+            return after, logs
 
-        results = list(pool.map(run, stacks))  # cut off in here, all members stay where they are
+        results = list(pool.map(run, stacks))  # an interruption here leaves all members unchanged
         logs = {}
         for stack, (after, found) in zip(stacks, results, strict=True):
             stack.stack = after
             for name, values in found.items():
                 column = logs.setdefault(name, np.full(len(self.members), np.nan))
-                column[stack.numbers] = np.where(runs[stack.numbers], values, np.nan)
+                column[stack.numbers] = np.where(trains[stack.numbers], values, np.nan)
         return logs
 
     def keep_best(self, better):
-        """Note the present weights of the members `better`, bool (members,), as their best."""
+        """Keep the current weights of the members `better`, bool (members,), as their best."""
         crowded = sum(stack.bytes for stack in self.stacks) > self.memory
         for stack in self.stacks:
             if better[stack.numbers].any():
@@ -122,34 +121,34 @@ class Stacks:
     def progress(self):
         """The `Progress` of all members."""
         for stack in self.stacks:
-            self._note(stack)
+            self._update_progress(stack)
         return self._progress
 
     def progress_of(self, i):
         for stack in self.stacks:
             if i in stack.numbers:
-                self._progress[i] = stack.get_one(stack.numbers.index(i))
+                (self._progress[i],) = stack.get([stack.numbers.index(i)])
         return self._progress[i]
 
     def set_progress(self, i, progress):
-        self.take_apart()
+        self.dissolve()
         self._progress[i] = progress
 
-    def take_apart(self):
+    def dissolve(self):
+        """Take all members out of their groups."""
         self.progress()
         self.stacks = []
 
-    def _note(self, stack):
+    def _update_progress(self, stack):
         for i, progress in zip(stack.numbers, stack.get(), strict=True):
             self._progress[i] = progress
 
     def predict(self, x, best):
-        """What all members predict for float32 x: (members, rows, units)."""
-        found = np.empty((len(self.members), len(x), self.task.units), "float32")
-        stacked = {i for stack in self.stacks for i in stack.numbers}
-        loose = {i: m for i, m in enumerate(self.members) if i not in stacked}
-        batches = dict.fromkeys(loose, 1)
-        groups = plan(loose, self.task, batches, 1, 1, 1, self.memory)
+        """Predict with all members for float32 x: float32 (members, rows, units)."""
+        found = np.empty((len(self.members), len(x), self.problem.units), "float32")
+        unassigned = self._unassigned()
+        batches = dict.fromkeys(unassigned, 1)
+        groups = plan(unassigned, self.problem, batches, 1, 1, 1, self.memory)
         for stack in [*self.stacks, *(self._stack(numbers, 1) for numbers in groups)]:
             found[stack.numbers] = stack.predict(x, best)
         return found
@@ -167,10 +166,11 @@ class Stacks:
 
     def load_arrays(self, arrays):
         self._progress = files.progress_from(arrays, self.progress())
-        self.stacks = []
         batches, compiled = arrays["stack_batches"].tolist(), arrays["stack_compiled"].tolist()
-        # Without stacks, `np.split` still gives one part.
-        parts = np.split(arrays["stacked"], np.cumsum(arrays["stack_sizes"])[:-1])
+        # `np.split` returns one part even if there are no groups.
+        numbers = np.split(arrays["stacked"], np.cumsum(arrays["stack_sizes"])[:-1])
         counts = np.split(arrays["stack_counts"], np.cumsum(arrays["stack_depths"])[:-1])
-        for numbers, batch, jit, n in zip(parts, batches, compiled, counts, strict=False):
-            self._add(numbers.tolist(), batch, jit, tuple(n.tolist()))
+        self.stacks = [
+            self._stack(own.tolist(), batch, jit, tuple(n.tolist()))
+            for own, batch, jit, n in zip(numbers, batches, compiled, counts, strict=False)
+        ]

@@ -1,11 +1,10 @@
-"""The program of many training steps of stacked networks.
+"""Train stacked networks for many steps in one compiled function.
 
-Numbers (learning rate, dropout, l2, ...) are tensors with a value per network; what is compiled
-depends on shapes and on the activations and update rules present, and is shared by all stacks
-alike.
+Numbers (learning rate, dropout, l2, ...) are tensors with a value per network. A function is
+compiled for shapes and for the activations and update rules present, and shared by all groups that
+have the same.
 """
 
-import collections
 import functools
 
 import tensorflow as tf
@@ -13,7 +12,7 @@ import tensorflow as tf
 from .forward import Stack, forward, losses
 from .optimizer_rules import RULES
 
-REMEMBERED = 64
+MAX_FUNCTIONS = 64  # in the cache
 
 
 def train(layout, stack, constants, table, orders, n_rows, first, count):
@@ -21,22 +20,22 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
 
     Args:
         layout: `Layout`.
-        stack: `Stack` to go on from.
-        constants: dict of what does not change, with a value per network.
+        stack: `Stack` to continue from.
+        constants: dict of what training does not change, with a value per network.
         table: x (rows, features), y, and flat weights of rows.
-        orders: int32 (networks or 1, steps * batch): rows in the order of these steps; 1 where
-            all networks see the same. Padded with 0.
-        n_rows: int32 (networks,): rows of each network's epoch, 0 for one that does not train.
+        orders: int32 (networks or 1, steps * batch), rows in the order of these steps, padded with
+            0; 1 line where all networks have the same order.
+        n_rows: int32 (networks,), rows of each network's epoch, 0 for one that does not train.
         first, count: int32.
 
     Returns:
-        `Stack`, and the sum over real rows of what was minimised (networks,).
+        `Stack`, and the sum over real rows of what was minimized, (networks,).
     """
     x_all, y_all, weight_all = table
     batch = layout.batch
 
     def step(t, stack, total):
-        # Rows of this step. A network's last batch may be short: missing rows weigh nothing.
+        # Rows of this step. A network's last batch may be short: missing rows have weight 0.
         real = tf.clip_by_value(n_rows - (first + t) * batch, 0, batch)
         rows = tf.range(batch) < real[:, None]
         order = tf.slice(orders, [0, t * batch], [orders.shape[0], batch])
@@ -50,7 +49,7 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
             z, moving = forward(
                 layout, stack.weights, stack.moving, constants, x, rows, stack.steps
             )
-            # Where there is no row there must be no loss, not 0 times one that overflowed.
+            # A missing row has loss 0, not 0 times a loss that may have overflowed.
             row_losses = tf.where(rows, losses(layout, z, y, smoothing), 0.0)
             loss = tf.reduce_sum(row_losses * weight * mean, -1)
         gradients = tape.gradient(loss, stack.weights)
@@ -86,11 +85,11 @@ def train(layout, stack, constants, table, orders, n_rows, first, count):
 
 
 def update(layout, stack, gradients, constants):
-    """The new weights and slots, each network by its own rule.
+    """Compute the new weights and optimizer state, each network by its own rule.
 
-    Every rule present is computed for every network and the right one selected: on two cores a
-    step of 50 networks takes a quarter longer with six rules than with two. Weights glued into one
-    tensor take longer still.
+    Every rule present is computed for every network, and the right result selected: on two cores a
+    step of 50 networks takes a quarter longer with six rules than with two. Concatenating the
+    weights into one tensor takes longer still.
     """
     which = constants["rule"]
     t = tf.cast(stack.steps + 1, "float32")
@@ -123,16 +122,8 @@ def choose(which, new, old):
     return tf.where(which, new, old)
 
 
-programs = collections.OrderedDict()
-
-
-def program(layout):
-    """The program of `train` for a layout; traced and compiled anew for other shapes."""
-    if layout not in programs:
-        programs[layout] = tf.function(
-            functools.partial(train, layout), jit_compile=layout.compiled, autograph=False
-        )
-        while len(programs) > REMEMBERED:
-            programs.popitem(last=False)
-    programs.move_to_end(layout)
-    return programs[layout]
+@functools.lru_cache(MAX_FUNCTIONS)
+def train_function(layout):
+    """Return `train` for a layout as a TensorFlow function, compiled again for other shapes."""
+    run = functools.partial(train, layout)
+    return tf.function(run, jit_compile=layout.compiled, autograph=False)

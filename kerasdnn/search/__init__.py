@@ -1,8 +1,9 @@
 """Search for hyperparameters, and comparison of options.
 
 `tuning` has `tune`; `network_search`, `preset_search` and `table_search` are its three kinds, and
-`any_model` searches any Keras model; `comparison` has `compare`; `spaces` has search spaces,
-`objective` scores, `rows` the rows, `result` what a search found; `engine` trains the trials.
+`any_model` searches any Keras model; `comparison` has `compare`; `settings` holds the settings of a
+search, `data` its rows, `spaces` search spaces, `objective` scores, `result` what was found;
+`engine` trains the trials.
 """
 
 from .comparison import Comparison as Comparison

@@ -1,106 +1,127 @@
-"""compare(): which choice is better, and is the difference more than the luck of the seed?
+"""Compare options in one call, with confidence intervals and tests: compare().
 
 Every combination of the options is trained with the same seeds on the same splits, all of them as
 one population.
 """
 
 import itertools
-import time
 from dataclasses import dataclass
+from time import perf_counter as time_now
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import check_choice, check_integer, known_name
+from ..core.arguments import check_choice, check_integer
 from ..core.messages import invalid
+from ..core.rows import Rows
 from ..core.statistics import holm, mean_interval, paired_test
 from ..heads import direction_of
-from ..hyperparameters import BUILD, TRAIN
-from ..tables.splits import divide
+from ..hyperparameters import SEARCH, check_name
+from .data import defined_splits, read_data
 from .engine.trial_batch import train
-from .result import plain
-from .rows import defined_splits, read_rows
+from .result import cell_value
+from .settings import BATCH_SIZE, EPOCHS, SearchSettings
 
 
 def compare(
-    X,
-    y,
-    options,
+    X: Any,
+    y: Any,
+    options: dict | list[dict],
     *,
-    seeds=20,
-    epochs=50,
-    batch_size=32,
-    problem=None,
-    objective="val_loss",
-    judge="last",
-    validation_data=None,
-    validation_fraction=0.25,
-    sample_weight=None,
-    class_weight=None,
-    seed=0,
-    verbose=1,
-    **fixed,
-):
-    """Train every combination of `options` with every seed and set the scores side by side.
+    seeds: int = 20,
+    epochs: int = EPOCHS,
+    batch_size: int | str = BATCH_SIZE,
+    problem: Any = None,
+    objective: str = "val_loss",
+    judge: str = "last",
+    validation_data: Any = None,
+    validation_fraction: float = 0.25,
+    cv: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    sample_weight: Any = None,
+    class_weight: dict | str | None = None,
+    seed: int = 0,
+    verbose: int = 1,
+    **fixed: Any,
+) -> Any:
+    """Train every combination of `options` with every seed and compare the scores.
 
     Args:
-        X: numbers `(rows, features)`, scaled to about mean 0 and spread 1.
-        y: see `problem_type.infer_problem`.
+        X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1.
+        y: numbers of shape (rows,) or (rows, outputs), see `problem_type.infer_problem`.
         options: dict from a hyperparameter's name to the values to cross, or a list of dicts, one
-            per thing compared: `{"optimizer": ["nag", "adam"], "learning_rate": [0.001, 0.01]}`.
-        seeds: int, runs per combination. A run draws validation rows, first weights, dropout and
-            the order of the rows; it draws the same for every combination.
-        epochs, batch_size: as in `fit`; unless they are among the options.
-        problem: one of `HEADS`; None infers it from y.
-        objective: "val_loss" or "val_" and a metric of the problem, such as "val_accuracy".
-        judge: "last" epoch, or "best" epoch of each run, as early stopping would choose it (on
-            the rows that judge, so a little flattering to all).
-        validation_data: `(X, y)` to judge all runs by; None draws `validation_fraction` of the
-            rows anew for each seed.
-        sample_weight, class_weight: weigh rows in training and in the score.
-        seed: int, the first seed.
-        verbose: 0 for no line of progress.
+            per option: `{"optimizer": ["nag", "adam"], "learning_rate": [0.001, 0.01]}`.
+        seeds: int, runs per combination. A run draws validation rows, initial weights, dropout and
+            the order of the rows; it draws the same for every combination. Default: 20.
+        epochs: int, training epochs of each run, unless they are among the options. Default: 50.
+        batch_size: int, rows per step, or "full" for one step per epoch, likewise. Default: 32.
+        problem: key of `HEADS`, or a `Head`. None infers it from y.
+        objective: "val_loss" or "val_" and a metric of the problem type, such as "val_accuracy".
+            Default: "val_loss".
+        judge: "last" evaluates the last epoch of each run; "best" its best epoch, as early stopping
+            would choose it (on the validation rows, which flatters all of them a little). Default:
+            "last".
+        validation_data: (X, y) or (X, y, sample_weight) to evaluate all runs on. None draws
+            `validation_fraction` of the rows for each seed.
+        validation_fraction: float in (0, 1). Default: 0.25.
+        cv: int, number of folds, a scikit-learn splitter, or an iterable of (training rows,
+            validation rows): the runs use its splits in turn. Let `seeds` be a multiple of their
+            number. None means a random split for each seed.
+        groups: name of a column of X, or array of shape (rows,): rows of one group are never on
+            both sides of a split. A column named here is not a feature. None means that rows are
+            independent.
+        time: name of a column of X, or array of shape (rows,) of numbers or dates: runs are
+            evaluated on rows that are later than those they are trained on. A column named here is
+            not a feature. None means that the order in time does not matter.
+        sample_weight: array of shape (rows,), non-negative; weights rows in training and in the
+            score. None means 1 for every row.
+        class_weight: "balanced", or dict from class to weight, likewise. None means 1.
+        seed: int, at least 0, the first seed. Default: 0.
+        verbose: int, 0 for no line of progress. Default: 1.
         fixed: hyperparameters of all runs, such as `hidden_units=(32, 16)`.
 
     Returns:
         `Comparison`.
 
     Raises:
-        ValueError: unknown names, options that name nothing to compare, unfit data.
+        ValueError: unknown names, options that are nothing to compare, invalid data.
 
     Example:
         result = compare(X, y, {"optimizer": ["momentum", "nag"]}, epochs=20)
         result.table      # a row each: mean, interval, difference to the best, p-value
         result.plot()
     """
-    names, combinations = cross(options)
-    values = options if isinstance(options, dict) else dict.fromkeys(names, options)
-    for name, value in {**values, **fixed}.items():
-        known_name(name, value, BUILD + TRAIN, "a hyperparameter to compare")
-    if twice := sorted(set(names) & set(fixed)) or [n for n in names if n == "seed"]:
+    columns, combinations = cross(options)
+    values = options if isinstance(options, dict) else dict.fromkeys(columns, options)
+    for name in [*values, *fixed]:
+        check_name(name, SEARCH, "compare()")
+    if twice := sorted(set(columns) & set(fixed)) or [n for n in columns if n == "seed"]:
         raise invalid("options", "must not name what is fixed, nor the seed", twice)
-    (
-        check_integer("seeds", seeds),
-        check_integer("seed", seed, 0),
-        check_choice("judge", judge, ("last", "best")),
+    seeds = check_integer("seeds", seeds)
+    check_choice("judge", judge, ("last", "best"))
+    if cv is not None and validation_data is not None:
+        raise ValueError("Pass either `cv` or `validation_data`, not both.")
+    settings = SearchSettings(validation_fraction=validation_fraction, cv=cv, seed=seed).checked()
+    given = Rows(X, y, sample_weight, groups=groups, time=time)
+    data = read_data(given, problem, class_weight, validation_data)
+    sign = 1 if direction_of(objective, head=data.problem.head) == "min" else -1
+    drawn = not data.pairs
+    data = data.split(
+        cv=settings.cv, validation_fraction=validation_fraction, seed=settings.seed, repeats=seeds
     )
-    sign = 1 if direction_of(objective) == "min" else -1
-    rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
-    drawn = not rows.splits
-    if drawn:
-        rows.splits = divide(
-            rows, validation_fraction=validation_fraction, seed=seed, repeats=seeds
-        )
-    kept = {id(split) for split in defined_splits(rows, objective)}
-    numbers = [r for r in range(seeds) if not drawn or id(rows.splits[r]) in kept]
-    members, splits = [], []
+    defined = {id(pair) for pair in defined_splits(data, objective)}
+    splits = [run % len(data.pairs) for run in range(seeds)]  # the split of each run
+    numbers = [run for run in range(seeds) if id(data.pairs[splits[run]]) in defined]
+    common = {"epochs": epochs, "batch_size": batch_size, **fixed}
+    members, folds = [], []
     for combination, run in itertools.product(combinations, numbers):
-        common = {"epochs": epochs, "batch_size": batch_size}
-        members.append({**common, **fixed, **combination, "seed": seed + run})
-        splits.append(run if drawn else 0)
-    began = time.perf_counter()
-    trained = train(members, rows, splits, objective=objective, verbose=verbose)
-    seconds = time.perf_counter() - began
+        members.append({**common, **combination, "seed": settings.seed + run})
+        folds.append(splits[run])
+    began = time_now()
+    trained = train(members, data, folds, objective=objective, verbose=verbose)
+    seconds = time_now() - began
 
     runs = pd.DataFrame([{**c, "run": r} for c in combinations for r in numbers])
     scores = np.array([
@@ -109,24 +130,24 @@ def compare(
     ])  # fmt: skip
     runs["score"] = np.where(np.isfinite(scores), scores, np.nan)
     runs["epoch"] = [len(t.curve) if judge == "last" else t.best_epoch for t in trained]
-    share = len(rows.splits[0][1]) / len(rows.splits[0][0]) if drawn else 0.0
+    test_share = len(data.pairs[0][1]) / len(data.pairs[0][0]) if drawn else 0.0
     by_option = runs["score"].to_numpy().reshape(len(combinations), len(numbers))
     table = pd.DataFrame(combinations)
-    table = table.assign(**summarise(by_option, sign, share))
+    table = table.assign(**summarize(by_option, sign, test_share))
     order = np.argsort(sign * table["mean"].to_numpy(), kind="stable")  # NaN comes last
     return Comparison(
         table=table.iloc[order].reset_index(drop=True),
         runs=runs,
         curves=[t.curve for t in trained],
         objective=objective,
-        minimise=sign == 1,
-        names=names,
+        minimize=sign == 1,
+        names=columns,
         seconds=seconds,
     )
 
 
 def cross(options):
-    """Names and the list of dicts that `options` stands for."""
+    """The names of the options and the list of their combinations, dicts."""
     rule = "must be a dict from names to lists of values, or a list of dicts"
     if isinstance(options, dict):
         for name, values in options.items():
@@ -149,10 +170,10 @@ def cross(options):
     return names, combinations
 
 
-def summarise(scores, sign, test_share, confidence=0.95):
-    """Columns of the table, from scores `(options, runs)`.
+def summarize(scores, sign, test_share, confidence=0.95):
+    """Columns of the table, from scores of shape (options, runs).
 
-    A run that diverged has no score: the option's mean is then NaN, not that of the lucky runs.
+    A run that diverged has no score: the mean of its option is then NaN, not that of the others.
     """
     mean, half_width = mean_interval(scores, confidence, axis=1)
     columns = {"mean": mean, "low": mean - half_width, "high": mean + half_width}
@@ -172,61 +193,63 @@ class Comparison:
     """What `compare` found.
 
     Attributes:
-        table: DataFrame, the best first, a row per combination: its values; `mean` of the score
-            over the runs, 95 % interval `low` to `high` and standard deviation `std`; how many
-            runs `diverged`; `difference` of the mean to the best's, and `p_value` of the paired
+        table: DataFrame, one row per combination, the best first: its values; `mean` of the score
+            over the runs, 95% interval `low` to `high` and standard deviation `std`; how many runs
+            `diverged`; `difference` of the mean to that of the best, and `p_value` of the paired
             test of that difference, corrected for the number of tests (Holm) and, where splits
             were drawn, for rows that the runs share (Nadeau and Bengio).
-        runs: DataFrame, a row per combination and run: score, and the epoch it was taken at.
+        runs: DataFrame, one row per combination and run: its score and the epoch of it.
         curves: list of arrays, the objective after each epoch, in the order of `runs`.
-        objective, minimise: what was judged, and whether smaller is better.
-        seconds: float, the training.
+        objective: str, the name of the score.
+        minimize: bool, whether a smaller score is better; also `minimise`.
+        names: list of str, the options.
+        seconds: float, duration of the training.
     """
 
     table: pd.DataFrame
     runs: pd.DataFrame
     curves: list
     objective: str
-    minimise: bool
+    minimize: bool
     names: list
     seconds: float
 
     @property
-    def best(self):
-        """The best combination, as keyword arguments of a factory."""
-        found = {name: plain(self.table.at[0, name]) for name in self.names}
+    def minimise(self) -> bool:
+        return self.minimize
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best combination, as keyword arguments of a `build_*` function."""
+        found = {name: cell_value(self.table.at[0, name]) for name in self.names}
         return {name: value for name, value in found.items() if value is not None}
 
-    def labels(self):
+    def labels(self) -> list[str]:
         """A short name per row of `table`."""
         return [
             ", ".join(shown(row[name]) for name in self.names if not is_missing(row[name]))
             for _, row in self.table.iterrows()
         ]
 
-    def plot(self, most=20, title=None, ax=None):
-        """Means and intervals of the best `most` combinations, from top to bottom.
-
-        Returns:
-            The axes.
-        """
+    def plot(self, most: int = 20, title: str | None = None, ax: Any = None) -> Any:
+        """Plot means and intervals of the best `most` combinations. Returns the axes."""
         from .. import plots
 
         top = self.table.dropna(subset=["mean"]).head(most)
-        better = "smaller" if self.minimise else "larger"
+        better = "smaller" if self.minimize else "larger"
         if ax is None:
             ax = plots.figure(height=1.2 + 0.28 * max(4, len(top)))[1]
         return plots.dots(
             self.labels()[: len(top)],
             top["mean"],
             (top["high"] - top["mean"]).to_numpy(),
-            xlabel=f"{self.objective}, mean and 95 % interval; {better} is better",
+            xlabel=f"{self.objective}, mean and 95% interval; {better} is better",
             title=title,
             ax=ax,
         )
 
-    def plot_curves(self, most=6, title=None, ax=None):
-        """The objective after each epoch, mean over the runs, for the best `most`."""
+    def plot_curves(self, most: int = 6, title: str | None = None, ax: Any = None) -> Any:
+        """Plot the mean objective after each epoch of the best `most` combinations."""
         from .. import plots
 
         curves = {}

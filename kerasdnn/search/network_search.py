@@ -1,85 +1,93 @@
-"""Search for the hyperparameters of a network over rows that are checked."""
+"""Search for the hyperparameters of a plain network over rows that are checked."""
 
-import json
-
-import numpy as np
 import pandas as pd
 
 from ..checks.divergence import reject_divergence
 from ..core.arguments import check_choice
-from ..heads import check_objective, direction_of
-from ..tables.splits import divide
-from .engine.oracles import ORACLES, make_oracle
-from .engine.population_tuner import WAVE, PopulationTuner
+from ..factories import build_for
+from ..heads import check_objective
+from .data import read_data
+from .engine.oracles import ORACLES, oracle_of
+from .engine.population_tuner import PopulationTuner
 from .engine.project import (
     Progress,
-    agreed_seed,
-    check_same_search,
-    described,
+    check_resumable,
     fingerprint,
     open_project,
+    resolve_seed,
     space_of,
 )
-from .result import result_of
+from .result import search_tail
+from .settings import BATCH_SIZE, EPOCHS, TRIALS_PER_BATCH
 from .spaces import NetworkModel, default_space
 
 
-def tune_rows(
-    rows, *, space, oracle, max_trials, epochs, batch_size, validation_fraction, cv, objective,
-    time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed, refit=None,
-):  # fmt: skip
-    """`tune` over rows that are checked. `refit(hyperparameters, training)` makes the best one."""
-    epochs, batch_size = epochs or 50, batch_size or 32
-    project = open_project(directory, resume)
-    seed = agreed_seed(project, seed)
-    kind = oracle if isinstance(oracle, str) else type(oracle).__name__
-    if isinstance(oracle, str):
-        check_choice("oracle", oracle, ORACLES)
-        check_objective(objective, rows.problem, rows.one_hot)
-        oracle = make_oracle(
-            oracle, objective, direction_of(objective), max_trials, epochs, seed
-        )  # fmt: skip
-    trained_on = rows.splits[0][0] if rows.splits else np.arange(len(rows.x))
-    space = space or default_space(rows.problem, len(trained_on), kind == "grid", fixed)
-    if not rows.splits:
-        rows.splits = divide(rows, cv=cv, validation_fraction=validation_fraction, seed=seed)
-    model = NetworkModel(
-        rows.problem, rows.x.shape[1], rows.n_outputs, space, fixed, one_hot=rows.one_hot
-    )
-    check_same_search(project, {
-        "data": fingerprint(rows), "space": space_of(model), "oracle": kind, "epochs": epochs,
-        "batch_size": batch_size, "cv": cv, "objective": oracle.objective.name, "seed": seed,
-        "fixed": json.loads(json.dumps(fixed, default=described)),
-    })  # fmt: skip
-    tuner = PopulationTuner(
-        oracle, model, wave=wave or default_wave(kind, max_trials), seed=seed,
-        directory=project.parent, project_name=project.name,
-    )  # fmt: skip
-    tuner.on_block = Progress(oracle, verbose)
-    tuner.search_rows(rows, epochs, batch_size, time_budget)
-    tuner.on_block.close()
+def tune_arrays(given, problem, class_weight, validation_data, settings):
+    """`tune` over arrays; the best network is trained on all of them.
 
-    def train_anew(hyperparameters, training):
-        network = rows.build(**{"seed": seed, **hyperparameters})
-        x, y, weights = rows.part(trained_on)
-        if rows.names:  # by which it then matches the rows to predict
-            x = pd.DataFrame(x, columns=list(rows.names))
-        network.fit(x, y, sample_weight=weights, verbose=0, **training)
+    Args:
+        given: `Rows` as the user passed them.
+        problem, class_weight, validation_data: see `tune`.
+        settings: checked `SearchSettings`.
+    """
+    data = read_data(given, problem, class_weight, validation_data)
+    rows = data.rows.take(data.pairs[0][0]) if data.pairs else data.rows
+    if settings.space is None:
+        coarse, problem = settings.kind == "grid", data.problem
+        space = default_space(problem.head, len(rows), coarse, settings.fixed)
+        settings = settings.replace(space=space)
+
+    def refit(hyperparameters, training):
+        network = build_for(data.problem, **hyperparameters)
+        x = rows.x
+        if data.columns:  # by which the network then matches the rows to predict
+            x = pd.DataFrame(x, columns=list(data.columns))
+        network.fit(x, rows.y, sample_weight=rows.weights, verbose=0, **training)
         reject_divergence(network, None)
         return network
 
-    result = result_of(tuner, refit or train_anew)
-    if directory is None:  # the folder lives as long as the result that reads from it
-        result.folder = project.folder
-    if tensorboard is not None:
-        from .result import write_hparams
-
-        write_hparams(result, tensorboard)
-    return result
+    return tune_rows(data, settings, refit)
 
 
-def default_wave(kind, max_trials):
-    """Trials per wave: as many as there are, but Bayesian search must see results to learn."""
-    if kind in ("bayesian", "BayesianOracle", "BayesianOptimizationOracle"):
-        return max(8, -(-(max_trials or 100) // 6))
-    return WAVE
+def tune_rows(data, settings, refit, **about):
+    """`tune` over rows that are checked.
+
+    Args:
+        data: `SearchData`; where it has no splits they are drawn.
+        settings: checked `SearchSettings` with a space.
+        refit: function of (hyperparameters, training) that trains the best network.
+        about: other attributes of the result.
+
+    Returns:
+        `SearchResult`.
+    """
+    project = open_project(settings.directory, settings.resume)
+    settings = settings.replace(
+        epochs=settings.epochs or EPOCHS, batch_size=settings.batch_size or BATCH_SIZE,
+        seed=resolve_seed(project, settings.seed),
+    )  # fmt: skip
+    if isinstance(settings.oracle, str):
+        check_choice("oracle", settings.oracle, ORACLES)
+        check_objective(settings.objective, data.problem.head, data.problem.one_hot)
+    data = data.split(
+        cv=settings.cv, validation_fraction=settings.validation_fraction, seed=settings.seed
+    )
+    model = NetworkModel(data.problem, settings.space, settings.fixed)
+    about_search = {"data": fingerprint(data.rows, data.pairs), "space": space_of(model)}
+    check_resumable(project, about_search | settings.for_resume())
+    oracle, wave = oracle_of(settings, data.problem.head), settings.wave
+    tuner = PopulationTuner(
+        oracle, model, wave=wave or trials_per_batch(settings), seed=settings.seed,
+        **project.for_tuner,
+    )  # fmt: skip
+    tuner.on_progress = Progress(tuner.oracle, settings.verbose)
+    tuner.search_data(data, settings)
+    tuner.on_progress.close()
+    return search_tail(tuner, project, settings, refit, **about)
+
+
+def trials_per_batch(settings):
+    """As many trials as there are, but a Bayesian search must see results to learn from them."""
+    if settings.kind in ("bayesian", "BayesianOracle", "BayesianOptimizationOracle"):
+        return max(8, -(-(settings.max_trials or 100) // 6))
+    return TRIALS_PER_BATCH

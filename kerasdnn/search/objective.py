@@ -1,99 +1,81 @@
-"""The objective of a search from predictions, in NumPy: one number per network.
+"""Compute the objective of a search from predictions: one number per network.
 
-The loss is the head's own, without regularisation and label smoothing: trials that differ in
-these must be judged by the same measure.
+The loss is the head's own, without regularization and label smoothing, so that trials that differ
+in these compare.
 """
 
 import numpy as np
 
-from ..heads import head_of
-
-EPSILON = 1e-7  # Keras clips probabilities to [1e-7, 1 - 1e-7] before the logarithm
+from ..heads import mean_loss
 
 
-def score(objective, problem, one_hot, y, prediction, weights=None):
-    """`objective` of a prediction.
+def score(objective, head, y, prediction, weights=None):
+    """Compute `objective` of a prediction.
 
     Args:
-        objective: "val_loss" or "val_" and a metric of the problem's head.
-        y: `(rows,)` or `(rows, outputs)` as the network takes it.
-        prediction: `(rows, outputs)`.
-        weights: `(rows,)` or None; a weighted mean over the rows.
+        objective: "val_loss" or "val_" and a metric of the head.
+        head: `heads.Head`.
+        y: (rows,) or (rows, outputs) as the network takes it.
+        prediction: (rows, outputs).
+        weights: (rows,), row weights. None means 1 for every row.
 
     Returns:
-        float; NaN where the prediction holds one.
+        float, a weighted mean over the rows; NaN where the prediction is not finite.
     """
     name = objective.removeprefix("val_")
-    prediction = np.asarray(prediction, "float64")
-    if not np.isfinite(prediction).all():
+    p = np.asarray(prediction, "float64")
+    if not np.isfinite(p).all():
         return float("nan")
-    if name in PER_ROW:
-        return float(np.average(PER_ROW[name](problem, one_hot, y, prediction), weights=weights))
-    if name == "rmse":
-        return score("val_mse", problem, one_hot, y, prediction, weights) ** 0.5
-    make = head_of(problem, one_hot).metrics[name]  # no mean over rows, such as AUC
-    target = np.asarray(y, "float32").reshape(len(prediction), -1)
-    if name in ("auc", "pr_auc"):
-        return area(make, target, prediction, weights, name == "auc")
-    metric = make()
-    metric.update_state(target, prediction.astype("float32"), sample_weight=weights)
-    return float(np.mean(metric.result()))
+    y = np.asarray(y)
+    if name == "loss":
+        return mean_loss(head, y, p, weights)
+    metric = head.metrics[name]
+    if metric.sums in PER_ROW:
+        value = float(np.average(PER_ROW[metric.sums](head, y, p), weights=weights))
+        return value**0.5 if metric.sums == ("squared",) else value
+    target = y.astype("float32").reshape(len(p), -1)
+    if metric.sums in (ROC, PRECISION_RECALL):
+        return area(metric, target, p, weights)
+    made = metric()
+    made.update_state(target, p.astype("float32"), sample_weight=weights)
+    return float(np.mean(made.result()))
 
 
-def area(make, target, prediction, weights, needs_both):
-    """Mean area over the labels that have one, NaN where none has; Keras gives 0 for one class."""
+ROC, PRECISION_RECALL = ("yes", "no"), ("yes", "all")
+
+
+def area(metric, target, p, weights):
+    """Average the areas of the labels that have one; NaN if none has, where Keras returns 0."""
     real = np.ones(len(target), bool) if weights is None else np.asarray(weights) > 0
     yes = target[real] > 0.5
     areas = []
-    for k in np.flatnonzero(yes.any(0) & ~(yes.all(0) & needs_both)):
-        metric = make()
-        columns = target[:, k : k + 1], prediction[:, k : k + 1].astype("float32")
-        metric.update_state(*columns, sample_weight=weights)
-        areas.append(float(metric.result()))
+    for k in np.flatnonzero(yes.any(0) & ~(yes.all(0) & (metric.sums == ROC))):
+        made = metric()
+        columns = target[:, k : k + 1], p[:, k : k + 1].astype("float32")
+        made.update_state(*columns, sample_weight=weights)
+        areas.append(float(made.result()))
     return float(np.mean(areas)) if areas else float("nan")
 
 
-def losses(problem, one_hot, y, p):
-    """The head's loss of each row."""
-    if problem == "regression":
-        return squared_errors(problem, one_hot, y, p)
-    if problem == "count":
-        y = y.reshape(p.shape)
-        return (p - y * np.log(p + EPSILON)).mean(axis=1)
-    p = np.clip(p, EPSILON, 1 - EPSILON)
-    if problem == "multiclass":
-        labels = y.argmax(axis=1) if one_hot else y.astype("int64")
-        return -np.log(p[np.arange(len(p)), labels] / p.sum(axis=1))
-    y = y.reshape(p.shape)
-    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(axis=1)
-
-
-def hits(problem, one_hot, y, p):
-    """1 where the answer is right; for labels the share of right ones."""
-    if problem == "multiclass":
-        labels = y.argmax(axis=1) if one_hot else y.astype("int64")
-        return (p.argmax(axis=1) == labels).astype("float64")
+def hits(head, y, p):
+    """1 for a correct prediction, 0 for a wrong one; with labels, the fraction of correct ones."""
+    if head.per_class:
+        return (p.argmax(axis=1) == indices(head, y)).astype("float64")
     return ((p > 0.5) == (y.reshape(p.shape) > 0.5)).mean(axis=1)
 
 
-def top_five(problem, one_hot, y, p):
-    labels = y.argmax(axis=1) if one_hot else y.astype("int64")
-    return (p > p[np.arange(len(p)), labels][:, None]).sum(axis=1) < 5
+def in_top_5(head, y, p):
+    return (p > p[np.arange(len(p)), indices(head, y)][:, None]).sum(axis=1) < 5
 
 
-def squared_errors(problem, one_hot, y, p):
-    return ((p - y.reshape(p.shape)) ** 2).mean(axis=1)
+def indices(head, y):
+    return y.argmax(axis=1) if head.one_hot else y.reshape(-1).astype("int64")
 
 
-def absolute_errors(problem, one_hot, y, p):
-    return np.abs(p - y.reshape(p.shape)).mean(axis=1)
-
-
+# What the metrics that are means over rows make of a row, by their `heads.Metric.sums`.
 PER_ROW = {
-    "loss": losses,
-    "accuracy": hits,
-    "binary_accuracy": hits,
-    "top_5_accuracy": top_five,
-    "mse": squared_errors,
-    "mae": absolute_errors,
+    ("absolute",): lambda head, y, p: np.abs(p - y.reshape(p.shape)).mean(axis=1),
+    ("squared",): lambda head, y, p: ((p - y.reshape(p.shape)) ** 2).mean(axis=1),
+    ("hits",): hits,
+    ("top_5",): in_top_5,
 }

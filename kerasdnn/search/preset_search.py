@@ -1,191 +1,120 @@
-"""tune() around a preset such as "realmlp": a trial is the fit of an estimator, as a user fits it.
+"""Search around a preset such as "realmlp": a trial is the fit of an estimator, as a user fits it.
 
-Its layers and schedules are not those of a population. Trials run one after the other.
+The layers and schedules of a preset are not those of a population; trials run one after the other.
 """
+
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_regressor
 
-from ..core.arguments import check_choice, check_integer, check_positive
+from ..core.arguments import check_choice
 from ..core.messages import invalid
-from ..estimators.fit import fit_parts, watched_metric
-from ..estimators.presets import PRESETS
-from ..heads import direction_of
+from ..estimators.fit import fit_rows, monitored_metric
+from ..hyperparameters import FIT, names
 from ..tables.encoder import TableEncoder
-from ..tables.rows import Part, in_order
-from . import spaces
+from ..tables.rows import sort_rows
 from .engine.estimator_tuner import EstimatorModel, EstimatorTuner
-from .engine.oracles import ORACLES, make_oracle
-from .engine.project import (
-    Progress,
-    check_same_search,
-    described,
-    fingerprint,
-    open_project,
-    space_of,
-)
-from .result import SearchResult, result_of
+from .engine.oracles import ORACLES, oracle_of
+from .engine.project import Progress, check_resumable, fingerprint, open_project, space_of
+from .result import SearchResult, search_tail
+from .settings import described
+from .spaces import preset_space
 
 
-def tune_preset(
-    estimator, parts, target, rows, again, *, space, oracle, max_trials, epochs, batch_size, cv,
-    objective, time_budget, directory, resume, seed, wave, tensorboard, verbose,
-):  # fmt: skip
+def tune_preset(estimator, table, settings, fit_arguments):
     """`tune` around the preset of an estimator.
 
-    A trial's score is that of its best epoch, by which its weights are kept, too. For "val_loss"
-    labels are not smoothed where nothing else is asked for: losses of smoothed labels do not
-    compare.
+    A trial's score is that of its best epoch, whose weights it keeps. For "val_loss" labels are not
+    smoothed unless the user asks for it, because losses of smoothed labels do not compare.
 
     Args:
-        estimator: whose `preset` is not None.
-        parts: the `Part` to search on, and one to judge by where there is one.
-        target: learns its units in each trial.
-        rows: `Rows` with the splits.
-        again: dict, arguments of `fit` for the best estimator.
-        others: see `tune`.
+        estimator: `DNNClassifier` or `DNNRegressor` whose `preset` is not None; it is changed.
+        table: `TableData`; its target learns its units in each trial.
+        settings: checked `SearchSettings` with a seed.
+        fit_arguments: dict, arguments of `fit` for the best estimator.
 
     Returns:
         `EstimatorSearchResult`.
     """
-    if wave is not None:
-        raise invalid("wave", "must be None", wave, "Trials around a preset run one by one.")
-    kind = oracle if isinstance(oracle, str) else type(oracle).__name__
-    objective = objective if isinstance(oracle, str) else oracle.objective.name
+    if settings.wave is not None:
+        remedy = "Trials around a preset run one by one."
+        raise invalid("wave", "must be None", settings.wave, remedy)
+    if isinstance(settings.oracle, str):
+        check_choice("oracle", settings.oracle, ORACLES)
     held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
-    estimator.set_params(random_state=seed)
-    settle(estimator, target.problem, objective, epochs, batch_size)
-    epochs = estimator.epochs
-    if isinstance(oracle, str):
-        if max_trials is not None:
-            check_integer("max_trials", max_trials)
-        check_choice("oracle", oracle, ORACLES)
-        oracle = make_oracle(oracle, objective, direction_of(objective), max_trials, epochs, seed)
-    space = space or default_space(
-        estimator.preset, is_regressor(estimator), len(rows.y), kind == "grid", held
-    )
-    model = EstimatorModel(estimator, space, held)
-    rows.x, rows.y = as_numbers(estimator, parts), np.concatenate([part.y for part in parts])
-    project = open_project(directory, resume)
-    check_same_search(project, {
-        "data": fingerprint(rows), "space": space_of(model), "oracle": kind, "epochs": epochs,
-        "cv": cv, "objective": objective, "seed": seed,
+    estimator.set_params(random_state=settings.seed)
+    apply_settings(estimator, table.target.head, settings)
+    settings = settings.replace(
+        epochs=estimator.epochs, batch_size=estimator.batch_size, objective=settings.measured,
+        space=settings.space or preset_space(
+            estimator.preset, is_regressor(estimator), len(table.parts[0]),
+            settings.kind == "grid", held,
+        ),
+    )  # fmt: skip
+    model = EstimatorModel(estimator, settings.space, held)
+    rows = table.matrix(fitted_encoder(estimator, table.parts[0].x))
+    project = open_project(settings.directory, settings.resume)
+    check_resumable(project, {
+        "data": fingerprint(rows, table.pairs), "space": space_of(model), **settings.for_resume(),
         "estimator": {n: described(v) for n, v in estimator.get_params(deep=False).items()},
     })  # fmt: skip
 
     def fit(trial):
-        return [fit_part(trial, part, judged, target) for part, judged in pairs(parts, rows.splits)]
+        return [fit_fold(trial, *fold, table.target) for fold in table.folds()]
 
-    tuner = EstimatorTuner(oracle, model, fit, directory=project.parent, project_name=project.name)
-    tuner.on_block = Progress(oracle, verbose)
-    tuner.search(None if time_budget is None else check_positive("time_budget", time_budget))
-    tuner.on_block.close()
+    def refit(hyperparameters, training):
+        return clone(estimator).set_params(**hyperparameters, **training).fit(**fit_arguments)
 
-    def train_anew(hyperparameters, training):
-        return clone(estimator).set_params(**hyperparameters, **training).fit(**again)
-
-    result = result_of(tuner, train_anew, EstimatorSearchResult)
-    result.seed_name, result.preset = "random_state", estimator.preset
-    if directory is None:  # the folder lives as long as the result that reads from it
-        result.folder = project.folder
-    if tensorboard is not None:
-        from .result import write_hparams
-
-        write_hparams(result, tensorboard)
-    return result
+    tuner = EstimatorTuner(oracle_of(settings), model, fit, **project.for_tuner)
+    tuner.on_progress = Progress(tuner.oracle, settings.verbose)
+    tuner.search(settings.time_budget)
+    tuner.on_progress.close()
+    return search_tail(
+        tuner, project, settings, refit, EstimatorSearchResult, seed_name="random_state",
+        preset=estimator.preset,
+    )  # fmt: skip
 
 
-def settle(estimator, problem, objective, epochs, batch_size):
-    """Give the estimator what holds for all trials.
+def apply_settings(estimator, head, settings):
+    """Set on the estimator what holds for all trials.
 
     Raises:
-        ValueError: an objective that no epoch is judged by.
+        ValueError: an objective that no epoch is evaluated by.
     """
-    watched = watched_metric("accuracy", problem)
-    check_choice("objective", objective, ["val_loss"] + ([f"val_{watched}"] if watched else []))
+    monitored, objective = monitored_metric("accuracy", head), settings.measured
+    known = ["val_loss"] + ([f"val_{monitored}"] if monitored else [])
+    check_choice("objective", objective, known)
     estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")
     if objective == "val_loss" and getattr(estimator, "label_smoothing", 0.0) is None:
         estimator.set_params(label_smoothing=0.0)
-    if batch_size is not None:
-        estimator.set_params(batch_size=batch_size)
-    estimator.set_params(epochs=epochs or estimator.hyperparameters_of_preset()["epochs"])
+    if settings.batch_size is not None:
+        estimator.set_params(batch_size=settings.batch_size)
+    estimator.set_params(epochs=settings.epochs or estimator._hyperparameters()["epochs"])
 
 
-def as_numbers(estimator, parts):
-    """All rows as the network of a trial sees them, to tell one table from another."""
-    own = estimator.hyperparameters_of_preset()
+def fitted_encoder(estimator, frame):
+    """The encoder of an estimator's preset, fitted on all rows, to compare tables by."""
+    own = estimator._hyperparameters()
     encoder = TableEncoder(own["scaling"], own["one_hot_limit"], estimator.categorical or ())
-    encoder.fit(parts[0].frame)
-    return np.vstack([encoder.transform(part.frame) for part in parts])
+    return encoder.fit(frame)
 
 
-def pairs(parts, splits):
-    """`(Part to train on, Part to judge by)` of each split."""
-    if len(parts) == 2:
-        return [tuple(parts)]
-    return [(parts[0].take(train), parts[0].take(judged)) for train, judged in splits]
-
-
-def fit_part(estimator, part, judged, target):
-    """`estimator`, fitted."""
-    part = Part(*in_order(part.frame, part.y, part.weights))
-    rng = np.random.default_rng(estimator.draw_seed())
+def fit_fold(estimator, rows, validation, target):
+    """A copy of `estimator`, fitted on `rows` and evaluated on `validation`."""
+    rng = np.random.default_rng(estimator._draw_seed())
     estimator = clone(estimator)
-    estimator.take_fitted(fit_parts(estimator, part, judged, target, rng))
+    estimator._set_fitted(fit_rows(estimator, sort_rows(rows), validation, target, rng))
     return estimator
 
 
-def default_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
-    """The space around a preset, from its own values.
-
-    Args:
-        preset: name; "standard" is that of plain networks, without what its loss would hold.
-        numbers: bool, whether it is a regressor.
-        rows, coarse: of "standard", see `spaces.default_space`.
-        fixed: dict of the hyperparameters that all trials share; they are not varied.
-
-    Returns:
-        A function from `hp` to a dict. Its values:
-
-        hidden_units    2 to 4 layers, half as wide, as wide and half wider again
-        learning_rate   a third to three times the preset's, logarithmic
-        activation      "selu", "mish", "relu"
-        dropout         0, 0.15, 0.3
-        weight_decay    0, 0.02, 0.05
-    """
-    if preset == "standard":
-        held = {"l2": 0.0, "label_smoothing": 0.0} | dict(fixed)
-        return spaces.default_space("regression", rows, coarse, held)
-    own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
-    width, rate = own["hidden_units"][0], own["learning_rate"]
-    activations = list(dict.fromkeys([own["activation"], "selu", "mish", "relu"]))
-
-    def hidden_units(hp):
-        units = hp.Choice("units", [width // 2, width, width * 3 // 2], default=width)
-        return (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"]))
-
-    def choice(name, values):
-        return lambda hp: hp.Choice(name, values, default=own[name])
-
-    draws = {
-        "hidden_units": hidden_units,
-        "learning_rate": lambda hp: hp.Float(
-            "learning_rate", rate / 3, rate * 3, sampling="log", default=rate
-        ),
-        "activation": lambda hp: hp.Choice("activation", activations),
-        "dropout": choice("dropout", [0.0, 0.15, 0.3]),
-        "weight_decay": choice("weight_decay", [0.0, 0.02, 0.05]),
-    }
-    return lambda hp: {name: draw(hp) for name, draw in draws.items() if name not in fixed}
-
-
 class EstimatorSearchResult(SearchResult):
-    """What a search around a preset found; the best network is an estimator fitted anew.
+    """What a search around a preset found; the best network is a fitted estimator.
 
-    It is fitted on all rows as its trials were: on a part of them, judged by the others.
+    It is fitted on all rows as its trials were: on a part of them, validated on the others.
     """
 
-    def training(self, rank=0):
-        """`epochs`, all of them, for the schedules end with the last, and `batch_size`."""
+    def training(self, rank: int = 0) -> dict[str, Any]:
+        """`batch_size`, and all of the `epochs`, because the schedules end with the last one."""
         found = self._settings(rank)
-        return {name: found[name] for name in ("batch_size", "epochs") if name in found}
+        return {name: found[name] for name in names(FIT) if name in found}

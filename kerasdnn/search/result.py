@@ -1,12 +1,14 @@
-"""What a search found: a table of its trials, the best of them, what mattered, pictures."""
+"""Hold what a search found: a table of its trials, the best of them, importances and plots."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..hyperparameters import TRAIN
+from ..core.messages import to_python
+from ..hyperparameters import FIT, names
 
 
 @dataclass
@@ -14,35 +16,47 @@ class SearchResult:
     """What `tune` found.
 
     Attributes:
-        trials: DataFrame, a row per trial in the order of the search: its hyperparameters by their
-            names in the vocabulary; `score`; `score_fold_0` ... with cross-validation; `epochs`,
-            after how many the score was reached; `seconds`, the trial's share of its wave;
-            `status`: "completed", "dropped" (hopeless after some of the folds) or "failed", and
-            then `message` says why.
-        epochs: DataFrame, a row per trial, fold and epoch: the objective after it.
-        objective, minimise: what was judged, and whether smaller is better.
-        tuner: the `keras_tuner` tuner, for those who know it.
-        seconds: float, the search, with what was done before a resume.
+        trials: DataFrame, one row per trial in the order of the search: its hyperparameters by
+            name; `score`; `score_fold_0` ... with cross-validation; `epochs`, after how many the
+            score was reached; `seconds`, the trial's fraction of the training of its batch;
+            `status`: "completed", "dropped" (clearly worse than the best on some of the folds, and
+            not trained on the others) or "failed", and then `message` says why.
+        epochs: DataFrame, one row per trial, fold and epoch: the objective after it.
+        objective: str, the name of the score.
+        minimize: bool, whether a smaller score is better; also `minimise`.
+        tuner: the `keras_tuner` tuner.
+        seconds: float, duration of the search, that before it was resumed included.
+        names: list of str, the columns of `trials` that are hyperparameters.
+        defaults: dict, the hyperparameters that all trials share.
+        refit: function of (hyperparameters, training) that trains the best network.
+        seed_name: str, the seed's name among the hyperparameters of what `refit` trains.
+        preset: str, preset of the estimators; None for networks.
+        folder: the `Project` that holds the files of the search.
     """
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
     objective: str
-    minimise: bool
-    tuner: object
+    minimize: bool
+    tuner: Any
     seconds: float
     names: list
     defaults: dict = field(default_factory=dict)
-    refit: object = None
+    refit: Any = None
     seed_name: str = "seed"
-    preset: str | None = None  # of an estimator
+    preset: str | None = None
+    folder: object = field(default=None, repr=False)
     _networks: dict = field(default_factory=dict, repr=False)
 
     @property
-    def ranking(self):
-        """`trials`, the best first, without those that failed."""
+    def minimise(self) -> bool:
+        return self.minimize
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """`trials` without those that failed, the best first."""
         ranked = self.trials.dropna(subset=["score"])
-        return ranked.sort_values("score", ascending=self.minimise, kind="stable")
+        return ranked.sort_values("score", ascending=self.minimize, kind="stable")
 
     def _settings(self, rank):
         if rank >= len(self.ranking):
@@ -54,68 +68,72 @@ class SearchResult:
             )
         return self._settings_of(self.ranking.iloc[rank])
 
-    def hyperparameters_of(self, trial):
-        """Those of a row of `trials`, by its position."""
+    def hyperparameters_of(self, trial: int) -> dict[str, Any]:
+        """The hyperparameters of a row of `trials`, by its position."""
         found = self._settings_of(self.trials.iloc[trial])
-        return {k: v for k, v in found.items() if k not in TRAIN}
+        return {k: v for k, v in found.items() if k not in names(FIT)}
 
     def _settings_of(self, row):
-        found = {name: plain(row[name]) for name in self.names}
+        found = {name: cell_value(row[name]) for name in self.names}
         return {k: v for k, v in {**self.defaults, **found}.items() if v is not None}
 
     @property
-    def best_score(self):
+    def best_score(self) -> float:
         self._settings(0)
         return float(self.ranking["score"].iloc[0])
 
     @property
-    def best_hyperparameters(self):
-        """Of the best trial, as keyword arguments of `build_classifier` and its siblings."""
+    def best_hyperparameters(self) -> dict[str, Any]:
+        """Those of the best trial, as keyword arguments of the `build_*` functions."""
         return self.hyperparameters(0)
 
-    def hyperparameters(self, rank=0):
-        """Those of the trial at a place of the ranking, 0 the best."""
-        found = {k: v for k, v in self._settings(rank).items() if k not in TRAIN}
+    def hyperparameters(self, rank: int = 0) -> dict[str, Any]:
+        """The hyperparameters of the trial at position `rank` of the ranking; 0 is the best."""
+        found = {k: v for k, v in self._settings(rank).items() if k not in names(FIT)}
         found = {self.seed_name if k == "seed" else k: v for k, v in found.items()}
         return found if self.preset is None else {"preset": self.preset, **found}
 
     @property
-    def best_training(self):
-        """`batch_size`, and the `epochs` after which the best trial was at its best."""
+    def best_training(self) -> dict[str, Any]:
+        """`batch_size`, and the number of `epochs` after which the best trial was at its best."""
         return self.training(0)
 
-    def training(self, rank=0):
-        found = {k: v for k, v in self._settings(rank).items() if k in TRAIN}
+    def training(self, rank: int = 0) -> dict[str, Any]:
+        """`batch_size` and `epochs` of the trial at position `rank` of the ranking."""
+        found = {k: v for k, v in self._settings(rank).items() if k in names(FIT)}
         return {**found, "epochs": int(self.ranking["epochs"].iloc[rank])}
 
-    def best_network(self, rank=0):
-        """A network with the best hyperparameters, trained anew on all rows that were searched on.
+    def best_network(self, rank: int = 0) -> Any:
+        """Train a network with the best hyperparameters on all rows that were searched on.
 
         It is trained for the number of epochs after which the trial was at its best, with the
-        trial's seed. Of a search over a table it is the fitted estimator.
+        trial's seed.
 
         Args:
-            rank: int, which place of the ranking; 0 is the best.
+            rank: int, position in the ranking. Default: 0, the best.
+
+        Returns:
+            `Network`; of a search over a table, the fitted estimator.
         """
         if rank not in self._networks:
             self._networks[rank] = self.refit(self.hyperparameters(rank), self.training(rank))
         return self._networks[rank]
 
-    def best_estimator(self, rank=0):
-        """`best_network`, under the name that fits a search over a table."""
+    def best_estimator(self, rank: int = 0) -> Any:
+        """Return `best_network(rank)`, which of a search over a table is an estimator."""
         return self.best_network(rank)
 
     @property
-    def importance(self):
-        """How much each hyperparameter has to do with the score, largest first; sums to 1.
+    def importance(self) -> pd.Series:
+        """The importance of each hyperparameter for the score, largest first; they sum to 1.
 
-        A forest is grown on the trials (features: the hyperparameters, target: the rank of the
-        score, which a few diverged trials do not dominate); a hyperparameter's importance is how
-        much worse the forest predicts when that column is shuffled. It speaks of the trials made:
-        where the search has looked, and for trials of fewer than about 30, hardly at all.
+        A random forest is trained on the trials (features: the hyperparameters, target: the rank of
+        the score, which a few diverged trials do not dominate). A hyperparameter's importance is
+        how much worse the forest predicts when that column is permuted. It describes the region
+        that was searched; fewer than about 30 trials say little.
 
         Returns:
-            Series: hyperparameter to share; "hidden_units" as "depth" and "width".
+            Series from hyperparameter to importance; "hidden_units" as "depth" and "width".
         """
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.inspection import permutation_importance
@@ -129,46 +147,46 @@ class SearchResult:
         found = permutation_importance(
             forest, features.to_numpy(), target, n_repeats=10, random_state=0
         ).importances_mean.clip(0)
-        share = found / found.sum() if found.sum() else found
-        named = pd.Series(share, index=list(features), name="importance")
+        found = found / found.sum() if found.sum() else found
+        named = pd.Series(found, index=list(features), name="importance")
         return named.sort_values(ascending=False, kind="stable")
 
-    def plot_history(self, title=None, ax=None):
-        """The score of each trial, and the best so far."""
+    def plot_history(self, title: str | None = None, ax: Any = None) -> Any:
+        """Plot the score of each trial, and the best so far. Returns the axes."""
         from .. import plots
 
         return plots.search_history(
-            self.trials["score"], ylabel=self.objective, minimise=self.minimise, title=title, ax=ax
+            self.trials["score"], ylabel=self.objective, minimise=self.minimize, title=title, ax=ax
         )
 
-    def plot_importance(self, title=None, ax=None):
-        """A bar per hyperparameter."""
+    def plot_importance(self, title: str | None = None, ax: Any = None) -> Any:
+        """Plot one bar per hyperparameter. Returns the axes."""
         from .. import plots
 
         found = self.importance
         return plots.bars(list(found.index), list(found), ylabel="importance", title=title, ax=ax)
 
-    def plot_parallel(self, title=None, ax=None):
-        """Parallel coordinates: an upright line per hyperparameter, a thread per trial."""
+    def plot_parallel(self, title: str | None = None, ax: Any = None) -> Any:
+        """Plot an axis per hyperparameter and a line per trial. Returns the axes."""
         from .. import plots
 
         return plots.parallel_coordinates(
             self.ranking[self.names], self.ranking["score"], label=self.objective,
-            minimise=self.minimise, title=title, ax=ax,
+            minimise=self.minimize, title=title, ax=ax,
         )  # fmt: skip
 
-    def plot_scores(self):
-        """The score against each hyperparameter. Returns the figure."""
+    def plot_scores(self) -> Any:
+        """Plot the score against each hyperparameter. Returns the figure."""
         from .. import plots
 
         return plots.scores_against(
             self.ranking[self.names], self.ranking["score"], ylabel=self.objective,
-            minimise=self.minimise,
+            minimise=self.minimize,
         )  # fmt: skip
 
 
 def as_features(settings):
-    """Hyperparameters as columns of numbers; those with one value are left out."""
+    """Convert hyperparameters to columns of numbers; those with one value are left out."""
     columns = {}
     for name in settings:
         values = list(settings[name])
@@ -177,24 +195,43 @@ def as_features(settings):
             columns["width"] = [float(np.mean(v)) if v else 0.0 for v in values]
         elif all(isinstance(v, (int, float, np.number)) and v == v for v in values):
             columns[name] = [float(v) for v in values]
-        else:  # words, and "not given"
+        else:  # text, and "not given"
             words = sorted({str(v) for v in values})
             columns[name] = [words.index(str(v)) for v in values]
     frame = pd.DataFrame(columns, dtype=float)
     return frame.loc[:, frame.nunique() > 1]
 
 
-def plain(value):
+def cell_value(value):
     """A cell of a table as the Python value that was put in; NaN, "not given", as None."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = to_python(value)
     return None if isinstance(value, float) and value != value else value
 
 
-def result_of(tuner, refit, kind=SearchResult):
-    """What a tuner of `tune` has found so far, a wave that is still running included."""
+def search_tail(tuner, project, settings, refit, kind=SearchResult, **about):
+    """Make the result of a search that a tuner of `tune` has run.
+
+    Args:
+        tuner: `PopulationTuner` or `EstimatorTuner`.
+        project: `Project`.
+        settings: `SearchSettings`.
+        refit: function of (hyperparameters, training) that trains the best network.
+        kind: class of the result.
+        about: other attributes of the result.
+
+    Returns:
+        `SearchResult`.
+    """
+    result = result_of(tuner, kind, refit=refit, folder=project, **about)
+    if settings.tensorboard is not None:
+        write_hparams(result, settings.tensorboard)
+    return result
+
+
+def result_of(tuner, kind, **about):
+    """What a tuner has found so far, a batch that is still running included."""
     objective, records, curves, settings = tuner.oracle.objective, [], [], []
-    running = tuner.open.results() if tuner.open else {}
+    running = tuner.running.results() if tuner.running else {}
     for trial_id, trial in tuner.oracle.trials.items():
         settings.append(tuner.hypermodel.space_settings(trial.hyperparameters))
         record = {"trial": trial_id, "status": trial.status.lower(), "message": trial.message}
@@ -210,20 +247,16 @@ def result_of(tuner, refit, kind=SearchResult):
             if metrics.get("dropped"):
                 record["status"] = "dropped"
         records.append(record)
-        if tuner.open and trial_id in tuner.open.ids:
-            found = tuner.open.curves[tuner.open.ids.index(trial_id)]
-        else:
-            found = tuner.files.curves(trial_id)
-        for fold, curve in found.items():
+        for fold, curve in tuner.curves(trial_id).items():
             epochs = range(1, len(curve) + 1)
             curves.append(pd.DataFrame(
                 {"trial": trial_id, "fold": fold, "epoch": epochs, objective.name: curve}
             ))  # fmt: skip
-    names = list(dict.fromkeys(name for one in settings for name in one))
+    varied = list(dict.fromkeys(name for one in settings for name in one))
     trials = pd.DataFrame(
-        [{**dict.fromkeys(names), **s, **r} for s, r in zip(settings, records, strict=True)]
+        [{**dict.fromkeys(varied), **s, **r} for s, r in zip(settings, records, strict=True)]
     )
-    first = ["trial", *names, "score"]
+    first = ["trial", *varied, "score"]
     trials = trials.reindex(columns=[*first, *(c for c in trials if c not in first)])
     for column in ("epochs", "seconds"):
         trials[column] = trials.get(column)
@@ -231,26 +264,24 @@ def result_of(tuner, refit, kind=SearchResult):
         trials=trials,
         epochs=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
         objective=objective.name,
-        minimise=objective.direction == "min",
+        minimize=objective.direction == "min",
         tuner=tuner,
-        seconds=tuner.seconds + (tuner.open.seconds if tuner.open else 0),
-        names=[n for n in names if n not in ("batch_size", "epochs")] + [
-            n for n in names if n == "batch_size"
-        ],
+        seconds=tuner.seconds + (tuner.running.seconds if tuner.running else 0),
+        names=[n for n in varied if n not in names(FIT)] + [n for n in varied if n == "batch_size"],
         defaults={
             "batch_size": tuner.fit_with["batch_size"], "seed": tuner.seed,
             **tuner.hypermodel.fixed,
         },
-        refit=refit,
+        **about,
     )  # fmt: skip
 
 
 def write_hparams(result, folder):
-    """Write one run per trial.
+    """Write one run per trial for TensorBoard's HParams page.
 
     Args:
         result: `SearchResult`.
-        folder: what `tensorboard --logdir` takes.
+        folder: str or Path, the argument of `tensorboard --logdir`.
     """
     import tensorflow as tf
     from tensorboard.plugins.hparams import api

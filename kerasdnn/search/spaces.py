@@ -1,4 +1,4 @@
-"""Search spaces: what a search may vary, in the vocabulary of the factories.
+"""Define search spaces: what a search may vary, by the names of the hyperparameters.
 
     def space(hp):                                       # hp: keras_tuner.HyperParameters
         return {
@@ -7,58 +7,66 @@
             "learning_rate": hp.Float("learning_rate", 1e-3, 1e-1, sampling="log"),
         }
 
-A space is a plain function. What it returns is what the result tables show and what
-`build_classifier(**settings)` takes; the names inside `hp` are the search's own.
+A space is a plain function. What it returns is shown in the result tables and accepted by
+`build_classifier(**settings)`; the names inside `hp` belong to the search alone.
 """
 
-import inspect
+from collections.abc import Callable
+from typing import Any
 
 import keras_tuner
 
-from .. import heads
 from ..core.arguments import check_integer, known_name
-from ..core.messages import invalid, warn
-from ..factories import build_classifier, build_multilabel_classifier, build_regressor
-from ..hyperparameters import BUILD, TRAIN
+from ..core.messages import invalid, unknown_name, warn
+from ..estimators.presets import PRESETS
+from ..factories import build_for
+from ..heads import head_of, make_problem
+from ..hyperparameters import FIT, SEARCH, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
 
 
-def settings(space, hp, known=BUILD + TRAIN):
-    """What `space` returns for `hp`, checked: a dict in the vocabulary.
+def settings(space, hp, known=None):
+    """Call `space` and check what it returns.
+
+    Args:
+        space: function from `hp` to a dict.
+        hp: `keras_tuner.HyperParameters`.
+        known: names that the dict may have. None means those of a network and of its training.
+
+    Returns:
+        dict of hyperparameters by their names.
 
     Raises:
-        ValueError: it returned something else than a dict, or a name outside the vocabulary.
+        ValueError: it returned something other than a dict, or an unknown name.
     """
     returned = space(hp)
     if not isinstance(returned, dict):
-        raise invalid(
-            "space(hp)",
-            "must return a dict in the factories' vocabulary",
-            returned,
-            "Such as {'hidden_units': (64, 32), 'optimizer': 'nag'}.",
-        )
+        remedy = "Such as {'hidden_units': (64, 32), 'optimizer': 'nag'}."
+        raise invalid("space(hp)", "must return a dict of hyperparameters", returned, remedy)
     for name, value in returned.items():
-        known_name(name, value, known, "a hyperparameter that `space(hp)` may return")
+        known_name(
+            name, value, known or names(SEARCH), "a hyperparameter that `space(hp)` may return"
+        )
     if "hidden_units" in returned:
         returned = {**returned, "hidden_units": tuple(returned["hidden_units"])}
     return returned
 
 
 def default_space(problem, rows, coarse=False, fixed=()):
-    """The space searched where none is given.
+    """Return the space that is searched where none is given.
 
-    Wider layers where there are more rows to fill them; a learning rate on a logarithmic scale,
-    ten times higher for Nesterov momentum than for Adam, whose steps have another unit.
+    Layers are wider where there are more rows; the learning rate has a logarithmic scale and is ten
+    times higher for Nesterov momentum than for Adam, whose steps have another unit.
 
     Args:
-        problem: one of `heads.HEADS`.
-        rows: int, training rows.
-        coarse: bool, few values per hyperparameter, 48 combinations: what a grid can visit.
+        problem: key of `HEADS` or a `Head`.
+        rows: int, number of training rows.
+        coarse: bool, few values per hyperparameter, 48 combinations, which a grid can visit.
         fixed: dict of the hyperparameters that all trials share; they are not varied.
 
     Returns:
-        A function from `keras_tuner.HyperParameters` to a dict. Its values:
+        Function from `keras_tuner.HyperParameters` to a dict with these values:
 
         hidden_units    1 to 3 layers of 16, 32, 64 units (32 to 128 from 1,000 rows, 64 to 256
                         from 10,000 rows)
@@ -68,7 +76,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
         l2              0.000001 to 0.01, logarithmic
         label_smoothing 0 or 0.05, only with several classes
     """
-    heads.head_of(problem)
+    head = head_of(problem)
     rows = check_integer("rows", rows)
     smallest = 16 if rows < 1_000 else 32 if rows < 10_000 else 64
     units = [smallest, 2 * smallest, 4 * smallest]
@@ -100,7 +108,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
             "dropout": lambda hp: hp.Choice("dropout", [0.0, 0.1, 0.2, 0.3]),
             "l2": lambda hp: hp.Float("l2", 1e-6, 1e-2, sampling="log", default=1e-5),
         }
-    if not coarse and problem == "multiclass":
+    if not coarse and head.per_class and head.smoothed:
         draws["label_smoothing"] = lambda hp: hp.Choice("label_smoothing", [0.0, 0.05])
 
     def space(hp):
@@ -108,22 +116,53 @@ def default_space(problem, rows, coarse=False, fixed=()):
         optimizer = {**fixed, **chosen}["optimizer"]
         if "learning_rate" in chosen and str(optimizer).lower() in LONG_STEPS:
             chosen["learning_rate"] *= 10
-        return {name: chosen[name] for name in BUILD if name in chosen}
+        return {name: chosen[name] for name in names(SEARCH) if name in chosen}
 
     return space
 
 
-def factory_arguments(problem, n_features, n_outputs, one_hot=False):
-    """The factory of `problem`, and the arguments of it that the data decide."""
-    if problem == "binary":
-        return build_classifier, {"n_features": n_features, "n_classes": 2}
-    if problem == "multiclass":
-        one_hot = {"one_hot_labels": True} if one_hot else {}
-        return build_classifier, {"n_features": n_features, "n_classes": n_outputs, **one_hot}
-    if problem == "multilabel":
-        return build_multilabel_classifier, {"n_features": n_features, "n_labels": n_outputs}
-    target = {"target": "count"} if problem == "count" else {}
-    return build_regressor, {"n_features": n_features, "n_outputs": n_outputs, **target}
+def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
+    """Return the space around a preset, from its own values.
+
+    Args:
+        preset: str; "standard" means that of plain networks, without what its loss would hold.
+        numbers: bool, whether the estimator is a regressor.
+        rows, coarse: of "standard", see `default_space`.
+        fixed: dict of the hyperparameters that all trials share; they are not varied.
+
+    Returns:
+        Function from `hp` to a dict with these values:
+
+        hidden_units    2 to 4 layers, half as wide, as wide and half wider again
+        learning_rate   a third to three times the preset's, logarithmic
+        activation      "selu", "mish", "relu"
+        dropout         0, 0.15, 0.3
+        weight_decay    0, 0.02, 0.05
+    """
+    if preset == "standard":
+        held = {"l2": 0.0, "label_smoothing": 0.0} | dict(fixed)
+        return default_space("regression", rows, coarse, held)
+    own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
+    width, rate = own["hidden_units"][0], own["learning_rate"]
+    activations = list(dict.fromkeys([own["activation"], "selu", "mish", "relu"]))
+
+    def hidden_units(hp):
+        units = hp.Choice("units", [width // 2, width, width * 3 // 2], default=width)
+        return (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"]))
+
+    def choice(name, values):
+        return lambda hp: hp.Choice(name, values, default=own[name])
+
+    draws = {
+        "hidden_units": hidden_units,
+        "learning_rate": lambda hp: hp.Float(
+            "learning_rate", rate / 3, rate * 3, sampling="log", default=rate
+        ),
+        "activation": lambda hp: hp.Choice("activation", activations),
+        "dropout": choice("dropout", [0.0, 0.15, 0.3]),
+        "weight_decay": choice("weight_decay", [0.0, 0.02, 0.05]),
+    }
+    return lambda hp: {name: draw(hp) for name, draw in draws.items() if name not in fixed}
 
 
 def varied(chosen, fixed, model):
@@ -131,62 +170,78 @@ def varied(chosen, fixed, model):
     for name in chosen.keys() & fixed.keys() if not hasattr(model, "warned") else ():
         model.warned = True
         warn(
-            f"`space` should not return `{name}`, which the caller fixed. Received: "
-            f"{name}={fixed[name]!r}, which holds for all trials. Leave it out of one of them."
+            f"`space` returns `{name}`, which the caller fixed: {name}={fixed[name]!r} is used for "
+            "all trials. Leave it out of one of them."
         )
     return {name: value for name, value in chosen.items() if name not in fixed}
 
 
 class NetworkModel(keras_tuner.HyperModel):
-    """A space and a factory as keras-tuner wants them; made by `hypermodel`."""
+    """A `Problem` and a space as keras-tuner expects them; made by `hypermodel`."""
 
-    def __init__(self, problem, n_features, n_outputs, space, fixed, one_hot=False):
-        super().__init__(name=f"{problem}_network")
+    def __init__(self, problem, space, fixed):
+        super().__init__(name=f"{problem.name}_network")
         self.problem, self.space = problem, space
-        self.factory, self.shape = factory_arguments(problem, n_features, n_outputs, one_hot)
         self.fixed = {name: value for name, value in fixed.items() if value is not None}
         if isinstance(self.fixed.get("hidden_units"), list):
             self.fixed["hidden_units"] = tuple(self.fixed["hidden_units"])
-        taken = [n for n in BUILD if n in inspect.signature(self.factory).parameters] + [*TRAIN]
+        smoothed = ("label_smoothing",) if not problem.head.smoothed else ()
         for name, value in self.fixed.items():
-            known_name(name, value, taken, f"a hyperparameter of a {problem} network")
-        if made := {name: value for name, value in self.fixed.items() if name in BUILD}:
+            known = [n for n in names(SEARCH) if n not in smoothed]
+            known_name(name, value, known, f"a hyperparameter of a {problem.name} network")
+        if made := factory_settings(self.fixed):
             optimizer = {"optimizer": "nag"} if "momentum" in made else {}
-            self.factory(**{**self.shape, **optimizer, "seed": 0, **made})  # values are checked
+            build_for(problem, **{**optimizer, "seed": 0, **made})  # checks the values
 
     def space_settings(self, hp):
-        """What `hp` chose, in the vocabulary."""
+        """What `hp` chose, by the names of the hyperparameters."""
         return varied(settings(self.space, hp.copy()), self.fixed, self)
 
     def settings(self, hp):
-        """The whole description of a trial: what is fixed, and what `hp` chose."""
+        """The complete description of a trial: what is fixed, and what `hp` chose."""
         return {**self.fixed, **varied(settings(self.space, hp), self.fixed, self)}
 
     def build(self, hp):
-        chosen = self.settings(hp)
-        return self.factory(**self.shape, **{k: v for k, v in chosen.items() if k in BUILD})
+        return build_for(self.problem, **factory_settings(self.settings(hp)))
 
     def fit(self, hp, model, *args, **kwargs):
         chosen = self.settings(hp)
         if "tuner/epochs" in hp.values:  # Hyperband decides
             chosen.pop("epochs", None)
-        return model.fit(*args, **{**kwargs, **{k: chosen[k] for k in TRAIN if k in chosen}})
+        return model.fit(*args, **{**kwargs, **{k: chosen[k] for k in names(FIT) if k in chosen}})
 
 
-def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fixed):
-    """A search space as a `keras_tuner.HyperModel`, for every tuner of keras-tuner.
+def factory_settings(settings):
+    """Those of `settings` that build a network; the others belong to its training."""
+    return {name: value for name, value in settings.items() if name not in names(FIT)}
+
+
+def hypermodel(
+    problem: Any,
+    n_features: int,
+    n_outputs: int = 1,
+    *,
+    space: Callable | None = None,
+    rows: int = 1_000,
+    **fixed: Any,
+) -> keras_tuner.HyperModel:
+    """Make a search space into a `keras_tuner.HyperModel` for any tuner of keras-tuner.
 
     Args:
-        problem: "binary", "multiclass", "multilabel", "regression" or "count".
-        n_features: int, columns of X.
-        n_outputs: int, classes, labels or columns of y; 1 for "binary".
-        space: function from `hp` to a dict in the vocabulary; None is `default_space`.
-        rows: int, training rows, which the default space depends on.
-        fixed: hyperparameters that the search leaves alone, such as `seed=0, batch_size=64`.
+        problem: "binary", "multiclass", "multilabel", "regression", "count" or a `Head`.
+        n_features: int, at least 1, columns of X.
+        n_outputs: int, number of classes, labels or columns of y; 1 for "binary". Default: 1.
+        space: function from `hp` to a dict of hyperparameters. None means `default_space`.
+        rows: int, number of training rows, which decides how wide the default space is. Default:
+            1,000.
+        fixed: hyperparameters that the search does not vary, such as `seed=0, batch_size=64`.
 
     Returns:
-        A `keras_tuner.HyperModel` whose `build(hp)` is a compiled `Network` and whose `fit`
+        `keras_tuner.HyperModel` whose `build(hp)` returns a compiled `Network` and whose `fit`
         takes `batch_size` and `epochs` from the space where it has them.
+
+    Raises:
+        ValueError: an unknown hyperparameter, or a value out of its range.
 
     Example:
         tuner = keras_tuner.RandomSearch(
@@ -194,14 +249,10 @@ def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fi
         )
         tuner.search(x, y, epochs=20, validation_data=(x_valid, y_valid))
     """
-    heads.head_of(problem)
     for name, value in fixed.items():
-        remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
-        known_name(name, value, BUILD + TRAIN, "an argument of `hypermodel`", remedy)
-    n_outputs = check_integer("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
-    if (problem, n_outputs) == ("multiclass", 2):  # one output, as `build_classifier` makes it
-        problem, n_outputs = "binary", 1
-    return NetworkModel(
-        problem, check_integer("n_features", n_features), n_outputs,
-        space or default_space(problem, rows, fixed=fixed), fixed,
-    )  # fmt: skip
+        if name not in names(SEARCH):
+            remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
+            remedy = remedy or why_refused(name, SEARCH)
+            raise unknown_name("hypermodel()", name, names(SEARCH), remedy)
+    made = make_problem(problem, n_features, n_outputs)
+    return NetworkModel(made, space or default_space(made.head, rows, fixed=fixed), fixed)

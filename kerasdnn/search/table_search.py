@@ -1,7 +1,7 @@
-"""tune() over a table of any columns.
+"""Search over a table with columns of any kind.
 
-Plain networks: encoded once, searched as numbers, fitted as an estimator. A preset of its own:
-`search/preset_search.py`.
+Plain networks: the table is encoded once, searched as numbers, and the best one is fitted as an
+estimator. Estimators with a preset of their own are searched by `search/preset_search.py`.
 """
 
 import numbers
@@ -10,51 +10,118 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ..core.arguments import known_name
-from ..core.messages import invalid, warn
+from ..core.messages import invalid, unknown_name, warn
+from ..core.rows import unpack_validation_data
 from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.fit import check_settings, rows_per_step
 from ..estimators.presets import PRESETS
-from ..hyperparameters import BUILD
+from ..heads import make_problem
+from ..hyperparameters import ESTIMATOR, FIT, SEARCH, names, why_refused
 from ..tables.encoder import TableEncoder
-from ..tables.problem_type import infer_problem
-from ..tables.rows import class_weights, read_part, read_validation
-from ..tables.splits import divide
-from ..tables.targets import NumberTarget, learn_classes, read_target
-from .engine.project import agreed_seed, open_project
+from ..tables.problem_type import infer_target
+from ..tables.rows import check_exclusive, read_rows, read_weights, weigh_classes
+from ..tables.splits import split, strata_of
+from ..tables.targets import NumberTarget, learn_classes
+from .data import SearchData, TableData
+from .engine.project import open_project, resolve_seed
 from .network_search import tune_rows
 from .preset_search import tune_preset
-from .rows import Rows
+from .settings import BATCH_SIZE, EPOCHS
+from .spaces import default_space
 
-MOST_CATEGORIES = 1000  # of a column; a population one-hot encodes, it does not embed
+MAX_CATEGORIES = 1000  # of a column; a population one-hot encodes, it does not embed
 
 
-def tune_table(
-    X, y, *, estimator, problem, sample_weight, class_weight, validation_data, cv,
-    validation_fraction, directory, resume, seed, fixed, **search,
-):  # fmt: skip
+def tune_table(given, estimator, class_weight, validation_data, settings):
     """`tune` for a table.
 
-    The encoder learns from the rows that all trials train on: with `cv` from all rows, whose
-    means and categories then know a little of the rows a fold is judged by.
+    The encoder learns from the rows that all trials train on: with `cv` from all rows, whose means
+    and categories then know a little of the rows that a fold is validated on.
 
     Args:
-        estimator: `DNNClassifier` or `DNNRegressor` whose settings hold for all trials, or None.
-        others: see `tune`.
+        given: `Rows` as the user passed them.
+        estimator: `DNNClassifier` or `DNNRegressor` whose settings hold for all trials.
+        class_weight, validation_data: see `tune`.
+        settings: checked `SearchSettings`.
 
     Returns:
         `SearchResult` whose `best_network()` is the estimator, fitted on all rows. The loss of a
         regression is in squared standard deviations of the target.
     """
-    estimator = clone(estimator) if estimator is not None else estimator_for(y, problem)
+    check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
+    estimator, settings = prepared(estimator, settings)
+    table = read_table_data(given, estimator, class_weight, validation_data)
+    rows, target = table.parts[0], table.target
+    train = np.arange(len(rows))
+    if validation_data is not None:
+        pairs = [(train, np.arange(len(table.parts[1])) + len(rows))]
+    else:
+        cv = kept_positions(settings.cv, given.weights)
+        strata = strata_of(rows.y, target.head.kind == "class")
+        pairs = split(
+            rows, strata, cv=cv, validation_fraction=settings.validation_fraction,
+            seed=settings.seed,
+        )  # fmt: skip
+        train = pairs[0][0] if cv is None else train
+    table = TableData(table.parts, target, pairs)
+    fit_arguments = {
+        "X": given.x, "y": given.y, "sample_weight": given.weights, "groups": given.groups,
+        "time": given.time,
+    }  # fmt: skip
+    if estimator.preset != "standard":
+        fit_arguments["validation_data"] = validation_data
+        return tune_preset(estimator, table, settings, fit_arguments)
+    encoder = fit_encoder(estimator, rows.take(train))
+    batch_size = rows_per_step(settings.batch_size or estimator.batch_size, len(train))
+    settings = settings.replace(
+        epochs=settings.epochs or estimator.epochs or EPOCHS, batch_size=batch_size or BATCH_SIZE
+    )
+    if encoder.cardinalities_:
+        warn_of_embedding(encoder, rows.x)
+        fit_arguments["validation_data"] = validation_data
+        return tune_preset(estimator, table, settings.replace(wave=None), fit_arguments)
+    target.learn(rows.y[train], None if rows.weights is None else rows.weights[train])
+    matrix = table.matrix(encoder, for_network=True)
+    params = estimator.get_params(deep=False)
+    factory = [name for name in names(SEARCH) if name not in names(FIT)]
+    fixed = {name: params[name] for name in factory if params.get(name) is not None}
+    problem = make_problem(target.head, matrix.x.shape[1], target.n)
+    space = settings.space or default_space(
+        problem.head, len(pairs[0][0]), settings.kind == "grid", fixed
+    )
+
+    def refit(hyperparameters, training):
+        best = clone(estimator).set_params(
+            **hyperparameters, **training, validation_fraction=0, early_stopping=False,
+            one_hot_limit=encoder.one_hot_limit,
+        )  # fmt: skip
+        return best.fit(**fit_arguments)
+
+    return tune_rows(
+        SearchData(matrix, problem, pairs), settings.replace(space=space, fixed=fixed), refit,
+        seed_name="random_state", preset="standard",
+    )  # fmt: skip
+
+
+def prepared(estimator, settings):
+    """A copy of the estimator with what is fixed and a preset, and the settings with a seed."""
+    estimator = clone(estimator)
     given = estimator.get_params(deep=False)
-    for name, value in fixed.items():
-        known_name(name, value, given, f"an argument of `{type(estimator).__name__}`")
-    estimator.set_params(**fixed)
+    for name in settings.fixed.keys() - given:
+        reason = why_refused(name, ESTIMATOR)
+        raise unknown_name(f"{type(estimator).__name__}()", name, given, reason)
+    estimator.set_params(**settings.fixed)
     estimator.set_params(preset=estimator.preset or search_preset(estimator))
     check_settings(estimator)
+    seed = settings.seed
     if seed is None and isinstance(estimator.random_state, numbers.Integral):
         seed = int(estimator.random_state)
+    seed = resolve_seed(open_project(settings.directory, settings.resume), seed)
+    return estimator, settings.replace(seed=seed, fixed={})
+
+
+def read_table_data(given, estimator, class_weight, validation_data):
+    """Read the rows, and the weights of their classes, as `TableData` without splits."""
     make_target = learn_classes
     if isinstance(estimator, DNNRegressor):
         make_target = NumberTarget.of(estimator.target)
@@ -64,99 +131,56 @@ def tune_table(
         class_weight = estimator.class_weight
     else:
         estimator.set_params(class_weight=class_weight)
-    part, target = read_part(X, y, sample_weight, make_target)
-    parts = [part] if validation_data is None else [part, read_validation(validation_data, target)]
-    for one in parts:
-        one.weights = class_weights(class_weight, target, one.y, one.weights)
-
-    seed = agreed_seed(open_project(directory, resume) if directory else None, seed)
-    rows = Rows(
-        np.empty((part.frame.rows, 0)), part.y, None, target.problem,
-        1 if target.problem == "binary" else target.n,
-    )  # fmt: skip
-    train = np.arange(part.frame.rows)
+    rows, target = read_rows(given, make_target=make_target)
+    parts = [rows]
     if validation_data is not None:
-        judged = np.arange(parts[1].frame.rows) + part.frame.rows
-        rows.splits = [(train, judged)]
-    else:
-        rows.splits = divide(rows, cv=cv, validation_fraction=validation_fraction, seed=seed)
-        if cv is None:
-            train = rows.splits[0][0]
-    if any(one.weights is not None for one in parts):
-        weights = [np.ones(one.frame.rows) if one.weights is None else one.weights for one in parts]
-        rows.weights = np.concatenate(weights).astype("float32")
-    search |= {"directory": directory, "resume": resume, "seed": seed, "cv": cv}
-    again = {"X": X, "y": y, "sample_weight": sample_weight, "validation_data": validation_data}
-    if estimator.preset == "standard":
-        encoder = fit_encoder(estimator, part, train)
-        epochs, batch_size = search["epochs"] or estimator.epochs, search["batch_size"]
-        batch_size = rows_per_step(batch_size or estimator.batch_size, len(train))
-        search |= {"epochs": epochs or 50, "batch_size": batch_size or 32}
-    if estimator.preset != "standard" or encoder.cardinalities_:
-        if estimator.preset == "standard":
-            warn_of_embedding(encoder, part.frame)
-            search["wave"] = None
-        return tune_preset(estimator, parts, target, rows, again, **search)
-    target.learn(part.y[train], None if part.weights is None else part.weights[train])
-    rows.x = np.vstack([encoder.transform(one.frame) for one in parts])
-    rows.y = np.concatenate([
-        target.to_network(one.y) if hasattr(target, "to_network") else one.y for one in parts
-    ])  # fmt: skip
-    given = estimator.get_params(deep=False)
-    search["fixed"] = {n: given[n] for n in BUILD if given.get(n) is not None}
+        parts.append(read_rows(unpack_validation_data(validation_data), target)[0])
+    return TableData([weigh_classes(part, class_weight, target) for part in parts], target)
 
-    def fit(hyperparameters, training):
-        fitted = clone(estimator).set_params(
-            **hyperparameters, **training, validation_fraction=0, early_stopping=False,
-            one_hot_limit=encoder.one_hot_limit,
-        )  # fmt: skip
-        return fitted.fit(X, y, sample_weight=sample_weight)
 
-    result = tune_rows(rows, validation_fraction=validation_fraction, refit=fit, **search)
-    result.seed_name, result.preset = "random_state", "standard"
-    return result
+def kept_positions(cv, sample_weight):
+    """`cv`, index pairs of all rows, for the rows that do not weigh 0; other `cv` as they are."""
+    if not isinstance(cv, list) or sample_weight is None:
+        return cv
+    keep = np.asarray(read_weights(sample_weight)).ravel() > 0
+    every, place = np.arange(len(keep)), np.cumsum(keep) - 1
+    pairs = [[every[np.asarray(part)] for part in pair] for pair in cv]
+    return [tuple(place[part[keep[part]]] for part in pair) for pair in pairs]
 
 
 def search_preset(estimator):
-    """The preset to search around: plain networks, unless something is given that those lack."""
+    """The preset to search around: plain networks, unless something is given that they lack."""
     given = {n for n, value in estimator.get_params(deep=False).items() if value is not None}
     lacking = (
         given & PRESETS["realmlp"].hyperparameters.keys() - PRESETS["standard"].hyperparameters
     )
-    return estimator.chosen_preset() if lacking else "standard"
+    return estimator._chosen_preset() if lacking else "standard"
 
 
 def estimator_for(y, problem):
     """An estimator of the kind that y asks for."""
-    if problem in ("regression", "count"):
-        return DNNRegressor(target="real" if problem == "regression" else "count")
-    if problem is not None or isinstance(getattr(y, "dtype", None), pd.CategoricalDtype):
-        return DNNClassifier()
-    values, _ = read_target(y)
-    if values.dtype.kind not in "fiu" or infer_problem(values)[0] != "regression":
-        return DNNClassifier()
-    return DNNRegressor()
+    target = infer_target(y, problem)
+    return DNNClassifier() if target is None else DNNRegressor(target=target)
 
 
-def fit_encoder(estimator, part, train):
-    """The estimator's encoder, fitted on rows `train`.
+def fit_encoder(estimator, rows):
+    """The estimator's encoder, fitted on `rows`.
 
-    It embeds no column of up to `MOST_CATEGORIES`, unless the estimator was given another limit.
+    It embeds no column of up to `MAX_CATEGORIES`, unless the estimator was given another limit.
     """
-    settings = estimator.hyperparameters_of_preset()
-    weights = None if part.weights is None else part.weights[train]
-    limit = estimator.one_hot_limit or MOST_CATEGORIES
+    settings = estimator._hyperparameters()
+    limit = estimator.one_hot_limit or MAX_CATEGORIES
     encoder = TableEncoder(settings["scaling"], limit, estimator.categorical or ())
-    return encoder.fit(part.frame.take(train), sample_weight=weights)
+    return encoder.fit(rows.x, sample_weight=rows.weights)
 
 
 def warn_of_embedding(encoder, frame):
-    """Say why trials are fitted one by one: a population cannot embed categories."""
-    column = encoder._the_plan().embedded[0]
+    """Explain why trials are fitted one by one: a population cannot embed categories."""
+    column = next(j for j, state in enumerate(encoder.columns_) if state.embedded)
     values = frame.column(column)
+    count = len(pd.unique(values.values[~values.missing]))
     warn(
-        f"Columns should have at most {encoder.one_hot_limit:,} categories for trials to be "
-        f"trained many at a time. Received: column {frame.label(column)} of "
-        f"{len(pd.unique(values.values[~values.missing])):,}. Trials embed it, as `fit` does, and "
-        "are fitted one by one. Pool its rare categories to search faster."
+        f"Column {frame.label(column)} of `X` has {count:,} categories; trials can be trained "
+        f"together with at most {encoder.one_hot_limit:,} per column. They embed the column, as "
+        "`fit` does, and are fitted one by one. Merge rare categories to search faster."
     )

@@ -1,95 +1,122 @@
-"""tune(): a search for good hyperparameters in one call."""
+"""Search for good hyperparameters in one call: tune()."""
 
 import inspect
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
 
-from ..core.arguments import check_integer, check_positive, known_name
-from ..core.messages import invalid
-from ..hyperparameters import BUILD
+from ..core.messages import invalid, unknown_name
+from ..core.rows import Rows
+from ..hyperparameters import SEARCH, names, why_refused
 from ..tables.problem_type import is_table
-from .network_search import tune_rows
-from .rows import read_rows
+from ..tables.rows import separate_columns
+from .network_search import tune_arrays
+from .settings import Processes, SearchSettings
 
 
 def tune(
-    X,
-    y,
+    X: Any,
+    y: Any,
     *,
-    problem=None,
-    space=None,
-    oracle="random",
-    max_trials=100,
-    epochs=None,
-    batch_size=None,
-    validation_data=None,
-    validation_fraction=0.2,
-    cv=None,
-    objective="val_loss",
-    sample_weight=None,
-    class_weight=None,
-    time_budget=None,
-    directory=None,
-    resume=True,
-    workers=1,
-    build=None,
-    chief=None,
-    silence=600.0,
-    seed=None,
-    wave=None,
-    tensorboard=None,
-    estimator=None,
-    verbose=1,
-    **fixed,
-):
-    """Search for good hyperparameters; trials are trained many at a time as one program.
+    problem: Any = None,
+    space: Callable | None = None,
+    oracle: Any = "random",
+    max_trials: int | None = 100,
+    epochs: int | None = None,
+    batch_size: int | str | None = None,
+    validation_data: Any = None,
+    validation_fraction: float = 0.2,
+    cv: Any = None,
+    groups: Any = None,
+    time: Any = None,
+    objective: str = "val_loss",
+    sample_weight: Any = None,
+    class_weight: dict | str | None = None,
+    time_budget: float | None = None,
+    directory: str | PathLike | None = None,
+    resume: bool = True,
+    workers: int = 1,
+    build: Callable | None = None,
+    chief: str | None = None,
+    silence: float = 600.0,
+    seed: int | None = None,
+    wave: int | None = None,
+    tensorboard: str | PathLike | None = None,
+    estimator: Any = None,
+    verbose: int = 1,
+    **fixed: Any,
+) -> Any:
+    """Search for good hyperparameters; many trials are trained together as one program.
 
     Args:
-        X: numbers `(rows, features)`, scaled to about mean 0 and spread 1; or a DataFrame of any
-            columns, which goes through the table encoder (the result then holds estimators).
-        y: numbers, see `problem_type.infer_problem`; labels of any kind where X is a table.
-        problem: one of `HEADS`; None infers it from y.
-        space: function from `hp` to a dict of hyperparameters; None is `spaces.default_space`.
-        oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`.
-        max_trials: int, or None for all of a grid or a Hyperband run.
-        epochs: int, of every trial whose space names none; the most of a trial under Hyperband.
-            None is what the estimator was given, else 50.
-        batch_size: int or "full", likewise. None is what the estimator was given, else 32.
-        validation_data: `(X, y)` or `(X, y, sample_weight)` to judge trials by. None holds out
-            `validation_fraction` of the rows, by class.
-        cv: int, judge by cross-validation instead: a trial's folds are trained side by side, and
-            a trial that is significantly worse than the best on half of its folds is spared the
-            others.
-        objective: "val_loss" (without regularisation and label smoothing, so that trials compare)
-            or "val_" and a metric of the problem. A trial's score is that of its best epoch.
-            An area under a curve needs rows of both classes to judge by: folds that lack one are
-            left out of the mean, with a DataWarning.
-        sample_weight, class_weight: weigh rows, in training and in the objective.
-        time_budget: seconds after which the search stops; it can be resumed.
-        directory: folder of the project. None keeps nothing: the search cannot be resumed.
-        resume: bool, go on with the search found in `directory`; False deletes it, and nothing
-            else: a folder `directory`/search that holds anything but a search is refused.
-        workers, build: for models that are no stack of dense layers: `build(hp)` returns a
-            compiled Keras model, and `workers` processes train one trial each; see
-            `search/any_model/supervisor.py`.
-        chief: "HOST:PORT" at which workers of other machines find the search; everyone who
-            reaches the port can take part, so keep it to a network you trust.
-        silence: seconds after which a worker that finishes no epoch counts as dead.
-        seed: int, of the oracle and of the networks; None draws one, which the result's
-            hyperparameters tell.
-        wave: int, trials trained together at most.
-        tensorboard: folder for TensorBoard's HParams page, or None.
-        estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and what the estimator was
-            given holds for all trials; `DNNClassifier.tune` passes itself. With a preset of its
-            own, such as `DNNClassifier("realmlp")`, the search is around that one; see
-            `search/preset_search.py`.
-        verbose: 1 for a line of progress: trials done, best score, time left.
+        X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1; or a
+            DataFrame of any columns, which is encoded (the result then holds estimators).
+        y: numbers of shape (rows,) or (rows, outputs), see `problem_type.infer_problem`; labels of
+            any kind where X is a table.
+        problem: key of `HEADS`, or a `Head`. None infers it from y.
+        space: function from `hp` to a dict of hyperparameters. None means `spaces.default_space`.
+        oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`. Default:
+            "random".
+        max_trials: int, at least 1. None means all of a grid or a Hyperband run. Default: 100.
+        epochs: int, training epochs per trial; with Hyperband the maximum. None means those of the
+            estimator, else 50.
+        batch_size: int, rows per step, or "full" for one step per epoch. None means that of the
+            estimator, else 32.
+        validation_data: (X, y) or (X, y, sample_weight) to evaluate trials on. None holds out
+            `validation_fraction` of the rows.
+        validation_fraction: float in (0, 1), fraction of the rows, drawn by class, that trials are
+            evaluated on. Default: 0.2.
+        cv: int, number of folds of cross-validation instead; or a scikit-learn splitter; or an
+            iterable of (training rows, validation rows). The folds of a trial are trained
+            together. Where half of the folds take long enough to repay another compilation, a trial
+            that is significantly worse than the best on that half is not trained on the others.
+            None means a single split.
+        groups: name of a column of X, or array of shape (rows,): rows of one group are never on
+            both sides of a split. A column named here is not a feature; pass `X[name]` to keep it
+            as one. None means that rows are independent.
+        time: name of a column of X, or array of shape (rows,) of numbers or dates: trials are
+            evaluated on rows that are later than those they are trained on. A column named here is
+            not a feature. None means that the order in time does not matter.
+        objective: "val_loss" (without regularization and label smoothing, so that trials compare)
+            or "val_" and a metric of the problem type. The score of a trial is that of its best
+            epoch. An area under a curve needs validation rows of both classes: folds that lack one
+            are left out of the mean, with a `DataWarning`. Default: "val_loss".
+        sample_weight: array of shape (rows,), non-negative; weights rows in training and in the
+            objective. None means 1 for every row.
+        class_weight: "balanced", or dict from class to weight, likewise. None means 1.
+        time_budget: positive float, seconds after which the search stops; it can be resumed. None
+            means no limit.
+        directory: str or Path, folder of the project. None keeps nothing, and the search cannot be
+            resumed.
+        resume: bool, resume the search found in `directory`. False deletes it, and nothing else: a
+            folder `directory`/search that holds anything but a search is rejected. Default: True.
+        workers: int, number of processes that train one trial each, with `build`; see
+            `search/any_model/supervisor.py`. Default: 1.
+        build: function from `hp` to a compiled Keras model, for models other than plain dense
+            networks. None searches networks of `build_*`.
+        chief: "HOST:PORT" at which workers of other machines find the coordinator (keras-tuner's
+            chief); everyone who reaches the port can take part, so keep it to a network you trust.
+            None means this machine only.
+        silence: positive float, seconds without a heartbeat after which a worker is considered
+            dead. Default: 600.
+        seed: int, at least 0, of the oracle and of the networks. None draws one, which the
+            hyperparameters of the result include.
+        wave: int, at least 1, the most trials per batch, trained together. None means 128, fewer
+            for Bayesian search.
+        tensorboard: folder for TensorBoard's HParams page. None writes none.
+        estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and what the estimator was given
+            holds for all trials; `DNNClassifier.tune` passes itself. With a preset of its own,
+            such as `DNNClassifier("realmlp")`, the search is around that one; see
+            `search/preset_search.py`. None means no such settings.
+        verbose: int, 1 shows a line of progress: trials done, best score, time left. Default: 1.
         fixed: hyperparameters of all trials, such as `hidden_units=(128, 128)`; they hold even
-            where a `space` of your own names them, too, which a DataWarning tells.
+            where `space` returns them too, with a `DataWarning`.
 
     Returns:
         `SearchResult`.
 
     Raises:
-        ValueError: unfit data or arguments; a damaged state file; a `directory` that holds a
+        ValueError: invalid data or arguments; a damaged state file; a `directory` that holds a
             search of other data or settings.
 
     Example:
@@ -98,61 +125,43 @@ def tune(
         build_classifier(n_features=30, **result.best_hyperparameters)
         result.best_network().predict(X)
     """
-    valid = [*inspect.signature(tune).parameters][:-1] + list(BUILD)
+    processes = Processes(workers, chief, silence)
+    known = [*inspect.signature(tune).parameters][:-1] + list(names(SEARCH))
     if estimator is not None:
-        valid += [*estimator.get_params(deep=False)]
-    for name, value in fixed.items():
-        known_name(name, value, valid, "an argument of `tune`")
-    fixed = {name: value for name, value in fixed.items() if value is not None}
-    if epochs is not None:
-        epochs = check_integer("epochs", epochs)
-    if batch_size not in (None, "full"):
-        batch_size = check_integer(
-            "batch_size", batch_size, remedy="'full' is all rows in one step."
-        )
-    if max_trials is not None:
-        max_trials = check_integer("max_trials", max_trials)
-    if cv is not None:
-        cv = check_integer("cv", cv, 2)
+        known += estimator.get_params(deep=False)
+    for name in fixed.keys() - set(known):
+        raise unknown_name("tune()", name, known, why_refused(name, SEARCH))
+    settings = SearchSettings(
+        space, oracle, max_trials, epochs, batch_size, validation_fraction, cv, objective,
+        time_budget, directory, resume, seed, wave, tensorboard, verbose, fixed,
+    ).checked()  # fmt: skip
+    given = Rows(X, y, sample_weight, groups=groups, time=time)
     if build is not None or workers != 1:
-        return tune_models(
-            X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
-            validation_data, validation_fraction, objective, sample_weight, time_budget, directory,
-            resume, chief, silence, seed, verbose,
-            problem=problem, space=space, cv=cv, class_weight=class_weight, wave=wave,
-            tensorboard=tensorboard, estimator=estimator, **fixed,
-        )  # fmt: skip
-    if time_budget is not None:
-        check_positive("time_budget", time_budget)
+        unused = {
+            "problem": problem, "space": space, "cv": cv, "class_weight": class_weight,
+            "wave": wave, "tensorboard": tensorboard, "estimator": estimator, **fixed,
+        }  # fmt: skip
+        return tune_any_model(build, given, validation_data, processes, settings, unused)
     if cv is not None and validation_data is not None:
-        raise invalid("cv", "must be None where validation_data is given", cv)
-    search = {
-        "space": space, "oracle": oracle, "max_trials": max_trials, "epochs": epochs,
-        "batch_size": batch_size, "validation_fraction": validation_fraction, "cv": cv,
-        "objective": objective, "time_budget": time_budget, "directory": directory,
-        "resume": resume, "seed": seed, "wave": wave, "tensorboard": tensorboard,
-        "verbose": verbose, "fixed": fixed,
-    }  # fmt: skip
-    if estimator is not None or is_table(X, y):
-        from .table_search import tune_table
+        raise ValueError("Pass either `cv` or `validation_data`, not both.")
+    if estimator is None and not is_table(separate_columns(given).x, y):
+        return tune_arrays(given, problem, class_weight, validation_data, settings)
+    from .table_search import estimator_for, tune_table
 
-        return tune_table(
-            X, y, estimator=estimator, problem=problem, sample_weight=sample_weight,
-            class_weight=class_weight, validation_data=validation_data, **search,
-        )  # fmt: skip
-    rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
-    return tune_rows(rows, **search)
+    estimator = estimator_for(y, problem) if estimator is None else estimator
+    return tune_table(given, estimator, class_weight, validation_data, settings)
 
 
-def tune_models(X, y, build, workers, *arguments, **refused):
+def tune_any_model(build, given, validation_data, processes, settings, unused):
+    """`tune` with `build`; `unused` are arguments that it does not support, by name."""
     from .any_model.models import tune_models
 
     if build is None:
         raise invalid(
-            "workers", "must be 1 without `build`", workers,
-            "A population already uses all cores; processes are for models of your own.",
+            "workers", "must be 1 without `build`", processes.workers,
+            "A population already uses all cores; processes are for custom models.",
         )  # fmt: skip
-    for name, value in refused.items():
+    for name, value in unused.items():
         if value is not None:
             raise invalid(name, "must be None with `build`", value)
-    return tune_models(X, y, build, workers, *arguments)
+    return tune_models(build, given, validation_data, processes.checked(), settings)

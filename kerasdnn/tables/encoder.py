@@ -4,6 +4,7 @@ Everything it learns is plain numbers and strings: `encoder.to_dict()` is JSON.
 """
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,12 +64,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         encoder.get_feature_names_out()          # 'age', 'city=Oslo', 'income is missing', ...
     """
 
-    def __init__(self, scaling="standard", one_hot_limit=32, categorical=()):
+    def __init__(self, scaling: str = "standard", one_hot_limit: int = 32, categorical: Any = ()):
         self.scaling = scaling
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Learn from X, a table of `(rows, columns)`; rows of weight 2 count twice.
 
         Raises:
@@ -87,7 +88,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         categorical = self._positions_of_categorical(frame)
         self.names_ = frame.names
         self.columns_ = []
-        self._plan, self._told = None, set()
+        self._plan: Any = None
+        self._told: set = set()
         for j in range(frame.width):
             column, name = frame.column(j), j if frame.names is None else frame.names[j]
             if column.kind in ("text", "boolean") or (j in categorical and column.kind != "empty"):
@@ -112,7 +114,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             )
         return {known.index(to_python(name)) for name in self.categorical}
 
-    def transform(self, X, *, warn_unseen=False):
+    def transform(self, X: Any, *, warn_unseen: bool = False) -> np.ndarray:
         """X as a matrix, float32 `(rows, n_dense_ + len(cardinalities_))`.
 
         Args:
@@ -127,7 +129,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         plan = self._the_plan()
         frame = X if isinstance(X, Frame) else read_frame(X)
         order = self._order(frame)
-        columns = None
+        columns: Any = None
         if frame.matrix is None or plan.flagged or plan.embedded:
             absent = Column("empty", np.full(frame.rows, None))
             columns = [absent if j is None else frame.column(j) for j in order]
@@ -146,7 +148,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             out[:] = 0
         return out
 
-    def warn_of_unseen(self, frame):
+    def warn_of_unseen(self, frame: Any) -> None:
         """Warn of categories that `fit` did not meet; `frame` is a `Frame`."""
         self.transform(frame, warn_unseen=True)
         self._told = set()  # rows to validate on are not those of a later call
@@ -203,17 +205,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         match_columns(pd.DataFrame(columns=frame.names), needed, "X")
         return [place.get(name) for name in self.names_]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the matrix's columns, object array of `(columns,)`."""
         check_is_fitted(self, "columns_")
         return np.array(self._the_plan().names, dtype=object)
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         return len(self._fitted_columns())
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         self._fitted_columns()
         if self.names_ is None or not all(isinstance(name, str) for name in self.names_):
             raise AttributeError("The table had no column names, or not of strings alone.")
@@ -225,15 +227,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self.columns_
 
     @property
-    def n_dense_(self):
+    def n_dense_(self) -> int:
         return self._the_plan().dense
 
     @property
-    def n_numeric_(self):
+    def n_numeric_(self) -> int:
         return len(self._the_plan().parts)
 
     @property
-    def cardinalities_(self):
+    def cardinalities_(self) -> list[int]:
         return [len(self.columns_[j].categories) + 1 for j in self._the_plan().embedded]
 
     def _the_plan(self):
@@ -244,7 +246,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def __getstate__(self):
         return {k: v for k, v in super().__getstate__().items() if k not in ("_plan", "_told")}
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """What `fit` learned, as JSON takes it."""
         check_is_fitted(self, "columns_")
         return {
@@ -256,7 +258,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         }
 
     @classmethod
-    def from_dict(cls, state):
+    def from_dict(cls, state: dict) -> Any:
         """The encoder whose `to_dict` gave `state`."""
         state = dict(state)
         roles = {"numeric": NumericColumn, "categorical": CategoricalColumn}

@@ -1,53 +1,55 @@
-"""Which rows are trained on, which are judged by, and how much each of them counts."""
+"""Read rows of a table: check them, encode them for a network, weigh classes, sort small tables.
+
+Rows as passed   read_rows: checked, without zero-weight rows   Rows of a Frame, y encoded
+Rows of a Frame  encode_rows: by encoder and target             Rows of a float32 matrix
+"""
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..checks.named_array import NamedArray
+from ..checks.named_array import NamedArray, as_numbers
 from ..checks.weights import check_same_rows, check_sample_weight
 from ..core.arguments import is_number
-from ..core.messages import quoted_list, to_python
-from .frame import read_frame, unmasked
+from ..core.messages import invalid, quoted_list, to_python
+from ..core.rows import Rows
+from .frame import Column, Frame, read_frame, unmasked
 from .targets import read_target
 
-
-@dataclass
-class Part:
-    """Rows to train on or to judge by: `frame`, encoded `y`, `weights` (None: all equal)."""
-
-    frame: object
-    y: np.ndarray
-    weights: np.ndarray | None
-
-    def take(self, rows):
-        weights = None if self.weights is None else self.weights[rows]
-        return Part(self.frame.take(rows), self.y[rows], weights)
+MAX_SORTED_ROWS = 1000  # rows (sum of weights) of a table that is small enough to be sorted
 
 
-def read_part(X, y, sample_weight, target, names=("X", "y", "sample_weight")):
-    """`(X, y, sample_weight)` checked, as a `Part` without rows of weight 0.
+def read_rows(given, target=None, make_target=None):
+    """Check rows and encode their targets; rows of weight 0 are dropped.
 
     Args:
-        target: a target of `tables/targets.py`, or a function that makes one of `(y, column
-            names)`.
+        given: `Rows` as the user passed them.
+        target: a target of `tables/targets.py`. None means the one that `make_target` makes.
+        make_target: function of (y, column names of y) that returns such a target.
 
     Returns:
-        `(Part, target)`.
+        (`Rows` of a `Frame`, target).
     """
-    frame, y, columns, weights = read_rows(X, y, sample_weight, names)
-    if weights is not None and weights.min() == 0:
-        keep = weights > 0
-        frame, y, weights = frame.take(keep), y[keep], weights[keep]
-    if callable(target):
-        target = target(y, columns)
-    return Part(frame, target.encode(y, names[1]), weights), target
+    rows, columns = read_table(given)
+    if rows.weights is not None and rows.weights.min() == 0:
+        rows = rows.take(rows.weights > 0)
+    if target is None:
+        target = make_target(rows.y, columns)
+    return rows.replace(y=target.encode(rows.y, given.names[1])), target
 
 
-def read_rows(X, y, sample_weight, names=("X", "y", "sample_weight")):
-    """`(frame, y, its column names or None, weights or None)`, of rows that belong together."""
+def read_table(given):
+    """Check that features, targets and weights are a table of rows that belong together.
+
+    Args:
+        given: `Rows` as the user passed them; groups or time may be the name of a column of X,
+            which is then hidden.
+
+    Returns:
+        (`Rows` of a `Frame`, y as it is; column names of y or None).
+    """
+    X, y, names = given.x, given.y, given.names
     if isinstance(X, pd.Series):  # to predict, a row
         raise ValueError(
             f"`{names[0]}` must be a table. Received: a Series. A single column: "
@@ -56,20 +58,130 @@ def read_rows(X, y, sample_weight, names=("X", "y", "sample_weight")):
     labels = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
     y, columns = read_target(y, names[1])
     frame = read_frame(X, names[0])
-    rows = NamedArray(np.arange(frame.rows), names[0], labels=frame.index)
-    check_same_rows(rows, NamedArray(np.arange(len(y)), names[1], labels=labels))
-    if rows.labels is None and labels is not None:  # weights beside X without an index are y's
-        rows = NamedArray(rows.values, names[1], labels=labels)
+    table = NamedArray(np.arange(frame.rows), names[0], labels=frame.index)
+    check_same_rows(table, NamedArray(np.arange(len(y)), names[1], labels=labels))
+    if table.labels is None and labels is not None:  # weights beside X without an index are y's
+        table = NamedArray(table.values, names[1], labels=labels)
     if frame.rows == 0:
         raise ValueError(
             f"`{names[0]}` must have rows. Received: 0 rows, a minimum of 1 is required."
         )
     weights = None
-    if sample_weight is not None:
-        weights = read_weights(sample_weight)
-        check_sample_weight(weights, rows, names[2])
+    if given.weights is not None:
+        weights = read_weights(given.weights)
+        check_sample_weight(weights, table, names[2])
         weights = np.asarray(weights, dtype="float64").ravel()
-    return frame, y, columns, weights
+    found = {}
+    for name, value in (("groups", given.groups), ("time", given.time)):
+        if is_column_name(value):
+            known = list(range(frame.width)) if frame.names is None else list(frame.names)
+            check_column_name(value, known, name)
+            place = known.index(value)
+            found[name] = ranks(frame.column(place), name)
+            frame = hide(frame, place)
+        elif value is not None:
+            found[name] = read_ranks(value, name, table)
+    return Rows(frame, y, weights, names, **found), columns
+
+
+def check_exclusive(**arguments):
+    """Raise ValueError where more than one of `arguments`, by name, is not None."""
+    given = [name for name, value in arguments.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"Pass either `{given[0]}` or `{given[1]}`, not both.")
+
+
+def is_column_name(value):
+    """Whether the argument `groups` or `time` is the name of a column rather than an array."""
+    return value is not None and (isinstance(value, (str, tuple)) or np.ndim(value) == 0)
+
+
+def check_column_name(value, known, name):
+    if value not in known:
+        rule = "must name a column of `X`, or be an array with one value per row"
+        raise invalid(name, rule, value, f"X has the columns {quoted_list(known, 20)}.")
+
+
+def hide(frame, position):
+    """The frame with nothing to learn in the column at `position`; its name stays.
+
+    The encoder leaves such a column out, and a table to predict may have it or not.
+    """
+    if frame.matrix is None:
+        columns = [*frame.columns]
+        columns[position] = Column("empty", np.full(frame.rows, None))
+        return Frame(columns, frame.rows, frame.names, index=frame.index)
+    matrix, exact = frame.matrix.copy(), None if frame.exact is None else frame.exact.copy()
+    for array in (matrix, exact):
+        if array is not None:
+            array[:, position] = 0
+    return Frame(None, frame.rows, frame.names, matrix, frame.index, exact)
+
+
+def read_ranks(values, name, table):
+    """The rank of each row's group or time, int array of shape (rows,).
+
+    Args:
+        values: array, Series or list of shape (rows,).
+        name: "groups" or "time".
+        table: `NamedArray` of the rows that they belong to.
+    """
+    labels = values.index if isinstance(values, pd.Series) else None
+    if np.ndim(values) != 1:
+        received = f"an array of shape {np.shape(values)}"
+        raise invalid(name, "must hold one value per row", received=received)
+    check_same_rows(table, NamedArray(np.arange(len(values)), name, labels=labels))
+    return ranks(read_frame({name: values}, name).column(0), name)
+
+
+def ranks(column, name):
+    """The rank of each value of a `Column`; equal values have one rank."""
+    if column.missing.any():
+        raise ValueError(
+            f"`{name}` must not miss values. Received: none in row {int(column.missing.argmax())} "
+            f"({int(column.missing.sum())} of {len(column.values)} rows)."
+        )
+    values = column.values
+    if name == "time" and column.kind in ("text", "boolean"):
+        try:
+            values = pd.to_datetime(pd.Series(values), format="ISO8601", utc=True).to_numpy()
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`time` must hold numbers or dates. Received: {column.kind} {values[0]!r}. "
+                "pd.to_datetime turns text into dates."
+            ) from error
+    return pd.factorize(values, sort=True)[0]
+
+
+def label_rows(rows, given):
+    """`rows` with the groups and times of `given`, arrays as the user passed them, as ranks."""
+    labels = given.x.index if isinstance(given.x, pd.DataFrame) else None
+    table = NamedArray(np.arange(len(rows)), rows.names[0], labels=labels)
+    found = {
+        name: read_ranks(value, name, table)
+        for name, value in (("groups", given.groups), ("time", given.time))
+        if value is not None
+    }
+    return rows.replace(**found)
+
+
+def separate_columns(given):
+    """Take a column that groups or time name out of an array or a DataFrame.
+
+    Returns:
+        `Rows` as the user passed them, with X without such a column and with arrays in its place.
+    """
+    labels, X = {"groups": given.groups, "time": given.time}, given.x
+    if not any(map(is_column_name, labels.values())):
+        return given
+    X = as_numbers(X)
+    for name, value in labels.items():
+        if is_column_name(value):
+            frame = hasattr(X, "columns")
+            check_column_name(value, list(X.columns) if frame else range(np.shape(X)[1]), name)
+            labels[name] = X[value] if frame else np.asarray(X)[:, value]
+            X = X.drop(columns=[value]) if frame else np.delete(np.asarray(X), value, axis=1)
+    return given.replace(x=X, **labels)
 
 
 def read_weights(sample_weight):
@@ -84,98 +196,77 @@ def read_weights(sample_weight):
     return weights
 
 
-def read_validation(validation_data, target):
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-        raise ValueError(
-            "`validation_data` must be (X, y) or (X, y, sample_weight). Received: "
-            f"{type(validation_data).__name__}."
-        )
-    X, y, weight = (*validation_data, None)[:3]
-    names = [f"validation_data[{i}]" for i in range(3)]
-    return read_part(X, y, weight, target, names)[0]
+def encode_rows(rows, encoder, target):
+    """Rows as the network takes them: a float32 matrix, encoded targets, weights of mean 1."""
+    y = target.to_network(rows.y) if hasattr(target, "to_network") else rows.y
+    return rows.replace(x=encoder.transform(rows.x), y=y).unit_weights()
 
 
-def for_network(part, encoder, target):
-    """`(x, y, weights)` as the network takes them; weights have mean 1."""
-    y = target.to_network(part.y) if hasattr(target, "to_network") else part.y
-    weights = part.weights
-    if weights is not None:
-        weights = (weights / weights.mean()).astype("float32")
-    return encoder.transform(part.frame), y, weights
-
-
-SORTED_UP_TO = 1000  # rows (sum of weights)
-
-
-def repeated(frame, y, weights):
-    """The rows of a small table as often as they weigh, where all weights are whole numbers.
+def repeat_by_weight(rows):
+    """Repeat the rows of a small table as often as they weigh, where all weights are integers.
 
     A weight of 2 is then exactly the row twice, in the number of steps too. A larger table, or one
-    of other weights, is given back as it is: there a weight only scales the loss of its row.
+    with other weights, is returned as it is: there a weight only scales the loss of its row.
 
     Args:
-        frame: `Frame`.
-        y: encoded target, `(rows,)` or `(rows, columns)`.
-        weights: float64 `(rows,)`, all above 0, or None.
+        rows: `Rows` of a `Frame` with positive weights or None.
+    """
+    weights = rows.weights
+    if weights is None or weights.sum() > MAX_SORTED_ROWS or (weights != np.floor(weights)).any():
+        return rows
+    return rows.take(np.repeat(np.arange(len(rows)), weights.astype("int64"))).replace(weights=None)
+
+
+def sort_rows(rows):
+    """Sort the rows of a small table, so that the order in which they come does not matter.
+
+    Args:
+        rows: `Rows` of a `Frame`. A larger table is returned in its order.
 
     Returns:
-        `(frame, y, weights)`.
+        `Rows`, with weights None where all are equal.
     """
-    if weights is None or weights.sum() > SORTED_UP_TO or (weights != np.floor(weights)).any():
-        return frame, y, weights
-    rows = np.repeat(np.arange(frame.rows), weights.astype("int64"))
-    return frame.take(rows), y[rows], None
-
-
-def in_order(frame, y, weights):
-    """The rows of a small table sorted, so that the order in which they come does not matter.
-
-    Args, Returns:
-        As `repeated`; weights None where all are equal. A larger table is given back as it is.
-    """
-    if frame.rows <= SORTED_UP_TO and (weights is None or weights.sum() <= SORTED_UP_TO):
-        columns = [frame.column(j).values for j in range(frame.width)]
-        columns += list(y.reshape(len(y), -1).T)
-        ranks = [pd.factorize(values, sort=True)[0] for values in columns]
-        order = np.lexsort([*([] if weights is None else [weights]), *ranks[::-1]])
-        frame, y = frame.take(order), y[order]
-        weights = None if weights is None else weights[order]
+    weights = rows.weights
+    if len(rows) <= MAX_SORTED_ROWS and (weights is None or weights.sum() <= MAX_SORTED_ROWS):
+        columns = [rows.x.column(j).values for j in range(rows.x.width)]
+        columns += list(rows.y.reshape(len(rows), -1).T)
+        keys = [pd.factorize(values, sort=True)[0] for values in columns]
+        last = [key for key in (rows.time, rows.groups, weights) if key is not None]
+        rows = rows.take(np.lexsort([*last, *keys[::-1]]))
     if weights is not None and weights.min() == weights.max():
-        weights = None
-    return frame, y, weights
+        rows = rows.replace(weights=None)
+    return rows
 
 
-def class_weights(class_weight, target, encoded, weights):
-    """`weights` times the weight of each row's class.
+def weigh_classes(rows, class_weight, target):
+    """Multiply the weight of each row by that of its class.
 
     Args:
-        class_weight: None, "balanced" (all classes weigh the same in sum), or a dict from label to
-            weight; labels left out weigh 1.
+        rows: `Rows` whose y is an int array of shape (rows,), the class of each row.
+        class_weight: "balanced" (all classes weigh the same in sum), or a dict from label to
+            non-negative weight; labels left out weigh 1. None leaves the rows as they are.
         target: `targets.ClassTarget`, or another one, which has no classes to weigh.
-        encoded: int `(rows,)`.
-        weights: float64 `(rows,)` or None.
 
     Raises:
-        ValueError: neither of these, a label that is no class, a weight below 0.
+        ValueError: another kind of `class_weight`, an unknown label, a negative weight.
     """
     if class_weight is None:
-        return weights
-    if target.problem == "multilabel":
+        return rows
+    if target.head.kind == "labels":
         raise ValueError(
             "`class_weight` needs one class per row. Received: several labels per row, "
             f"class_weight={class_weight!r}. Weigh rows with `sample_weight`."
         )
     classes = [to_python(label) for label in target.classes]
     if isinstance(class_weight, str) and class_weight == "balanced":
-        mass = np.bincount(encoded, weights, target.n)
+        mass = np.bincount(rows.y, rows.weights, target.n)
         factors = mass.sum() / (target.n * mass)
     elif isinstance(class_weight, dict):
         unknown = [key for key in class_weight if key not in classes]
         if unknown:
             raise ValueError(
                 f"Keys of `class_weight` must be classes. Received: {quoted_list(unknown)}; the "
-                "classes "
-                f"are {quoted_list(classes, 10)}."
+                f"classes are {quoted_list(classes, 10)}."
             )
         for key, weight in class_weight.items():
             if not is_number(weight) or not 0 <= weight < np.inf:
@@ -189,4 +280,5 @@ def class_weights(class_weight, target, encoded, weights):
             "`class_weight` must be 'balanced' or a dict from label to weight. Received: "
             f"class_weight={class_weight!r}."
         )
-    return factors[encoded] if weights is None else weights * factors[encoded]
+    own = factors[rows.y]
+    return rows.replace(weights=own if rows.weights is None else rows.weights * own)

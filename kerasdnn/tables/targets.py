@@ -5,7 +5,7 @@
     NumberTarget    numbers, one or several columns  standardised, (y - mean) / standard deviation
                     counts                           as they are
 
-Each has `problem` (a row of `heads.HEADS`), `n` (classes, labels, columns), `encode`, and the
+Each has `head` (a row of `heads.HEADS`), `n` (classes, labels, columns), `encode`, and the
 prediction of a model that knows nothing of X as `baseline`.
 """
 
@@ -20,8 +20,8 @@ import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
 from ..checks.table_columns import blank_twins
-from ..core.arguments import check_choice
 from ..core.messages import quoted_list, to_python, warn
+from ..heads import head_of, head_of_target, make_problem
 from .frame import read_frame, unmasked
 
 
@@ -106,7 +106,7 @@ class ClassTarget:
     def __init__(self, classes):
         self.classes = classes
         self.n = len(classes)
-        self.problem = "binary" if self.n == 2 else "multiclass"
+        self.head = make_problem("multiclass", 1, self.n).head
 
     def encode(self, y, what="y"):
         """Positions of the labels among the classes, int32 `(rows,)`.
@@ -138,9 +138,8 @@ class ClassTarget:
 class LabelTarget:
     """Several yes-or-no labels per row; `classes` names them."""
 
-    problem = "multilabel"
-
     def __init__(self, classes):
+        self.head = head_of("multilabel")
         self.classes = classes
         self.n = len(classes)
 
@@ -158,19 +157,18 @@ class LabelTarget:
 
 
 class NumberTarget:
-    """Numbers: `problem` is "regression" (standardised for training) or "count"."""
+    """Numbers, standardized for training where `head.standardize` says so."""
 
-    def __init__(self, problem, n, flat):
-        self.problem, self.n, self.flat = problem, n, flat
+    def __init__(self, head, n, flat):
+        self.head, self.n, self.flat = head, n, flat
         self.center, self.scale = np.zeros(n), np.ones(n)
         self.range = None
 
     @classmethod
     def of(cls, target):
-        """A function from y and its column names to the target; `target` "real" or "count"."""
-        problem = {"real": "regression", "count": "count"}
-        problem = problem[check_choice("target", target, problem)]
-        return lambda y, names: cls(problem, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
+        """A function from y and its column names to the target; `target`: see `HEADS`."""
+        head = head_of_target(target)
+        return lambda y, names: cls(head, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
 
     def encode(self, y, what="y"):
         """y as float64 `(rows, columns)`, in its own units.
@@ -195,9 +193,9 @@ class NumberTarget:
             )
         good = np.isfinite(y) & (np.abs(y) < np.finfo("float32").max)
         rule, remedy = "hold finite numbers that fit in float32", "Rescale it, or drop such rows."
-        if good.all() and self.problem == "count":
-            good = (y >= 0) & (np.floor(y) == y)
-            rule, remedy = "hold whole numbers from 0", "Others take target='real'."
+        if good.all() and self.head.values:
+            values = self.head.values
+            good, rule, remedy = values.accepts(y), values.rule, values.remedy
         if not good.all():
             row, j = np.argwhere(~good)[0]
             raise ValueError(f"`{what}` must {rule}. Received: row {row} is {y[row, j]}. {remedy}")
@@ -205,7 +203,7 @@ class NumberTarget:
 
     def learn(self, y, weights):
         self.baseline = np.average(y, axis=0, weights=weights)
-        if self.problem == "regression":
+        if self.head.standardize:
             self.center = self.baseline
             spread = np.sqrt(np.average((y - self.center) ** 2, axis=0, weights=weights))
             self.scale = np.where(spread > 1e-12 * np.abs(y).max(axis=0, initial=0), spread, 1.0)

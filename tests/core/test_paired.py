@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from kerasdnn.core.statistics import holm, paired_test
-from kerasdnn.search.engine.batch_run import hopeless
+from kerasdnn.search.engine.batch_run import clearly_worse
 
 RNG = np.random.default_rng(0)
 
@@ -43,14 +43,14 @@ def test_holm_keeps_false_alarms_rare():
     assert 0.03 < alarms < 0.07
 
 
-def test_a_trial_far_behind_on_every_fold_is_hopeless_and_a_noisy_one_is_not():
+def test_a_trial_far_behind_on_every_fold_is_clearly_worse_and_a_noisy_one_is_not():
     best = np.array([0.10, 0.12, 0.11])
     far, noisy = best + [0.50, 0.52, 0.51], best + [0.5, -0.05, 0.3]
     diverged = best * np.nan
-    assert hopeless(np.array([far, best, noisy, diverged]), 0.25).tolist() == [
+    assert clearly_worse(np.array([far, best, noisy, diverged]), 0.25).tolist() == [
         True, False, False, True,
     ]  # fmt: skip
 
 
-def test_with_all_trials_diverged_none_is_called_hopeless():
-    assert not hopeless(np.full((3, 2), np.nan), 0.25).any()
+def test_with_all_trials_diverged_none_is_clearly_worse():
+    assert not clearly_worse(np.full((3, 2), np.nan), 0.25).any()

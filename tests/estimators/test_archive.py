@@ -145,7 +145,7 @@ def test_what_a_file_cannot_hold_is_named(tmp_path):
     frame, y = table()
     model = DNNClassifier(hidden_units=(4,), epochs=1, callbacks=[keras.callbacks.History()])
     model.fit(frame, y)
-    with pytest.warns(DataWarning, match="`callbacks`, None after loading"):
+    with pytest.warns(DataWarning, match="`callbacks`.*None after loading"):
         model.save(tmp_path / "model.kerasdnn")
     assert load(tmp_path / "model.kerasdnn").callbacks is None
 
@@ -190,7 +190,7 @@ def test_a_changed_estimator_is_refused(saved, tmp_path):
 
 def test_a_newer_file_is_refused(saved, tmp_path):
     data = edited(saved, "manifest.json", lambda state: state.update(version=2))
-    with pytest.raises(ValueError, match=r"it is of format 2.*Update kerasdnn"):
+    with pytest.raises(ValueError, match=r"format 2.*Update kerasdnn"):
         loaded(data, tmp_path)
 
 
@@ -198,8 +198,8 @@ def test_a_newer_file_is_refused(saved, tmp_path):
     ("data", "message"),
     [
         (b"", "it is empty"),
-        (b"no zip at all", "it is no file of kerasdnn or Keras"),
-        (b"PK and so on", "damaged or cut off"),
+        (b"no zip at all", "not a kerasdnn or Keras model file"),
+        (b"PK and so on", "damaged or truncated"),
     ],
 )
 def test_a_foreign_file_is_refused(data, message, tmp_path):
@@ -210,7 +210,7 @@ def test_a_foreign_file_is_refused(data, message, tmp_path):
 def test_another_programs_zip_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "book.docx", "w") as file:
         file.writestr("word/document.xml", "<w/>")
-    with pytest.raises(ValueError, match="a zip of another program"):
+    with pytest.raises(ValueError, match="another program"):
         load(tmp_path / "book.docx")
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nothing.kerasdnn")
@@ -219,7 +219,7 @@ def test_another_programs_zip_is_refused(tmp_path):
 def test_a_functional_model_is_refused_with_the_way_out(tmp_path):
     entry = keras.Input((2,))
     keras.Model(entry, keras.layers.Dense(1)(entry)).save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match=r"Functional model.*keras.saving.load_model opens it"):
+    with pytest.raises(ValueError, match=r"Functional model.*keras.saving.load_model"):
         load(tmp_path / "model.keras")
 
 
@@ -473,12 +473,12 @@ def metric(name, **config):
     ("change", "message"),
     [
         (lambda c: dense(c).update(units=10**9), "'units' of 1,000,000,000"),
-        (wide, "40,002,000,000 bytes of weights; the file holds"),
-        (wide_embedding, "40,000,0.* bytes of weights; the file holds"),
+        (wide, "40,002,000,000 bytes of weights; the file has"),
+        (wide_embedding, "40,000,0.* bytes of weights; the file has"),
         (layer("RepeatVector", n=10**9), "'n' of 1,000"),
         (
             lambda c: (layer("RepeatVector", n=10**6)(c), layer("UpSampling1D", size=10**6)(c)),
-            "would give .*1000000000000, 1. numbers",
+            "would output .*1000000000000, 1. numbers",
         ),
         (layer("StringLookup", num_oov_indices=10**9), "'num_oov_indices' of"),
         (metric("AUC", num_thresholds=10**9), "'num_thresholds' of"),
@@ -510,7 +510,7 @@ def test_arrays_and_parts_hold_what_they_claim(keras_file, tmp_path):
         file.create_dataset(
             "layers/dense/vars/0", shape=(10**5, 10**5), chunks=(100, 100), compression="gzip"
         )
-    with pytest.raises(ValueError, match="claims 40,000,000,000 bytes; the file holds 0"):
+    with pytest.raises(ValueError, match="claims 40,000,000,000 bytes; the file has 0"):
         loaded(repacked(keras_file, weights.getvalue()), tmp_path, "evil.keras")
     bomb = repacked(keras_file, bytes(200 * 2**20), zipfile.ZIP_DEFLATED)
     with pytest.raises(ValueError, match="would unpack to 209,"):
@@ -522,7 +522,7 @@ def test_labels_claim_no_more_than_they_are(saved, tmp_path):
     state = json.loads(parts["estimator.json"])
     state["target"]["dtype"] = "<U100000000"
     data = zipped({**parts, "estimator.json": to_json(state)})
-    with pytest.raises(ValueError, match="too long to be theirs"):
+    with pytest.raises(ValueError, match="too long for labels"):
         loaded(data, tmp_path)
 
 
@@ -541,12 +541,12 @@ def test_weights_that_are_not_finite_are_refused(value, keras_file, model, tmp_p
     network = loaded(keras_file, tmp_path, "network.keras")
     network.layers[0].kernel.assign(network.layers[0].kernel * value)
     network.save(tmp_path / "network.keras")
-    with pytest.raises(ValueError, match=r"1 of its 4 weights hold NaN or infinity.*kernel"):
+    with pytest.raises(ValueError, match=r"1 of its 4 weights contain NaN or infinity.*kernel"):
         load(tmp_path / "network.keras")
     broken = copy.deepcopy(model)
     broken.network_.set_weights([w * value for w in broken.network_.get_weights()])
     broken.save(tmp_path / "model.kerasdnn")
-    with pytest.raises(ValueError, match="weights hold NaN or infinity"):
+    with pytest.raises(ValueError, match="weights contain NaN or infinity"):
         load(tmp_path / "model.kerasdnn")
 
 

@@ -116,9 +116,9 @@ def test_the_same_seed_gives_the_same_network(mixed):
 
 def test_a_hyperparameter_of_another_preset_is_refused_with_the_way_out(mixed):
     X, y = mixed
-    with pytest.raises(ValueError, match=r"`l2` is no hyperparameter of .*preset='standard'"):
+    with pytest.raises(ValueError, match=r"`l2` is not .*l2=0.1.*preset='standard'"):
         DNNRegressor("realmlp", l2=0.1).fit(X, y)
-    with pytest.raises(ValueError, match=r"`weight_decay` is no .*'realmlp' or 'realmlp-s'"):
+    with pytest.raises(ValueError, match=r"`weight_decay` is not .*'realmlp' or 'realmlp-s'"):
         DNNRegressor("standard", weight_decay=0.1).fit(X, y)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdnn.estimators.realmlp import OF_BIAS, set_layer, start_from_data
+from kerasdnn.estimators.realmlp import ROWS_PER_BIAS, set_layer, start_from_data
 from kerasdnn.nn.realmlp_layers import NTKDense, Scale
 
 
@@ -33,7 +33,10 @@ def test_the_bias_is_the_weighted_mean_of_five_rows_taken_away():
     kernel = rng.standard_normal((3, 4))
     z = x @ kernel / np.sqrt(3)
     z /= z.std(axis=0)
-    rows, share = rng.integers(30, size=(OF_BIAS, 4)), rng.exponential(size=(OF_BIAS, 4))
+    rows, share = (
+        rng.integers(30, size=(ROWS_PER_BIAS, 4)),
+        rng.exponential(size=(ROWS_PER_BIAS, 4)),
+    )
     for j in range(4):
         by_hand = -np.average(z[rows[:, j], j], weights=share[:, j])
         assert float(layer.bias[j]) == pytest.approx(by_hand, abs=1e-5)

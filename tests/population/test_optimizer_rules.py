@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasdnn import NAG, Momentum, optimizers
-from kerasdnn.population.optimizer_rules import RULES, rule_of, slots_of, with_rests
+from kerasdnn.population.optimizer_rules import RULES, rule_of, slots_of, with_complements
 
 RNG = np.random.default_rng(0)
 GRADIENTS = RNG.normal(size=(50, 3)).astype("float32") * [1, 10, 0.01]
@@ -15,7 +15,7 @@ START = np.float32([1.0, -2.0, 0.5])
 def follow(optimizer, start=0.0):
     """Weights after each of `GRADIENTS`, by the rule of a Keras optimizer."""
     name, h = rule_of(optimizer)
-    h = {key: np.float32(value) for key, value in with_rests(h).items()}
+    h = {key: np.float32(value) for key, value in with_complements(h).items()}
     w, slots, path = START, [np.full_like(START, start) for _ in RULES[name].slots], []
     for t, g in enumerate(GRADIENTS, 1):
         w, slots = RULES[name].update(w, np.float32(g), slots, np.float32(t), h)

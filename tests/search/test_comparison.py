@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kerasdnn import DataWarning, build_classifier, compare
-from kerasdnn.search.comparison import cross, summarise
+from kerasdnn import HEADS, DataWarning, build_classifier, compare
+from kerasdnn.core.rows import Rows
+from kerasdnn.search.comparison import cross, summarize
+from kerasdnn.search.data import read_data
 from kerasdnn.search.objective import score
-from kerasdnn.search.rows import read_rows
-from kerasdnn.tables.splits import divide
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3)).astype("float32")
@@ -30,11 +30,11 @@ def test_every_combination_is_run_with_every_seed(result):
 
 
 def test_a_run_is_what_fit_gives_with_its_seed_on_its_rows(result):
-    rows = read_rows(X, Y)
-    train, valid = divide(rows, validation_fraction=0.25, seed=0, repeats=3)[1]
+    data = read_data(Rows(X, Y)).split(validation_fraction=0.25, seed=0, repeats=3)
+    train, valid = data.pairs[1]
     network = build_classifier(3, hidden_units=(4,), optimizer="nag", learning_rate=0.1, seed=1)
     network.fit(X[train], Y[train], batch_size=32, epochs=3, verbose=0)
-    expected = score("val_loss", "binary", False, Y[valid], network.predict(X[valid], verbose=0))
+    expected = score("val_loss", HEADS["binary"], Y[valid], network.predict(X[valid], verbose=0))
     runs = result.runs.query("optimizer == 'nag' and learning_rate == 0.1 and run == 1")
     assert runs["score"].item() == pytest.approx(expected, rel=1e-4)
 
@@ -57,7 +57,7 @@ def test_the_table_is_sorted_and_its_numbers_are_those_of_the_runs(result):
 
 def test_the_best_is_not_tested_and_a_run_that_diverged_leaves_no_lucky_mean():
     scores = np.array([[1.0, 1.1, 0.9], [0.5, 0.6, np.nan], [2.0, 2.2, 1.9]])
-    columns = summarise(scores, sign=1, test_share=0.0)
+    columns = summarize(scores, sign=1, test_share=0.0)
     assert np.isnan(columns["mean"][1])
     assert columns["diverged"].tolist() == [0, 1, 0]
     assert np.isnan(columns["p_value"][0])
@@ -69,7 +69,7 @@ def test_larger_is_better_for_accuracy():
         X, Y, {"learning_rate": [0.3, 1e-5]}, seeds=2, epochs=3, objective="val_accuracy",
         optimizer="nag", hidden_units=(4,), validation_data=(X, Y), judge="best", verbose=0,
     )  # fmt: skip
-    assert not found.minimise
+    assert not found.minimize
     assert found.best == {"learning_rate": 0.3}
     assert (found.table["mean"] <= 1).all()
 
@@ -86,7 +86,7 @@ def test_pictures_name_the_combinations(result):
     ("options", "message"),
     [
         ({"optimizer": "adam"}, r"options\['optimizer'\].* must be a list of values"),
-        ({"optimiser": ["adam"]}, "`optimiser` is not a hyper.*Did you mean 'optimizer'"),
+        ({"optimiser": ["adam"]}, "'optimiser'.*Did you mean 'optimizer'"),
         ({"seed": [1, 2]}, "nor the seed"),
         ({"hidden_units": [(4,)]}, "must not name what is fixed"),
         ([{"dropout": 0.1}, {"dropout": 0.1}], "same combination twice"),
@@ -106,13 +106,13 @@ def test_a_list_of_options_need_not_be_a_cross():
 
 def test_runs_without_a_row_of_one_class_to_judge_by_are_left_out():
     labels = (np.arange(len(Y)) < 2).astype(int)
-    with pytest.raises(ValueError, match=r"both classes.*where one is missing"):
+    with pytest.raises(ValueError, match=r"both classes, of which 1 of 1 splits"):
         compare(X, labels, {"optimizer": ["nag", "adam"]}, seeds=2, epochs=1, hidden_units=(3,),
                 objective="val_auc", validation_data=(X[5:], labels[5:]), verbose=0)  # fmt: skip
 
 
 def test_a_function_among_activations_is_trained_alone_and_told():
-    with pytest.warns(DataWarning, match="2 of 4 that are trained one by one"):
+    with pytest.warns(DataWarning, match="2 of 4 networks cannot"):
         found = compare(
             X, Y, {"activation": ["relu", keras.activations.elu]}, seeds=2, epochs=1,
             hidden_units=(3,), verbose=0,

@@ -104,8 +104,8 @@ def test_keras_tuners_own_words_work(result, capsys):
 
 
 def test_a_trained_trial_predicts_with_the_weights_of_its_best_epoch(result):
-    rows, row = result.tuner.rows, result.ranking.iloc[0]
-    train, valid = rows.splits[0]
+    row = result.ranking.iloc[0]
+    train, valid = result.tuner.data.pairs[0]
     alone = build_classifier(n_features=3, **result.best_hyperparameters)
     alone.fit(X[train], Y[train], batch_size=32, epochs=int(row["epochs"]), verbose=0)
     model = result.tuner.get_best_models()[0]
@@ -182,7 +182,7 @@ def test_hyperband_gives_the_better_half_more_epochs_and_continues_their_trainin
     assert continued
     for trial in continued:
         before = trial.hyperparameters.values["tuner/trial_id"]
-        first, whole = (found.tuner.files.curves(i)[0] for i in (before, trial.trial_id))
+        first, whole = (found.tuner.curves(i)[0] for i in (before, trial.trial_id))
         np.testing.assert_array_equal(whole[: len(first)], first)
         assert trials.loc[trial.trial_id, "hidden_units"] in [(3,), (5,), (3, 3), (5, 5)]
 
@@ -196,7 +196,7 @@ def test_folds_are_scored_each_and_their_mean_is_the_score(monkeypatch):
         y = (X[:, 0] > 0).astype(int)
         return tune(X, y, space=good_or_bad, oracle="grid", cv=8, epochs=30, seed=1, verbose=0)
 
-    monkeypatch.setattr(batch_run, "ROUND", 0)
+    monkeypatch.setattr(batch_run, "STAGE_WORK", 0)
     found = searched()
     complete = found.trials.query("status == 'completed'")
     folds = complete[[f"score_fold_{k}" for k in range(8)]]
@@ -232,7 +232,7 @@ def test_networks_that_cannot_be_stacked_are_trained_one_by_one():
         return {"hidden_units": (3,), "optimizer": "lion",
                 "learning_rate": hp.Choice("learning_rate", [0.001, 0.01])}  # fmt: skip
 
-    with pytest.warns(DataWarning, match="2 of 2 that are trained one by one"):
+    with pytest.warns(DataWarning, match="2 of 2 networks cannot"):
         assert search("grid", space=lion, max_trials=2).trials["score"].notna().all()
 
 
@@ -316,9 +316,9 @@ def test_the_seed_of_a_resumed_search_is_the_one_it_began_with(tmp_path):
         ({"max_trials": 0}, "`max_trials` must be an integer of at least 1"),
         ({"epochs": 0}, "`epochs` must be an integer"),
         ({"time_budget": 0}, "`time_budget` must be a positive, finite number"),
-        ({"cv": 3, "validation_data": (X, Y)}, "`cv` must be None"),
+        ({"cv": 3, "validation_data": (X, Y)}, "either `cv` or `validation_data`"),
         ({"workers": 2}, "`workers` must be 1 without `build`"),
-        ({"learning_rat": 0.1}, "`learning_rat` is not an argument.*Did you mean 'learning_rate'"),
+        ({"learning_rat": 0.1}, "unknown keyword 'learning_rat'.*Did you mean 'learning_rate'"),
         ({"max_trial": 3}, "Did you mean 'max_trials'"),
     ],
 )
@@ -439,7 +439,7 @@ def test_one_network_that_cannot_be_stacked_leaves_the_others_together(monkeypat
     def mixed(hp):
         return {"hidden_units": (3,), "optimizer": hp.Choice("optimizer", ["adam", "lion", "nag"])}
 
-    with pytest.warns(DataWarning, match="1 of 3 that are trained one by one.*six rules") as told:
+    with pytest.warns(DataWarning, match="1 of 3 networks cannot.*six rules") as told:
         found = search("grid", space=mixed, max_trials=3)
     assert made == [2]
     assert sum(w.category is DataWarning for w in told) == 1
@@ -463,11 +463,11 @@ def test_a_mixed_batch_of_trials_that_is_interrupted_resumes_to_the_same_numbers
         return {"hidden_units": (3,), "optimizer": hp.Choice("optimizer", ["adam", "lion"])}
 
     def interrupt(progress, tuner):
-        if tuner.open and tuner.open.wave.epoch >= 3:
+        if tuner.running and tuner.running.batch.epoch >= 3:
             raise KeyboardInterrupt
 
     arguments = {"space": mixed, "max_trials": 2, "epochs": 6}
-    monkeypatch.setattr(batch_run, "CHECKPOINT", 0)
+    monkeypatch.setattr(batch_run, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         whole = search("grid", **arguments)
@@ -482,7 +482,7 @@ def test_a_mixed_batch_of_trials_that_is_interrupted_resumes_to_the_same_numbers
 
 def test_folds_without_a_class_are_left_out_of_the_mean_and_told():
     y = (np.arange(90) < 3).astype(int)
-    with pytest.warns(DataWarning, match="2 of 5 splits where one is missing"):
+    with pytest.warns(DataWarning, match="2 of 5 splits lack one"):
         found = search(max_trials=1, objective="val_auc", cv=5, y=y)
     folds = found.trials.filter(like="score_fold")
     assert folds.shape[1] == 3
@@ -491,7 +491,9 @@ def test_folds_without_a_class_are_left_out_of_the_mean_and_told():
 
 def test_a_column_of_many_categories_is_embedded_as_in_fit():
     frame = pd.DataFrame({"a": X[:, 0], "word": [f"w{i % 4}" for i in range(90)]})
-    with pytest.warns(DataWarning, match="at most 2 categories.*'word' of 4.*one by one"):
+    with pytest.warns(
+        DataWarning, match="Column 'word' of `X` has 4 categories.*at most 2.*one by one"
+    ):
         found = DNNClassifier(one_hot_limit=2, hidden_units=(3,)).tune(
             frame, Y, max_trials=2, epochs=2, seed=0, verbose=0
         )

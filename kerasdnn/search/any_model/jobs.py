@@ -1,4 +1,4 @@
-"""A search of any Keras model, written down so that every process can take it up.
+"""Describe a search of any Keras model in files, so that every process can take part in it.
 
 PROJECT/job.json says which build function, oracle and settings, PROJECT/data.npz holds the rows.
 """
@@ -18,6 +18,7 @@ import numpy as np
 
 from ...core.messages import invalid
 from ...core.state_files import REMEDY, read_arrays, read_json, sha256, write_arrays, write_json
+from ..engine import tuner_internals
 
 
 @dataclasses.dataclass
@@ -28,8 +29,8 @@ class Job:
         build: dict from `reference`, the function from `hp` to a compiled model.
         oracle: dict, `kind` and its arguments, see `oracles.make_oracle`.
         epochs, batch_size: of every trial.
-        silence: seconds without a sign of life after which a process counts as dead.
-        seed: int; a trial's weights depend on it and on the trial's number alone.
+        silence: seconds without a heartbeat after which a process is considered dead.
+        seed: int; the weights of a trial depend on it and on the trial's number only.
     """
 
     project: str
@@ -54,16 +55,14 @@ class Job:
         content |= {"project": str(project), "build": build or content["build"]}
         return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls)})
 
-    def tuner(self, served=False, sign_of_life=None, build=None):
+    def tuner(self, served=False, heartbeat=None, build=None):
+        """The tuner of the search; `served` for the process that hands out its trials."""
         from ..engine.oracles import make_oracle
         from .served import Served
 
-        oracle = make_oracle(**self.oracle)
-        if served:
-            oracle.__class__ = type("ServedOracle", (Served, type(oracle)), {})
-        folder = Path(self.project)
+        oracle = make_oracle(**self.oracle, mixin=Served if served else None)
         build = build or load_build(self.build)
-        return ModelTuner(oracle, build, folder.parent, folder.name, self.seed, sign_of_life)
+        return ModelTuner(oracle, build, Path(self.project), self.seed, heartbeat)
 
     def fit_arrays(self):
         data = self._data()
@@ -84,7 +83,7 @@ class Job:
         write_json(Path(self.project, "stopped.json"), {"reasons": reason})
 
     def stop_reason(self):
-        """None before the chief has stopped handing out trials; then the failures that made it."""
+        """The failures that stopped the search; None while the coordinator hands out trials."""
         path = Path(self.project, "stopped.json")
         if not path.exists():
             return None
@@ -93,30 +92,30 @@ class Job:
 
 
 class ModelTuner(keras_tuner.Hyperband):
-    """keras-tuner's tuner of Keras models, with any oracle; its Hyperband knows of epochs."""
+    """keras-tuner's tuner of Keras models, with any oracle; that of Hyperband handles epochs."""
 
-    def __init__(self, oracle, build, directory, project_name, seed, sign_of_life=None):
-        self.seed, self.sign_of_life = seed, sign_of_life or (lambda: None)
+    def __init__(self, oracle, build, project, seed, heartbeat=None):
+        self.seed, self.heartbeat = seed, heartbeat or (lambda: None)
         oracle.verbose = 0
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from ..."
             keras_tuner.Tuner.__init__(
-                self, oracle, build, directory=str(directory), project_name=project_name
+                self, oracle, build, directory=str(project.parent), project_name=project.name
             )
-        written = Path(oracle._get_oracle_fname()).exists()
-        if written and not oracle.trials and not self._is_worker():
+        written = tuner_internals.oracle_file(oracle).exists()
+        if written and not oracle.trials and not tuner_internals.is_worker(self):
             oracle.reload()  # written by a process of another name
 
     def save(self):
-        if not self._is_worker():
+        if not tuner_internals.is_worker(self):
             self.oracle.save()
-            write_json(self._get_tuner_fname(), {})
+            write_json(tuner_internals.tuner_file(self), {})
 
     def reload(self):
-        if not self._is_worker():
+        if not tuner_internals.is_worker(self):
             self.oracle.reload()
 
     def pre_create_trial(self):
-        self.sign_of_life()
+        self.heartbeat()
 
     def run_trial(self, trial, *args, **kwargs):
         # The same weights whichever process runs the trial, and whenever.
@@ -137,8 +136,8 @@ class ModelTuner(keras_tuner.Hyperband):
 
     def digests(self, trial_id):
         """Checksums of what keras-tuner keeps of a trained model."""
-        paths = self._get_checkpoint_fname(trial_id), self._get_build_config_fname(trial_id)
-        return {Path(p).name: sha256(Path(p).read_bytes()) for p in paths if Path(p).exists()}
+        paths = tuner_internals.checkpoint_files(self, trial_id)
+        return {path.name: sha256(path.read_bytes()) for path in paths if path.exists()}
 
     def _build_hypermodel(self, hp):
         if "tuner/trial_id" in hp.values:  # continues the training of that one
@@ -158,12 +157,12 @@ class ModelTuner(keras_tuner.Hyperband):
             )
 
     def on_epoch_end(self, trial, model, epoch, logs=None):
-        self.sign_of_life()
+        self.heartbeat()
         self.oracle.get_trial(trial.trial_id)
 
 
 def reference(build):
-    """Where another process finds the function `build`: its module or its file, and its name."""
+    """Describe where other processes find the function `build`: module or file, and name."""
     remedy = "Define it with `def` at the top level of a file, so that other processes find it."
     if not inspect.isfunction(build) or "<" in build.__qualname__:
         raise invalid("build", "must be a function of a module", build, remedy)
@@ -178,7 +177,7 @@ def reference(build):
 
 
 def load_build(where):
-    """The function that `reference` describes, or that "FILE.py:NAME" does."""
+    """Load the function that `reference` or "FILE.py:NAME" describes."""
     if isinstance(where, str):
         path, _, name = where.rpartition(":")
         where = {"path": path, "module": None, "name": name}

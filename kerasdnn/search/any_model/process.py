@@ -1,13 +1,14 @@
-"""One process of a search over several: the chief, who hands out trials, or a worker.
+"""Run one process of a search: the coordinator, which hands out trials, or a worker.
 
     python -m kerasdnn.search.any_model.process PROJECT chief|NAME HOST:PORT \\
         [anew] [build=FILE.py:NAME]
 
-keras-tuner's own protocol (gRPC) and its own `Oracle` and `Tuner`. Added to them:
+keras-tuner calls the coordinator the chief. Protocol (gRPC), `Oracle` and `Tuner` are those of
+keras-tuner. Added to them:
 
-- a worker tells the chief at every epoch that it lives; a trial nobody speaks for is run again;
-- a trial that took its process down `DEATHS` times has failed;
-- three failing trials in a row end the search, with their reasons in stopped.json;
+- a worker sends the chief a heartbeat at every epoch; a trial without heartbeats is run again;
+- a trial whose process died `DEATHS` times has failed;
+- three failed trials in a row end the search, with their reasons in stopped.json;
 - the chief ends when the work is done, every process when its parent is gone.
 """
 
@@ -31,29 +32,31 @@ def main(argv=None):
 
     build = next((a.removeprefix("build=") for a in argv if a.startswith("build=")), None)
     job = Job.load(project, build)
-    return serve(job, anew="anew" in argv) if role == "chief" else work(job)
+    return serve(job, first="anew" in argv) if role == "chief" else work(job)
 
 
 # ----------------------------------------------------------------------------------- the chief
-def serve(job, anew):
+def serve(job, first):
     """Hand out trials until there are none left and the last one has ended.
 
     Args:
-        anew: bool, whether the workers start with the chief, so that trials once begun have none.
+        first: bool, whether the workers start together with the chief, so that no worker runs a
+            trial that was begun earlier.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     import grpc
-    from keras_tuner.src import protos
+
+    from ..engine.tuner_internals import oracle_service
 
     tuner = job.tuner(served=True)
-    if anew:
+    if first:
         tuner.oracle.take_back_all()
     servicer = chief_servicer(tuner.oracle, job)
     # One thread does all that touches the oracle; two chiefs on a port would be one too many.
     thread = ThreadPoolExecutor(max_workers=1)
     server = grpc.server(thread, options=[("grpc.so_reuseport", 0)])
-    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+    oracle_service()[0].add_OracleServicer_to_server(servicer, server)
     address = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
     server.add_insecure_port(address)
     tuner.save()
@@ -70,12 +73,12 @@ def serve(job, anew):
 
 
 def chief_servicer(oracle, job):
-    """keras-tuner's servicer, which also knows when each running trial was last heard of."""
-    from keras_tuner.src.distribute.oracle_chief import OracleServicer
+    """keras-tuner's servicer, which also records the last heartbeat of each running trial."""
+    from ..engine.tuner_internals import oracle_service
 
-    sign = Path(job.project, "heard")  # tells the parent that someone called
+    heard = Path(job.project, "heard")  # shows the parent that someone called
 
-    class Servicer(OracleServicer):
+    class Servicer(oracle_service()[1]):
         def __init__(self, oracle):
             super().__init__(oracle)
             self.heard = {}
@@ -90,13 +93,13 @@ def chief_servicer(oracle, job):
             self.hear_of(answer.trial.trial_id)
             return answer
 
-        def GetTrial(self, request, context):  # a worker's sign of life
+        def GetTrial(self, request, context):  # a worker's heartbeat
             self.hear_of(request.trial_id)
             return super().GetTrial(request, context)
 
         def hear_of(self, trial_id):
             self.heard[trial_id] = time.monotonic()
-            sign.touch()
+            heard.touch()
 
         def give_up_silent_trials(self, limit):
             now = time.monotonic()
@@ -113,21 +116,22 @@ def work(job):
     import threading
 
     import grpc
-    from keras_tuner.src.distribute import oracle_client
 
-    oracle_client.TIMEOUT = job.silence  # not an hour, when the chief is gone
-    life = {"sign": time.monotonic(), "parent": os.getppid()}
+    from ..engine.tuner_internals import set_client_timeout
+
+    set_client_timeout(job.silence)  # not an hour, when the chief is gone
+    last, parent = {"heartbeat": time.monotonic()}, os.getppid()
 
     def watch():
         while True:
             time.sleep(1)
-            silent = time.monotonic() - life["sign"] > job.silence
-            if silent or os.getppid() != life["parent"]:
+            silent = time.monotonic() - last["heartbeat"] > job.silence
+            if silent or os.getppid() != parent:
                 os._exit(75)  # even where the build function hangs in C
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        tuner = job.tuner(sign_of_life=lambda: life.update(sign=time.monotonic()))
+        tuner = job.tuner(heartbeat=lambda: last.update(heartbeat=time.monotonic()))
         tuner.search(*job.fit_arrays(), verbose=0, **job.fit_arguments())
     except grpc.RpcError:
         traceback.print_exc()

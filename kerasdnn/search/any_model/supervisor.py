@@ -1,8 +1,8 @@
-"""A search of any Keras model by several processes of this machine, started and watched over.
+"""Start and monitor the processes of a search of any Keras model on this machine.
 
-The chief holds the oracle, each worker trains one trial at a time. Whatever dies is started again:
-the chief at its port with its state from disk, a worker under its name, so that its trial runs
-again. Ctrl-C ends all of them and leaves a project that resumes.
+The coordinator (keras-tuner's chief) holds the oracle, each worker trains one trial at a time. A
+process that dies is started again: the chief at its port with its state from disk, a worker under
+its name, so that its trial runs again. Ctrl-C ends all of them; the search can be resumed.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from ...core.state_files import read_json
 
 DEATHS_IN_A_ROW = 5  # of one process, with no trial finished in between
-START = 60.0  # seconds a process may take until it first shows a sign of life, beside the silence
+START = 60.0  # seconds a process may take until its first heartbeat, besides the silence
 
 
 def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.1):
@@ -24,12 +24,14 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
 
     Args:
         job: `jobs.Job`, saved in its project folder.
-        workers: int, worker processes; GPUs are shared out among them in turn. 0 leaves the
-            work to other machines.
-        time_budget: float, seconds after which the search ends with the trials it has.
+        workers: int, worker processes; GPUs are assigned to them in turn. 0 leaves the work to
+            other machines.
+        time_budget: float, seconds after which the search ends with the trials it has. None means
+            no limit.
         progress: function of the number of finished trials, called whenever it grows.
-        chief: "HOST:PORT" the chief listens at, for workers of other machines; None is a free
-            port that only this machine reaches.
+        chief: "HOST:PORT" at which the chief listens, for workers of other machines. None means a
+            free port that only this machine reaches.
+        poll: float, seconds between two looks at the processes.
 
     Raises:
         RuntimeError: three trials in a row failed; or a process keeps dying.
@@ -43,7 +45,7 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
     names = ["chief", *(f"worker{i}" for i in range(workers))]
     places = {**dict.fromkeys(names, address), "chief": listen}
     running, deaths, finished = {}, dict.fromkeys(names, 0), -1
-    began = last_sign = time.monotonic()
+    began = last_heartbeat = time.monotonic()
     try:
         for name in names:
             running[name] = start(job, name, places[name], workers, "anew")
@@ -52,7 +54,7 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
                 if process.poll() in (None, 0):
                     continue
                 deaths[name] += 1
-                by_signal = process.returncode < 0  # killed from outside, it may well go on
+                by_signal = process.returncode < 0  # killed from outside, it may well succeed
                 if deaths[name] > DEATHS_IN_A_ROW * (4 if by_signal else 1):
                     raise RuntimeError(
                         f"The process {name} of the search died {deaths[name]} times in a row. "
@@ -60,13 +62,13 @@ def supervise(job, workers, time_budget=None, progress=None, chief=None, poll=0.
                     )
                 running[name] = start(job, name, places[name], workers)
             if (done := finished_trials(project)) > finished:
-                finished, last_sign = done, time.monotonic()
+                finished, last_heartbeat = done, time.monotonic()
                 deaths = dict.fromkeys(names, 0)
                 if progress:
                     progress(finished)
-            if time.monotonic() - max(last_sign, heard(project)) > job.silence + START:
+            if time.monotonic() - max(last_heartbeat, heard(project)) > job.silence + START:
                 raise TimeoutError(
-                    f"The search gave no sign of life for {job.silence + START:g} s. Its logs are "
+                    f"The search sent no heartbeat for {job.silence + START:g} s. Its logs are "
                     f"in {project / 'logs'}. Call again to resume, with a larger `silence` if one "
                     "epoch takes that long."
                 )
@@ -95,25 +97,18 @@ def start(job, name, address, workers, *extra):
         environment["CUDA_VISIBLE_DEVICES"] = "" if name == "chief" else gpus[number % len(gpus)]
     with open(log(job, name), "ab") as file:
         return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "kerasdnn.search.any_model.process",
-                job.project,
-                name,
-                address,
-                *extra,
-            ],
+            [sys.executable, "-m", "kerasdnn.search.any_model.process", job.project, name, address,
+             *extra],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             env=environment,
             start_new_session=True,
-        )
+        )  # fmt: skip
 
 
 def visible_gpus():
-    """The GPUs to share out, as CUDA_VISIBLE_DEVICES names them."""
+    """The GPUs to assign to workers, as CUDA_VISIBLE_DEVICES names them."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [name for name in given.split(",") if name.strip()]
@@ -129,13 +124,13 @@ def free_port():
 
 
 def finished_trials(project):
-    """How many trials have ended, by the chief's own file, which is whole at every moment."""
+    """How many trials have ended, by the chief's own file, which is written atomically."""
     path = Path(project, "oracle.json")
     return len(read_json(path)["end_order"]) if path.exists() else 0
 
 
 def heard(project):
-    """When the chief last wrote that it heard from anyone, on this process's clock."""
+    """When the chief last heard from a worker, on this process's clock."""
     path = Path(project, "heard")
     if not path.exists():
         return 0.0
@@ -149,7 +144,7 @@ def wait_until_over(processes, seconds):
 
 
 def stop(processes):
-    """End processes and all they started: politely, then not."""
+    """End processes and all they started: by SIGTERM, then by SIGKILL."""
     for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         left = [p for p in processes if p.poll() is None]
         for process in left:

@@ -1,4 +1,4 @@
-"""One wave of a search: the rounds of its training, what is kept of it, and its scores."""
+"""Train one batch of a search in stages, and collect its curves, weights and scores."""
 
 import math
 import time
@@ -7,124 +7,127 @@ from itertools import pairwise
 import numpy as np
 
 from ...core.statistics import paired_test
-from .trial_batch import make_wave
+from ...hyperparameters import default
+from .trial_batch import make_trial_batch
 
-CHECKPOINT = 10.0  # seconds of training that a kill may cost
-ROUND = 1.2e10  # weights times rows that train on two cores while another program compiles
+SECONDS_BETWEEN_CHECKPOINTS = 10.0  # of training, which a kill may cost
+STAGE_WORK = 1.2e10  # weights times rows that train on two cores while another program compiles
 
 
-class WaveRun:
-    """One wave: which members are trained in which round, and what came of it.
+class BatchRun:
+    """One batch: which networks are trained in which stage, and what came of it.
 
-    With cross-validation there are two rounds: half of the folds for all trials, the other half
-    for those that are not hopeless yet. A second round that takes less time than compiling a
-    program for what is left of the trials is no round of its own.
+    With cross-validation there are two stages: half of the folds for all trials, the other half
+    for those that are not clearly worse than the best. Where a second stage would take less time
+    than compiling a program for the remaining trials, there is only one.
+
+    Args:
+        trials: list of keras-tuner trials.
+        members: list of dicts, the hyperparameters of each trial's network and training.
+        data: `SearchData`.
+        objective: `keras_tuner.Objective`.
+        checkpoints: `Checkpoints`.
     """
 
-    def __init__(self, tuner, trials):
-        self.tuner, self.trials = tuner, trials
-        self.settings = [tuner.settings(trial) for trial in trials]
-        self.folds = len(tuner.rows.splits)
+    def __init__(self, trials, members, data, objective, checkpoints):
+        self.trials, self.members, self.data = trials, members, data
+        self.objective, self.checkpoints = objective, checkpoints
+        self.folds = len(data.pairs)
         self.curves = [{} for _ in trials]  # per trial, fold to the objective after each epoch
         self.best_weights, self.states = {}, {}
-        self.dropped, self.seconds = set(), 0.0
-        # Hyperband drops trials by itself, and continues those it keeps on all of their folds.
+        self.pruned, self.seconds = set(), 0.0
+        # Hyperband prunes trials by itself, and continues those it keeps on all of their folds.
         self.continued = "tuner/bracket" in trials[0].hyperparameters.values
         half = max(2, -(-self.folds // 2))
-        if self.continued or self._work_per_fold() * (self.folds - half) < ROUND:
+        if self.continued or self._work_per_fold() * (self.folds - half) < STAGE_WORK:
             half = self.folds
-        self.rounds = [r for r in (range(min(half, self.folds)), range(half, self.folds)) if len(r)]
-        self.wave, self.pairs = None, []
+        stages = range(min(half, self.folds)), range(half, self.folds)
+        self.stages = [stage for stage in stages if len(stage)]
+        self.batch, self.pairs = None, []
 
-    def train(self, end):
-        """Train all rounds. Returns False if `end`, a time, came first; a checkpoint is kept."""
-        tuner, saved = self.tuner, self.tuner.files.checkpoint(self.ids)
-        first = 0
+    def train(self, end, on_progress):
+        """Train all stages.
+
+        Args:
+            end: float on the clock of `time.monotonic`, or None.
+            on_progress: called after every chunk of training.
+
+        Returns:
+            bool, False if `end` came first; a checkpoint is kept.
+        """
+        saved, first = self.checkpoints.checkpoint(self.ids), 0
         if saved:
-            first, self.seconds = saved.round, saved.seconds
-            self.curves, self.dropped = saved.curves, saved.dropped
+            first, self.seconds = saved.stage, saved.seconds
+            self.curves, self.pruned = saved.curves, saved.pruned
             self.best_weights = saved.best_weights
-        for number in range(first, len(self.rounds)):
-            self._start(number)
-            if saved and number == first:
-                self.wave.load_state(saved.state)
+        for stage in range(first, len(self.stages)):
+            self._start(stage)
+            if saved and stage == first:
+                self.batch.load_state(saved.state)
             checked = time.monotonic()
-            while self.wave.epoch < self.wave.epochs:
+            while self.batch.epoch < self.batch.epochs:
                 began = time.monotonic()
-                self.wave.advance(self._block())
+                self.batch.advance(max(1, self.batch.epochs // 20))
                 now = time.monotonic()
                 self.seconds += now - began
-                self._take_curves()
-                tuner.on_block(tuner)
+                for (trial, fold), curve in zip(self.pairs, self.batch.curves, strict=True):
+                    self.curves[trial][fold] = np.asarray(curve)
+                on_progress()
                 over = end is not None and now > end
-                if over or now - checked > CHECKPOINT:
-                    tuner.files.save_checkpoint(self, number)
+                if over or now - checked > SECONDS_BETWEEN_CHECKPOINTS:
+                    self.checkpoints.save_checkpoint(self, stage)
                     checked = now
-                if over and (self.wave.epoch < self.wave.epochs or number + 1 < len(self.rounds)):
+                unfinished = self.batch.epoch < self.batch.epochs or stage + 1 < len(self.stages)
+                if over and unfinished:
                     return False
             for index, (trial, fold) in enumerate(self.pairs):
                 if fold == 0:
-                    self.best_weights[self.ids[trial]] = self.wave.best_weights(index)
+                    self.best_weights[self.ids[trial]] = self.batch.best_weights(index)
                 if self.continued:
-                    self.states[self.ids[trial], fold] = self.wave.member_state(index)
-            if number + 1 < len(self.rounds):
-                self._drop_hopeless()
+                    self.states[self.ids[trial], fold] = self.batch.member_state(index)
+            if stage + 1 < len(self.stages):
+                self._prune()
         return True
 
     @property
     def ids(self):
         return [trial.trial_id for trial in self.trials]
 
-    def _start(self, number):
-        self.pairs = [
-            (t, fold)
-            for t in range(len(self.trials))
-            if t not in self.dropped
-            for fold in self.rounds[number]
+    def _start(self, stage):
+        remaining = [t for t in range(len(self.trials)) if t not in self.pruned]
+        self.pairs = [(t, fold) for t in remaining for fold in self.stages[stage]]
+        members = [
+            {**self.members[t], "seed": self.members[t]["seed"] + fold} for t, fold in self.pairs
         ]
-        members = []
-        for t, fold in self.pairs:
-            given = self.settings[t]
-            members.append({**given, "seed": given["seed"] + fold})
-        objective = self.tuner.oracle.objective
-        self.wave = make_wave(
-            members, self.tuner.rows, [fold for _, fold in self.pairs], objective.name,
-            objective.direction,
-        )  # fmt: skip
+        folds = [fold for _, fold in self.pairs]
+        self.batch = make_trial_batch(
+            members, self.data, folds, self.objective.name, self.objective.direction
+        )
         for index, (t, fold) in enumerate(self.pairs):
             before = self.trials[t].hyperparameters.values.get("tuner/trial_id")
             if before is not None:
-                state = self.tuner.files.member_state(before, fold)
-                self.wave.load_member_state(index, state)
+                self.batch.load_member_state(index, self.checkpoints.member_state(before, fold))
 
     def _work_per_fold(self):
         """Weights times rows that one fold of all trials trains."""
-        rows, work = self.tuner.rows, 0
-        for given in self.settings:
-            widths = rows.x.shape[1], *given.get("hidden_units", (64, 32)), rows.n_outputs
+        problem, work = self.data.problem, 0
+        for given in self.members:
+            hidden_units = given.get("hidden_units", default("hidden_units"))
+            widths = problem.n_features, *hidden_units, problem.n_outputs
             work += sum(map(math.prod, pairwise(widths))) * given["epochs"]
-        return work * len(rows.splits[0][0])
+        return work * len(self.data.pairs[0][0])
 
-    def share_done(self):
-        """How far the wave is, 0 to 1."""
-        return self.wave.epoch / self.wave.epochs if self.wave else 0.0
+    def fraction_done(self):
+        """How far the stage is, 0 to 1."""
+        return self.batch.epoch / self.batch.epochs if self.batch else 0.0
 
-    def _block(self):
-        """Epochs until the next look at the clock: about a twentieth of the wave."""
-        return max(1, self.wave.epochs // 20)
-
-    def _take_curves(self):
-        for (trial, fold), curve in zip(self.pairs, self.wave.curves, strict=True):
-            self.curves[trial][fold] = np.asarray(curve)
-
-    def _drop_hopeless(self):
-        objective = self.tuner.oracle.objective
-        sign = 1 if objective.direction == "min" else -1
+    def _prune(self):
+        sign = 1 if self.objective.direction == "min" else -1
         scores = np.array([
             [sign * curves[fold][self._best_epoch(t) - 1] for fold in sorted(curves)]
             for t, curves in enumerate(self.curves)
         ])  # fmt: skip
-        self.dropped = set(np.flatnonzero(hopeless(scores, 1 / (self.folds - 1))).tolist())
+        self.pruned = set(np.flatnonzero(clearly_worse(scores, 1 / (self.folds - 1))).tolist())
 
     def mean_curve(self, trial):
         """The objective after each epoch, mean over the folds trained so far."""
@@ -133,18 +136,17 @@ class WaveRun:
         return np.mean([curve[:shortest] for curve in curves], axis=0) if shortest else np.empty(0)
 
     def _best_epoch(self, trial):
-        """From 1; 0 if no epoch has a finite objective."""
+        """1-based; 0 if no epoch has a finite objective."""
         curve = self.mean_curve(trial)
         if not np.isfinite(curve).any():
             return 0
-        worst = np.inf if self.tuner.oracle.objective.direction == "min" else -np.inf
-        finite = np.where(np.isfinite(curve), curve, worst)
-        minimise = self.tuner.oracle.objective.direction == "min"
-        return int(finite.argmin() if minimise else finite.argmax()) + 1
+        minimize = self.objective.direction == "min"
+        finite = np.where(np.isfinite(curve), curve, np.inf if minimize else -np.inf)
+        return int(finite.argmin() if minimize else finite.argmax()) + 1
 
     def results(self):
         """What `oracle.tell` takes: metrics at the best epoch, or why the trial failed."""
-        found, name = {}, self.tuner.oracle.objective.name
+        found, name = {}, self.objective.name
         for t, trial_id in enumerate(self.ids):
             epoch = self._best_epoch(t)
             if not epoch:
@@ -154,22 +156,22 @@ class WaveRun:
             if self.folds > 1:
                 for fold, curve in sorted(self.curves[t].items()):
                     metrics[f"fold_{fold}"] = float(curve[epoch - 1])
-                metrics["dropped"] = float(t in self.dropped)
+                metrics["dropped"] = float(t in self.pruned)
             metrics["seconds"] = self.seconds / len(self.trials)
             found[trial_id] = metrics, epoch
         return found
 
 
-def hopeless(scores, test_share, level=0.05):
-    """One-sided paired test of each trial against the best one.
+def clearly_worse(scores, test_share, level=0.05):
+    """Compare each trial with the best one by a one-sided paired test.
 
     Args:
-        scores: `(trials, folds)`, smaller is better; NaN where a network diverged.
-        test_share: float, rows judged by over rows trained on, see `paired_test`.
-        level: float, the chance of dropping a trial that is as good as the best.
+        scores: float array (trials, folds), smaller is better; NaN where a network diverged.
+        test_share: float, validation rows over training rows, see `paired_test`.
+        level: float, probability of pruning a trial that is as good as the best.
 
     Returns:
-        bool `(trials,)`. Trials that diverged are hopeless, the best one never is.
+        bool array (trials,). A trial that diverged is clearly worse, the best one never is.
     """
     mean = scores.mean(axis=1)
     if np.isnan(mean).all():

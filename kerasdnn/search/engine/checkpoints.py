@@ -1,9 +1,9 @@
-"""The arrays of a search on disk: a checkpoint of the running wave, weights and curves of the rest.
+"""Keep the arrays of a search on disk: a checkpoint of the running batch, results of the others.
 
-    wave.npz          the running wave: written every few seconds of training
-    wave_TRIAL.npz    a finished wave, named by its first trial
+    wave.npz          the running batch of trials: written every few seconds of training
+    wave_TRIAL.npz    a finished batch, named by its first trial
 
-Each is written beside its place and moved there, so that it is whole at every moment.
+Each is written atomically.
 """
 
 from dataclasses import dataclass
@@ -14,42 +14,40 @@ from ...core.state_files import read_arrays, write_arrays
 
 @dataclass
 class Checkpoint:
-    """A wave cut off: what was done, and the state of the round that was running."""
+    """An interrupted batch: what was done, and the state of the stage that was running."""
 
-    round: int
+    stage: int
     seconds: float
-    dropped: set
+    pruned: set
     curves: list
     best_weights: dict
     state: dict
 
 
-class WaveFiles:
-    """Files of the waves in a project's folder."""
+class Checkpoints:
+    """The files of the batches in a project's folder."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.running = self.folder / "wave.npz"
-        self._places = {}  # trial to the file of its wave
+        self._places = {}  # trial to the file of its batch
         self._file = (None, None)  # the file read last, and its arrays
 
-    def save_checkpoint(self, run, number):
+    def save_checkpoint(self, run, stage):
+        """Write the state of a `BatchRun`."""
         about = {
-            "trials": run.ids,
-            "round": number,
-            "seconds": run.seconds,
-            "dropped": sorted(run.dropped),
-        }
-        write_arrays(
-            self.running, about, {**self._arrays(run), **prefixed("state", run.wave.state())}
-        )
+            "trials": run.ids, "round": stage, "seconds": run.seconds,
+            "dropped": sorted(run.pruned),
+        }  # fmt: skip
+        arrays = {**self._arrays(run), **prefixed("state", run.batch.state())}
+        write_arrays(self.running, about, arrays)
 
     def checkpoint(self, ids):
-        """The checkpoint of the wave of these trials, or None."""
+        """The checkpoint of the batch of these trials, or None."""
         if not self.running.exists():
             return None
         about, arrays = read_arrays(self.running)
-        if about["trials"] != ids:  # of a wave that was told to the oracle already
+        if about["trials"] != ids:  # of a batch that was told to the oracle already
             return None
         curves, weights = [], {}
         for trial_id in ids:
@@ -66,7 +64,7 @@ class WaveFiles:
         self.running.unlink(missing_ok=True)
 
     def finish(self, run):
-        """Keep what a finished wave leaves behind."""
+        """Write what a finished batch leaves behind."""
         path = self.folder / f"wave_{run.ids[0]}.npz"
         write_arrays(path, {"trials": run.ids}, self._arrays(run))
         self._places.update(dict.fromkeys(run.ids, path))
@@ -84,17 +82,17 @@ class WaveFiles:
 
     def curves(self, trial_id):
         """Fold to the objective after each epoch."""
-        return {int(k): v for k, v in part(self._wave_of(trial_id), f"curve/{trial_id}").items()}
+        return {int(k): v for k, v in part(self._batch_of(trial_id), f"curve/{trial_id}").items()}
 
     def weights(self, trial_id):
         """The weights of a finished trial's network at its best epoch."""
-        return in_order(part(self._wave_of(trial_id), f"best/{trial_id}"))
+        return in_order(part(self._batch_of(trial_id), f"best/{trial_id}"))
 
     def member_state(self, trial_id, fold):
         """The state, optimizer included, from which Hyperband continues a trial."""
-        return part(self._wave_of(trial_id), f"member/{trial_id}/{fold}")
+        return part(self._batch_of(trial_id), f"member/{trial_id}/{fold}")
 
-    def _wave_of(self, trial_id):
+    def _batch_of(self, trial_id):
         if trial_id not in self._places:
             for path in sorted(self.folder.glob("wave_*.npz")):
                 about, _ = read_arrays(path, names=())

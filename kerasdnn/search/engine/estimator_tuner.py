@@ -1,10 +1,10 @@
-"""EstimatorTuner: a keras-tuner tuner whose trials are fits of an estimator, one after the other.
+"""EstimatorTuner: a keras-tuner tuner that fits an estimator per trial, one after the other.
 
 ask the oracle for a trial          oracle.json says which one is under way
 fit an estimator per fold           curves.json in the trial's folder
 tell the oracle the score           oracle.json again, written last
 
-A program killed at any point fits the trial under way anew.
+A program killed at any point fits the trial under way again.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from sklearn.base import clone
 from ...core.state_files import read_json, write_json
 from ...estimators.presets import PRESETS
 from ..spaces import settings, varied
-from .oracles import in_waves
+from .oracles import as_batch_oracle
+from .tuner_internals import tuner_file
 
 FAILURES = 3  # trials; where the first ones all fail, so will the others
 
@@ -58,18 +59,19 @@ class EstimatorTuner(keras_tuner.Tuner):
     """Fits the estimators of an oracle's trials.
 
     Args:
-        oracle, hypermodel: `keras_tuner.Oracle`, `EstimatorModel`.
+        oracle: `keras_tuner.Oracle`.
+        hypermodel: `EstimatorModel`.
         fit: function from an estimator to a list of fitted ones, one per fold.
         directory, project_name: as in `keras_tuner.Tuner`.
     """
 
-    open = None  # the wave that is under way: there is none
+    running = None  # no batch is ever under way
 
     def __init__(self, oracle, hypermodel, fit, directory, project_name):
-        self.fit, self.seconds, self.on_block = fit, 0.0, lambda tuner: None
-        self.files, self.seed = self, hypermodel.estimator.random_state
+        self.fit, self.seconds, self.on_progress = fit, 0.0, lambda tuner: None
+        self.seed = hypermodel.estimator.random_state
         self.fit_with = {"batch_size": hypermodel.estimator.batch_size}
-        oracle = in_waves(oracle)
+        oracle = as_batch_oracle(oracle)
         oracle.verbose = 0
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from ..."
             super().__init__(
@@ -90,7 +92,7 @@ class EstimatorTuner(keras_tuner.Tuner):
             self.oracle.tell(results)
             self.save()
             self.stop_where_all_fail()
-            self.on_block(self)
+            self.on_progress(self)
 
     def run_trial(self, trial):
         """`(metrics, best epoch)`, or why the trial failed."""
@@ -128,8 +130,8 @@ class EstimatorTuner(keras_tuner.Tuner):
 
     def save(self):
         self.oracle.save()
-        write_json(self._get_tuner_fname(), {"seconds": self.seconds})
+        write_json(tuner_file(self), {"seconds": self.seconds})
 
     def reload(self):
         self.oracle.reload()
-        self.seconds = read_json(self._get_tuner_fname())["seconds"]
+        self.seconds = read_json(tuner_file(self))["seconds"]

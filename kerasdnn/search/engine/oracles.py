@@ -1,38 +1,44 @@
-"""A keras-tuner oracle that is asked for whole waves of trials and told their results together.
+"""Propose batches of trials: keras-tuner's oracles, told the results of a batch together.
 
-A wave begins and ends with one file, oracle.json, which is written last and whole. A program
-killed in between finds the wave as it was, and gets the same trials again.
+A batch begins and ends with one file, oracle.json, which is written atomically and last. A program
+killed in between finds the batch as it was, and gets the same trials again.
+
+    random      keras-tuner's random search
+    grid        enumerated from its last trial, so that a batch need not wait for results
+    bayesian    a batch proposed from one fitted Gaussian process
+    hyperband   many trials for few epochs, the best of them for more
 """
 
 import contextlib
+import functools
 import warnings
-from pathlib import Path
 
 import keras_tuner
 import numpy as np
 from keras_tuner import oracles as stock
-from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from sklearn.exceptions import ConvergenceWarning
 
 from ...core.arguments import check_choice
 from ...core.state_files import read_json, write_json
+from ...heads import direction_of
+from . import tuner_internals
+from .tuner_internals import MetricsTracker, Trial, TrialStatus
 
 
-class Waves:
-    """Mixin of an oracle: `ask` for a wave, `tell` its results."""
+class BatchOracle:
+    """Mixin of an oracle: `ask` for a batch of trials, `tell` its results."""
 
     _unsaved = None  # trials to write at the end of the block of `_together`, by id
 
     def plan(self, size):
-        """Called before a wave of at most `size` trials is made; returns the size to make."""
+        """Called before a batch of at most `size` trials is made; returns the size to make."""
         return size
 
     def ask(self, tuner_id, size):
-        """Trials to run side by side, at most `size`; those of a wave cut off before come first.
+        """Return trials to train together, those of an interrupted batch first.
 
         Returns:
-            List of `keras_tuner` trials. Empty: the search is over.
+            list of at most `size` keras-tuner trials. Empty: the search is over.
         """
         if ongoing := list(self.ongoing_trials.values()):
             return ongoing
@@ -49,8 +55,8 @@ class Waves:
         """End trials.
 
         Args:
-            results: dict from trial id to `(metrics, step)`, the best epoch's metrics by name and
-                that epoch's number; or to a str, why the trial failed.
+            results: dict from trial id to (metrics, epoch), the metrics of the best epoch by name
+                and its 1-based number; or to a str, why the trial failed.
         """
         with self._together():
             for trial_id, result in results.items():
@@ -75,23 +81,24 @@ class Waves:
             self._unsaved = None
 
     def _check_consecutive_failures(self):
-        """Members of a wave fail side by side, so that a row of failures means nothing."""
+        """Trials of a batch fail together, so that failures in a row mean nothing."""
 
     def save(self):
         if self._unsaved is None:
-            write_json(self._get_oracle_fname(), self.get_state())
+            write_json(tuner_internals.oracle_file(self), self.get_state())
 
     def _save_trial(self, trial):
         if self._unsaved is not None:
             self._unsaved[trial.trial_id] = trial
         else:
-            write_json(Path(self._get_trial_dir(trial.trial_id), "trial.json"), trial.get_state())
+            path = tuner_internals.trial_folder(self, trial.trial_id) / "trial.json"
+            write_json(path, trial.get_state())
 
     def reload(self):
-        state = read_json(self._get_oracle_fname())
+        state = read_json(tuner_internals.oracle_file(self))
         self.trials = {}
-        for trial_id in state["start_order"]:  # others on disk belong to a wave never begun
-            path = Path(self._get_trial_dir(trial_id), "trial.json")
+        for trial_id in state["start_order"]:  # others on disk belong to a batch never begun
+            path = tuner_internals.trial_folder(self, trial_id) / "trial.json"
             self.trials[trial_id] = Trial.from_state(read_json(path))
         self.set_state(state)
         ended = set(self.end_order)  # keras-tuner saves an ended trial while it is still ongoing
@@ -104,10 +111,10 @@ class Waves:
             trial.status, trial.metrics, trial.score = TrialStatus.RUNNING, MetricsTracker(), None
 
 
-class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
-    """A Gaussian process fitted once per wave; the wave spreads where the process is unsure.
+class BayesianOracle(BatchOracle, stock.BayesianOptimizationOracle):
+    """Bayesian search: a Gaussian process fitted once per batch, which spreads where it is unsure.
 
-    The points of a wave are the greedy minima of mean - beta * deviation, where each point chosen
+    The points of a batch are the greedy minima of mean - beta * deviation, where each point chosen
     lowers the deviation around it as if its result had come in as predicted: the mean does not
     move, so that nothing is fitted anew (GP-BUCB).
 
@@ -120,7 +127,9 @@ class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
 
     def plan(self, size):
         scored = sum(t.status == TrialStatus.COMPLETED for t in self.trials.values())
-        initial = self.num_initial_points or max(3 * len(self._nonfixed_space()), 3)
+        initial = self.num_initial_points or max(
+            3 * len(tuner_internals.varying_hyperparameters(self)), 3
+        )
         if scored < initial:
             self._planned = []
             return min(size, initial - scored)
@@ -132,7 +141,7 @@ class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
             self.plan(1)  # asked for a single trial
         if self._planned:
             return {"status": TrialStatus.RUNNING, "values": self._planned.pop(0)}
-        return self._random_populate_space()
+        return tuner_internals.random_values(self)
 
     def _propose(self, size):
         """Values of the next `size` trials, fewer where the space runs out."""
@@ -141,7 +150,7 @@ class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
         with warnings.catch_warnings():  # a score that depends on nothing has no length scale
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.gpr.fit(x, y)
-        space = self._nonfixed_space()
+        space = tuner_internals.varying_hyperparameters(self)
         # A function of the seed and of how far the search is, so that it can resume.
         rng = np.random.default_rng([self.seed, len(self.trials)])
         around = x[np.argsort(y)[:5]][rng.integers(0, min(5, len(x)), self.candidates // 2)]
@@ -155,9 +164,9 @@ class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
         mean, covariance = self.gpr.predict(points, return_cov=True)
         chosen, tried = [], set()
         for index in spread_minima(mean, covariance, self.beta, self.alpha * y.var()):
-            values = self._vector_to_values(points[index].tolist())
-            key = self._compute_values_hash(values)
-            if key not in tried and not self._duplicate(values):
+            values = tuner_internals.values_of_point(self, points[index].tolist())
+            key = tuner_internals.values_key(self, values)
+            if key not in tried and not tuner_internals.was_tried(self, values):
                 tried.add(key)
                 chosen.append(values)
                 if len(chosen) == size:
@@ -166,7 +175,7 @@ class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
 
     def _observations(self):
         """Finished trials as points in the unit cube, and their scores, smaller is better."""
-        space = self._nonfixed_space()
+        space = tuner_internals.varying_hyperparameters(self)
         sign = -1 if self.objective.direction == "max" else 1
         x, y = [], []
         for trial in self.trials.values():
@@ -181,7 +190,7 @@ class BayesianOracle(Waves, stock.BayesianOptimizationOracle):
 
 
 def spread_minima(mean, covariance, beta, noise):
-    """Indices in the order of GP-BUCB: minima of mean - beta * deviation, each one observed.
+    """Yield indices in the order of GP-BUCB: minima of mean - beta * deviation, each one observed.
 
     Observing point j subtracts c_j c_j^T / (c_jj + noise) from the covariance, c_j its column:
     one step of a Cholesky factorisation, so that the covariance itself is never changed.
@@ -200,22 +209,15 @@ def spread_minima(mean, covariance, beta, noise):
         variance = variance - column**2
 
 
-# keras-tuner's oracles, asked for whole waves of trials; what a wave is:
-# `search/engine/oracles.py`.
-#
-# The grid is enumerated from its last trial, so that a wave need not wait for results; the
-# Bayesian search proposes a wave from one fitted process.
-
-
-class RandomOracle(Waves, stock.RandomSearchOracle):
+class RandomOracle(BatchOracle, stock.RandomSearchOracle):
     """Random search."""
 
 
-class HyperbandOracle(Waves, stock.HyperbandOracle):
+class HyperbandOracle(BatchOracle, stock.HyperbandOracle):
     """Hyperband: many trials for few epochs, the best of them for more."""
 
 
-class GridOracle(Waves, stock.GridSearchOracle):
+class GridOracle(BatchOracle, stock.GridSearchOracle):
     """Every combination, in keras-tuner's order: defaults first, the last hyperparameter fastest.
 
     A number without a step is cut into ten values, as keras-tuner does.
@@ -226,7 +228,7 @@ class GridOracle(Waves, stock.GridSearchOracle):
         values = {hp.name: hp.default for hp in hps.space if hps.is_active(hp)}
         if self.start_order:
             last = self.trials[self.start_order[-1]].hyperparameters.values
-            values = self._get_next_combination({**values, **last})
+            values = tuner_internals.next_combination(self, {**values, **last})
         if values is None:
             return {"status": TrialStatus.STOPPED, "values": None}
         return {"status": TrialStatus.RUNNING, "values": values}
@@ -240,9 +242,19 @@ ORACLES = {
 }
 
 
-def make_oracle(kind, objective, direction, max_trials, epochs, seed):
-    """An oracle by its name; `epochs` is the most that Hyperband gives a trial."""
-    oracle = ORACLES[check_choice("oracle", kind, ORACLES)](
+def make_oracle(kind, objective, direction, max_trials, epochs, seed, mixin=None):
+    """Make an oracle by its name.
+
+    Args:
+        kind: key of `ORACLES`.
+        objective, direction: str, as in `keras_tuner.Objective`.
+        max_trials: int, or None for all of a grid or a Hyperband run.
+        epochs: int, the most epochs that Hyperband gives a trial.
+        seed: int.
+        mixin: class put before that of the oracle, or None.
+    """
+    cls = ORACLES[check_choice("oracle", kind, ORACLES)]
+    oracle = (cls if mixin is None else mixed_class(mixin, cls))(
         keras_tuner.Objective(objective, direction),
         seed=seed or 2**30,  # keras-tuner draws another one for 0
         **({"max_epochs": epochs} if kind == "hyperband" else {"max_trials": max_trials}),
@@ -251,9 +263,27 @@ def make_oracle(kind, objective, direction, max_trials, epochs, seed):
     return oracle
 
 
-def in_waves(oracle):
-    """`oracle`, of keras-tuner or of the user, with `ask` and `tell` added to its class."""
-    if not isinstance(oracle, Waves):
-        own = {kind.__mro__[2]: kind for kind in ORACLES.values()}.get(type(oracle))
-        oracle.__class__ = own or type(f"Waves{type(oracle).__name__}", (Waves, type(oracle)), {})
-    return oracle
+def oracle_of(settings, head=None):
+    """The oracle of checked `SearchSettings` with a seed and epochs; `head` knows the objective."""
+    if not isinstance(settings.oracle, str):
+        return settings.oracle
+    direction = direction_of(settings.objective, head=head)
+    return make_oracle(
+        settings.oracle, settings.objective, direction, settings.max_trials, settings.epochs,
+        settings.seed,
+    )  # fmt: skip
+
+
+@functools.cache
+def mixed_class(mixin, cls):
+    return type(f"{mixin.__name__}{cls.__name__}", (mixin, cls), {})
+
+
+def as_batch_oracle(oracle):
+    """An oracle with `ask` and `tell` that shares its state with `oracle`, any keras-tuner one."""
+    if isinstance(oracle, BatchOracle):
+        return oracle
+    own = {cls.__mro__[2]: cls for cls in ORACLES.values()}.get(type(oracle))
+    found = object.__new__(own or mixed_class(BatchOracle, type(oracle)))
+    found.__dict__ = vars(oracle)
+    return found

@@ -1,51 +1,56 @@
-"""PopulationTuner: a keras-tuner tuner that trains its trials in waves, each one a population.
+"""PopulationTuner: a keras-tuner tuner that trains its trials in batches, each one a population.
 
-ask the oracle for a wave           one file, oracle.json, says which trials are under way
-train their networks together       a member per trial and fold; checkpoints in wave.npz
-keep weights and curves             wave_TRIAL.npz, named by the wave's first trial
+ask the oracle for a batch          one file, oracle.json, says which trials are under way
+train their networks together       a network per trial and fold; checkpoints in wave.npz
+keep weights and curves             wave_TRIAL.npz, named by the first trial of the batch
 tell the oracle the scores          oracle.json again, written last
 
-A program killed at any point finds the files of the step before whole, and continues from there
+A program killed at any point finds the complete files of the step before, and resumes from there
 with the same numbers.
 """
 
 import contextlib
 import io
 import time
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
-from keras_tuner.engine import hyperparameters
 
 from ...core.arguments import check_integer
 from ...core.messages import invalid
+from ...core.rows import Rows
 from ...core.state_files import read_json, write_json
 from ...heads import check_objective
-from ...tables.splits import divide
-from ..rows import defined_splits, read_rows
+from ..data import defined_splits, read_data
+from ..settings import BATCH_SIZE, EPOCHS, TRIALS_PER_BATCH, SearchSettings
 from ..spaces import NetworkModel
-from .batch_run import WaveRun
-from .checkpoints import WaveFiles
-from .oracles import in_waves
-
-WAVE = 128  # trials trained together, at most
+from .batch_run import BatchRun
+from .checkpoints import Checkpoints
+from .oracles import as_batch_oracle
+from .tuner_internals import Boolean, tuner_file
 
 
 class PopulationTuner(keras_tuner.Tuner):
-    """A `keras_tuner` tuner for search spaces over `build_classifier` and its siblings.
+    """A `keras_tuner` tuner for search spaces over the `build_*` functions.
 
     `search`, `results_summary`, `get_best_hyperparameters`, `get_best_models`, `reload` and the
-    project directory are those of keras-tuner. What differs: trials are trained many at a time in
-    one compiled program; a trial's loss on the validation rows is the head's own, without
-    regularisation and label smoothing; a network that diverges fails alone.
+    project directory are those of keras-tuner. What differs: many trials are trained together in
+    one compiled program; a trial's loss on the validation rows is that of the problem type, without
+    regularization and label smoothing; a network that diverges fails alone.
 
     Args:
         oracle: any `keras_tuner.Oracle`, with an objective such as "val_loss".
         hypermodel: made by `kerasdnn.hypermodel`.
-        wave: int, trials trained together at most.
-        seed: int, the seed of every network's weights and of the order of its rows. All trials
-            share it: they differ by their hyperparameters and by nothing else.
-        directory, project_name, overwrite: as in `keras_tuner.Tuner`.
+        wave: int, at least 1, the most trials per batch. Default: 128.
+        seed: int, at least 0, the seed of every network's weights and of the order of its rows. All
+            trials share it, so that they differ by their hyperparameters only. Default: 0.
+        directory: str or Path of the project's parent. None means the current folder.
+        project_name, overwrite: as in `keras_tuner.Tuner`.
+
+    Raises:
+        ValueError: `hypermodel` or `oracle` is of another kind.
 
     Example:
         oracle = keras_tuner.oracles.RandomSearchOracle("val_loss", max_trials=100, seed=0)
@@ -56,14 +61,14 @@ class PopulationTuner(keras_tuner.Tuner):
 
     def __init__(
         self,
-        oracle,
-        hypermodel,
+        oracle: Any,
+        hypermodel: Any,
         *,
-        wave=WAVE,
-        seed=0,
-        directory=None,
-        project_name=None,
-        overwrite=False,
+        wave: int | None = TRIALS_PER_BATCH,
+        seed: int | None = 0,
+        directory: str | PathLike | None = None,
+        project_name: str | None = None,
+        overwrite: bool = False,
     ):
         if not isinstance(hypermodel, NetworkModel):
             raise invalid(
@@ -72,20 +77,22 @@ class PopulationTuner(keras_tuner.Tuner):
             )  # fmt: skip
         if not isinstance(oracle, keras_tuner.Oracle):
             raise invalid("oracle", "must be a keras_tuner.Oracle", oracle)
-        self.wave_size, self.seed = check_integer("wave", wave), check_integer("seed", seed, 0)
-        self.seconds, self.on_block, self.open = 0.0, lambda tuner: None, None
-        oracle = in_waves(oracle)
+        self.trials_per_batch, self.seed = (
+            check_integer("wave", wave),
+            check_integer("seed", seed, 0),
+        )
+        self.seconds, self.on_progress, self.running = 0.0, lambda tuner: None, None
+        oracle = as_batch_oracle(oracle)
         oracle.verbose = 0
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from ..."
             super().__init__(
                 oracle, hypermodel, directory=str(directory or "."), project_name=project_name,
                 overwrite=overwrite,
             )  # fmt: skip
-        self.files = WaveFiles(Path(self.project_dir))
+        self.checkpoints = Checkpoints(Path(self.project_dir))
 
-    # ------------------------------------------------------------ as keras-tuner knows it
     def _activate_all_conditions(self):
-        """Find every hyperparameter: also those behind a plain `if` of the space."""
+        """Find every hyperparameter, also those behind a plain `if` of the space."""
         while True:
             known = len(self.oracle.hyperparameters.space)
             for parameter in list(self.oracle.hyperparameters.space):
@@ -104,67 +111,76 @@ class PopulationTuner(keras_tuner.Tuner):
 
     def search(
         self,
-        x,
-        y,
+        x: Any,
+        y: Any,
         *,
-        epochs=50,
-        batch_size=32,
-        validation_data=None,
-        validation_fraction=0.2,
-        cv=None,
-        sample_weight=None,
-        class_weight=None,
-        time_budget=None,
-        verbose=1,
-    ):
+        epochs: int | None = EPOCHS,
+        batch_size: int | str | None = BATCH_SIZE,
+        validation_data: Any = None,
+        validation_fraction: float = 0.2,
+        cv: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict | str | None = None,
+        groups: Any = None,
+        time: Any = None,
+        time_budget: float | None = None,
+        verbose: int = 1,
+    ) -> None:
         """Search until the oracle has no more trials, or `time_budget` seconds are over.
 
-        Arguments are those of `kerasdnn.tune`.
+        The arguments are those of `kerasdnn.tune`.
         """
-        problem = self.hypermodel.problem
-        rows = read_rows(x, y, problem, sample_weight, class_weight, validation_data)
-        if not rows.splits:
-            rows.splits = divide(
-                rows, cv=cv, validation_fraction=validation_fraction, seed=self.seed
-            )
-        self.search_rows(rows, epochs, batch_size, time_budget)
+        settings = SearchSettings(
+            epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, cv=cv,
+            time_budget=time_budget, seed=self.seed,
+        ).checked()  # fmt: skip
+        given = Rows(x, y, sample_weight, groups=groups, time=time)
+        data = read_data(given, self.hypermodel.problem.head, class_weight, validation_data)
+        self.search_data(
+            data.split(cv=settings.cv, validation_fraction=validation_fraction, seed=self.seed),
+            settings,
+        )
 
-    def search_rows(self, rows, epochs, batch_size, time_budget=None):
-        """`search` over rows that are checked and divided."""
-        check_objective(self.oracle.objective.name, rows.problem, rows.one_hot)
-        rows.splits = defined_splits(rows, self.oracle.objective.name)
-        self.rows, self.fit_with = rows, {"epochs": epochs, "batch_size": batch_size}
-        end = None if time_budget is None else time.monotonic() + time_budget
+    def search_data(self, data: Any, settings: Any) -> None:
+        """`search` over `SearchData` with splits, and checked `SearchSettings` with epochs."""
+        objective = self.oracle.objective.name
+        check_objective(objective, data.problem.head, data.problem.one_hot)
+        self.data = data.replace(pairs=defined_splits(data, objective))
+        self.fit_with = {"epochs": settings.epochs, "batch_size": settings.batch_size}
+        budget = settings.time_budget
+        end = None if budget is None else time.monotonic() + budget
         self.on_search_begin()
         while end is None or time.monotonic() < end:
-            trials = self.oracle.ask(self.tuner_id, self.wave_size)
+            trials = self.oracle.ask(self.tuner_id, self.trials_per_batch)
             if not trials:
                 break
             self.save()
-            if not self._run_wave(trials, end):
+            if not self._run_batch(trials, end):
                 break
         self.on_search_end()
 
-    def _run_wave(self, trials, end):
-        """Train a wave to its end and tell the oracle; False if the time was over before."""
-        run = self.open = WaveRun(self, trials)
-        if not run.train(end):
+    def _run_batch(self, trials, end):
+        """Train a batch to its end and tell the oracle; False if the time was over before."""
+        members = [self.settings(trial) for trial in trials]
+        run = BatchRun(trials, members, self.data, self.oracle.objective, self.checkpoints)
+        self.running = run
+        if not run.train(end, lambda: self.on_progress(self)):
             return False
         results = run.results()
-        self.files.finish(run)
+        self.checkpoints.finish(run)
         self.oracle.tell(results)
         self.seconds += run.seconds
-        self.open = None
+        self.running = None
         self.save()
-        self.files.forget_checkpoint()
+        self.checkpoints.forget_checkpoint()
         if len(results) > 1 and all(isinstance(result, str) for result in results.values()):
             listed = "\n".join(f"  trial {i}: {why}" for i, why in list(results.items())[:3])
-            raise RuntimeError(f"All {len(results)} trials of a wave failed:\n{listed}")
-        self.on_block(self)
+            raise RuntimeError(f"All {len(results)} trials of a batch failed:\n{listed}")
+        self.on_progress(self)
         return True
 
-    def settings(self, trial):
-        """The whole description of a trial's network and training."""
+    def settings(self, trial: Any) -> dict:
+        """The complete description of a trial's network and training."""
         hp = trial.hyperparameters.copy()
         found = {**self.fit_with, "seed": self.seed, **self.hypermodel.settings(hp)}
         if "tuner/epochs" in hp.values:
@@ -173,19 +189,25 @@ class PopulationTuner(keras_tuner.Tuner):
             self.oracle.update_space(hp)
         return found
 
-    def load_model(self, trial):
-        """The trained network of a trial, at its best epoch (on the first fold it was given)."""
+    def curves(self, trial_id: str) -> dict:
+        """Fold to the objective after each epoch."""
+        if self.running and trial_id in self.running.ids:
+            return self.running.curves[self.running.ids.index(trial_id)]
+        return self.checkpoints.curves(trial_id)
+
+    def load_model(self, trial: Any) -> Any:
+        """The trained network of a trial, at its best epoch (of the first fold)."""
         network = self.hypermodel.build(trial.hyperparameters)
-        network.set_weights(self.files.weights(trial.trial_id))
+        network.set_weights(self.checkpoints.weights(trial.trial_id))
         return network
 
-    def save(self):
+    def save(self) -> None:
         self.oracle.save()
-        write_json(self._get_tuner_fname(), {"seconds": self.seconds, "seed": self.seed})
+        write_json(tuner_file(self), {"seconds": self.seconds, "seed": self.seed})
 
-    def reload(self):
+    def reload(self) -> None:
         self.oracle.reload()
-        self.seconds = read_json(self._get_tuner_fname())["seconds"]
+        self.seconds = read_json(tuner_file(self))["seconds"]
 
 
 def choices(parameter):
@@ -193,7 +215,7 @@ def choices(parameter):
     config = parameter.get_config()
     if "values" in config:
         return list(config["values"])
-    if isinstance(parameter, hyperparameters.Boolean):
+    if isinstance(parameter, Boolean):
         return [True, False]
     if "min_value" in config:
         return [config["min_value"], config["max_value"]]

@@ -1,4 +1,4 @@
-"""The folder of a search: made, found again, and held against what is searched now."""
+"""Keep a search in its folder: open it, find it again, and compare it with what is searched now."""
 
 import hashlib
 import json
@@ -6,14 +6,15 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras_tuner
 import numpy as np
 
-from ...core.arguments import check_integer
 from ...core.messages import invalid
 from ...core.state_files import read_json, write_json
+from .tuner_internals import hyperband_trials
 
 OWN_FILES = (
     "search.json", "oracle.json", "tuner[0-9]*.json", "job.json", "stopped.json", "data.npz",
@@ -21,93 +22,112 @@ OWN_FILES = (
 )  # fmt: skip
 
 
-class Project(type(Path())):
-    """The folder of a search; `folder` deletes a temporary one with the last reference to it."""
+@dataclass(frozen=True)
+class Project:
+    """The folder of a search.
 
-    folder = None
+    Attributes:
+        path: `Path` of the folder.
+        temporary: the `TemporaryDirectory` around it, deleted with the last reference to it, or
+            None.
+    """
+
+    path: Path
+    temporary: object = None
+
+    @property
+    def for_tuner(self):
+        """Arguments of a keras-tuner tuner."""
+        return {"directory": str(self.path.parent), "project_name": self.path.name}
 
 
 def open_project(directory, resume):
-    """The project's folder, `directory`/search, empty unless there is something to resume.
+    """Open the folder `directory`/search; it is empty unless there is a search to resume.
+
+    Args:
+        directory: str or Path. None means a temporary folder.
+        resume: bool; False deletes the search in the folder, and nothing else.
 
     Raises:
-        ValueError: the folder holds something, but no search.
+        ValueError: the folder holds something other than a search.
     """
     if directory is None:
-        folder = tempfile.TemporaryDirectory(prefix="kerasdnn-search-")
-        project = Project(folder.name) / "search"
-        project.folder = folder
+        temporary = tempfile.TemporaryDirectory(prefix="kerasdnn-search-")
+        project = Project(Path(temporary.name) / "search", temporary)
     else:
-        project = Project(directory) / "search"
-        if not is_search(project):
+        project = Project(Path(directory) / "search")
+        if not is_search(project.path):
             raise invalid(
                 "directory", "must hold a search of kerasdnn in its folder 'search', or none",
                 str(directory), "Take another `directory`; nothing was deleted or written.",
             )  # fmt: skip
-        for path in [] if resume else own_files(project):
+        for path in [] if resume else own_files(project.path):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    project.mkdir(parents=True, exist_ok=True)
+    project.path.mkdir(parents=True, exist_ok=True)
     return project
 
 
-def is_search(project):
-    """Whether a folder is that of a search, empty or not there; the mark is search.json."""
-    if not project.exists():  # where one can be made: no link to nowhere, no file in its way
-        return not project.is_symlink() and (project.parent.is_dir() or not project.parent.exists())
-    if not project.is_dir():
+def is_search(folder):
+    """Whether a folder is that of a search, empty or missing; search.json marks a search."""
+    if not folder.exists():  # where one can be made: no link to nowhere, no file in its way
+        return not folder.is_symlink() and (folder.parent.is_dir() or not folder.parent.exists())
+    if not folder.is_dir():
         return False
-    marker = project / "search.json"
+    marker = folder / "search.json"
     if not marker.is_file():
-        return all(path.name.startswith(".") for path in project.iterdir())
+        return all(path.name.startswith(".") for path in folder.iterdir())
     try:
         return {"oracle", "seed"} <= read_json(marker).keys()
-    except (ValueError, AttributeError):  # damaged: the oracle's file tells as well
-        return (project / "oracle.json").is_file()
+    except (ValueError, AttributeError):  # damaged: the oracle's file marks a search as well
+        return (folder / "oracle.json").is_file()
 
 
-def own_files(project):
-    """What a search wrote into its folder; files of others stay there."""
-    return [path for kind in OWN_FILES if project.is_dir() for path in project.glob(kind)]
+def own_files(folder):
+    """The files that a search wrote into its folder."""
+    return [path for kind in OWN_FILES if folder.is_dir() for path in folder.glob(kind)]
 
 
-def agreed_seed(project, seed):
-    """`seed`; where it is None, that of the search to resume, or a new one."""
+def resolve_seed(project, seed):
+    """`seed`; None means that of the search to resume, or a random one."""
     if seed is not None:
-        return check_integer("seed", seed, 0)
-    path = project and project / "search.json"
-    if path and path.exists():
-        return read_json(path)["seed"]
-    return int(np.random.default_rng().integers(1, 2**31))
+        return seed
+    path = project.path / "search.json"
+    return (
+        read_json(path)["seed"]
+        if path.exists()
+        else int(np.random.default_rng().integers(1, 2**31))
+    )
 
 
-def check_same_search(project, about):
-    """Write what the search is about, or hold it against what was written before."""
-    path = project / "search.json"
+def check_resumable(project, about):
+    """Record what the search is about, or compare it with what was recorded before.
+
+    Raises:
+        ValueError: the folder holds a search of other data or settings.
+    """
+    path = project.path / "search.json"
     if not path.exists():
         write_json(path, about)
         return
     before = read_json(path)
     for name, value in json.loads(json.dumps(about)).items():
-        if before.get(name, value) != value:  # what earlier versions did not write is not compared
-            shown = "" if name in ("data", "space") else f" ({before.get(name)!r} before)"
+        old = before.get(name, value)  # what earlier versions did not write is not compared
+        if old != value:
+            if isinstance(value, dict) and isinstance(old, dict):  # those that differ
+                keys = [key for key in {**old, **value} if old.get(key) != value.get(key)]
+                old, value = ({k: d[k] for k in keys if k in d} for d in (old, value))
+            shown = "" if name in ("data", "space") else f" ({old!r} before)"
             raise ValueError(
-                f"The search in {project} was made with another `{name}`{shown}. Received: "
+                f"The search in {path.parent} was made with another `{name}`{shown}. Received: "
                 f"{name}={value!r}. Take another `directory`, or `resume=False` to delete it."
             )
 
 
-def described(value):
-    """A hyperparameter that JSON does not take as what is the same in the next process."""
-    if hasattr(value, "get_config"):
-        config = {k: v for k, v in value.get_config().items() if k != "name"}  # it counts up
-        return f"{type(value).__name__} {config}"
-    return getattr(value, "__qualname__", str(value))
-
-
-def fingerprint(rows):
-    """A hash of all numbers a score depends on."""
-    splits = (array for split in rows.splits for array in split)
-    return fingerprint_of(rows.x, rows.y, rows.weights, *splits)
+def fingerprint(rows, pairs):
+    """A hash of all numbers that a score depends on."""
+    return fingerprint_of(
+        rows.x, rows.y, rows.weights, *(array for pair in pairs for array in pair)
+    )
 
 
 def fingerprint_of(*arrays):
@@ -127,7 +147,7 @@ def space_of(model):
 
 
 class Line:
-    """A line that writes over itself on a terminal; in a log, the last one alone."""
+    """A line that overwrites itself on a terminal; a log gets the last one only."""
 
     def __init__(self, verbose=1, stream=None):
         self.verbose, self.stream = verbose, stream or sys.stderr
@@ -147,14 +167,14 @@ class Line:
 
 
 class Progress:
-    """Called with the tuner after every block of training."""
+    """Shows the progress of a search; called with the tuner after every chunk of training."""
 
     def __init__(self, oracle, verbose=1, stream=None):
-        self.total, self.line = trials_in_all(oracle), Line(verbose, stream)
+        self.total, self.line = hyperband_trials(oracle) or oracle.max_trials, Line(verbose, stream)
         self.began, self.first = time.monotonic(), None
 
     def __call__(self, tuner):
-        running = tuner.open.share_done() * len(tuner.open.trials) if tuner.open else 0
+        running = tuner.running.fraction_done() * len(tuner.running.trials) if tuner.running else 0
         best = tuner.oracle.get_best_trials(1)
         scored = best and best[0].score is not None
         self.show(
@@ -164,7 +184,7 @@ class Progress:
         )
 
     def show(self, done, objective, best):
-        """`done` may be a fraction: a wave advances all of its trials at once."""
+        """`done` may be fractional: a batch advances all of its trials together."""
         if self.first is None:
             self.first = done
         line = f"trials {done:.0f}" + (f"/{self.total}" if self.total else "")
@@ -176,18 +196,6 @@ class Progress:
 
     def close(self):
         self.line.close()
-
-
-def trials_in_all(oracle):
-    """How many trials the search will have, None if that is not known before."""
-    if hasattr(oracle, "_get_num_brackets"):  # Hyperband
-        total = sum(
-            oracle._get_size(bracket, number)
-            for bracket in range(oracle._get_num_brackets())
-            for number in range(bracket + 1)
-        )
-        return min(total, oracle.max_trials or total)
-    return oracle.max_trials
 
 
 def duration(seconds):

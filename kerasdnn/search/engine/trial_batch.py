@@ -1,8 +1,15 @@
-"""A wave: many networks trained side by side, each on its rows, judged after every epoch.
+"""Train a batch of trials: many networks together, each on its rows, evaluated after every epoch.
 
-`Wave` is one population where the networks can be stacked. `OneByOne` does the same with
-`Network.fit`, network after network, for hyperparameters that cannot (an optimizer of Keras that
-is none of the six, an activation of the user's own). `Parts` is both, where some can.
+`TrialBatch` is one population, where the networks can be stacked. `SequentialTrials` does the same
+with `Network.fit`, network after network, where they cannot (an optimizer that is none of the six
+that a population knows, a custom activation). `MixedTrials` is both. All of them have
+
+    epoch, epochs               how far training is, and how far it will go
+    advance(epochs)             trains every network for up to `epochs` more epochs
+    curves                      per network, the objective after each epoch, NaN once it diverged
+    best_weights(i)             weights after the best epoch, as `Network.set_weights` takes them
+    member_state(i), load_...   everything that training changes of a network, as arrays by name
+    state(), load_state(...)    that of all networks
 """
 
 from dataclasses import dataclass
@@ -12,48 +19,52 @@ import numpy as np
 
 from ...core.arguments import Unstackable
 from ...core.messages import warn
+from ...factories import build_for
 from ...heads import direction_of
 from ..objective import score
+from ..spaces import factory_settings
 from .project import Line
 
 STACKS = keras.backend.backend() == "tensorflow"
 if STACKS:
-    from ...population.members import make_task, read_member
+    from ...population.members import read_member
     from ...population.population import Population
 
 
-class Wave:
-    """Networks trained side by side as one `Population`.
+class TrialBatch:
+    """Networks trained together as one `Population`.
 
     Args:
-        members: list of dicts in the vocabulary, each with `epochs`, `batch_size` and `seed`.
-        rows: `rows.Rows`.
-        splits: list of int, which of `rows.splits` each member is trained and judged on.
-        objective: what is measured after each epoch.
+        members: list of dicts of hyperparameters, each with `epochs`, `batch_size` and `seed`.
+        data: `SearchData`.
+        folds: list of int, which of `data.pairs` each network is trained and evaluated on.
+        objective: str, what is measured after each epoch.
+        direction: "min" or "max". None means that of the objective.
     """
 
-    def __init__(self, members, rows, splits, objective, direction=None):
-        self.members, self.rows, self.objective = members, rows, objective
-        self.sign = 1 if direction_of(objective, direction) == "min" else -1
-        self.training = [rows.splits[split][0] for split in splits]
-        self.judging = [rows.splits[split][1] for split in splits]
+    state_name = "Wave"  # in the files of interrupted batches
+
+    def __init__(self, members, data, folds, objective, direction=None):
+        self.members, self.rows, self.objective = members, data.rows, objective
+        self.sign = 1 if direction_of(objective, direction, data.problem.head) == "min" else -1
+        self.training = [data.pairs[fold][0] for fold in folds]
+        self.validation = [data.pairs[fold][1] for fold in folds]
+        problem = data.problem
         self.population = Population(
-            members, rows.x.shape[1], problem=rows.problem, n_outputs=rows.n_outputs,
-            one_hot=rows.one_hot,
+            members, problem.n_features, problem=problem.head, n_outputs=problem.n_outputs,
+            one_hot=problem.one_hot,
         )  # fmt: skip
         self.epoch, self.epochs = 0, max(member["epochs"] for member in members)
 
     def advance(self, epochs):
-        """Train every member for up to `epochs` more epochs."""
         self.epoch = min(self.epoch + epochs, self.epochs)
         self.population.fit(
             self.rows.x, self.rows.y, epochs=self.epoch, sample_weight=self.rows.weights,
-            rows=self.training, validation_rows=self.judging, monitor=self.objective,
+            rows=self.training, validation_rows=self.validation, monitor=self.objective,
         )  # fmt: skip
 
     @property
     def curves(self):
-        """The objective after each epoch that a member was to train, NaN once it diverged."""
         if not self.epoch:
             return [np.empty(0) for _ in self.members]
         found = self.population.curves(self.objective)
@@ -63,18 +74,15 @@ class Wave:
         ]
 
     def best_weights(self, index):
-        """A member's weights after its best epoch, as `Network.set_weights` takes them."""
         return self.population.get_weights(index, best=True)
 
     def member_state(self, index):
-        """Everything that training changes of a member, as arrays by name."""
         return self.population.member_state(index)
 
     def load_member_state(self, index, state):
         self.population.load_member_state(index, state)
 
     def state(self):
-        """The state of all members, as arrays by name."""
         return {**self.population.state(), "epoch": np.array(self.epoch)}
 
     def load_state(self, state):
@@ -82,39 +90,32 @@ class Wave:
         self.population.load_state({k: v for k, v in state.items() if k != "epoch"})
 
 
-def make_wave(members, rows, splits, objective, direction=None):
-    """A `Wave`, `OneByOne` where no member can be stacked, or `Parts` where some cannot."""
-    kind, reasons = Wave if STACKS else OneByOne, []
-    if STACKS:
-        reasons = why_not_stacked(members, rows)
-        if all(reasons):
-            kind = OneByOne
-    if any(reasons):
-        alone = [i for i, reason in enumerate(reasons) if reason]
-        if not rows.told:
-            rows.told = True
-            warn(
-                "Networks should be ones that can be stacked, to be trained together. Received: "
-                f"{len(alone)} of {len(members)} that are trained one by one, which takes longer. "
-                f"The first: {reasons[alone[0]]}"
-            )
-        if len(alone) < len(members):
-            stacked = [i for i, reason in enumerate(reasons) if not reason]
-            return Parts([
-                (made, kind([members[i] for i in made], rows, [splits[i] for i in made],
-                            objective, direction))
-                for kind, made in ((Wave, stacked), (OneByOne, alone))
-            ])  # fmt: skip
-    return kind(members, rows, splits, objective, direction)
+def make_trial_batch(members, data, folds, objective, direction=None):
+    """Make the fastest batch for `members`; arguments as of `TrialBatch`."""
+    everyone = range(len(members))
+    reasons = why_not_stacked(members, data.problem) if STACKS else [None for _ in everyone]
+    alone = [i for i in everyone if reasons[i] or not STACKS]
+    if any(reasons) and "stacking" not in data.warned:
+        data.warned.add("stacking")
+        warn(
+            f"{len(alone)} of {len(members)} networks cannot be trained together with others and "
+            f"are trained one by one, which takes longer. The first: {reasons[alone[0]]}"
+        )
+    together = [i for i in everyone if i not in set(alone)]
+    parts = [
+        (own, cls([members[i] for i in own], data, [folds[i] for i in own], objective, direction))
+        for cls, own in ((TrialBatch, together), (SequentialTrials, alone))
+        if own
+    ]
+    return parts[0][1] if len(parts) == 1 else MixedTrials(parts)
 
 
-def why_not_stacked(members, rows):
-    """For each member why it cannot be stacked, or None."""
-    task, rules = make_task(rows.problem, rows.x.shape[1], rows.n_outputs, rows.one_hot), {}
-    reasons = []
+def why_not_stacked(members, problem):
+    """For each member the reason why it cannot be stacked, or None."""
+    rules, reasons = {}, []
     for member in members:
         try:
-            read_member(dict(member), task, rules)
+            read_member(dict(member), problem, rules)
         except Unstackable as error:
             reasons.append(str(error))
         else:
@@ -122,81 +123,71 @@ def why_not_stacked(members, rows):
     return reasons
 
 
-class Parts:
-    """A wave of several: its stacked networks, and those that are trained one by one.
+class MixedTrials:
+    """A batch of two: the networks that are stacked, and those that are trained one by one.
 
     Args:
-        parts: list of `(numbers of the members, Wave or OneByOne)`.
+        parts: list of (positions of the networks, `TrialBatch` or `SequentialTrials`).
     """
 
     def __init__(self, parts):
         self.parts = parts
         self.sign = parts[0][1].sign
-        self.place = {number: (wave, k) for own, wave in parts for k, number in enumerate(own)}
-        self.epochs = max(wave.epochs for _, wave in parts)
+        self.place = {number: (batch, k) for own, batch in parts for k, number in enumerate(own)}
+        self.epochs = max(batch.epochs for _, batch in parts)
 
     @property
     def epoch(self):
-        """The first part that is not done says how far training is."""
-        return min((w.epoch for _, w in self.parts if w.epoch < w.epochs), default=self.epochs)
+        running = [batch.epoch for _, batch in self.parts if batch.epoch < batch.epochs]
+        return min(running, default=self.epochs)
 
     def advance(self, epochs):
-        """Train every member for up to `epochs` more epochs."""
-        for _, wave in self.parts:
-            if wave.epoch < wave.epochs:
-                wave.advance(epochs)
+        for _, batch in self.parts:
+            if batch.epoch < batch.epochs:
+                batch.advance(epochs)
 
     @property
     def curves(self):
-        found = {i: c for own, wave in self.parts for i, c in zip(own, wave.curves, strict=True)}
+        found = {i: c for own, part in self.parts for i, c in zip(own, part.curves, strict=True)}
         return [found[i] for i in sorted(found)]
 
     def best_weights(self, index):
-        wave, k = self.place[index]
-        return wave.best_weights(k)
+        batch, k = self.place[index]
+        return batch.best_weights(k)
 
     def member_state(self, index):
-        wave, k = self.place[index]
-        return wave.member_state(k)
+        batch, k = self.place[index]
+        return batch.member_state(k)
 
     def load_member_state(self, index, state):
-        wave, k = self.place[index]
-        wave.load_member_state(k, state)
+        batch, k = self.place[index]
+        batch.load_member_state(k, state)
 
     def state(self):
         return {
-            f"{type(wave).__name__}/{name}": value
-            for _, wave in self.parts
-            for name, value in wave.state().items()
+            f"{batch.state_name}/{name}": value
+            for _, batch in self.parts
+            for name, value in batch.state().items()
         }
 
     def load_state(self, state):
-        for _, wave in self.parts:
-            start = f"{type(wave).__name__}/"
+        for _, batch in self.parts:
+            start = f"{batch.state_name}/"
             own = {k[len(start) :]: v for k, v in state.items() if k.startswith(start)}
             if own:  # a checkpoint of an earlier version has none: its trials run again
-                wave.load_state(own)
+                batch.load_state(own)
 
 
-class OneByOne:
-    """Networks trained one after the other by `Network.fit`.
+class SequentialTrials:
+    """Networks trained one after the other by `Network.fit`; arguments as of `TrialBatch`."""
 
-    Args:
-        members: list of dicts in the vocabulary, each with `epochs`, `batch_size` and `seed`.
-        rows: `rows.Rows`.
-        splits: list of int, which of `rows.splits` each member is trained and judged on.
-        objective: what is measured after each epoch.
-    """
+    state_name = "OneByOne"  # in the files of interrupted batches
 
-    def __init__(self, members, rows, splits, objective, direction=None):
-        self.members, self.rows, self.splits = members, rows, splits
-        self.objective = objective
-        self.sign = 1 if direction_of(objective, direction) == "min" else -1
+    def __init__(self, members, data, folds, objective, direction=None):
+        self.members, self.data, self.folds, self.objective = members, data, folds, objective
+        self.sign = 1 if direction_of(objective, direction, data.problem.head) == "min" else -1
         self.curves = [np.empty(0) for _ in members]
-        self.networks = [
-            rows.build(**{k: v for k, v in m.items() if k not in ("epochs", "batch_size")})
-            for m in members
-        ]
+        self.networks = [build_for(data.problem, **factory_settings(m)) for m in members]
         self.best = [network.get_weights() for network in self.networks]
         for network in self.networks:
             network.optimizer.build(network.trainable_variables)
@@ -210,7 +201,6 @@ class OneByOne:
         return max(member["epochs"] for member in self.members)
 
     def advance(self, epochs):
-        """Train every member for up to `epochs` more epochs."""
         for index, member in enumerate(self.members):
             done = len(self.curves[index])
             until = min(done + epochs, member["epochs"])
@@ -221,20 +211,17 @@ class OneByOne:
                 self.curves[index] = np.append(self.curves[index], rest)
 
     def _fit(self, index, done, until):
-        network, (train, valid) = self.networks[index], self.rows.splits[self.splits[index]]
-        x, y, weights = self.rows.part(train)
-        judge = Judge(self, index, self.rows.part(valid))
-        network.fit(
-            x, y, sample_weight=weights, batch_size=self.members[index]["batch_size"],
-            initial_epoch=done, epochs=until, verbose=0, callbacks=[judge],
+        train, valid = map(self.data.rows.take, self.data.pairs[self.folds[index]])
+        self.networks[index].fit(
+            train.x, train.y, sample_weight=train.weights,
+            batch_size=self.members[index]["batch_size"], initial_epoch=done, epochs=until,
+            verbose=0, callbacks=[EpochEvaluator(self, index, valid)],
         )  # fmt: skip
 
     def best_weights(self, index):
-        """A member's weights after its best epoch, as `Network.set_weights` takes them."""
         return self.best[index]
 
     def member_state(self, index):
-        """Everything that training changes of a member, as arrays by name."""
         network = self.networks[index]
         found = {"curve": self.curves[index]}
         for kind, values in (
@@ -255,7 +242,6 @@ class OneByOne:
             variable.assign(state[f"optimizer{i}"])
 
     def state(self):
-        """The state of all members, as arrays by name."""
         return {
             f"{i}/{name}": value
             for i in range(len(self.members))
@@ -269,52 +255,50 @@ class OneByOne:
             self.load_member_state(i, own)
 
 
-class Judge(keras.callbacks.Callback):
+class EpochEvaluator(keras.callbacks.Callback):
     """Measures the objective after each epoch, keeps the best weights, stops at NaN."""
 
-    def __init__(self, wave, index, part):
+    def __init__(self, trials, index, rows):
         super().__init__()
-        self.wave, self.index, self.part = wave, index, part
+        self.trials, self.index, self.rows = trials, index, rows
 
     def on_epoch_end(self, epoch, logs=None):
-        wave, (x, y, weights) = self.wave, self.part
-        prediction = self.model.predict(x, verbose=0)
-        rows = wave.rows
-        value = score(wave.objective, rows.problem, rows.one_hot, y, prediction, weights)
+        trials, rows, head = self.trials, self.rows, self.trials.data.problem.head
+        prediction = self.model.predict(rows.x, verbose=0)
+        value = score(trials.objective, head, rows.y, prediction, rows.weights)
         trained = self.model.get_weights()
         if not all(np.isfinite(weight).all() for weight in trained):
             value = np.nan  # a ReLU makes 0 of NaN: the prediction alone may be finite
-        before = wave.sign * wave.curves[self.index]
-        if np.isfinite(value) and not (before <= wave.sign * value).any():
-            wave.best[self.index] = trained
-        wave.curves[self.index] = np.append(wave.curves[self.index], value)
+        before = trials.sign * trials.curves[self.index]
+        if np.isfinite(value) and not (before <= trials.sign * value).any():
+            trials.best[self.index] = trained
+        trials.curves[self.index] = np.append(trials.curves[self.index], value)
         if not np.isfinite(value):
             self.model.stop_training = True
 
 
 @dataclass
 class Trained:
-    """What `train` tells of a member: the objective after each epoch, the best of it, from 1."""
+    """A trained network: the objective after each epoch, its best value, and the 1-based epoch."""
 
     curve: np.ndarray
     best: float | None
     best_epoch: int
 
 
-def train(members, rows, splits, objective, verbose=0):
-    """Train all members to their ends. Returns a `Trained` for each."""
-    wave = make_wave(members, rows, splits, objective)
+def train(members, data, folds, objective, verbose=0):
+    """Train all members to their ends; returns a `Trained` for each."""
+    batch = make_trial_batch(members, data, folds, objective)
     line = Line(verbose)
-    while wave.epoch < wave.epochs:
-        wave.advance(max(1, wave.epochs // 20))
-        line.show(f"{len(members)} networks | epoch {wave.epoch}/{wave.epochs}")
+    while batch.epoch < batch.epochs:
+        batch.advance(max(1, batch.epochs // 20))
+        line.show(f"{len(members)} networks | epoch {batch.epoch}/{batch.epochs}")
     line.close()
     found = []
-    for curve in wave.curves:
-        curve = np.asarray(curve)
+    for curve in map(np.asarray, batch.curves):
+        best, epoch = None, 0
         if np.isfinite(curve).any():
-            at = int(np.nanargmin(wave.sign * np.where(np.isfinite(curve), curve, np.nan)))
-            found.append(Trained(curve, float(curve[at]), at + 1))
-        else:
-            found.append(Trained(curve, None, 0))
+            at = int(np.nanargmin(batch.sign * np.where(np.isfinite(curve), curve, np.nan)))
+            best, epoch = float(curve[at]), at + 1
+        found.append(Trained(curve, best, epoch))
     return found

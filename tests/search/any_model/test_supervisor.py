@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from kerasdnn import tune
+from kerasdnn.core.rows import Rows
 from kerasdnn.search.any_model import supervisor
 from kerasdnn.search.any_model.jobs import Job, load_build, reference
 from kerasdnn.search.any_model.models import as_arrays
@@ -265,5 +266,14 @@ def test_weights_that_changed_on_disk_are_an_error(tmp_path):
 
 
 def test_rows_to_judge_by_are_drawn_by_class():
-    arrays = as_arrays(X, np.arange(60) < 6, None, None, 0.5, seed=0)
+    arrays = as_arrays(Rows(X, np.arange(60) < 6), None, 0.5, seed=0)
     assert arrays["y"].sum() == arrays["y_valid"].sum() == 3
+
+
+def test_groups_of_any_model_stay_together():
+    groups = np.arange(60) % 6
+    given = Rows(np.column_stack([X, groups]), np.arange(60.0), groups=3)
+    arrays = as_arrays(given, None, 0.3, seed=0)
+    assert arrays["x"].shape[1] == 3
+    assert len(arrays["y_valid"]) == 20
+    assert not set(arrays["y"] % 6) & set(arrays["y_valid"] % 6)

@@ -135,21 +135,21 @@ def test_spread_minima_agree_with_conditioning_the_gaussian_anew():
 
 
 @pytest.mark.parametrize("kind", ["random", "bayesian"])
-def test_a_stock_oracle_is_given_waves_and_keeps_its_seed(kind, tmp_path):
+def test_a_stock_oracle_is_given_batches_and_keeps_its_seed(kind, tmp_path):
     plain = {"random": stock.RandomSearchOracle, "bayesian": stock.BayesianOptimizationOracle}
-    given = oracles.in_waves(plain[kind]("val_loss", max_trials=17, seed=5))
+    given = oracles.as_batch_oracle(plain[kind]("val_loss", max_trials=17, seed=5))
     assert isinstance(given, (oracles.RandomOracle, oracles.BayesianOracle))
     assert table(finish(ready(given, tmp_path / "given"))) == table(
         finish(ready(KINDS[kind](), tmp_path / "own"))
     )
 
 
-def test_an_oracle_of_the_users_own_is_given_waves(tmp_path):
+def test_an_oracle_of_the_users_own_is_given_batches(tmp_path):
     class Mine(keras_tuner.Oracle):
         def populate_space(self, trial_id):
             return {"status": "RUNNING", "values": self._random_values()}
 
-    oracle = oracles.in_waves(Mine("val_loss", max_trials=6, seed=0))
+    oracle = oracles.as_batch_oracle(Mine("val_loss", max_trials=6, seed=0))
     assert isinstance(oracle, Mine)
     assert len(finish(ready(oracle, tmp_path)).trials) == 6
 

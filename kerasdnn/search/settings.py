@@ -1,0 +1,123 @@
+"""Hold the settings of a search, and check all of them in one place."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..core.arguments import check_fraction, check_integer, check_positive, is_number
+from ..core.messages import invalid
+
+EPOCHS, BATCH_SIZE = 50, 32  # of a trial for which nobody says it
+TRIALS_PER_BATCH = 128
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What `tune` was asked for; the attributes are documented there.
+
+    Attributes:
+        fixed: dict of the hyperparameters that all trials share.
+    """
+
+    space: Callable | None = None
+    oracle: object = "random"
+    max_trials: int | None = 100
+    epochs: int | None = None
+    batch_size: int | str | None = None
+    validation_fraction: float = 0.2
+    cv: object = None
+    objective: str = "val_loss"
+    time_budget: float | None = None
+    directory: object = None
+    resume: bool = True
+    seed: int | None = None
+    wave: int | None = None
+    tensorboard: object = None
+    verbose: int = 1
+    fixed: dict = field(default_factory=dict)
+
+    def checked(self):
+        """These settings in plain Python types.
+
+        Raises:
+            ValueError: one is out of its range.
+        """
+        plain = {"fixed": {name: v for name, v in self.fixed.items() if v is not None}}
+        for name in ("max_trials", "epochs", "wave"):
+            if getattr(self, name) is not None:
+                plain[name] = check_integer(name, getattr(self, name))
+        if self.batch_size not in (None, "full"):
+            remedy = "'full' means all rows in one step."
+            plain["batch_size"] = check_integer("batch_size", self.batch_size, remedy=remedy)
+        if self.seed is not None:
+            plain["seed"] = check_integer("seed", self.seed, 0)
+        if self.time_budget is not None:
+            plain["time_budget"] = check_positive("time_budget", self.time_budget)
+        if is_number(self.cv):
+            plain["cv"] = check_integer("cv", self.cv, 2)
+        elif hasattr(self.cv, "__iter__") and not isinstance(self.cv, (str, dict)):
+            plain["cv"] = list(self.cv)  # a generator can be read only once
+        check_fraction("validation_fraction", self.validation_fraction)
+        return self.replace(**plain)
+
+    def replace(self, **changes):
+        """These settings with other values of some."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def kind(self):
+        """The oracle's name."""
+        return self.oracle if isinstance(self.oracle, str) else type(self.oracle).__name__
+
+    @property
+    def measured(self):
+        """The objective: that of an oracle object goes before the argument."""
+        return self.objective if isinstance(self.oracle, str) else self.oracle.objective.name
+
+    def for_resume(self):
+        """What search.json keeps: the settings in which a resumed search must agree."""
+        own = {
+            "oracle": self.kind, "epochs": self.epochs, "batch_size": self.batch_size,
+            "cv": "given" if isinstance(self.cv, list) else self.cv, "objective": self.measured,
+            "seed": self.seed, "fixed": self.fixed,
+        }  # fmt: skip
+        return json.loads(json.dumps(own, default=described))
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that search for any Keras model; see `tune`.
+
+    Attributes:
+        workers: int, processes that train one trial each.
+        chief: "HOST:PORT" at which workers of other machines find the coordinator, or None.
+        silence: positive float, seconds without a heartbeat after which a worker is considered
+            dead.
+    """
+
+    workers: int = 1
+    chief: str | None = None
+    silence: float = 600.0
+
+    def checked(self):
+        """Raise ValueError where an attribute is invalid; returns these processes."""
+        if self.chief is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", self.chief):
+            remedy = "'0.0.0.0:8700' listens everywhere."
+            raise invalid("chief", "must be 'HOST:PORT'", self.chief, remedy)
+        workers = check_integer("workers", self.workers, 0 if self.chief else 1)
+        return Processes(workers, self.chief, check_positive("silence", self.silence))
+
+    @property
+    def several(self):
+        """Whether trials run in processes other than this one."""
+        return self.workers > 1 or self.chief is not None
+
+
+def described(value):
+    """A value that JSON cannot hold as text that is the same in the next process."""
+    if hasattr(value, "get_config"):
+        config = {k: v for k, v in value.get_config().items() if k != "name"}  # it counts up
+        return f"{type(value).__name__} {config}"
+    return getattr(value, "__qualname__", str(value))

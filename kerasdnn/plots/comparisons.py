@@ -82,7 +82,9 @@ def bars(
             at + (index - (len(groups) - 1) / 2) * width, heights, 0.92 * width, label=label,
             color=series(index)["color"], hatch=HATCHES[index % 6], edgecolor="white", lw=0.5,
         )  # fmt: skip
-        ax.bar_label(drawn, [form.format(height) for height in heights], padding=2, fontsize=8)
+        ax.bar_label(
+            drawn, [form.format(height) for height in np.asarray(heights)], padding=2, fontsize=8
+        )
     ax.set_xticks(at, names)
     ax.grid(axis="x", visible=False)
     ax.margins(y=0.12)
@@ -135,7 +137,7 @@ def heat_map(
     ax.grid(visible=False)
     if form is not None:
         for (row, column), value in np.ndenumerate(values):
-            text = form.format(value) if isinstance(form, str) else form[row, column]
+            text = form.format(value) if isinstance(form, str) else str(form[row, column])
             color = "black" if norm(np.clip(value, low, high)) > 0.55 else "white"
             ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
     ax.figure.colorbar(image, ax=ax, label=label)

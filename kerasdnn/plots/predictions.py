@@ -35,7 +35,8 @@ def confusion_matrix(
     Returns:
         The matplotlib axes.
     """
-    labels = np.unique(np.concatenate([y, predicted])) if labels is None else labels
+    if labels is None:
+        labels = np.unique(np.concatenate([y, predicted])).tolist()
     counts = metrics.confusion_matrix(y, predicted, labels=labels)
     rows = counts.sum(axis=1)
     fractions = counts / np.maximum(rows[:, None], 1)
@@ -89,7 +90,7 @@ def precision_recall_curves(ax: Axes, y: ArrayLike, scores: dict[str, ArrayLike]
         precision, recall, _ = metrics.precision_recall_curve(y, score)
         average = metrics.average_precision_score(y, score)
         _curve(ax, recall, precision, f"{name}, average {average:.3f}", index, drawstyle="steps")
-    positive = float(np.mean(y))
+    positive = float(np.mean(np.asarray(y)))
     ax.axhline(positive, **REFERENCE, label=f"chance, {positive:.3f}")
     ax.set(xlabel="recall", ylabel="precision", ylim=(None, 1.02), box_aspect=1)
     ax.legend(loc="best")

@@ -1,5 +1,7 @@
 """Plots of a hyperparameter search: its progress, and scores against hyperparameters."""
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -64,7 +66,7 @@ def parallel_coordinates(
     colors = matplotlib.colormaps["cividis"]
     for left, trial in zip(range(len(worst_first) - 1, -1, -1), worst_first, strict=True):
         line = [positions[trial] for positions, _ in heights.values()]
-        look = {"color": "#CCCCCC", "lw": 0.8}
+        look: dict[str, Any] = {"color": "#CCCCCC", "lw": 0.8}
         if left < HIGHLIGHTED_TRIALS:
             look = {"color": colors(left / HIGHLIGHTED_TRIALS), "lw": 2.5 if left == 0 else 1.5}
         ax.plot(range(len(heights)), line, **look)

@@ -34,7 +34,12 @@ SERIES = (
     {"color": "#7F7F7F", "linestyle": (0, (1, 1)),             "marker": "<"},
 )
 # fmt: on
-REFERENCE = {"color": "#555555", "lw": 1.0, "ls": (0, (2, 2)), "zorder": 1}  # a reference line
+REFERENCE: dict[str, Any] = {
+    "color": "#555555",
+    "lw": 1.0,
+    "ls": (0, (2, 2)),
+    "zorder": 1,
+}  # a reference line
 
 STYLE = {
     "figure.facecolor": "white",

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,12 +48,20 @@ def surface_paths(
     for index, (name, path) in enumerate(paths.items()):
         path, look = np.asarray(path), series(index)
         every = (index, max(8, len(path) // 6))
-        thin = {"lw": 0.9, "alpha": 0.8} if len(path) > 200 else {}  # or it would hide the others
+        thin: dict[str, Any] = (
+            {"lw": 0.9, "alpha": 0.8} if len(path) > 200 else {}
+        )  # or it would hide the others
         ax.plot(path[:, 0], path[:, 1], label=name, markevery=every, **look, **thin)
-        end = {"marker": look["marker"], "color": look["color"], "mec": "white"}
+        end: dict[str, Any] = {"marker": look["marker"], "color": look["color"], "mec": "white"}
         ax.plot(*path[-1], ms=9, zorder=5, **end)
     if minimum is not None:
-        star = {"marker": "*", "ms": 13, "mfc": "yellow", "mec": "black", "ls": "none"}
+        star: dict[str, Any] = {
+            "marker": "*",
+            "ms": 13,
+            "mfc": "yellow",
+            "mec": "black",
+            "ls": "none",
+        }
         ax.plot(*minimum, zorder=6, label="minimum", **star)
     if paths:
         start = np.asarray(next(iter(paths.values())))[0]
@@ -100,7 +109,7 @@ def animate_paths(
     canvas = FigureCanvasAgg(drawing)
     canvas.draw()
     background = canvas.copy_from_bbox(drawing.bbox)
-    longest = max(len(path) for path in paths.values())
+    longest = max(len(np.asarray(path)) for path in paths.values())
     images = []
     for step in np.unique(np.linspace(0, longest - 1, frames).astype(int)):
         canvas.restore_region(background)

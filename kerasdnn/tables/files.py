@@ -133,7 +133,7 @@ def find_column(table: pd.DataFrame, name: str) -> Hashable:
     labels = {str(label): label for label in table.columns}
     if name in labels:
         return labels[name]
-    by_lower = {}
+    by_lower: dict[str, list[str]] = {}
     for text in labels:
         by_lower.setdefault(text.strip().lower(), []).append(text)
     near = difflib.get_close_matches(name.strip().lower(), by_lower)

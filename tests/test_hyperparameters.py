@@ -155,3 +155,13 @@ def test_a_schedule_is_refused_by_name_where_the_preset_has_its_own():
     with pytest.raises(ValueError, match=r"`learning_rate` .*number.*preset=.standard."):
         DNNRegressor("realmlp", learning_rate=schedule, epochs=1).fit(X, y)
     DNNRegressor("standard", learning_rate=schedule, epochs=1).fit(X, y)
+
+
+def test_searches_and_comparisons_refuse_by_name_with_the_reason():
+    y = (X[:, 0] > 0).astype(int)
+    with pytest.raises(ValueError, match=r"tune\(\).*'metrics'.*always recorded"):
+        kerasdnn.tune(X, y, metrics=["auc"])
+    with pytest.raises(ValueError, match=r"compare\(\).*'random_state'.*seed"):
+        kerasdnn.compare(X, y, {"random_state": [1, 2]})
+    with pytest.raises(ValueError, match=r"hypermodel\(\).*'n_classes'.*n_outputs=10"):
+        kerasdnn.hypermodel("multiclass", 3, n_classes=10)

@@ -78,7 +78,8 @@ class TableEstimator(BaseEstimator):
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
         # Matrix products sum the last rows of a table in another order. In full chunks the
-        # prediction for a row is the same bit for bit, whatever the other rows are.
+        # prediction for a row is the same bit for bit, whatever the other rows are. (One row alone
+        # would take 0.2 ms less, and most of its predictions would differ in the last bits.)
         full = np.pad(matrix, ((0, -len(matrix) % PREDICTION_ROWS), (0, 0)))
         output = self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
         if np.isnan(output).any():  # the input is finite

@@ -86,7 +86,7 @@ def test_pictures_name_the_combinations(result):
     ("options", "message"),
     [
         ({"optimizer": "adam"}, r"options\['optimizer'\].* must be a list of values"),
-        ({"optimiser": ["adam"]}, "'optimiser'.*Did you mean 'optimizer'"),
+        ({"optimiser": ["adam"]}, "unknown keyword 'optimiser'.*Did you mean 'optimizer'"),
         ({"seed": [1, 2]}, "nor the seed"),
         ({"hidden_units": [(4,)]}, "must not name what is fixed"),
         ([{"dropout": 0.1}, {"dropout": 0.1}], "same combination twice"),

@@ -162,7 +162,7 @@ def as_numbers(data, name):
         received = f"an array of dtype {array.dtype}"
         raise invalid(name, "must be an array of numbers", received=received)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise invalid(name, "must hold finite numbers", received="NaN or infinity")
+        raise ValueError(f"`{name}` contains NaN or infinite numbers. Drop such rows.")
     return array.astype("float32") if array.dtype.kind == "f" else array
 
 

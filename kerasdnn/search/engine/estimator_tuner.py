@@ -99,7 +99,7 @@ class EstimatorTuner(keras_tuner.Tuner):
         began, name = time.monotonic(), self.oracle.objective.name
         try:
             fitted = self.fit(self.hypermodel.build(trial.hyperparameters.copy()))
-        except Exception as error:  # one trial's; the search goes on
+        except Exception as error:  # one trial's; the search continues
             return f"{type(error).__name__}: {error}"
         curves = [list(one.history_[name]) for one in fitted]
         scores = [curve[one.best_epoch_ - 1] for curve, one in zip(curves, fitted, strict=True)]

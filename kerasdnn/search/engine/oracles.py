@@ -116,7 +116,7 @@ class BayesianOracle(BatchOracle, stock.BayesianOptimizationOracle):
 
     The points of a batch are the greedy minima of mean - beta * deviation, where each point chosen
     lowers the deviation around it as if its result had come in as predicted: the mean does not
-    move, so that nothing is fitted anew (GP-BUCB).
+    move, so that nothing is fitted again (GP-BUCB).
 
     Reference: Desautels, Krause and Burdick, Parallelizing exploration-exploitation tradeoffs in
     Gaussian process bandit optimization, 2014.

@@ -64,8 +64,8 @@ class PopulationTuner(keras_tuner.Tuner):
         oracle: Any,
         hypermodel: Any,
         *,
-        wave: int | None = TRIALS_PER_BATCH,
-        seed: int | None = 0,
+        wave: int = TRIALS_PER_BATCH,
+        seed: int = 0,
         directory: str | PathLike | None = None,
         project_name: str | None = None,
         overwrite: bool = False,
@@ -77,10 +77,8 @@ class PopulationTuner(keras_tuner.Tuner):
             )  # fmt: skip
         if not isinstance(oracle, keras_tuner.Oracle):
             raise invalid("oracle", "must be a keras_tuner.Oracle", oracle)
-        self.trials_per_batch, self.seed = (
-            check_integer("wave", wave),
-            check_integer("seed", seed, 0),
-        )
+        self.trials_per_batch = check_integer("wave", wave)
+        self.seed = check_integer("seed", seed, 0)
         self.seconds, self.on_progress, self.running = 0.0, lambda tuner: None, None
         oracle = as_batch_oracle(oracle)
         oracle.verbose = 0

@@ -85,7 +85,7 @@ def was_tried(oracle, values):
 
 
 def random_values(oracle):
-    """What `populate_space` returns for a random trial."""
+    """What `populate_space` of a Bayesian oracle returns for a random trial."""
     return oracle._random_populate_space()
 
 

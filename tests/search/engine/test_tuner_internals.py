@@ -60,15 +60,14 @@ def test_files_of_a_tuner_are_those_that_it_writes(tmp_path):
     assert not tuner_internals.is_worker(tuner)
 
 
-def test_values_and_points_of_the_unit_cube(oracle):
-    bayesian = stock.BayesianOptimizationOracle("val_loss", max_trials=3, seed=1)
-    bayesian.hyperparameters = oracle.hyperparameters
+def test_values_and_points_of_the_unit_cube(tmp_path):
+    bayesian = ready(stock.BayesianOptimizationOracle("val_loss", max_trials=3, seed=1), tmp_path)
     varying = tuner_internals.varying_hyperparameters(bayesian)
     assert [hp.name for hp in varying] == ["a", "rate"]
     assert tuner_internals.values_of_point(bayesian, [0.5, 0.5]) == pytest.approx(
         {"a": 2, "rate": 0.1, "constant": 5}
     )
-    random = tuner_internals.random_values(oracle)
+    random = tuner_internals.random_values(bayesian)
     assert random["status"] == tuner_internals.TrialStatus.RUNNING
     assert set(random["values"]) == {"a", "rate", "constant"}
 

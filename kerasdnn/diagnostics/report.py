@@ -172,7 +172,7 @@ class Diagnostics(keras.callbacks.Callback):
             return pd.DataFrame()
         return pd.concat(self.measurements, ignore_index=True)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self.measurements, self.losses, self.seconds = [], [], 0.0
         self._began = time.perf_counter()
         self._writer = None
@@ -182,7 +182,7 @@ class Diagnostics(keras.callbacks.Callback):
             self._writer = tf.summary.create_file_writer(str(self.log_dir))
         self._measure(0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.losses.append({n: v for n, v in (logs or {}).items() if n in ("loss", "val_loss")})
         elapsed = time.perf_counter() - self._began
         cost = self.seconds / max(1, len(self.measurements))
@@ -190,7 +190,7 @@ class Diagnostics(keras.callbacks.Callback):
         if (epoch + 1) % self.every == 0 if self.every else affordable:
             self._measure(epoch + 1)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         epoch = len(self.losses)
         if self.measurements and self.measurements[-1]["epoch"].iloc[0] != epoch:
             self._measure(epoch)  # the last epoch is measured whatever it costs

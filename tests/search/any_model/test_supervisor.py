@@ -136,7 +136,7 @@ def test_ctrl_c_ends_all_processes_and_a_silent_worker_loses_its_trial_alone(
             process.kill()
     assert processes_of(tmp_path) == 0
     sign.unlink()
-    found = search(build=models_to_search.hangs, workers=2, directory=tmp_path, silence=5)
+    found = search(build=models_to_search.hangs, workers=2, directory=tmp_path, silence=15)
     assert sign.exists()
     np.testing.assert_allclose(found.trials["score"], here.trials["score"], rtol=1e-6)
 

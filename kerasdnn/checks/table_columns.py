@@ -1,10 +1,8 @@
 """What is refused or warned of in a single column, on the way through the encoder."""
 
-import re
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 
 from ..core.messages import listed, plain, warn
 
@@ -12,6 +10,7 @@ LARGEST = float(np.finfo("float32").max)
 LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
 LARGEST_CODE = 2**53  # a column of numbers, which are float64, holds every one below this
 ROWS_TO_CALL_IDENTIFIER = 50
+MAX_CATEGORIES_COMPARED = 10_000
 
 # What may stand in a column at predict time, by what stood there in training.
 # fmt: off
@@ -114,67 +113,39 @@ def check_sizes(column, name, frame):
     )
 
 
-DATE = re.compile(
-    r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{1,2}/\d{1,2}/\d{2})"
-    r"([ T]\d{1,2}:\d{2}.*)?"
-)
-FEWEST_TO_CALL_A_TYPE = 5  # different values
+def warn_of_categories(texts, name):
+    """Warn of categories that differ only in case or blanks; they stay different categories."""
+    if len(texts) <= MAX_CATEGORIES_COMPARED and (twins := blank_twins(texts)):
+        warn(
+            f"Column {name} of `X` has categories that differ only in case or blanks, such as "
+            f"{listed(twins)}; they are treated as different. X[{name}] = X[{name}]"
+            ".str.strip().str.casefold() makes them one."
+        )
 
 
-def warn_of_text(column, name):
-    """Warn of text that hides another type, or names one category twice.
+def warn_of_stray(state, column, rows, told):
+    """Warn of text that cannot be read as the type that `fit` inferred.
 
-    Returns:
-        bool, whether it did.
+    Args:
+        state: what the column learned; column: its `frame.Column` of text.
+        rows: int array, positions of the values that cannot be read.
+        told: set of names of columns, as in `warn_of_unseen`.
     """
-    if column.kind != "text" or column.declared:
-        return False
-    codes, texts = pd.factorize(column.values)
-    numeric = np.array([is_number(text) for text in texts], dtype=bool)
-    rows = np.bincount(codes[codes >= 0], minlength=len(texts))
-    odd = texts[~numeric]
-    if (
-        0 < len(odd) <= numeric.sum() / FEWEST_TO_CALL_A_TYPE
-        and rows[~numeric].sum() <= rows.sum() / FEWEST_TO_CALL_A_TYPE
-    ):
+    if state.name not in told and state.used:
+        told.add(state.name)
+        values = dict.fromkeys(column.values[rows].tolist())
         warn(
-            f"Column {name} of `X` is text, of which nearly all are numbers: its values are "
-            f"treated as categories. Received: {listed(texts[numeric], 3)} next to "
-            f"{listed(odd, 3)}. X[{name}] = pd.to_numeric(X[{name}], errors='coerce') makes it "
-            "numbers, and the others missing values; .astype('category') keeps it as it is."
+            f"Column {plain(state.name)!r} of `X` was read as {state.inferred} in `fit`; "
+            f"{listed(values)} (first: row {int(rows[0])}, {len(rows):,} of "
+            f"{len(column.values):,} rows) cannot be read so and is treated as missing."
         )
-    elif (
-        len(texts) >= FEWEST_TO_CALL_A_TYPE
-        and np.mean([DATE.fullmatch(text) is not None for text in texts[:100]]) > 0.9
-    ):
-        warn(
-            f"Column {name} of `X` is text that holds dates: its values are treated as categories. "
-            f"Received: {listed(texts, 3)}. X[{name}] = pd.to_datetime(X[{name}]) makes it dates; "
-            ".astype('category') keeps it as it is."
-        )
-    elif twins := blank_twins(texts):
-        warn(
-            f"Column {name} of `X` has categories that differ only by blanks. Received: "
-            f"{listed(twins)}. X[{name}] = X[{name}].str.strip() makes them one."
-        )
-    else:
-        return False
-    return True
-
-
-def is_number(text):
-    """Whether a text is a finite number."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 def blank_twins(texts):
-    """The first two of `texts` that are equal but for blanks, or None."""
+    """The first two of `texts` that differ only in case or blanks, or None."""
     seen = {}
     for text in texts:
-        other = seen.setdefault(" ".join(text.split()), text)
+        other = seen.setdefault(" ".join(text.casefold().split()), text)
         if other != text:
             return other, text
     return None

@@ -64,7 +64,8 @@ class TableEstimator(BaseEstimator):
             return np.empty((0, self.network_.output_shape[-1]))
         # Full blocks: matrix products treat the last rows of a table in another order of sums.
         # With them a row's prediction is the same to the bit whatever rows stand beside it.
-        full = np.pad(matrix, ((0, -len(matrix) % BLOCK), (0, 0)))
+        full = np.zeros((len(matrix) + -len(matrix) % BLOCK, matrix.shape[1]), matrix.dtype)
+        full[: len(matrix)] = matrix
         output = self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
         if np.isnan(output).any():  # a row of finite numbers gives none unless a weight is
             raise ValueError(

@@ -37,6 +37,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         class_weight: "balanced", or dict from label to weight; labels left out weigh 1.
         scaling, one_hot_limit: see `TableEncoder`.
         categorical: names (positions) of columns of numbers that are categories.
+        columns: dict from a column's name to what it holds ("number", "date", "category", "text",
+            "hash", "drop", ...), where that should not be inferred; see `TableEncoder`.
         embedding_size: length of the vector that stands for a category of many.
         numeric_embedding: "periodic", "realmlp" alone: see `PeriodicEmbedding`.
         weight_decay: float from 0, of `GroupAdam`, not in "standard".
@@ -86,6 +88,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         scaling=None,
         one_hot_limit=None,
         categorical=None,
+        columns=None,
         embedding_size=None,
         numeric_embedding=None,
         weight_decay=None,
@@ -115,6 +118,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         self.scaling = scaling
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
+        self.columns = columns
         self.embedding_size = embedding_size
         self.numeric_embedding = numeric_embedding
         self.weight_decay = weight_decay
@@ -214,6 +218,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         scaling=None,
         one_hot_limit=None,
         categorical=None,
+        columns=None,
         embedding_size=None,
         numeric_embedding=None,
         weight_decay=None,
@@ -242,6 +247,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         self.scaling = scaling
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
+        self.columns = columns
         self.embedding_size = embedding_size
         self.numeric_embedding = numeric_embedding
         self.weight_decay = weight_decay

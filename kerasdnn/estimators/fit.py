@@ -101,7 +101,10 @@ def fit_parts(estimator, part, judged, target, rng):
     epochs, patience = settings["epochs"], settings["patience"]
     build = PRESETS[estimator.chosen_preset()].build
     encoder = TableEncoder(
-        settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
+        settings["scaling"],
+        settings["one_hot_limit"],
+        estimator.categorical or (),
+        estimator.columns,
     )
     encoder.fit(part.frame, sample_weight=part.weights)
     target.learn(part.y, part.weights)

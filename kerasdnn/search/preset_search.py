@@ -114,7 +114,9 @@ def settle(estimator, problem, objective, epochs, batch_size):
 def as_numbers(estimator, parts):
     """All rows as the network of a trial sees them, to tell one table from another."""
     own = estimator.hyperparameters_of_preset()
-    encoder = TableEncoder(own["scaling"], own["one_hot_limit"], estimator.categorical or ())
+    encoder = TableEncoder(
+        own["scaling"], own["one_hot_limit"], estimator.categorical or (), estimator.columns
+    )
     encoder.fit(parts[0].frame)
     return np.vstack([encoder.transform(part.frame) for part in parts])
 

@@ -146,7 +146,9 @@ def fit_encoder(estimator, part, train):
     settings = estimator.hyperparameters_of_preset()
     weights = None if part.weights is None else part.weights[train]
     limit = estimator.one_hot_limit or MOST_CATEGORIES
-    encoder = TableEncoder(settings["scaling"], limit, estimator.categorical or ())
+    encoder = TableEncoder(
+        settings["scaling"], limit, estimator.categorical or (), estimator.columns
+    )
     return encoder.fit(part.frame.take(train), sample_weight=weights)
 
 

@@ -1,16 +1,19 @@
-"""How one column of a table becomes columns of a matrix: what it learns, and how it writes.
+"""Encode one column of a table as columns of a matrix: what it learns, and how it writes.
 
-    numeric, duration    one scaled column
-    datetime, instant    elapsed days, and the place in year, week and day as sine and cosine
-    boolean, 2 categories    one column of -1 and +1, 0 for a category never seen
-    K categories         K columns of 0 and 1, all 0 for a category never seen
-    many categories      a whole number for an embedding, 0 for one never seen or seen once
+    numeric, duration        one scaled column
+    datetime, instant        elapsed days, and sine and cosine of the time of year, week and day
+    boolean, 2 categories    one column of -1 and +1, 0 for an unseen category
+    K categories             K columns of 0 and 1, all 0 for an unseen category
+    many categories          an integer for an embedding, 0 for one that is unseen or was seen once
+    hashed categories        an integer from 1 to 1,024 for an embedding, the hash of the category
+    sentences                scaled components, see `free_text`
 
-Whatever does not vary in training is left out. Where values were missing in training there is one
-more column, 1 where missing. A missing number itself counts as the mean (robust: the median).
-Each learned state is a dataclass of plain numbers and strings, ready for JSON.
+Columns that do not vary in training are left out. A column with missing values in training gets one
+more, which is 1 where the value is missing. A missing number itself counts as the mean (robust: the
+median). Each learned state is a dataclass of plain numbers and strings, ready for JSON.
 """
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +24,8 @@ from ..core.messages import plain, warn
 from .frame import as_text
 
 DAY = 86_400.0
-FEW = 64  # rows below which a dict looks categories up faster than a hash table of pandas
+MAX_DICT_ROWS = 64  # below it a dict looks categories up faster than a hash table of pandas
+BUCKETS = 1024  # of a hashed column
 
 
 @dataclass
@@ -29,14 +33,19 @@ class NumericColumn:
     """A number, a duration or a date.
 
     Attributes:
-        parts: `[suffix of the name, centre, scale]` of every part that varied in training.
+        parts: `[suffix of the name, center, scale]` of every part that varied in training.
         missing: `[value where present, value where missing]`, empty if none was in training.
+        reading: how text is read, see `text_formats`, and "sentinels"; None to read none.
+        inferred, details: what `fit` inferred, for the table `TableEncoder.columns_`.
     """
 
     name: str | int
     kind: str
     parts: list
     missing: list = field(default_factory=list)
+    reading: dict | None = None
+    inferred: str = ""
+    details: str = ""
     role = "numeric"
     embedded = False
 
@@ -47,7 +56,7 @@ class NumericColumn:
 
     @property
     def flags(self):
-        """Names of the columns beside the scaled ones."""
+        """Names of the columns next to the scaled ones."""
         return [f"{self.name} is missing"] if self.missing else []
 
     def numbers(self, column):
@@ -72,6 +81,8 @@ class CategoricalColumn:
         levels: `[value if not, value if it is]` per category; of two categories in one column
             `[first, neither, second]`.
         embedded: whether its number goes to an embedding.
+        buckets: of a hashed column, else 0.
+        reading, inferred, details: as in `NumericColumn`.
     """
 
     name: str | int
@@ -81,6 +92,10 @@ class CategoricalColumn:
     embedded: bool = False
     levels: list = field(default_factory=list)
     missing: list = field(default_factory=list)
+    buckets: int = 0
+    reading: dict | None = None
+    inferred: str = ""
+    details: str = ""
     role = "categorical"
 
     def __post_init__(self):
@@ -101,6 +116,11 @@ class CategoricalColumn:
         return self.embedded or bool(self.flags)
 
     @property
+    def cardinality(self):
+        """Number of integers that its embedding takes."""
+        return (self.buckets or len(self.categories)) + 1
+
+    @property
     def flags(self):
         names = [f"{self.name}={category}" for category in self.categories]
         names = [] if self.embedded or len(names) < 2 else names[1:] if len(names) == 2 else names
@@ -112,15 +132,17 @@ class CategoricalColumn:
             return np.full(len(column.values), -1)
         if self.kind == "boolean":
             return np.where(np.isnan(column.values), -1, column.values).astype("int64")
-        values = column.values
         if column.kind != "text":
             if self.wide and column.kind == "numeric" and column.exact is None:
                 check_exact(column, self.name)
-            values = texts_of(column).values
-        if len(values) < FEW:
-            return np.array([self.codes_of.get(value, -1) for value in values], dtype="int64")
-        codes, uniques = pd.factorize(values)
-        table = [self.codes_of.get(value, -1) for value in uniques]
+            column = texts_of(column)
+        if len(column.values) < MAX_DICT_ROWS and not self.buckets:
+            return np.array([self.codes_of.get(v, -1) for v in column.values], dtype="int64")
+        codes, uniques = column.factorized
+        if self.buckets:
+            table = [zlib.crc32(text.encode("utf-8", "replace")) % self.buckets for text in uniques]
+        else:
+            table = [self.codes_of.get(value, -1) for value in uniques]
         return np.array([*table, -1])[codes]
 
     def write(self, column, out):
@@ -154,8 +176,8 @@ def learn_numeric(name, column, weights, scaling):
     return state
 
 
-def learn_categorical(name, column, weights, scaling, one_hot_limit):
-    """The `CategoricalColumn` of a text or boolean column; numbers become text."""
+def learn_categorical(name, column, weights, scaling, one_hot_limit, buckets=0):
+    """The `CategoricalColumn` of a text or boolean column; numbers are converted to text."""
     kind = "boolean" if column.kind == "boolean" else "text"
     if kind == "boolean":
         present = column.values[~np.isnan(column.values)]
@@ -165,7 +187,7 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
         if column.kind == "numeric" and column.exact is None:
             check_exact(column, name)
         original, column = column, texts_of(column)
-        codes, uniques = pd.factorize(column.values)
+        codes, uniques = column.factorized
         if (
             original.kind == "numeric"
             and original.exact is None
@@ -177,7 +199,9 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
                 "categories, pass the column as text: frame[name].astype(str)."
             )
         numbers = any(map(was_value, uniques))
-        if len(uniques) > one_hot_limit:
+        if buckets:
+            state = CategoricalColumn(name, kind, [], embedded=True, buckets=buckets)
+        elif len(uniques) > one_hot_limit:
             seen = np.bincount(codes[codes >= 0], minlength=len(uniques))
             categories = sorted(uniques[seen > 1])
             state = CategoricalColumn(name, kind, categories, numbers, embedded=bool(categories))
@@ -265,7 +289,7 @@ def parts_of(column):
 
 # Scaling of numeric columns: two statistics each, weighted, and what to do with them.
 #
-# With centre m and scale s of a column,
+# With center m and scale s of a column,
 #
 #   standard    x' = s (x - m)    m = mean      s = 1 / standard deviation
 #   robust      x' = s (x - m)    m = median    s = 1 / (q75 - q25), or 2 / (max - min) if q75 = q25
@@ -282,7 +306,7 @@ FARTHEST = 1e6  # standard deviations; beyond it float32 networks overflow
 
 
 def center_and_scale(values, weights, scaling):
-    """The centre and the scale of one column.
+    """The center and the scale of one column.
 
     Args:
         values: float64 `(rows,)`, finite.
@@ -290,7 +314,7 @@ def center_and_scale(values, weights, scaling):
         scaling: "standard" or "robust".
 
     Returns:
-        `(centre, scale)`; the scale of a constant column is 0.
+        `(center, scale)`; the scale of a constant column is 0.
     """
     if weights is not None:
         values, weights = values[weights > 0], weights[weights > 0]

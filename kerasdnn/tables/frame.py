@@ -11,6 +11,7 @@ whose columns are of these kinds, and of no other:
     instant     datetime64[us], NaT where missing    those with one, in UTC: one instant, one value
     duration    float64 seconds, NaN where missing
     text        str objects, None or NaN if missing  strings, categories, mixed objects
+                                                     (`inference` reads numbers and dates from it)
     empty       nothing but missing values, of any dtype
 """
 
@@ -42,8 +43,8 @@ SECONDS |= {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 
 class Column:
     """One column: `kind` as in the head of this file, `values` of shape `(rows,)`.
 
-    `declared` is True where its dtype says that it holds categories. `exact`, if not None, has
-    numbers as they came, which float64 may have rounded.
+    `declared` is True where its dtype says that it holds categories. `exact`, if not None, has the
+    values as they came: integers that float64 may have rounded, or the objects of a text column.
     """
 
     kind: str
@@ -61,6 +62,11 @@ class Column:
         if self.kind == "empty":
             return np.ones(len(self.values), dtype=bool)
         return np.isnan(self.values) if self.values.dtype.kind == "f" else pd.isna(self.values)
+
+    @cached_property
+    def factorized(self):
+        """`(codes, different values)` of text, code -1 where a value is missing."""
+        return pd.factorize(self.values)
 
 
 class Frame:
@@ -121,6 +127,8 @@ def read_frame(X, what="X"):
             complex numbers.
         TypeError: a sparse matrix.
     """
+    if isinstance(X, Frame):
+        return X
     if isinstance(X, (list, tuple)) and len(X) and all(isinstance(row, Mapping) for row in X):
         # Records of JSON; a key that a record lacks is missing, and makes no fractions of integers.
         X = pd.DataFrame(list(X), dtype=object)
@@ -209,7 +217,8 @@ def _from_narwhals(X, what):
             native = series.to_native()
             if hasattr(native, "to_pandas") and hasattr(native, "dictionary_encode"):
                 return native.to_pandas()  # pyarrow's, whose categories are of any type
-            series = series.cast(nw.String)
+            texts = series.cast(nw.String).to_numpy()
+            return Column("text", texts.astype(object), declared=True)
         if series.dtype == nw.Datetime and series.dtype.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
             return Column("instant", _microseconds(series.to_numpy()))
@@ -319,9 +328,17 @@ def _read_objects(values):
         return Column("duration", seconds)
     if kind == "complex":
         raise ValueError("Complex data not supported.")
+    for value in values[~missing]:
+        if isinstance(value, (list, dict, set, np.ndarray)):
+            row = next(i for i, other in enumerate(values) if other is value)
+            raise ValueError(
+                f"a cell must hold a single value. Row {row} holds a {type(value).__name__}, "
+                f"{str(value)[:80]}. Turn it into columns, such as its length, or "
+                "frame.pop(name).str.join('|').str.get_dummies()."
+            )
     texts = np.full(len(values), None)
     texts[~missing] = [as_text(value) for value in values[~missing]]
-    return Column("text", texts)
+    return Column("text", texts, exact=values)
 
 
 def read_scalar(value):

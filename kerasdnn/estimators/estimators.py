@@ -39,6 +39,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         categorical: names (positions) of columns of numbers that are categories.
         columns: dict from a column's name to what it holds ("number", "date", "category", "text",
             "hash", "drop", ...), where that should not be inferred; see `TableEncoder`.
+        missing_target: "error" (default) names the rows of `fit` whose target is missing, "drop"
+            trains without them.
         embedding_size: length of the vector that stands for a category of many.
         numeric_embedding: "periodic", "realmlp" alone: see `PeriodicEmbedding`.
         weight_decay: float from 0, of `GroupAdam`, not in "standard".
@@ -89,6 +91,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         one_hot_limit=None,
         categorical=None,
         columns=None,
+        missing_target="error",
         embedding_size=None,
         numeric_embedding=None,
         weight_decay=None,
@@ -119,6 +122,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
         self.columns = columns
+        self.missing_target = missing_target
         self.embedding_size = embedding_size
         self.numeric_embedding = numeric_embedding
         self.weight_decay = weight_decay
@@ -192,7 +196,9 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     standard deviations. Everything else as `DNNClassifier`, without classes.
 
     Args:
-        target: "real" for any number, "count" for whole numbers from 0 (Poisson loss).
+        target: "real" for any number, "log" for non-negative numbers that range over orders of
+            magnitude (trained on the logarithm, predicts the mean), "count" for whole numbers from
+            0 (Poisson loss).
         others: see `DNNClassifier`.
     """
 
@@ -219,6 +225,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         one_hot_limit=None,
         categorical=None,
         columns=None,
+        missing_target="error",
         embedding_size=None,
         numeric_embedding=None,
         weight_decay=None,
@@ -248,6 +255,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
         self.columns = columns
+        self.missing_target = missing_target
         self.embedding_size = embedding_size
         self.numeric_embedding = numeric_embedding
         self.weight_decay = weight_decay

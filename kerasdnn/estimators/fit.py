@@ -28,6 +28,7 @@ from ..tables.rows import (
     repeated,
 )
 from ..tables.splits import divide_part
+from ..tables.targets import drop_missing_targets
 from .ensemble import average
 from .presets import PRESETS
 
@@ -40,6 +41,8 @@ def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
     check_settings(estimator)
     rng = np.random.default_rng(estimator.draw_seed())
 
+    if one_of("missing_target", estimator.missing_target, ["error", "drop"]) == "drop":
+        X, y, sample_weight = drop_missing_targets(X, y, sample_weight)
     part, target = read_part(X, y, sample_weight, make_target)
     told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
     if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
@@ -139,10 +142,14 @@ def fit_parts(estimator, part, judged, target, rng):
     members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]
     network, best_epoch = members[0]
     history = network.history
+    predictor = network if len(members) == 1 else average([member for member, _ in members])
+    if getattr(target, "log", False):
+        one, inputs = (part, x) if judged is None else (judged, validation[0])
+        target.learn_bias(predictor.predict(inputs, verbose=0), one.y, one.weights)
     return {
         "encoder_": encoder,
         "target_": target,
-        "network_": network if len(members) == 1 else average([member for member, _ in members]),
+        "network_": predictor,
         "hyperparameters_": settings,
         "history_": history_frame(history.history, history.epoch),
         "best_epoch_": best_epoch,

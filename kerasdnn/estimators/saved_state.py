@@ -96,6 +96,8 @@ def target_to_state(target):
             "center": target.center.tolist(),
             "scale": target.scale.tolist(),
             "range": None if target.range is None else target.range.tolist(),
+            "shift": None if target.shift is None else target.shift.tolist(),
+            "bias": target.bias.tolist(),
         }
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
 
@@ -110,6 +112,9 @@ def target_from_state(state):
     else:
         target = NumberTarget(state["problem"], state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
+        if state.get("shift") is not None:
+            target.log, target.shift = True, np.array(state["shift"])
+            target.bias = np.array(state["bias"])
         if state.get("range") is not None:
             target.range = np.array(state["range"])
     target.baseline = np.array(state["baseline"])

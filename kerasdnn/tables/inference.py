@@ -13,13 +13,15 @@ import numpy as np
 from ..core.messages import listed, plain, warn
 from .columns import texts_of
 from .frame import Column
-from .text_formats import read, recognize
+from .text_formats import parse_dates, read, recognize
 
 FORMATS = ("number", "date", "time", "boolean")  # what text may be read as
 WANTED = (*FORMATS, "category", "hash", "text", "drop")  # values of the argument `columns`
 KIND_NAMES = {"numeric": "number", "datetime": "date", "instant": "date", "duration": "time",
               "text": "category"}  # fmt: skip
 MIN_IDENTIFIER_ROWS = 50
+COMPACT_DATE = {"as": "date", "formats": ["%Y%m%d"], "zone": False}
+MIN_COMPACT_DATES = 5  # different ones
 MIN_WORDS = 3  # per value of a column of sentences
 MAX_REPETITION = 5  # rows per different sentence
 IDENTIFIER = re.compile(
@@ -42,6 +44,7 @@ class Finding:
         reading: dict or None, how `text_formats.read` reads later tables.
         details: list of clauses about the guesses that were made.
         stray: list, the values that could not be read.
+        declared: bool, whether the user said what the column holds.
     """
 
     column: Column
@@ -49,6 +52,7 @@ class Finding:
     reading: dict | None = None
     details: list = field(default_factory=list)
     stray: list = field(default_factory=list)
+    declared: bool = False
 
 
 def infer_columns(frame, wanted, one_hot_limit):
@@ -64,9 +68,13 @@ def infer_columns(frame, wanted, one_hot_limit):
     decisions, hints = {}, {}
     for j, column in enumerate(columns):
         want = wanted.get(j)
-        if (want is None and column.kind == "text" and not column.declared) or is_format(want):
-            decisions[j] = recognize(as_text_column(column, want), want)
-            learn_hints(*decisions[j], hints)
+        if want is None and is_compact_date(column):
+            decisions[j] = COMPACT_DATE, ["integers such as 20210331 are days"], False
+        elif is_format(want) or (want is None and not column.declared):
+            column = as_text_column(column, want)
+            if column.kind == "text":
+                decisions[j] = recognize(column, want)
+                learn_hints(*decisions[j], hints)
     findings = []
     for j, column in enumerate(columns):
         want = wanted.get(j)
@@ -78,7 +86,7 @@ def infer_columns(frame, wanted, one_hot_limit):
         if want == "drop":
             finding = Finding(column, "drop")
         elif reading is not None:
-            finding = read_finding(as_text_column(column, want), reading, details)
+            finding = read_finding(column, reading, details if want is None else [])
         elif want in ("category", "hash", "text"):
             finding = Finding(column, want)
         elif is_format(want) and column.kind == "text":
@@ -88,6 +96,7 @@ def infer_columns(frame, wanted, one_hot_limit):
             )
         else:
             finding = Finding(column, KIND_NAMES.get(column.kind, column.kind))
+        finding.declared = want is not None
         if want is None:
             name = j if frame.names is None else frame.names[j]
             finish(finding, name, one_hot_limit)
@@ -103,6 +112,19 @@ def as_text_column(column, want):
     """The column as text if the user says that its values are dates, such as 20210331."""
     numbers = want is not None and (want == "date" or "%" in want) and column.kind == "numeric"
     return texts_of(column) if numbers else column
+
+
+def is_compact_date(column):
+    """Whether integers are days such as 20210331."""
+    if column.kind != "numeric" or column.missing.all():
+        return False
+    values = np.unique(column.values[~column.missing])
+    if len(values) < MIN_COMPACT_DATES or values[0] < 19000101 or values[-1] > 21001231:
+        return False
+    if (values != np.floor(values)).any():
+        return False
+    texts = [f"{value:.0f}" for value in values[:1000]]
+    return not np.isnat(parse_dates(texts, COMPACT_DATE["formats"])).any()
 
 
 def as_booleans(column, label):
@@ -129,9 +151,7 @@ def learn_hints(reading, _, ambiguous, hints):
 
 
 def read_finding(column, reading, details):
-    """The `Finding` of a column of text that is read as another type."""
-    if column.kind != "text":
-        return Finding(column, KIND_NAMES.get(column.kind, column.kind), reading)
+    """The `Finding` of a column that is read as another type."""
     found, stray = read(column, reading)
     finding = Finding(found, reading["as"], reading, list(details))
     if len(stray):
@@ -208,7 +228,7 @@ def stands_apart(value, others, is_number=True):
     gap = low - value if value < low else value - high
     if is_number and abs(value) >= 1e15:
         return abs(value) > 1000 * max(abs(low), abs(high))
-    return gap > 2 * (high - low) or (is_number and value <= -999 and low >= 0)
+    return gap > 2 * (high - low) or (is_number and value <= -99 and low >= 0)
 
 
 def is_numbering(column, name):
@@ -245,10 +265,11 @@ def warn_of_findings(findings, labels):
             )
         elif finding.details:
             warn(
-                f"Column {label} of `X` is text that is read as {PLURALS[kind]}: "
-                f"{'; '.join(finding.details)}. Pass {override} to keep the text, or a format or "
-                "kind of your own."
+                f"Column {label} of `X` is read as {PLURALS[kind]}: {'; '.join(finding.details)}. "
+                f"Pass {override} to keep its values as categories, or another kind or format."
             )
+        elif finding.declared:
+            continue
         elif finding.reading and kind in ("number", "date", "time"):
             clean.append(f"{label} as {PLURALS[kind]}")
         elif kind == "text" and finding.column.kind == "text":

@@ -39,6 +39,8 @@ class RowEncoder:
         position, flags, embedded = 0, {j: (a, b) for j, a, b in plan.flagged}, iter(plan.embedded)
         codes_at = {j: plan.dense + i for i, j in enumerate(embedded)}
         self.supported = self.names is not None and not encoder.crosses_ and not plan.empty
+        if not self.supported:
+            return
         for j, state in enumerate(plan.states):
             if not state.used:
                 continue
@@ -63,7 +65,7 @@ class RowEncoder:
             if j in flags:
                 table = np.empty((len(sample.values), flags[j][1] - flags[j][0]), "float32")
                 state.write(sample, table)
-            self.steps.append((self.names[j] if self.names else j, state, where, flags.get(j),
+            self.steps.append((self.names[j], state, where, flags.get(j),
                                table, codes_at.get(j)))  # fmt: skip
 
     def __call__(self, row, told):

@@ -11,6 +11,7 @@ from ..checks.weights import check_same_rows, check_sample_weight
 from ..core.arguments import is_number
 from ..core.messages import listed, plain
 from .frame import read_frame, unmasked
+from .inference import infer_columns
 from .targets import read_target
 
 
@@ -134,7 +135,7 @@ def in_order(frame, y, weights):
         As `repeated`; weights None where all are equal. A larger table is given back as it is.
     """
     if frame.rows <= SORTED_UP_TO and (weights is None or weights.sum() <= SORTED_UP_TO):
-        columns = [frame.column(j).values for j in range(frame.width)]
+        columns = [finding.column.values for finding in infer_columns(frame, {}, 32)]
         columns += list(y.reshape(len(y), -1).T)
         ranks = [pd.factorize(values, sort=True)[0] for values in columns]
         order = np.lexsort([*([] if weights is None else [weights]), *ranks[::-1]])

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
+from .columns import texts_of
 from .frame import Column
 
 
@@ -161,6 +162,8 @@ def infer_number(texts, counts, forced, hints):
     units = common_units([(p[1], n) for p, n in good])
     good = [(p, n) for p, n in good if p[1] in units]
     digits = [p[3] for p, _ in good]
+    if not digits:
+        return None
     if not forced and are_codes(digits):
         return None
     money = any(is_currency(unit) for unit in units if unit)
@@ -466,6 +469,8 @@ def read(column, reading):
         `(Column, stray)`: of the kind of the reading, and the positions of rows whose text is
         neither a value nor a missing one. A column that is not text is returned as it is.
     """
+    if column.kind == "numeric" and reading.get("as") == "date":  # such as 20210331
+        column = texts_of(column)
     if column.kind != "text" or "as" not in reading:
         return without_sentinels(column, reading), ()
     kind = "instant" if reading.get("zone") else KIND_OF[reading["as"]]

@@ -3,8 +3,8 @@
     scripts/run scripts/check_text_tables.py FOLDER     # seconds; a folder of Parquet files
 
 A column that Parquet has as text is declared as categories in both, because text alone does not say
-whether 1, 2, 3 are numbers. Every other column has to be inferred from its text. The encoded matrices
-must be equal; the script exits with status 1 if one differs.
+whether 1, 2, 3 are numbers. Every other column has to be inferred from its text. The encoded
+matrices must be equal; the script exits with status 1 if one differs.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def compare(file, infer_all):
         expected, matrix = right.transform(table), ours.transform(text)
     same = expected.shape == matrix.shape
     difference = float(np.abs(expected - matrix).max()) if same else float("nan")
-    print(f"{file.stem:18s} {len(table):6,} x {table.shape[1]:3d}   largest difference {difference:g}")
+    print(f"{file.stem:18s} {len(table):6,} x {table.shape[1]:3d}   difference {difference:g}")
     return difference != 0
 
 

@@ -1,5 +1,7 @@
-"""What is refused or warned of in a single column, on the way through the encoder."""
+"""Check single columns on their way through the encoder, and warn once about each."""
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 import numpy as np
@@ -11,6 +13,29 @@ LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
 LARGEST_CODE = 2**53  # a column of numbers, which are float64, holds every one below this
 ROWS_TO_CALL_IDENTIFIER = 50
 MAX_CATEGORIES_COMPARED = 10_000
+
+TOLD = ContextVar("told", default=None)  # keys of the warnings of a search, or None outside
+
+
+@contextmanager
+def told_once():
+    """Within it, warn of each column and each matter once, however many encoders are fitted."""
+    token = TOLD.set(set()) if TOLD.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            TOLD.reset(token)
+
+
+def warn_once(message, *key):
+    """Warn, unless a warning with the same key came before within `told_once`."""
+    told = TOLD.get()
+    if told is None or key not in told:
+        if told is not None:
+            told.add(key)
+        warn(message)
+
 
 # What may stand in a column at predict time, by what stood there in training.
 # fmt: off
@@ -116,10 +141,12 @@ def check_sizes(column, name, frame):
 def warn_of_categories(texts, name):
     """Warn of categories that differ only in case or blanks; they stay different categories."""
     if len(texts) <= MAX_CATEGORIES_COMPARED and (twins := blank_twins(texts)):
-        warn(
+        warn_once(
             f"Column {name} of `X` has categories that differ only in case or blanks, such as "
             f"{listed(twins)}; they are treated as different. X[{name}] = X[{name}]"
-            ".str.strip().str.casefold() makes them one."
+            ".str.strip().str.casefold() makes them one.",
+            "spelling",
+            name,
         )
 
 
@@ -134,10 +161,12 @@ def warn_of_stray(state, column, rows, told):
     if state.name not in told and state.used:
         told.add(state.name)
         values = dict.fromkeys(column.values[rows].tolist())
-        warn(
+        warn_once(
             f"Column {plain(state.name)!r} of `X` was read as {state.inferred} in `fit`; "
             f"{listed(values)} (first: row {int(rows[0])}, {len(rows):,} of "
-            f"{len(column.values):,} rows) cannot be read so and is treated as missing."
+            f"{len(column.values):,} rows) cannot be read so and is treated as missing.",
+            "stray",
+            state.name,
         )
 
 
@@ -158,9 +187,11 @@ def warn_of_identifiers(state, column, name):
         return
     if state.role == "categorical" and state.kind == "text":
         if not state.categories:
-            warn(
+            warn_once(
                 f"`X` should not hold identifiers. Received: column {name}, whose {rows:,} values "
-                "are all different. It is left out, for nothing can be learned from it."
+                "are all different. It is left out, for nothing can be learned from it.",
+                "identifier",
+                name,
             )
     elif column.kind == "numeric" and state.parts:
         values = column.values[~np.isnan(column.values)]
@@ -172,10 +203,12 @@ def warn_of_identifiers(state, column, name):
         same = np.flatnonzero(after[1:] == after[:-1])
         if len(same):
             pair = distinct[same[0] : same[0] + 2].astype("int64").tolist()
-            warn(
+            warn_once(
                 f"Column {name} of `X` holds whole numbers that float32 cannot tell apart. "
                 f"Received: {pair[0]} and {pair[1]}, which become the same number. If it is an "
-                "identifier, drop it or name it in `categorical`."
+                "identifier, drop it or name it in `categorical`.",
+                "identifier",
+                name,
             )
 
 
@@ -199,10 +232,12 @@ def warn_of_unseen(states, columns, told):
             told.add(state.name)
             values = dict.fromkeys(column.values[unseen].tolist())
             once = ", each in two rows or more" if state.embedded else ""
-            warn(
+            warn_once(
                 f"Column {plain(state.name)!r} of `X` should hold categories met in training"
                 f"{once}. "
                 f"Received: {listed(values)}, first in row {int(unseen.argmax())} "
                 f"({int(unseen.sum())} of {len(unseen)} rows). They count as none of those met; "
-                "train on rows that have them, or map them to a category that was there."
+                "train on rows that have them, or map them to a category that was there.",
+                "unseen",
+                state.name,
             )

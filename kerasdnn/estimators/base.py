@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks.table_columns import told_once
 from ..core import keras_internals
 from ..diagnostics.report import health
 from ..heads import check_metrics, head_of, make_loss, make_metrics
@@ -43,7 +44,8 @@ class TableEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _fit(self, X, y, sample_weight, validation_data, make_target):
-        self.take_fitted(fit_table(self, X, y, sample_weight, validation_data, make_target))
+        with told_once():
+            self.take_fitted(fit_table(self, X, y, sample_weight, validation_data, make_target))
         return self
 
     def take_fitted(self, fitted):
@@ -117,7 +119,8 @@ class TableEstimator(BaseEstimator):
         """
         from ..search.tuning import tune  # which imports this module
 
-        return tune(X, y, estimator=self, **search)
+        with told_once():
+            return tune(X, y, estimator=self, **search)
 
     def summary(self):
         """Print the network's layers."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..core.messages import listed, plain, warn
+from ..checks.table_columns import warn_once
+from ..core.messages import listed, plain
 from .columns import texts_of
 from .frame import Column
 from .text_formats import parse_dates, read, recognize
@@ -259,14 +260,18 @@ def warn_of_findings(findings, labels):
     for finding, label in zip(findings, labels, strict=True):
         kind, override = finding.kind, f"columns={{{label}: 'category'}}"
         if finding.details and finding.reading and "as" not in finding.reading:
-            warn(
+            warn_once(
                 f"Column {label} of `X`: {'; '.join(finding.details)}. Pass "
-                f"columns={{{label}: '{kind}'}} to keep the value."
+                f"columns={{{label}: '{kind}'}} to keep the value.",
+                "inferred",
+                label,
             )
         elif finding.details:
-            warn(
+            warn_once(
                 f"Column {label} of `X` is read as {PLURALS[kind]}: {'; '.join(finding.details)}. "
-                f"Pass {override} to keep its values as categories, or another kind or format."
+                f"Pass {override} to keep its values as categories, or another kind or format.",
+                "inferred",
+                label,
             )
         elif finding.declared:
             continue
@@ -276,16 +281,20 @@ def warn_of_findings(findings, labels):
             clean.append(f"{label} as free text")
         elif kind == "identifier":
             values = finding.column.values
-            warn(
+            warn_once(
                 f"Column {label} of `X` is ignored: its {len(values):,} values are different "
                 f"integers, such as {values[0]:.0f}, so it looks like an identifier. Pass "
-                f"columns={{{label}: 'number'}} to use it."
+                f"columns={{{label}: 'number'}} to use it.",
+                "inferred",
+                label,
             )
     if clean:
         shown = ", ".join(clean[:8]) + (f" and {len(clean) - 8} more" if len(clean) > 8 else "")
-        warn(
+        warn_once(
             f"Text columns of `X` are read by their values: {shown}. `columns_` of the encoder "
-            "lists all; pass columns={name: kind} to choose another kind, such as 'category'."
+            "lists all; pass columns={name: kind} to choose another kind, such as 'category'.",
+            "inferred",
+            "clean",
         )
 
 

@@ -253,6 +253,8 @@ WEEKDAY = re.compile(r"^[^\W\d_]{2,9}\.?,? (?=\d|m\d\d)")
 def tidy_date(text):
     """A date as written, in one spelling: month names as m01 to m12, no weekday, no ordinals."""
     text = " ".join(text.translate(BLANKS).casefold().split())
+    if not text:
+        return text
 
     def month(match):
         number = MONTHS.get(match[0].rstrip("."))
@@ -322,12 +324,13 @@ def date_format(text, dayfirst):
 def parse_dates(texts, formats):
     """Texts as datetime64[us] in UTC or without a zone, NaT where no format fits."""
     moments = np.full(len(texts), "NaT", dtype="datetime64[us]")
-    for tidy in (lambda text: text.replace("T", " "), tidy_date):
+    for first in (True, False):
         for form in formats:
             left = np.flatnonzero(np.isnat(moments))
             if not len(left):
                 return moments
-            tidied = [tidy(texts[i]) if texts[i] else "" for i in left]
+            tidied = [texts[i] for i in left] if len(left) < len(texts) else texts
+            tidied = without_t(tidied) if first else [tidy_date(text) for text in tidied]
             if len(left) <= FEW_VALUES:
                 moments[left] = [parse_date(text, form) for text in tidied]
                 continue
@@ -338,6 +341,12 @@ def parse_dates(texts, formats):
             found = found.dt.tz_localize(None) if zoned else found
             moments[left] = found.to_numpy().astype("datetime64[us]")
     return moments
+
+
+def without_t(texts):
+    """ISO dates with a blank instead of the T before the time."""
+    joined = "\n".join(texts).replace("T", " ").split("\n")  # one call for all of them
+    return joined if len(joined) == len(texts) else [text.replace("T", " ") for text in texts]
 
 
 def parse_date(text, form):
@@ -421,7 +430,7 @@ def parse_boolean(text):
 
 def is_missing(text):
     """Whether a text stands for a missing value in a column of another type than text."""
-    return text.strip().casefold() in MISSING
+    return not text[-1:].isdecimal() and text.strip().casefold() in MISSING
 
 
 def parse(texts, reading):

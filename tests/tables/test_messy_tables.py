@@ -140,7 +140,8 @@ FILES = {
     "SAP": dict(amount=lambda c: number(",", ".")(c.abs()) + np.where(c < 0, "-", ""),
         when=day("%d.%m.%Y")),
     "accounting": dict(
-        amount=lambda c: np.where(c < 0, "(", "") + number(".", ",")(c.abs()) + np.where(c < 0, ")", "")),
+        amount=lambda c: np.where(c < 0, "(", "") + number(".", ",")(c.abs())
+        + np.where(c < 0, ")", "")),
     "last day of the calendar": dict(when=gaps(day("%Y-%m-%d"), "9999-12-31"), amount=plain),
     # Sensor logs
     "logger": dict(rate=gaps(number(digits=1), "-9999.0"), moment=day("%Y-%m-%dT%H:%M:%S"),

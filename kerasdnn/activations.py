@@ -10,7 +10,7 @@ of the two, and its gradient would come out as alpha, or as the mean of both, in
 import keras
 from keras import ops
 
-from .core.arguments import one_of, within
+from .core.arguments import check_choice, check_interval
 from .core.messages import invalid
 
 ALPHA = 0.01  # Keras: 0.2 for the function, 0.3 for the layer
@@ -85,7 +85,7 @@ def mish(z):
 
 
 def slope(alpha):
-    return within("alpha", alpha, "(0, 1)", "0.01 is the usual slope; 0 would be `relu`.")
+    return check_interval("alpha", alpha, "(0, 1)", "0.01 is the usual slope; 0 would be `relu`.")
 
 
 # "leaky_relu" is ours, of slope 0.01; "mish" is ours with Keras's numbers. Every other name means
@@ -119,7 +119,7 @@ def get(activation):
         ValueError: unknown name, not an activation, or softmax.
     """
     if isinstance(activation, str):
-        activation = BY_NAME[one_of("activation", activation, BY_NAME)]
+        activation = BY_NAME[check_choice("activation", activation, BY_NAME)]
     if isinstance(activation, type) or not callable(activation):
         raise invalid(
             "activation",
@@ -139,3 +139,19 @@ def get(activation):
             "classifier by themselves.",
         )
     return activation
+
+
+# The range of each activation whose range is known.
+RANGES = {
+    "linear": (-float("inf"), float("inf")),
+    "leaky_relu": (-float("inf"), float("inf")),
+    "relu": (0.0, float("inf")),
+    "exponential": (0.0, float("inf")),
+    "softplus": (0.0, float("inf")),
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hard_tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+}

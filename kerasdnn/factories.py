@@ -14,7 +14,14 @@ import keras
 from keras import layers
 
 from . import activations, optimizers
-from .core.arguments import flag, fraction, is_number, one_of, whole, within
+from .core.arguments import (
+    check_bool,
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_interval,
+    is_number,
+)
 from .core.messages import invalid
 from .heads import check_metrics, head_of, make_loss, make_metrics, output_bias
 from .hyperparameters import HIDDEN_UNITS
@@ -62,8 +69,8 @@ def build_classifier(
         network.predict(x / 16).argmax(axis=1)                  # the likeliest of the ten classes
     """
     remedy = "Two classes are n_classes=2: one output, the probability of class 1."
-    n_classes = whole("n_classes", n_classes, 2, remedy)
-    one_hot = flag("one_hot_labels", one_hot_labels)
+    n_classes = check_integer("n_classes", n_classes, 2, remedy)
+    one_hot = check_bool("one_hot_labels", one_hot_labels)
     problem = "binary" if n_classes == 2 and not one_hot else "multiclass"
     return _build(
         problem, n_features, n_classes, hidden_units, one_hot=one_hot,
@@ -107,7 +114,7 @@ def build_multilabel_classifier(
         network.fit(x, y)
         network.predict(x) > 0.5                                # (rows, 3), True for yes
     """
-    n_labels = whole("n_labels", n_labels)
+    n_labels = check_integer("n_labels", n_labels)
     return _build(
         "multilabel", n_features, n_labels, hidden_units,
         activation=activation, optimizer=optimizer, learning_rate=learning_rate,
@@ -156,8 +163,10 @@ def build_regressor(
         network.fit(x, y, epochs=50)
         network.predict(x)[:, 0]                                # (rows,), as y
     """
-    n_outputs = whole("n_outputs", n_outputs)
-    problem = {"real": "regression", "count": "count"}[one_of("target", target, ("real", "count"))]
+    n_outputs = check_integer("n_outputs", n_outputs)
+    problem = {"real": "regression", "count": "count"}[
+        check_choice("target", target, ("real", "count"))
+    ]
     return _build(
         problem, n_features, n_outputs, hidden_units,
         activation=activation, optimizer=optimizer, learning_rate=learning_rate,
@@ -172,17 +181,21 @@ def _build(
 ):  # fmt: skip
     """Check everything, then make the layers, then compile."""
     head = head_of(problem, one_hot)
-    n_features = whole("n_features", n_features)
+    n_features = check_integer("n_features", n_features)
     hidden_units = check_hidden_units(hidden_units)
     activation = activations.get(activation)
     make_optimizer = optimizers.check(optimizer, learning_rate, momentum)
-    dropout = fraction("dropout", dropout, "It is the share of units left out; 0 for none.")
-    l2 = within("l2", l2, "[0, inf)")
-    batch_norm = flag("batch_norm", batch_norm)
-    label_smoothing = fraction("label_smoothing", label_smoothing, "0.1 is a usual value.")
+    dropout = check_fraction("dropout", dropout, "It is the share of units left out; 0 for none.")
+    l2 = check_interval("l2", l2, "[0, inf)")
+    batch_norm = check_bool("batch_norm", batch_norm)
+    label_smoothing = check_fraction("label_smoothing", label_smoothing, "0.1 is a usual value.")
     bias = None if prior is None else output_bias(problem, prior, n)
     metrics = check_metrics(head, metrics)
-    seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0, at_most=2**32 - 1)
+    seed = (
+        random.randrange(2**31)
+        if seed is None
+        else check_integer("seed", seed, 0, at_most=2**32 - 1)
+    )
 
     # Two seeds for each layer, used or not: dropout does not change the weights drawn.
     seeds = random.Random(seed)

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import metrics as km
 
-from .core.arguments import one_of
+from .core.arguments import check_choice
 from .core.messages import invalid, warn
 from .nn.losses import SmoothedSparseCategoricalCrossentropy
 
@@ -80,7 +80,7 @@ KERAS_METRICS = {"accuracy", "acc", "crossentropy", "ce"} | {
 
 def head_of(problem, one_hot=False):
     """The `Head` of a problem by its name; `one_hot` for multi-class labels in K columns."""
-    one_of("problem", problem, HEADS)
+    check_choice("problem", problem, HEADS)
     return ONE_HOT if one_hot and problem == "multiclass" else HEADS[problem]
 
 
@@ -116,7 +116,7 @@ def check_metrics(head, metrics):
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     for metric in metrics:
         if not callable(metric):
-            one_of("metrics", metric, list(head.metrics) + sorted(KERAS_METRICS))
+            check_choice("metrics", metric, list(head.metrics) + sorted(KERAS_METRICS))
     return metrics
 
 
@@ -219,7 +219,7 @@ MORE_WORDS = ("acc", "auc", "iou", "precision", "recall", "specificity", "sensit
 def direction_of(objective, direction=None):
     """Returns "min" or "max": losses and errors are to be small, all other metrics large."""
     if direction is not None:
-        return one_of("direction", direction, ("min", "max"))
+        return check_choice("direction", direction, ("min", "max"))
     if not isinstance(objective, str) or not objective.startswith("val_"):
         raise ValueError(
             "`objective` must be 'val_loss' or 'val_' and a metric's name: what is judged by rows "
@@ -254,4 +254,4 @@ def _better(name, maker):
 def check_objective(objective, problem, one_hot, metrics=()):
     """`objective` as it is, if a network of `problem` reports it."""
     names = ["loss", *head_of(problem, one_hot).metrics, *metrics]
-    return one_of("objective", objective, [f"val_{name}" for name in names])
+    return check_choice("objective", objective, [f"val_{name}" for name in names])

@@ -7,7 +7,7 @@ NAG         v = m * v - lr * g        w = w + m * v - lr * g
 import keras
 from keras import ops
 
-from .core.arguments import fraction, is_number, one_of, positive
+from .core.arguments import check_choice, check_fraction, check_positive, is_number
 from .core.messages import invalid
 from .nn import update_rules
 
@@ -40,7 +40,7 @@ class Momentum(keras.optimizers.Optimizer):
     rule = staticmethod(update_rules.momentum)  # the equation in code
 
     def __init__(self, learning_rate=0.01, momentum=0.9, **kwargs):
-        momentum = fraction("momentum", momentum, MOMENTUM_REMEDY)
+        momentum = check_fraction("momentum", momentum, MOMENTUM_REMEDY)
         super().__init__(learning_rate=rate(learning_rate), **kwargs)
         self.momentum = momentum
 
@@ -159,10 +159,10 @@ def check(optimizer, learning_rate=None, momentum=None):
     if learning_rate is not None:
         learning_rate = rate(learning_rate)
     if momentum is not None:
-        momentum = fraction("momentum", momentum, MOMENTUM_REMEDY)
+        momentum = check_fraction("momentum", momentum, MOMENTUM_REMEDY)
     if not isinstance(optimizer, str):
         return _check_instance(optimizer, learning_rate, momentum)
-    name = one_of("optimizer", optimizer.lower(), BY_NAME)
+    name = check_choice("optimizer", optimizer.lower(), BY_NAME)
     if momentum is not None and name not in TAKE_MOMENTUM:
         raise invalid(
             "momentum",
@@ -216,4 +216,4 @@ def rate(learning_rate):
     """A learning rate that Keras takes: a float above 0, a schedule, or a callable."""
     if callable(learning_rate) and not isinstance(learning_rate, type):
         return learning_rate
-    return positive("learning_rate", learning_rate, RATE_REMEDY)
+    return check_positive("learning_rate", learning_rate, RATE_REMEDY)

@@ -257,10 +257,10 @@ def idle(monkeypatch):
 
 # fmt: off
 WRONG = [
-    (dict(n_features=0),           "`n_features` must be a whole number of at least 1. Received:"),
+    (dict(n_features=0),           "`n_features` must be an integer of at least 1. Received:"),
     (dict(n_features=2.5),         "Received: n_features=2.5"),
     (dict(n_features="4"),         "Received: n_features='4'"),
-    (dict(n_classes=1),            "`n_classes` must be a whole number of at least 2. Received:"),
+    (dict(n_classes=1),           "`n_classes` must be an integer of at least 2. Received:"),
     (dict(n_classes=1),            "Two classes are n_classes=2"),
     (dict(n_classes=True),         "Received: n_classes=True"),
     (dict(hidden_units=()),        "`hidden_units` must be a sequence of whole numbers"),
@@ -273,7 +273,7 @@ WRONG = [
     (dict(activation="softmax"),   "`activation` of a hidden layer must not be softmax or its"),
     (dict(optimizer="admm"),       "Received: optimizer='admm'. Did you mean 'adam'"),
     (dict(optimizer=None),         "`optimizer` must be a name, a Keras optimizer or the config"),
-    (dict(learning_rate=0.0),      "`learning_rate` must be a finite number above 0. Received:"),
+    (dict(learning_rate=0.0),      "`learning_rate` must be a positive, finite number. Received:"),
     (dict(learning_rate=-1),       "Received: learning_rate=-1. 0.01 is a usual rate"),
     (dict(learning_rate=np.nan),   "Received: learning_rate=nan"),
     (dict(momentum=1.2, optimizer="nag"), "`momentum` must be a number in [0, 1). Received:"),
@@ -288,7 +288,7 @@ WRONG = [
     (dict(prior=1.5),              "`prior` must be the share of ones, in (0, 1)"),
     (dict(prior=[9, 0]),           "Leave it out where y does not hold every class."),
     (dict(metrics=["acuracy"]),    "Received: metrics='acuracy'. Did you mean 'accuracy'"),
-    (dict(seed=-1),                "`seed` must be a whole number of at least 0"),
+    (dict(seed=-1),                "`seed` must be an integer of at least 0"),
     (dict(seed="one"),             "Received: seed='one'"),
 ]
 # fmt: on
@@ -304,8 +304,8 @@ def test_a_wrong_argument_is_an_error_before_any_work(idle, arguments, words):
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: build_multilabel_classifier(4, 0), "`n_labels` must be a whole number of at"),
-        (lambda: build_regressor(4, 0), "`n_outputs` must be a whole number of at least 1"),
+        (lambda: build_multilabel_classifier(4, 0), "`n_labels` must be an integer of at"),
+        (lambda: build_regressor(4, 0), "`n_outputs` must be an integer of at least 1"),
         (lambda: build_regressor(4, target="reel"), "target='reel'. Did you mean 'real'"),
         (lambda: build_regressor(4, prior=[1, 2]), "the mean of each of the 1 target columns"),
         (lambda: build_regressor(4, target="count", prior=-1), "finite and above 0"),

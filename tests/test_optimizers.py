@@ -410,7 +410,7 @@ def used():
         (lambda: NAG(momentum=-0.1), "Received: momentum=-0.1. 0.9 is the usual value"),
         (lambda: NAG(momentum=float("nan")), "Received: momentum=nan"),
         (lambda: NAG(momentum="0.9"), "Received: momentum='0.9'"),
-        (lambda: Momentum(0), "`learning_rate` must be a finite number above 0. Received:"),
+        (lambda: Momentum(0), "`learning_rate` must be a positive, finite number. Received:"),
         (lambda: Momentum(-0.1), "Received: learning_rate=-0.1"),
         (lambda: NAG(float("nan")), "Received: learning_rate=nan"),
         (lambda: NAG(float("inf")), "Received: learning_rate=inf"),

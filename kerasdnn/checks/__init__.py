@@ -1,9 +1,9 @@
-"""Checks of data and settings before training; `fit` has their rules and their order.
+"""Check data and settings before training; the docstring of `fit` lists all rules.
 
 `values` checks numbers, `targets` y, `weights` row weights and validation data, `callbacks`
-callbacks and layers, `table_columns` the columns of a table, `target_leakage` features that are the
-target, `output_layer` what a network expects of y, `divergence` what training left behind,
-`named_array` names rows and columns in messages.
+callbacks and layers, `table_columns` the columns of a table, `target_leakage` features that copy
+the target. `output_layer` determines what a network expects of y, `divergence` detects a failed
+training, and `named_array` names rows and columns in messages.
 """
 
 from ..core.messages import DataWarning as DataWarning

@@ -1,13 +1,13 @@
-"""Training that diverged: `Network.fit` warns of it, an estimator is not fitted by it."""
+"""Detect training that diverged: a warning from `Network.fit`, an error from an estimator."""
 
 import keras
 import numpy as np
 
-from ..core.messages import invalid, warn
+from ..core.messages import warn
 
 
 def warn_of_divergence(history):
-    """Warn where the loss of an epoch is not finite.
+    """Warn if the loss of an epoch is NaN or infinite.
 
     Args:
         history: `keras.callbacks.History`.
@@ -18,25 +18,30 @@ def warn_of_divergence(history):
     loss = np.asarray(history.history.get("loss", ()), dtype="float64")
     broken = np.flatnonzero(~np.isfinite(loss))
     if len(broken):
-        first = broken[0]
+        value = "NaN" if np.isnan(loss[broken[0]]) else "infinite"
         warn(
-            f"Training should keep the loss finite. Received: {loss[first]} in epoch "
-            f"{history.epoch[first] + 1}. Lower the learning rate ten times; "
-            "`kerasdnn.health(network, X, y)` says more, and "
-            "`keras.callbacks.TerminateOnNaN()` ends such a run at once."
+            f"The loss became {value} in epoch {history.epoch[broken[0]] + 1}. Divide the learning "
+            "rate by 10; `kerasdnn.health(network, X, y)` may show the cause, and "
+            "`keras.callbacks.TerminateOnNaN()` stops such a run at once."
         )
     return history
 
 
-def refuse_divergence(network, learning_rate):
-    """Refuse a trained network that can only answer NaN.
+def reject_divergence(network, learning_rate):
+    """Reject a trained network with a weight that is not finite.
+
+    Args:
+        network: `keras.Model`.
+        learning_rate: float. None means that of the optimizer.
 
     Raises:
-        ValueError: a weight is not finite.
+        ValueError: training diverged.
     """
     weights = map(keras.ops.convert_to_numpy, network.weights)
     if not all(np.isfinite(weight).all() for weight in weights):
         if learning_rate is None:
             learning_rate = float(network.optimizer.learning_rate)
-        rule = "must be so small that the weights stay finite; training diverged"
-        raise invalid("learning_rate", rule, learning_rate, "Lower it ten times.")
+        raise ValueError(
+            f"Training diverged: some weights are NaN or infinite. {learning_rate=!r} is probably "
+            f"too high; try {learning_rate / 10:.2g}."
+        )

@@ -1,4 +1,4 @@
-"""Arrays with the names of their rows and columns, as messages need them."""
+"""Arrays with the names of their rows and columns, for messages."""
 
 from dataclasses import dataclass, field
 
@@ -6,19 +6,19 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from ..core.messages import listed, plain
+from ..core.messages import quoted_list, to_python
 
 
 @dataclass
-class Table:
-    """An in-memory array with the names that an error message needs.
+class NamedArray:
+    """An in-memory array with the names that a message needs.
 
     Attributes:
         values: array, shape `(rows, ...)`.
-        what: the argument as the user wrote it, such as `x` or `validation_data[1]`.
-        columns: names of the columns of a DataFrame (or of a Series), or None.
-        index: labels of the rows where they say more than the position, or None.
-        labels: every pandas index, also one that counts 0, 1, 2; None for an array.
+        what: str, the argument as the user wrote it, such as `x` or `validation_data[1]`.
+        columns: list of the column names of a DataFrame or Series. None for an array.
+        index: row labels where they differ from the positions. None otherwise.
+        labels: the pandas index, also if it counts 0, 1, 2. None for an array.
     """
 
     values: np.ndarray
@@ -31,30 +31,49 @@ class Table:
         return len(self.values)
 
     def row(self, position):
-        """`row 3`, or `row 3 (index 'b')` where the index is not the position itself."""
-        name = f"row {position}"
-        return name if self.index is None else f"{name} (index {plain(self.index[position])!r})"
+        """Name a row: `row 3`, or `row 3 (index 'b')` if its label differs from its position."""
+        label = "" if self.index is None else f" (index {to_python(self.index[position])!r})"
+        return f"row {position}{label}"
+
+    def label(self, position):
+        """Name a column: `'age'`, or `3` of an array."""
+        return str(position) if self.columns is None else repr(to_python(self.columns[position]))
 
     def column(self, position):
-        """`column 'age'`, or `column 3` of an array."""
-        return f"column {position if self.columns is None else repr(plain(self.columns[position]))}"
+        """Name a column and its table: "Column 'age' of `x`"."""
+        return f"Column {self.label(position)} of `{self.what}`"
 
-    def cell(self, where):
-        """`column 'age', row 3`; the row alone where there is one column without a name."""
-        row = self.row(int(where[0]))
-        if len(where) == 1 or (self.columns is None and self.values[0].size == 1):
-            return row
-        if len(where) == 2:
-            return f"{self.column(int(where[1]))}, {row}"
-        return f"{row}, position {tuple(int(i) for i in where[1:])}"
+    def describe_first(self, good):
+        """Describe the first place where `good`, a bool array of the shape of the values, is False.
+
+        Returns:
+            str, such as "Column 'age' of `x` contains NaN in 3 of 400 rows (first: row 7)" or
+            "`y` contains -1 in row 2 (such values in 9 of 400 rows)".
+        """
+        row, *inner = np.unravel_index(int(good.argmin()), good.shape)
+        value = to_python(self.values[(row, *inner)])
+        subject, at = f"`{self.what}`", self.row(int(row))
+        if len(inner) == 1 and (self.columns is not None or good.shape[1] > 1):
+            subject = self.column(int(inner[0]))
+        if len(inner) > 1:
+            at = f"{at}, position {tuple(map(int, inner))}"
+        values = self.values if len(inner) > 1 else self.values[:, *inner]
+        good = good if len(inner) > 1 else good[:, *inner]
+        if value != value:
+            good = values == values
+        rows = int((~good.reshape(len(good), -1).all(axis=1)).sum())
+        rows = f"{rows:,} of {len(good):,} rows"
+        if value != value:
+            return f"{subject} contains NaN in {rows} (first: {at})"
+        return f"{subject} contains {value!r} in {at} (such values in {rows})"
 
 
 def as_numbers(data):
-    """`data` such that Keras reads the numbers that stand in it; anything but a table as it is.
+    """Convert a table of numbers to one that Keras reads correctly; return anything else unchanged.
 
-    A DataFrame or Series of pandas, polars, pyarrow and their like becomes one of pandas of a
-    single NumPy dtype, where all of its columns are numbers or booleans. What a mask hides, and
-    what is missing among integers, becomes NaN.
+    A DataFrame or Series of pandas, polars, pyarrow and similar libraries becomes a pandas one with
+    a single NumPy dtype if all of its columns are numbers or booleans. Masked values, and missing
+    values among integers, become NaN.
     """
     if isinstance(data, np.ndarray):
         if not isinstance(data, np.ma.MaskedArray):
@@ -77,10 +96,8 @@ def as_numbers(data):
         return data
     if not all(map(is_number_dtype, dtypes)):
         return data
-    plain_dtypes = [
-        getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype)) for dtype in dtypes
-    ]
-    dtype = np.result_type(*plain_dtypes) if plain_dtypes else np.dtype("float64")
+    numpy_dtypes = [getattr(d, "numpy_dtype", getattr(d, "subtype", d)) for d in dtypes]
+    dtype = np.result_type(*numpy_dtypes) if numpy_dtypes else np.dtype("float64")
     if dtype.kind not in "fiub" or (dtype.kind != "f" and data.isna().to_numpy().any()):
         dtype = np.dtype("float64")
     missing = {"na_value": np.nan} if dtype.kind == "f" else {}
@@ -92,76 +109,71 @@ def is_number_dtype(dtype):
     return pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
-def as_table(data, what):
-    """`data` as a `Table`, or None when it is not an array in memory.
+def as_named_array(data, what):
+    """Convert `data` to a `NamedArray`, or return None if it is not an array in memory.
 
     Raises:
-        ValueError: a column is repeated or does not hold real numbers.
+        ValueError: a column name is duplicated, or a column does not contain real numbers.
     """
     data = as_numbers(data)
     if data is None or not hasattr(data, "__array__") or not hasattr(data, "shape"):
         return None
-    index = getattr(data, "index", None)
-    labels = index if hasattr(index, "equals") else None
+    labels = getattr(data, "index", None)
+    labels = labels if hasattr(labels, "equals") else None
     counts_rows = labels is None or (getattr(labels, "start", None) == 0 and labels.step == 1)
-    names = {"what": what, "index": None if counts_rows else labels, "labels": labels}
+    names = {"index": None if counts_rows else labels, "labels": labels}
     if hasattr(data, "columns"):
         _check_dtypes(data, what)
-        table = Table(data.to_numpy(), columns=list(data.columns), **names)
-        check_duplicate_columns(table.columns, what)
+        check_duplicate_columns(data.columns, what)
+        names["columns"] = list(data.columns)
     elif labels is not None:
-        table = Table(data.to_numpy(), columns=None if data.name is None else [data.name], **names)
-    else:
-        table = Table(np.asarray(data), **names)
+        names["columns"] = None if data.name is None else [data.name]
+    table = NamedArray(np.asarray(data) if labels is None else data.to_numpy(), what, **names)
     _check_numeric(table)
     return table
 
 
 def _check_dtypes(frame, what):
     dtypes = frame.dtypes.to_list()
-    for dtype in dict.fromkeys(dtypes):  # a few of them, in whatever number of columns
-        plain_objects = isinstance(dtype, np.dtype) and dtype.kind == "O"  # searched later
-        if not is_number_dtype(dtype) and not plain_objects:
+    for dtype in dict.fromkeys(dtypes):  # a few, for any number of columns
+        is_object = isinstance(dtype, np.dtype) and dtype.kind == "O"  # searched later
+        if not is_number_dtype(dtype) and not is_object:
             position = dtypes.index(dtype)
             column = frame.iloc[:, position]
-            raise _not_numeric(what, repr(plain(frame.columns[position])), dtype, column)
-
-
-def _not_numeric(what, name, dtype, column):
-    first = f", first value {plain(column.iloc[0])!r}" if len(column) else ""
-    return ValueError(
-        f"Columns of `{what}` must be numeric. Received: column {name} of dtype {dtype}{first}. "
-        "`DNNClassifier` and `DNNRegressor` take such columns as they are."
-    )
+            first = f", first value {to_python(column.iloc[0])!r}" if len(column) else ""
+            raise ValueError(
+                f"Column {to_python(frame.columns[position])!r} of `{what}` is not numeric: dtype "
+                f"{dtype}{first}. `DNNClassifier` and `DNNRegressor` accept such columns."
+            )
 
 
 def _check_numeric(table):
-    kind = table.values.dtype.kind
-    if kind in "fiubV":  # V: bfloat16 and its kin
+    dtype = table.values.dtype
+    if dtype.kind in "fiubV":  # V: bfloat16 and similar types
         return
-    where = (0,) * table.values.ndim
-    if kind == "O":  # name the first value that is not a number, not merely the first value
-        numbers = (int, float, np.number, np.bool_)
-        cells = np.ndenumerate(table.values)
-        where = next((at for at, value in cells if not isinstance(value, numbers)), where)
-    value = repr(plain(table.values[where])) if table.values.size else "no value"
-    cell = table.cell(where) if table.values.size else "an empty array"
+    found = f"`{table.what}` is an empty array"
+    if table.values.size:
+        good = np.zeros(table.values.shape, dtype=bool)
+        if dtype.kind == "O":  # name the first value that is not a number
+            numbers = (int, float, np.number, np.bool_)
+            good.flat = [isinstance(value, numbers) for value in table.values.flat]
+        found = table.describe_first(good & ~good.all())
     raise ValueError(
-        f"`{table.what}` must be numeric. Received: {cell} is {value}, dtype {table.values.dtype}. "
-        "`DNNClassifier` and `DNNRegressor` take text, dates and labels of any kind as they are."
+        f"{found}: dtype {dtype} is not numeric. `DNNClassifier` and `DNNRegressor` accept text, "
+        "dates and labels of any kind."
     )
 
 
 def check_duplicate_columns(columns, what="x"):
-    """Refuse a table whose column names are not unique.
+    """Reject column names that are not unique.
 
     Raises:
-        ValueError: a name appears twice; it names them.
+        ValueError: with the names that occur more than once.
     """
     if columns is None or len(set(columns)) == len(columns):
         return
     twice = list(dict.fromkeys(name for name in columns if list(columns).count(name) > 1))
     raise ValueError(
-        f"Columns of `{what}` must have different names. Received: {listed(twice)} more than once. "
-        f"`{what}.loc[:, ~{what}.columns.duplicated()]` keeps the first of each."
+        f"Columns of `{what}` must have different names: {quoted_list(twice)} more than once. "
+        f"{what}.loc[:, ~{what}.columns.duplicated()] keeps the first of each."
     )

@@ -1,7 +1,7 @@
-"""What a compiled network expects of `y`, read from its loss and its output layer.
+"""Determine what a compiled network expects of `y` from its loss and its output layer.
 
-Reading, not remembering: it works for a network from a file and for any `keras.Sequential`.
-A loss that is not Keras's own is left alone.
+Because nothing is remembered, this works for a network from a file and for any `keras.Sequential`.
+Custom losses are not checked.
 """
 
 from dataclasses import dataclass
@@ -9,40 +9,17 @@ from dataclasses import dataclass
 import keras
 
 # fmt: off
-KINDS = {  # Keras loss                      what y holds
-    "binary_crossentropy":                   "binary",
-    "binary_focal_crossentropy":             "binary",
-    "sparse_categorical_crossentropy":       "sparse",
-    "categorical_crossentropy":              "categorical",
-    "categorical_focal_crossentropy":        "categorical",
-    "poisson":                               "count",
-    "mean_squared_error":                    "regression",
-    "mean_absolute_error":                   "regression",
-    "mean_absolute_percentage_error":        "regression",
-    "mean_squared_logarithmic_error":        "regression",
-    "huber":                                 "regression",
-    "log_cosh":                              "regression",
-}
-OWN_LOSSES = {"SmoothedSparseCategoricalCrossentropy": "sparse_categorical_crossentropy"}
-FITTING = {  # kind    output activations that give what the loss takes
-    "binary":        ("sigmoid", "hard_sigmoid"),
-    "sparse":        ("softmax",),
-    "categorical":   ("softmax",),
-    "count":         ("exponential", "softplus", "relu", "sigmoid"),
+KINDS = {  # kind of y: (Keras losses, output activations that give what these losses take)
+    "binary":      (("binary_crossentropy", "binary_focal_crossentropy"),
+                    ("sigmoid", "hard_sigmoid")),
+    "sparse":      (("sparse_categorical_crossentropy",), ("softmax",)),
+    "categorical": (("categorical_crossentropy", "categorical_focal_crossentropy"), ("softmax",)),
+    "count":       (("poisson",), ("exponential", "softplus", "relu", "sigmoid")),
+    "regression":  (("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+                     "mean_squared_logarithmic_error", "huber", "log_cosh"), ()),
 }
 # fmt: on
-# Activations whose range is known, so that a wrong one can be told. Others are left alone.
-RANGES = {
-    "linear": (-float("inf"), float("inf")),
-    "leaky_relu": (-float("inf"), float("inf")),
-    "relu": (0.0, float("inf")),
-    "exponential": (0.0, float("inf")),
-    "softplus": (0.0, float("inf")),
-    "sigmoid": (0.0, 1.0),
-    "hard_sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-}
+KIND_OF = {loss: kind for kind, (losses, _) in KINDS.items() for loss in losses}
 
 
 @dataclass(frozen=True)
@@ -50,12 +27,13 @@ class OutputHead:
     """The output end of a network.
 
     Attributes:
-        kind: "binary", "sparse", "categorical", "count", "regression", or None for another loss.
-        loss: the loss's Keras name.
-        units: number of outputs, or None where it cannot be told.
-        activation: name of the last activation, or None where it is not a Keras one.
-        from_logits: whether the loss applies the sigmoid or softmax itself.
-        ignored: the label that the sparse loss leaves out, or None.
+        kind: str, "binary", "sparse", "categorical", "count" or "regression". None for another
+            loss.
+        loss: str, the Keras name of the loss.
+        units: int, number of outputs. None if it cannot be determined.
+        activation: str, Keras name of the output activation. None for a custom one.
+        from_logits: bool, whether the loss applies the sigmoid or softmax itself.
+        ignored: int, the label that the sparse loss ignores, or None.
     """
 
     kind: str | None
@@ -67,21 +45,24 @@ class OutputHead:
 
     @property
     def multilabel(self):
-        """Several outputs, each its own yes or no."""
+        """Whether each of several outputs is an independent binary label."""
         return self.kind == "binary" and self.units is not None and self.units > 1
 
     @property
     def classes(self):
-        """Number of classes, or None where the target has none."""
+        """Number of classes, None if the target has none."""
         if self.kind == "binary" and self.units == 1:
             return 2
         return self.units if self.kind in ("sparse", "categorical") else None
 
 
 def read_head(network, y_shape=None):
-    """The `OutputHead` of a compiled `keras.Model`.
+    """Return the `OutputHead` of a compiled `keras.Model`.
 
-    `y_shape` settles the loss "crossentropy", which Keras itself chooses by the shape of y.
+    Args:
+        network: `keras.Model`.
+        y_shape: tuple, which decides what the loss "crossentropy" means, as in Keras. None means
+            several columns.
     """
     units = _units(network)
     loss = getattr(network, "loss", None)
@@ -94,29 +75,23 @@ def read_head(network, y_shape=None):
     name, settings = _loss_name(loss)
     if name is None:
         return OutputHead(None, units=units)
-    return OutputHead(
-        KINDS.get(name),
-        name,
-        units,
-        _activation(network),
-        bool(settings.get("from_logits")),
-        settings.get("ignore_class"),
-    )
+    logits, ignored = bool(settings.get("from_logits")), settings.get("ignore_class")
+    return OutputHead(KIND_OF.get(name), name, units, _activation(network), logits, ignored)
 
 
 def _loss_name(loss):
-    """Name of the Keras function that a loss computes, and its settings; None of a custom one."""
+    """Return the name of the Keras function that a loss computes, None if custom, and settings."""
     if loss is None or isinstance(loss, dict):
         return None, {}
     try:
         loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    except ValueError:  # Keras says so itself, in its own words
+    except ValueError:  # Keras raises an explanatory error later
         return None, {}
     settings = {}
     if isinstance(loss, keras.losses.Loss):
         settings = {name: getattr(loss, name, None) for name in ("from_logits", "ignore_class")}
-        if type(loss).__name__ in OWN_LOSSES and type(loss).__module__.startswith("kerasdnn."):
-            return OWN_LOSSES[type(loss).__name__], settings
+        if name := vars(type(loss)).get("takes_y_of"):
+            return name, settings
         function = getattr(loss, "fn", None)
         if not _is_keras(type(loss)) or function is None:
             return None, {}
@@ -131,10 +106,7 @@ def _is_keras(thing):
 def _units(network):
     try:
         shape = network.output_shape
-    except (
-        AttributeError,
-        ValueError,
-    ):  # not built yet: the last layer with units says it
+    except (AttributeError, ValueError):  # not built: the last layer with units decides
         layers = [layer for layer in getattr(network, "layers", ()) if hasattr(layer, "units")]
         return layers[-1].units if layers else None
     return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None

@@ -1,4 +1,4 @@
-"""Check single columns on their way through the encoder, and warn once about each."""
+"""Check the columns of a table on their way through the encoder."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -6,12 +6,12 @@ from datetime import datetime
 
 import numpy as np
 
-from ..core.messages import listed, plain, warn
+from ..core.messages import quoted_list, to_python, warn
+from .values import LARGEST_EXACT, merged_pair
 
 LARGEST = float(np.finfo("float32").max)
-LARGEST_EXACT = 2**24  # float32 holds every whole number up to this one
-LARGEST_CODE = 2**53  # a column of numbers, which are float64, holds every one below this
-ROWS_TO_CALL_IDENTIFIER = 50
+LARGEST_CODE = 2**53  # float64 holds every integer below this one
+MIN_ROWS_IDENTIFIER = 50
 MAX_CATEGORIES_COMPARED = 10_000
 
 TOLD = ContextVar("told", default=None)  # keys of the warnings of a search, or None outside
@@ -37,7 +37,7 @@ def warn_once(message, *key):
         warn(message)
 
 
-# What may stand in a column at predict time, by what stood there in training.
+# Kind of a column in training: kinds accepted at prediction.
 # fmt: off
 TAKES = {
     "numeric":  {"numeric", "boolean", "empty"},
@@ -52,39 +52,37 @@ TAKES = {
 
 
 def check_kinds(states, columns):
-    """Refuse columns of another type than in `fit`.
+    """Reject columns of another type than in `fit`.
 
     Args:
-        states: what each column learned; columns: the `frame.Column`s, in the same order.
+        states: list of what each column learned.
+        columns: list of `frame.Column`, in the same order.
 
     Raises:
-        ValueError: listing them.
+        ValueError: with a list of these columns.
     """
     wrong = []
     for state, column in zip(states, columns, strict=True):
         if not state.used or column.kind in TAKES[state.kind] or is_taken(state, column):
             continue
         first = next(iter(column.values[~column.missing]))
-        wrong.append(
-            f"column {plain(state.name)!r} was {state.kind}, is {column.kind} ({plain(first)!r})"
-        )
+        name = to_python(state.name)
+        wrong.append(f"{name!r} was {state.kind}, is {column.kind} ({to_python(first)!r})")
     if wrong:
+        more = f" and {len(wrong) - 5} more" if wrong[5:] else ""
         raise ValueError(
-            "Columns of `X` must be of the types of `fit`. Received: "
-            f"{'; '.join(wrong[:5])}{f' and {len(wrong) - 5} more' if wrong[5:] else ''}. "
-            "pd.to_numeric and pd.to_datetime turn text into numbers and dates; .astype(str) "
-            "makes text of numbers; a datetime has no time zone, an instant has one: "
-            ".dt.tz_localize adds or drops it."
+            f"Columns of `X` must have the same types as in `fit`: {'; '.join(wrong[:5])}{more}. "
+            "pd.to_numeric and pd.to_datetime convert text to numbers and dates, .astype(str) "
+            "numbers to text; a datetime has no time zone, an instant has one: .dt.tz_localize "
+            "adds or removes it."
         )
 
 
 def is_taken(state, column):
-    """Whether values stand for categories: 0 and 1 for a boolean, or categories of their kind."""
+    """Return whether values of another kind mean the same, such as 0 and 1 for a boolean."""
     if state.kind == "boolean":
-        known = (
-            np.isin(column.values, (0, 1)) | column.missing if column.kind == "numeric" else False
-        )
-        return bool(np.all(known))
+        known = np.isin(column.values, (0, 1)) | column.missing
+        return column.kind == "numeric" and bool(known.all())
     if state.kind != "text":
         return False
     if column.kind in ("datetime", "instant"):
@@ -93,7 +91,7 @@ def is_taken(state, column):
 
 
 def was_date(text):
-    """Whether a category may have been a date or a time."""
+    """Return whether a category may have been a date or a time."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -102,19 +100,25 @@ def was_date(text):
 
 
 def check_exact(column, name):
-    """Refuse categories that are float64 and may have been other integers before."""
+    """Reject float64 categories that may have been rounded from other integers."""
     with np.errstate(invalid="ignore"):
         beyond = (np.abs(column.values) >= LARGEST_CODE) & np.isfinite(column.values)
     if beyond.any():
         raise ValueError(
-            f"Column {plain(name)!r} of `X` holds categories that float64 may have rounded. "
-            f"Received: {column.values[beyond][0]:.0f}, beyond 2**53. Pass the column as integers "
-            "or as text, before missing values or other columns turn it into float64."
+            f"Column {to_python(name)!r} of `X` contains categories beyond 2**53, such as "
+            f"{column.values[beyond][0]:.0f}, which float64 may have rounded. Pass the column as "
+            "integers or text, before missing values or other columns convert it to float64."
         )
 
 
 def check_sizes(column, name, frame):
-    """Refuse infinite numbers and those beyond float32; `column` is a `frame.Column`."""
+    """Reject infinite numbers and those that overflow float32.
+
+    Args:
+        column: `frame.Column`.
+        name: str, its label.
+        frame: `Frame` of the column.
+    """
     if column.kind not in ("numeric", "duration"):
         return
     with np.errstate(invalid="ignore"):
@@ -122,19 +126,18 @@ def check_sizes(column, name, frame):
     if good.all():
         return
     row = int(good.argmin())
-    value = plain(column.values[row])
-    label = "" if frame.index is None else f" (index {plain(frame.index[row])!r})"
-    if np.isinf(value):
-        rule, remedy = (
-            "hold finite numbers",
-            "A division by zero gives this: drop such rows, or mark them as missing (NaN), which "
-            "is learned from.",
+    label = "" if frame.index is None else f" (index {to_python(frame.index[row])!r})"
+    fix = "Rescale the column, for example by its logarithm."
+    overflows = ", which overflows float32"
+    if np.isinf(column.values[row]):
+        fix = (
+            "A division by zero gives this: drop such rows, or replace the values by NaN, which is "
+            "treated as a missing value."
         )
-    else:
-        rule, remedy = "fit in float32", "Rescale the column, e.g. by its logarithm."
+        overflows = ""
     raise ValueError(
-        f"`X` must {rule}. Received: column {name}, row {row}{label} is {value} "
-        f"({int((~good).sum())} of {len(good)} rows hold such a value). {remedy}"
+        f"Column {name} of `X` contains {to_python(column.values[row])} in row {row}{label} (such "
+        f"values in {int((~good).sum()):,} of {len(good):,} rows){overflows}. {fix}"
     )
 
 
@@ -143,7 +146,7 @@ def warn_of_categories(texts, name):
     if len(texts) <= MAX_CATEGORIES_COMPARED and (twins := blank_twins(texts)):
         warn_once(
             f"Column {name} of `X` has categories that differ only in case or blanks, such as "
-            f"{listed(twins)}; they are treated as different. X[{name}] = X[{name}]"
+            f"{quoted_list(twins)}; they are treated as different. X[{name}] = X[{name}]"
             ".str.strip().str.casefold() makes them one.",
             "spelling",
             name,
@@ -162,8 +165,8 @@ def warn_of_stray(state, column, rows, told):
         told.add(state.name)
         values = dict.fromkeys(column.values[rows].tolist())
         warn_once(
-            f"Column {plain(state.name)!r} of `X` was read as {state.inferred} in `fit`; "
-            f"{listed(values)} (first: row {int(rows[0])}, {len(rows):,} of "
+            f"Column {to_python(state.name)!r} of `X` was read as {state.inferred} in `fit`; "
+            f"{quoted_list(values)} (first: row {int(rows[0])}, {len(rows):,} of "
             f"{len(column.values):,} rows) cannot be read so and is treated as missing.",
             "stray",
             state.name,
@@ -171,7 +174,7 @@ def warn_of_stray(state, column, rows, told):
 
 
 def blank_twins(texts):
-    """The first two of `texts` that differ only in case or blanks, or None."""
+    """Return the first two of `texts` that differ only in case or blanks, or None."""
     seen = {}
     for text in texts:
         other = seen.setdefault(" ".join(text.casefold().split()), text)
@@ -181,15 +184,21 @@ def blank_twins(texts):
 
 
 def warn_of_identifiers(state, column, name):
-    """Warn of a column that tells rows apart and hence nothing about other rows."""
+    """Warn about a column that identifies rows, which does not apply to other rows.
+
+    Args:
+        state: what the column learned.
+        column: `frame.Column`.
+        name: str, its label.
+    """
     rows = len(column.values)
-    if rows < ROWS_TO_CALL_IDENTIFIER:
+    if rows < MIN_ROWS_IDENTIFIER:
         return
     if state.role == "categorical" and state.kind == "text":
         if not state.categories:
             warn_once(
-                f"`X` should not hold identifiers. Received: column {name}, whose {rows:,} values "
-                "are all different. It is left out, for nothing can be learned from it.",
+                f"Column {name} of `X` is ignored: all {rows:,} values are different, so it looks "
+                "like an identifier.",
                 "identifier",
                 name,
             )
@@ -199,45 +208,43 @@ def warn_of_identifiers(state, column, name):
             return
         distinct = np.unique(values)
         _, center, scale = state.parts[0]
-        after = ((distinct - center) * scale).astype("float32")
-        same = np.flatnonzero(after[1:] == after[:-1])
-        if len(same):
-            pair = distinct[same[0] : same[0] + 2].astype("int64").tolist()
+        pair, count = merged_pair(distinct, (distinct - center) * scale)
+        if count:
             warn_once(
-                f"Column {name} of `X` holds whole numbers that float32 cannot tell apart. "
-                f"Received: {pair[0]} and {pair[1]}, which become the same number. If it is an "
-                "identifier, drop it or name it in `categorical`.",
+                f"Column {name} of `X` contains integers that are equal in float32, such as "
+                f"{pair[0]:.0f} and {pair[1]:.0f}. If it is an identifier, drop it or name it in "
+                "`categorical`.",
                 "identifier",
                 name,
             )
 
 
-def warn_of_unseen(states, columns, told):
-    """Warn of categories that training did not meet; they count as none of those it met.
+def warn_of_unseen(states, columns, warned):
+    """Warn about categories that were not seen during training, and are treated as unknown.
 
-    An embedding has a place for the rare and the new, which training may have met: it is warned of
-    where it knows no value of the column.
+    An embedding also has a vector for rare and unknown categories, which training may have used.
+    For such a column the warning is given only if none of its values is known.
 
     Args:
-        states: what each column learned; columns: the `frame.Column`s, in the same order.
-        told: set of the names of columns that were warned of before; those of now are added.
+        states: list of what each column learned.
+        columns: list of `frame.Column`, in the same order.
+        warned: set of the names of columns with an earlier warning; names are added.
     """
     for state, column in zip(states, columns, strict=True):
-        if state.role != "categorical" or state.kind != "text" or state.name in told:
+        if state.role != "categorical" or state.kind != "text" or state.name in warned:
             continue
-        if column.kind == "empty" or not state.categories:  # nothing there, or an identifier
+        if column.kind == "empty" or not state.categories:  # no values, or an identifier
             continue
         unseen = (state.codes(column) < 0) & ~column.missing
         if unseen.any() and (not state.embedded or (unseen | column.missing).all()):
-            told.add(state.name)
-            values = dict.fromkeys(column.values[unseen].tolist())
-            once = ", each in two rows or more" if state.embedded else ""
+            warned.add(state.name)
+            values = quoted_list(dict.fromkeys(column.values[unseen].tolist()))
+            once = " (or in one row only)" if state.embedded else ""
             warn_once(
-                f"Column {plain(state.name)!r} of `X` should hold categories met in training"
-                f"{once}. "
-                f"Received: {listed(values)}, first in row {int(unseen.argmax())} "
-                f"({int(unseen.sum())} of {len(unseen)} rows). They count as none of those met; "
-                "train on rows that have them, or map them to a category that was there.",
+                f"Column {to_python(state.name)!r} of `X` contains categories not seen during "
+                f"training{once}: {values} ({int(unseen.sum())} of {len(unseen)} rows, first: row "
+                f"{int(unseen.argmax())}). They are treated as unknown. Retrain with such rows or "
+                "map them to a known category.",
                 "unseen",
                 state.name,
             )

@@ -1,4 +1,4 @@
-"""Warn of a feature that is a copy of the target."""
+"""Warn about features that copy the target or number the rows."""
 
 import warnings
 from contextlib import contextmanager
@@ -9,35 +9,42 @@ import pandas as pd
 from ..core.messages import DataWarning, warn
 
 SCREENED_ROWS = 256
-FEWEST_ROWS_TO_CALL_A_COPY = 20  # on fewer rows a feature may equal the target by chance
+MIN_ROWS = 20  # with fewer a feature may equal the target by chance
+MIN_ROWS_NUMBERED = 50
+LEAKAGE = "Columns? .* of `[^`]*` determines? "  # how a warning about a copy begins
 
 
 def check_copies(features, targets):
-    """Warn of a feature that is the target itself.
+    """Warn about features of an array that equal the target, or 1 - y for two classes.
 
-    Two classes may also be copied the other way round (1 - y). A `y` whose every column is a
-    feature is an autoencoder's and no mistake.
+    A `y` whose every column is a feature is that of an autoencoder, and accepted.
+
+    Args:
+        features, targets: `NamedArray`.
     """
-    x = features.values
-    y = targets.values.reshape(len(targets), -1)
-    if x.ndim != 2 or len(x) < FEWEST_ROWS_TO_CALL_A_COPY or y.size != len(y) * y.shape[1]:
+    x, y = features.values, targets.values.reshape(len(targets), -1)
+    if x.ndim != 2 or len(x) < MIN_ROWS or y.size != len(y) * y.shape[1]:
         return
-    head = np.ascontiguousarray(x[:SCREENED_ROWS].T, dtype="float32") + np.float32(0)  # -0 is 0
+    first = np.ascontiguousarray(x[:SCREENED_ROWS].T, dtype="float32") + np.float32(0)  # -0 is 0
     seen = {}
-    for position, column in enumerate(head):
+    for position, column in enumerate(first):
         seen.setdefault(column.tobytes(), []).append(position)
     copies = [_copies_of(y[:, j], x, seen) for j in range(y.shape[1])]
     if y.shape[1] > 1 and all(copies):
         return
     for j, found in enumerate(copies):
         if found and y[:, j].min() != y[:, j].max():
-            name = "it" if y.shape[1] == 1 else f"its {targets.column(j)}"
-            columns = ", ".join(features.column(position) for position in found[:5])
-            warn(
-                f"No feature should be the target. Received: {columns} of `{features.what}` equals "
-                f"`{targets.what}`" + ("" if name == "it" else f" ({name})") + " in every row. "
-                "The network learns to copy it; drop it unless it is known at prediction time."
-            )
+            target = f"column {targets.label(j)} of " if y.shape[1] > 1 else ""
+            labels = [features.label(position) for position in found[:5]]
+            _warn_of_copy(labels, features.what, f"{target}`{targets.what}`")
+
+
+def _warn_of_copy(labels, what, target):
+    columns = f"Column{'s'[: len(labels) > 1]} {', '.join(labels)} of `{what}`"
+    warn(
+        f"{columns} determine{'s'[: len(labels) == 1]} {target} in every row, so the network will "
+        "learn to copy it. Drop what is not known at prediction time."
+    )
 
 
 def _copies_of(target, x, seen):
@@ -53,40 +60,29 @@ def _copies_of(target, x, seen):
     ]
 
 
-FEWEST_ROWS_TO_CALL_A_NUMBERING = 50
-
-
 def warn_of_copies(frame, y):
-    """Warn of a column that equals y in every row; of text and booleans, one that renames y.
+    """Warn about columns of a table that equal y in every row or, of categories, rename y.
 
     Args:
         frame: `Frame`.
         y: encoded target, int classes `(rows,)` or numbers `(rows, columns)`.
 
     Returns:
-        bool, whether it did.
+        bool, whether there is such a column.
     """
-    told = False
-    if len(y) < FEWEST_ROWS_TO_CALL_A_COPY:
-        return told
-    targets = y.reshape(len(y), -1).T
-    for target in targets:
-        if target.min() == target.max():
-            continue
-        for j in range(frame.width):
-            if is_copy(frame.column(j), target, classes=y.ndim == 1):
-                told = True
-                warn(
-                    f"No feature should be the target. Received: column {frame.label(j)} of `X` "
-                    "tells `y` in every row. The network learns to copy it; drop it unless it is "
-                    "known at prediction time."
-                )
-    return told
+    found = False
+    for target in y.reshape(len(y), -1).T if len(y) >= MIN_ROWS else ():
+        if target.min() != target.max():
+            for j in range(frame.width):
+                if is_copy(frame.column(j), target, classes=y.ndim == 1):
+                    found = True
+                    _warn_of_copy([frame.label(j)], "X", "`y`")
+    return found
 
 
 @contextmanager
 def silenced(*beginnings):
-    """Let `Network.fit` not tell of the encoded table what was told of the table itself."""
+    """Ignore the `DataWarning`s that begin so, because the user was warned about them before."""
     if not beginnings:
         yield
         return
@@ -97,8 +93,12 @@ def silenced(*beginnings):
 
 
 def warn_of_row_numbers(frame):
-    """Warn of a column that numbers the rows, as a CSV has that was written with its index."""
-    if frame.width < 2 or frame.rows < FEWEST_ROWS_TO_CALL_A_NUMBERING:
+    """Warn about a column that numbers the rows, such as the index in a CSV file.
+
+    Args:
+        frame: `Frame`.
+    """
+    if frame.width < 2 or frame.rows < MIN_ROWS_NUMBERED:
         return
     for j in range(frame.width):
         column = frame.column(j)
@@ -107,31 +107,26 @@ def warn_of_row_numbers(frame):
             if (np.diff(values) == 1).all():
                 warn(
                     f"Column {frame.label(j)} of `X` numbers the rows, from {values[0]:.0f} to "
-                    f"{values[-1]:.0f}: what is learned from it does not hold for other rows. Drop "
+                    f"{values[-1]:.0f}: what is learned from it does not apply to other rows. Drop "
                     "it, or read the file with pd.read_csv(..., index_col=0), unless it is a "
                     "quantity such as a time."
                 )
 
 
 def is_copy(column, target, classes):
-    """Whether the column's values and the target's stand one for one."""
-    for rows in (slice(SCREENED_ROWS), slice(None)):
-        values, wanted = column.values[rows], target[rows]
-        if column.kind == "numeric" and not classes:
-            same = np.array_equal(values, wanted)
-        elif column.kind in ("text", "boolean", "numeric"):
-            same = one_to_one(values, wanted)
-        else:
-            same = False
-        if not same:
-            return False
-    return True
+    """Return whether a column equals the target or, of categories, corresponds to it one-to-one."""
+    if column.kind not in ("text", "boolean", "numeric"):
+        return False
+    same = np.array_equal if column.kind == "numeric" and not classes else one_to_one
+    return all(
+        same(column.values[rows], target[rows]) for rows in (slice(SCREENED_ROWS), slice(None))
+    )
 
 
 def one_to_one(values, target):
     codes, uniques = pd.factorize(values)
     ranks, classes = pd.factorize(target)
     if len(uniques) != len(classes) or len(classes) > len(target) / 2:
-        return False  # values that hardly ever repeat stand one for one with any others
-    # Both are numbered by first appearance, so that a renaming gives the same numbers.
+        return False  # values that hardly ever repeat correspond one-to-one to any others
+    # Both are numbered by first appearance, so renamed values get the same numbers.
     return bool((codes == ranks).all())

@@ -1,61 +1,61 @@
-"""Pre-flight checks of `y`: whether the labels are those that the loss and the outputs take."""
+"""Check the shape and values of `y` against the loss and the output layer."""
 
 import numpy as np
 
-from ..core.messages import listed, plain, warn
-from .output_layer import FITTING, RANGES
+from ..activations import RANGES
+from ..core.messages import quoted_list, to_python, warn
+from .output_layer import KINDS
 
-BY_NAME = "`DNNClassifier` takes labels of any kind."
+BY_NAME = "`DNNClassifier` accepts labels of any kind."
+TWO_CLASSES = "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
+CONSTANT = "(Column .* of )?`y` contains one value only"  # how that warning begins
 
 
 def check_output(head):
-    """Warn of a loss and an output layer that contradict each other, which Keras trains.
+    """Warn about a loss and an output layer that contradict each other.
 
-    Softmax over one unit, or an activation whose values the loss does not take.
+    Args:
+        head: `OutputHead`.
     """
-    if head.activation == "softmax" and head.units == 1:
-        warn(
-            "Softmax over one output is always 1. Received: units=1, activation='softmax'. "
-            "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
-        )
+    fitting, name = KINDS.get(head.kind, ((), ()))[1], head.activation
+    if name == "softmax" and head.units == 1:
+        warn(f"Softmax over one output is always 1. {TWO_CLASSES}")
+    elif head.kind in ("sparse", "categorical") and head.units == 1:
+        warn(f"`{head.loss}` needs one output per class; the network has one. {TWO_CLASSES}")
+    elif not fitting or name not in RANGES:
         return
-    if head.kind in ("sparse", "categorical") and head.units == 1:
-        warn(
-            f"`{head.loss}` needs one output per class. Received: units=1. "
-            "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
-        )
-        return
-    fitting = FITTING.get(head.kind)
-    if fitting is None or head.activation not in RANGES:
-        return
-    if head.from_logits:
-        if head.activation in ("sigmoid", "softmax", "hard_sigmoid"):
+    elif head.from_logits:
+        if name in ("sigmoid", "softmax", "hard_sigmoid"):
             warn(
-                f"`{head.loss}` with from_logits=True applies {fitting[0]} itself. Received: "
-                f"output activation={head.activation!r}, which would be applied twice. "
-                "Use activation='linear' or from_logits=False."
+                f"`{head.loss}` with from_logits=True applies {fitting[0]} itself, so the output "
+                f"activation {name!r} is applied twice. Use activation='linear' or "
+                "from_logits=False."
             )
-    elif head.activation == "softmax" and head.kind == "binary":
+    elif name == "softmax" and head.kind == "binary":
         warn(
-            f"`{head.loss}` judges each output alone, softmax makes them sum to 1. Received: "
-            "output activation='softmax'. Classes that exclude each other take "
-            "loss='categorical_crossentropy', several labels per row activation='sigmoid'."
+            f"`{head.loss}` treats each output as an independent label, but softmax makes the "
+            "outputs sum to 1. For exclusive classes use loss='categorical_crossentropy'; for "
+            "several labels per row use activation='sigmoid'."
         )
-    elif head.activation not in fitting:
-        logits = "" if head.kind == "count" else ", or from_logits=True on activation='linear'"
+    elif name not in fitting:
+        logits = "" if head.kind == "count" else ", or from_logits=True with activation='linear'"
         warn(
-            f"`{head.loss}` takes the values of activation={fitting[0]!r}. Received: output "
-            f"activation={head.activation!r}. Use activation={fitting[0]!r}{logits}."
+            f"`{head.loss}` needs outputs of activation={fitting[0]!r}; the network has "
+            f"activation={name!r}. Use activation={fitting[0]!r}{logits}."
         )
 
 
 def check_targets(head, y, training=True):
-    """Check the shape and the values of `y` against the head.
+    """Check the shape and the values of `y`.
 
-    Warnings (soft labels, absent classes, a constant target) concern the rows to train on only.
+    Args:
+        head: `OutputHead`.
+        y: `NamedArray`.
+        training: bool, whether to warn about soft labels, absent classes, a constant target and
+            unreachable values too.
 
     Raises:
-        ValueError: y has the wrong shape, or a value that the loss does not take.
+        ValueError: `y` has the wrong shape, or a value that the loss does not accept.
     """
     if y.values.ndim > 2 or head.kind is None:
         return
@@ -67,58 +67,54 @@ def check_targets(head, y, training=True):
         _check_binary(head, y)
     else:
         _check_numbers(head, y)
-    if training:
-        warn_of_odd_targets(head, y)
+    if training and y.values.size:
+        _warn_of_odd_targets(head, y)
 
 
-def _check_shape(head, y, remedy=""):
-    """One column of y per output: anything else broadcasts, rows against rows."""
+def _check_shape(head, y, remedy):
+    """Reject anything but one column of y per output: rows would be compared with other rows."""
     columns = 1 if y.values.ndim == 1 else y.values.shape[1]
     if head.units is not None and columns != head.units:
         wanted = "(rows,) or (rows, 1)" if head.units == 1 else f"(rows, {head.units})"
         raise ValueError(
-            f"`{y.what}` must have shape {wanted}, one column for each of the network's outputs. "
-            f"Received: shape {y.values.shape} against {head.units} output"
-            f"{'' if head.units == 1 else 's'}.{remedy}"
+            f"`{y.what}` must have shape {wanted}, one column per output of the network. Received: "
+            f"an array of shape {y.values.shape} for {head.units} "
+            f"output{'s'[: head.units > 1]}. {remedy}"
         )
 
 
-def _refuse_first(y, good, rule, remedy):
-    if good.all():
-        return
-    where = np.unravel_index(int(good.argmin()), good.shape)
-    raise ValueError(
-        f"`{y.what}` must {rule}. Received: {y.cell(where)} is {plain(y.values[where])!r}. {remedy}"
-    )
+def _reject_first(y, good, rule):
+    if not good.all():
+        raise ValueError(f"{y.describe_first(good)}. {rule}")
 
 
 def _check_sparse(head, y):
     labels, n = y.values, head.units
-    if n is None:  # an output per time step or pixel, not one per row
+    if n is None:  # one output per time step or pixel, not per row
         return
     if labels.ndim == 2 and labels.shape[1] != 1:
         raise ValueError(
-            f"`{y.what}` must be class indices of shape (rows,) for "
-            f"`{head.loss}`. Received: shape {labels.shape}. Of one-hot labels, "
-            f"{y.what}.argmax(axis=1) gives them, or use loss='categorical_crossentropy' "
+            f"`{y.what}` must contain class indices, with shape (rows,), for `{head.loss}`. "
+            f"Received: an array of shape {labels.shape}. If the labels are one-hot, pass "
+            f"{y.what}.argmax(axis=1), or use loss='categorical_crossentropy' "
             "(`build_classifier(one_hot_labels=True)`)."
         )
     if labels.size == 0:
         return
     skip = labels == head.ignored if head.ignored is not None else np.zeros(1, dtype=bool)
     if labels.dtype.kind == "f":
-        _refuse_first(
+        _reject_first(
             y,
             (np.floor(labels) == labels) | skip,
-            "hold whole class indices",
-            "Keras would cut off the fraction. For a number use a regressor.",
+            "Class indices must be integers; Keras would truncate fractions. For a quantity use "
+            "`build_regressor`.",
         )
     if labels.dtype.kind != "b" and (labels.min() < 0 or labels.max() >= n):
-        _refuse_first(
+        _reject_first(
             y,
             (labels >= 0) & (labels < n) | skip,
-            f"hold class indices 0 to {n - 1}, the network has {n} outputs",
-            f"Number the classes from 0, e.g. np.unique({y.what}, return_inverse=True)[1]. "
+            f"Class indices must be 0 to {n - 1}, because the network has {n} outputs. Number the "
+            f"classes from 0, for example by np.unique({y.what}, return_inverse=True)[1]. "
             f"{BY_NAME}",
         )
 
@@ -127,21 +123,20 @@ def _check_categorical(head, y):
     _check_shape(
         head,
         y,
-        " Class indices take loss='sparse_categorical_crossentropy'; "
-        "keras.utils.to_categorical turns them into one-hot labels.",
+        "Class indices need loss='sparse_categorical_crossentropy'; keras.utils.to_categorical "
+        "converts them to one-hot labels.",
     )
     if y.values.ndim != 2:
         return
     rows = y.values if y.values.dtype.kind == "f" else y.values.astype("float32")
-    remedy = "Each row is one-hot, or the classes' probabilities."
-    _refuse_first(y, (rows >= 0) & (rows <= 1), "hold numbers from 0 to 1", remedy)
+    rule = "Each row must be one-hot, or contain probabilities from 0 to 1."
+    _reject_first(y, (rows >= 0) & (rows <= 1), rule)
     sums = rows.sum(axis=1)
     bad = np.flatnonzero(np.abs(sums - 1) > 1e-3)
     if len(bad):
-        row, total = int(bad[0]), float(sums[bad[0]])
         raise ValueError(
-            f"Each row of `{y.what}` must sum to 1 for `{head.loss}`. Received: {y.row(row)} sums "
-            f"to {total:g}. Labels that do not exclude each other take "
+            f"Each row of `{y.what}` must sum to 1 for `{head.loss}`, but {y.row(int(bad[0]))} "
+            f"sums to {float(sums[bad[0]]):g}. If several labels may apply to one row, use "
             "`build_multilabel_classifier`."
         )
 
@@ -149,113 +144,83 @@ def _check_categorical(head, y):
 def _check_binary(head, y):
     remedy = ""
     if head.units == 1 and y.values.ndim == 2:
-        remedy = " Of one-hot labels of two classes, take one column, or two outputs with softmax."
+        remedy = "For one-hot labels of two classes pass one column, or use two softmax outputs."
     elif head.multilabel:
-        remedy = (
-            " Classes that exclude each other take softmax and 'sparse_categorical_crossentropy'."
-        )
+        remedy = "For exclusive classes use softmax and 'sparse_categorical_crossentropy'."
     _check_shape(head, y, remedy)
     labels = y.values
-    if labels.size == 0:
-        return
-    low, high = labels.min(), labels.max()
-    if low < 0 or high > 1:
+    if labels.size and (labels.min() < 0 or labels.max() > 1):
         values = np.unique(labels[:10_000])
-        remedy = BY_NAME
-        if len(values) == 2:
-            remedy = f"Use ({y.what} == {plain(values[1])!r}).astype('float32'). {BY_NAME}"
-        _refuse_first(y, (labels >= 0) & (labels <= 1), f"hold 0 or 1 for `{head.loss}`", remedy)
+        fix = f" Use ({y.what} == {to_python(values[1])!r}).astype('float32')."
+        _reject_first(
+            y,
+            (labels >= 0) & (labels <= 1),
+            f"Labels for `{head.loss}` must be 0 or 1.{fix * (len(values) == 2)} {BY_NAME}",
+        )
 
 
 def _check_numbers(head, y):
-    _check_shape(head, y, " Rows would be compared with all other rows or outputs.")
-    values = y.values
-    if values.size == 0:
-        return
-    if head.kind == "count" or head.loss == "mean_squared_logarithmic_error":
-        _refuse_first(
+    _check_shape(head, y, "Otherwise rows would be compared with other rows or outputs.")
+    if y.values.size and (head.kind == "count" or head.loss == "mean_squared_logarithmic_error"):
+        _reject_first(
             y,
-            values >= 0,
-            f"not be negative for `{head.loss}`",
-            "A target of either sign takes 'mean_squared_error', `build_regressor(target='real')`.",
+            y.values >= 0,
+            f"Targets for `{head.loss}` must be non-negative. If they may be negative, use "
+            "'mean_squared_error' (`build_regressor(target='real')`).",
         )
 
 
-def warn_of_odd_targets(head, y):
-    """Warn of soft labels, absent classes, a constant target, one out of reach; y is a `Table`."""
-    if y.values.size == 0:
-        return
+def _warn_of_odd_targets(head, y):
+    """Warn about soft labels, absent classes, a constant target or unreachable values."""
     if head.kind in ("sparse", "categorical") and head.units is not None:
-        _warn_of_absent(y, _counts(head, y.values))
+        _warn_of_absent(head, y)
         return
-    if head.kind == "binary":
-        _warn_of_soft(head, y)
+    if head.kind == "binary" and y.values.dtype.kind == "f":
+        good = (y.values == 0) | (y.values == 1)
+        if not good.all():
+            warn(
+                f"{y.describe_first(good)}, which `{head.loss}` treats as a probability (soft "
+                "label). For a quantity use `build_regressor`."
+            )
     elif head.kind in ("regression", "count"):
-        _warn_of_unreachable(head, y)
-    _warn_of_constant(y)
+        low, high = RANGES.get(head.activation, RANGES["linear"])
+        if y.values.min() < low or y.values.max() > high:
+            warn(
+                f"{y.describe_first((y.values >= low) & (y.values <= high))}, which the outputs "
+                f"cannot reach: activation={head.activation!r} gives {low:g} to {high:g}. Use "
+                "activation='linear' in the output layer."
+            )
+    columns = y.values.reshape(len(y), -1)
+    if len(y) > 1:
+        for position in np.flatnonzero(columns.min(axis=0) == columns.max(axis=0)):
+            name = y.column(int(position)) if columns.shape[1] > 1 else f"`{y.what}`"
+            _warn_of_constant(y, to_python(columns[0, position]), name)
 
 
-def _counts(head, labels):
-    """Rows (or probability) of each class, shape `(classes,)`."""
+def _warn_of_absent(head, y):
+    labels = y.values
     if head.kind == "categorical":
-        return labels.sum(axis=0)
-    labels = labels.ravel()
-    if head.ignored is not None:
-        labels = labels[labels != head.ignored]
-    return np.bincount(labels.astype("int64"), minlength=head.units)
-
-
-def _warn_of_absent(y, counts):
+        counts = labels.sum(axis=0)
+    else:
+        labels = labels.ravel()
+        if head.ignored is not None:
+            labels = labels[labels != head.ignored]
+        counts = np.bincount(labels.astype("int64"), minlength=head.units)
     absent = np.flatnonzero(counts == 0)
     if len(absent) == len(counts) - 1:
-        _warn_of_one(y, int(counts.argmax()))
+        _warn_of_constant(y, int(counts.argmax()), f"`{y.what}`")
     elif len(absent):
+        one = len(absent) == 1
         warn(
-            f"`{y.what}` has no row of {'class' if len(absent) == 1 else 'classes'} "
-            f"{listed(absent)}. Received: {len(counts)} outputs, {len(counts) - len(absent)} "
-            f"classes in {len(y):,} rows. An output without rows only learns never to answer: "
-            "check `n_classes` and how the rows were chosen."
+            f"{'Class' if one else 'Classes'} {quoted_list(absent)} {'has' if one else 'have'} no "
+            f"rows in `{y.what}`, so the network will never predict {'it' if one else 'them'}. The "
+            f"network has {len(counts)} outputs, `{y.what}` {len(counts) - len(absent)} classes. "
+            "Check `n_classes` and how the rows were selected."
         )
 
 
-def _warn_of_soft(head, y):
-    labels = y.values
-    if labels.dtype.kind != "f":
-        return
-    soft = (labels != 0) & (labels != 1)
-    if soft.any():
-        where = np.unravel_index(int(soft.argmax()), soft.shape)
-        warn(
-            f"`{y.what}` holds values between 0 and 1, which `{head.loss}` takes as probabilities "
-            f"(soft labels). Received: {y.cell(where)} is {plain(labels[where])!r}. For a measured "
-            "number use `build_regressor`."
-        )
-
-
-def _warn_of_unreachable(head, y):
-    low, high = RANGES.get(head.activation, RANGES["linear"])
-    if y.values.min() >= low and y.values.max() <= high:
-        return
-    outside = (y.values < low) | (y.values > high)
-    where = np.unravel_index(int(outside.argmax()), outside.shape)
+def _warn_of_constant(y, value, name):
     warn(
-        f"`{y.what}` holds values that the outputs never reach: activation={head.activation!r} "
-        f"gives {low:g} to {high:g}. Received: {y.cell(where)} is {plain(y.values[where])!r}. "
-        "Use activation='linear' in the output layer."
-    )
-
-
-def _warn_of_constant(y):
-    if len(y) < 2:
-        return
-    columns = y.values.reshape(len(y), -1)
-    for position in np.flatnonzero(columns.min(axis=0) == columns.max(axis=0)):
-        name = f", {y.column(int(position))}," if columns.shape[1] > 1 else ""
-        _warn_of_one(y, plain(columns[0, position]), name)
-
-
-def _warn_of_one(y, value, name=""):
-    warn(
-        f"`{y.what}`{name} holds one value only. Received: {value!r} in all {len(y):,} rows. "
-        "The network can only learn to answer it always: check how the rows were chosen."
+        f"{name} contains one value only, {value!r} in all {len(y):,} rows: the network can only "
+        "learn to predict it always. Check how the rows were selected."
     )

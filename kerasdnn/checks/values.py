@@ -1,97 +1,88 @@
-"""Pre-flight checks of the numbers themselves: what is in `x`, and in `y` before it means anything.
+"""Check numbers for NaN, infinity, overflow and rounding to float32.
 
-The common case, a clean table, must cost next to nothing: one dot product of the whole table with
-itself, at the speed of memory, tells that every number is finite (NaN and infinity survive it).
-Only a table that fails is searched.
+A clean table must cost next to nothing. One dot product of the table with itself, at memory speed,
+proves that every number is finite, because NaN and infinity survive it. Only a table that fails is
+searched.
 """
 
 import numpy as np
 
-from ..core.messages import plain, warn
+from ..core.messages import warn
 
 OVERFLOWING = 1e76  # sum of squares above which a number may be too large for float32
-BLOCK = 2**13
-WHOLE_ROWS = 4_096  # of whole numbers, looked at for their size
+CHUNK_NUMBERS = 2**13  # below the size from which BLAS uses several threads
+SAMPLED_ROWS = 4_096  # of a table of integers
+LARGEST_EXACT = 2**24  # float32 holds every integer up to this one
+MIN_STEPS = 2**12  # of float32, between the lowest and the highest value of a column
+SCREENED_ROWS = 256
 
 
 def check_finite(table, precision="float32"):
-    """Refuse NaN, infinity and numbers that overflow `precision`; returns the sum of squares.
+    """Reject NaN, infinity and numbers that overflow `precision`.
+
+    Args:
+        table: `NamedArray`.
+        precision: str, "float32" or "float64".
+
+    Returns:
+        float, the sum of squares; of integers, a lower bound from a sample of the rows.
 
     Raises:
-        ValueError: it names column, first bad row, value and remedy.
+        ValueError: with column, count, first row, value and fix.
     """
     values = table.values
     if values.dtype.kind in "bV" or values.size == 0:
         return 0.0
-    if values.dtype.kind in "iu":
-        return _largest_whole(values) ** 2
-    flat = values.ravel(order="K")
+    if values.dtype.kind in "iu":  # integers do not overflow; identifiers show in any sample
+        some = np.concatenate([values[:: max(1, len(values) // SAMPLED_ROWS)], values[-1:]])
+        return float(max(-int(some.min()), int(some.max()))) ** 2
     with np.errstate(over="ignore", invalid="ignore"):
-        total = _sum_of_squares(flat)
-        if total < OVERFLOWING:  # not of NaN or infinity either
+        total = _sum_of_squares(values.ravel(order="K"))
+        if total < OVERFLOWING:  # false for NaN
             return total
         rounded = values.astype(precision) if values.dtype.itemsize > 4 else values
         good = np.isfinite(rounded)
-    if good.all():  # large numbers, but legal
+    if good.all():  # large numbers, but valid
         return np.inf
-    where = np.unravel_index(int(good.argmin()), good.shape)
-    raise ValueError(_not_finite(table, good, where, precision))
+    raise ValueError(_not_finite(table, good, precision))
 
 
 def _sum_of_squares(flat):
-    """In blocks too short for the linear algebra library to call in threads, which wait in turn
-    where the processor is busy: then they take ten times as long."""
-    whole = len(flat) - len(flat) % BLOCK
-    blocks, rest = flat[:whole].reshape(-1, BLOCK), flat[whole:]
-    return float(np.vecdot(blocks, blocks).sum()) + float(np.dot(rest, rest))
+    """Chunks too short for the threads of BLAS, which take ten times as long on a busy machine."""
+    end = len(flat) - len(flat) % CHUNK_NUMBERS
+    chunks, rest = flat[:end].reshape(-1, CHUNK_NUMBERS), flat[end:]
+    return float(np.vecdot(chunks, chunks).sum()) + float(np.dot(rest, rest))
 
 
-def _largest_whole(values):
-    """The largest magnitude of some rows from first to last.
-
-    No whole number overflows, and what float32 rounds is worth a warning where it is many values,
-    as of an identifier, whose size shows in any few thousand rows.
-    """
-    some = np.concatenate([values[:: max(1, len(values) // WHOLE_ROWS)], values[-1:]])
-    return float(max(-int(some.min()), int(some.max())))
-
-
-def _not_finite(table, good, where, precision):
-    value, what = table.values[where], table.what
-    bad = ~good.reshape(len(good), -1)
-    rows = int(bad.any(axis=1).sum())
-    found = f"{table.cell(where)} is {plain(value)} ({rows} of {len(bad)} rows hold such a value)"
+def _not_finite(table, good, precision):
+    what, found = table.what, table.describe_first(good)
+    where = np.unravel_index(int(good.argmin()), good.shape)
+    value = table.values[where]
     if np.isfinite(value):
-        return (
-            f"`{what}` must fit in {precision}. Received: {found}, which becomes infinite. "
-            f"Rescale the column, e.g. by its logarithm."
+        return f"{found}, which overflows {precision}. Rescale, for example by the logarithm."
+    if len(where) == 2 and len(good) > 1 and not good[:, where[1]].any():
+        fix = "A constant column divided by its standard deviation of 0 gives this."
+    elif not np.isnan(value):
+        fix = "A division by zero or the logarithm of zero gives this: drop or clip such rows."
+    elif len(where) == 2:
+        fix = (
+            "Fill it, for example with the median of the column, or drop such rows; "
+            "`DNNClassifier` and `DNNRegressor` fill missing values themselves."
         )
-    if len(where) == 2 and len(bad) > 1 and bad[:, where[1]].all():
-        remedy = "The whole column is so: a constant column divided by its zero spread gives this."
-    elif np.isnan(value):
-        remedy = f"Drop such rows: keep = np.isfinite({what}); x, y = x[keep], y[keep]."
-        if len(where) == 2:
-            remedy = (
-                "Fill it, e.g. with the median of the column, or drop such rows; `DNNClassifier` "
-                "and `DNNRegressor` fill missing values themselves."
-            )
     else:
-        remedy = "A division by zero or the logarithm of zero gives this: drop or clip such rows."
-    return f"`{what}` must hold finite numbers. Received: {found}. {remedy}"
-
-
-# Pre-flight warning of columns, such as identifiers, whose values float32 cannot tell apart.
-#
-# A sum of squares below 2^48 says that no number reaches 2^24, up to which float32 holds every
-# whole number, and that there is nothing to look for.
-
-LARGEST_EXACT = 2**24
-FEWEST_STEPS = 2**12  # of float32, between the lowest and the highest value of a column
-ROUNDING_ROWS = 256
+        fix = f"Drop such rows: keep = np.isfinite({what}); x, y = x[keep], y[keep]."
+    return f"{found}. {fix}"
 
 
 def check_float32(table, sum_of_squares, precision="float32"):
-    """Warn of a column whose distinct values become equal as float32, as identifiers do."""
+    """Warn about columns, such as identifiers, whose distinct values become equal as float32.
+
+    Args:
+        table: `NamedArray`.
+        sum_of_squares: float from `check_finite`. Below 2**48 no number reaches 2**24, up to which
+            float32 is exact for integers.
+        precision: str; other precisions than "float32" are not checked.
+    """
     values = table.values
     if sum_of_squares < LARGEST_EXACT**2 or values.ndim != 2 or precision != "float32":
         return
@@ -101,48 +92,56 @@ def check_float32(table, sum_of_squares, precision="float32"):
         merged = _merged(values[:, position])
         if merged:
             warn(
-                f"`{table.what}` is rounded to float32, which tells whole numbers apart only up to "
-                f"{LARGEST_EXACT:,}. Received: {table.column(position)}, where {merged[0]} and "
-                f"{merged[1]} become the same number. Drop an identifier, or pass it as text to "
-                "`DNNClassifier` or `DNNRegressor`; of a time or a count, subtract the smallest."
+                f"{table.column(position)} loses precision: {merged[0]} and {merged[1]} become the "
+                "same number in float32. Drop an identifier, or pass it as text to `DNNClassifier` "
+                "or `DNNRegressor`; subtract the minimum of a time or count."
             )
 
 
 def _coarse_columns(values):
-    """Positions of the columns that float32 may be too coarse for.
+    """Yield the positions of the columns for which float32 may be too coarse.
 
-    Those are whole numbers that pass 2^24, and values so close together, beside their size, that
-    float32 has fewer than 2^12 steps between the lowest and the highest. The first rows clear most
-    columns: a fraction among them is no identifier, and a range of many steps only grows with more
+    Those are integers beyond 2^24, and values so close together relative to their size that float32
+    has fewer than 2^12 steps between the lowest and the highest. The first rows clear most columns:
+    a column with a fraction is not an identifier, and a range of many steps only grows with more
     rows (twice the size leaves room for larger ones).
     """
-    first = values[:ROUNDING_ROWS].astype("float64")
+    first = values[:SCREENED_ROWS].astype("float64")
     largest = np.abs(first).max(axis=0)
     span = first.max(axis=0) - first.min(axis=0)
-    clear = (np.floor(first) != first).any(axis=0) & (span >= FEWEST_STEPS * _step(2 * largest))
+    clear = (np.floor(first) != first).any(axis=0) & (span >= MIN_STEPS * _step(2 * largest))
     for position in np.flatnonzero(~clear):
         low, high = float(values[:, position].min()), float(values[:, position].max())
         size = max(-low, high)
-        if size > LARGEST_EXACT or 0 < high - low < FEWEST_STEPS * _step(size):
+        if size > LARGEST_EXACT or 0 < high - low < MIN_STEPS * _step(size):
             yield position
 
 
 def _step(size):
-    """The distance from a number to the next one that float32 holds."""
+    """The distance from a number to the next float32."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.spacing(np.asarray(size, "float32"))
 
 
 def _merged(column):
-    """Two values that float32 makes one, or None where no values (of fractions: few) merge."""
+    """Two values that float32 makes equal; None if there are none, or few of fractions."""
     if (column.astype("float32") == column).all():
         return None
     distinct = np.unique(column)
-    rounded = distinct.astype("float32")
-    same = rounded[1:] == rounded[:-1]
-    whole = column.dtype.kind in "iu" or bool((np.floor(distinct) == distinct).all())
-    if same.sum() <= (0 if whole else 0.01 * len(distinct)):
+    integers = column.dtype.kind in "iu" or bool((np.floor(distinct) == distinct).all())
+    pair, count = merged_pair(distinct, distinct)
+    if count <= (0 if integers else 0.01 * len(distinct)):
         return None
-    first = int(same.argmax())
-    pair = distinct[first : first + 2].tolist()
-    return [int(value) for value in pair] if whole else pair
+    return [int(value) for value in pair] if integers else pair
+
+
+def merged_pair(distinct, inputs):
+    """Find sorted distinct values whose network inputs become equal as float32.
+
+    Returns:
+        `(pair, count)`: the first two such values as a list, and the number of such pairs.
+    """
+    rounded = inputs.astype("float32")
+    same = rounded[1:] == rounded[:-1]
+    first = int(same.argmax()) if len(same) else 0
+    return distinct[first : first + 2].tolist(), int(same.sum())

@@ -1,6 +1,6 @@
-"""What every sub-package needs.
+"""Helpers for every other sub-package.
 
-`arguments` checks single arguments, `messages` words errors and warnings, `atomic_files` and
+`arguments` checks single arguments, `messages` builds errors and warnings, `atomic_files` and
 `state_files` write files, `statistics` has confidence intervals and tests, and `keras_internals`
-everything that is used of Keras without a public name.
+contains every use of a private Keras name.
 """

@@ -1,49 +1,39 @@
-"""Checks of single arguments. Each returns the value in its plain Python type, or raises.
+"""Check single arguments: each function returns the value as a plain Python object, or raises."""
 
-A message has three parts: the rule, what was received, the way out:
-
-    `momentum` must be in [0, 1). Received: momentum=1.2. 0.9 is the usual value.
-"""
-
-import difflib
 import math
 import numbers
 
-from .messages import invalid
+from .messages import did_you_mean, invalid
 
 
 class Unstackable(ValueError):
-    """A network that is right by itself, but cannot be trained together with others."""
+    """A valid network that cannot be trained together with others."""
 
 
-SHOWN = 12  # of a long list of valid names; the nearest ones are always shown
+MAX_NAMES = 12  # shown of a long list of valid names
 
 
-def one_of(name, value, valid):
-    """`value`, which must be one of the strings `valid`; else names the nearest ones."""
+def check_choice(name, value, valid):
+    """Return `value`, one of the strings `valid`; the error suggests the nearest ones."""
     valid = list(valid)
     if isinstance(value, str) and value in valid:
         return value
-    listed = ", ".join(repr(v) for v in valid[:SHOWN]) + (", ..." if len(valid) > SHOWN else "")
-    near = difflib.get_close_matches(value.lower(), valid) if isinstance(value, str) else []
-    remedy = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    raise invalid(name, f"must be one of {listed}", value, remedy)
+    shown = ", ".join(map(repr, valid[:MAX_NAMES])) + (", ..." if len(valid) > MAX_NAMES else "")
+    remedy = did_you_mean(value, valid) if isinstance(value, str) else ""
+    raise invalid(name, f"must be one of {shown}", value, remedy)
 
 
 def known_name(name, value, valid, where, remedy=""):
-    """`name`, an argument or a key given as `name=value`, which must be one of `valid`."""
+    """Return `name`, a key given as `name=value`, if it is one of `valid`."""
     if name in valid:
         return name
-    near = difflib.get_close_matches(str(name).lower(), list(valid))
-    if not remedy:
-        remedy = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else (
-            f"The names are {', '.join(map(repr, valid))}."
-        )  # fmt: skip
-    raise invalid(name, f"is not {where}", value, remedy)
+    remedy = remedy or did_you_mean(name, valid)
+    names = f"The names are {', '.join(map(repr, valid))}."
+    raise invalid(name, f"is not {where}", value, remedy or names)
 
 
-def within(name, value, interval, remedy=""):
-    """`value` as a float, which must be a number in `interval`, such as "[0, 1)"."""
+def check_interval(name, value, interval, remedy=""):
+    """Return `value` as a float if it is a number in `interval`, such as "[0, 1)"."""
     low, high = (float(end) for end in interval[1:-1].split(","))
     if is_number(value):
         above = value >= low if interval[0] == "[" else value > low
@@ -53,33 +43,33 @@ def within(name, value, interval, remedy=""):
     raise invalid(name, f"must be a number in {interval}", value, remedy)
 
 
-def positive(name, value, remedy=""):
-    """`value` as a float, which must be a finite number above 0."""
+def check_positive(name, value, remedy=""):
+    """Return `value` as a float if it is positive and finite."""
     if is_number(value) and 0 < value < math.inf:
         return float(value)
-    raise invalid(name, "must be a finite number above 0", value, remedy)
+    raise invalid(name, "must be a positive, finite number", value, remedy)
 
 
-def fraction(name, value, remedy=""):
-    """`value` as a float, which must be a number from 0 up to, not including, 1."""
-    return within(name, value, "[0, 1)", remedy)
+def check_fraction(name, value, remedy=""):
+    """Return `value` as a float if it is in [0, 1)."""
+    return check_interval(name, value, "[0, 1)", remedy)
 
 
-def whole(name, value, at_least=1, remedy="", at_most=math.inf):
-    """`value` as an int, which must be a whole number from `at_least` to `at_most`."""
+def check_integer(name, value, at_least=1, remedy="", at_most=math.inf):
+    """Return `value` as an int if it is an integer, such as 3 or 3.0, within both bounds."""
     if is_number(value) and at_least <= value <= at_most and value % 1 == 0:
         return int(value)
     bounds = f"of at least {at_least}" + (f", at most {at_most}" if at_most < math.inf else "")
-    raise invalid(name, f"must be a whole number {bounds}", value, remedy)
+    raise invalid(name, f"must be an integer {bounds}", value, remedy)
 
 
-def flag(name, value):
-    """`value` as a bool, which must be True or False."""
+def check_bool(name, value):
+    """Return `value` as a bool if it is True or False, of Python or NumPy."""
     if type(value).__name__ in ("bool", "bool_"):
         return bool(value)
     raise invalid(name, "must be True or False", value)
 
 
 def is_number(value):
-    """Whether `value` is a real number of Python or NumPy; True and False are not."""
+    """Return whether `value` is a real number of Python or NumPy; True and False are not."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Write files atomically, and read and write JSON."""
+"""Atomic file writes: write to a temporary file in the same folder, then rename it."""
 
 import contextlib
 import errno
@@ -11,21 +11,24 @@ import time
 import uuid
 from pathlib import Path
 
-MARK = uuid.uuid4().hex[:8]  # of this process, whose number may serve another one later
-FORGOTTEN = 24 * 3600  # seconds after which a file that nobody touched is nobody's
+PROCESS_MARK = uuid.uuid4().hex[:8]  # a process id may be reused
+ABANDONED_SECONDS = 24 * 3600  # age at which a temporary file of another machine is removed
 
 
 @contextlib.contextmanager
-def written_whole(path):
-    """Give a path beside `path` to write to; rename it to `path` if the block ends well.
+def atomic_write(path):
+    """Yield a temporary path in the same folder, and rename it to `path` if the block succeeds.
 
-    A program killed while it writes leaves the old file as it was, and a temporary one that the
-    next save of the same file removes. The temporary name keeps the endings of `path`, which Keras
-    checks. Mode and owner of an older file stay, and a symbolic link stays one: the file that it
-    points to is written. What is no file, such as a pipe, is written as it is.
+    An interrupted program leaves the old file unchanged, and a temporary file that the next write
+    to the same path removes. The temporary name keeps the suffixes of `path`, which Keras checks.
+    Mode and owner of an existing file are kept, and a symbolic link is followed. Anything but a
+    regular file, such as a pipe, is written directly.
+
+    Args:
+        path: str or path of the file to write.
 
     Raises:
-        PermissionError: the file may not be written to.
+        PermissionError: the existing file is not writable.
     """
     path = Path(os.path.realpath(path))
     old = path.stat() if path.exists() else None
@@ -37,56 +40,56 @@ def written_whole(path):
     start = temporary_start(path)
     remove_leftovers(path.parent, start)
     ending = re.search(r"(\.weights)?(\.\w{1,12})?$", path.name, re.ASCII)[0]
-    beside = path.with_name(f"{start}{os.getpid()}-{MARK}-{uuid.uuid4().hex}{ending}")
+    temporary = path.with_name(f"{start}{os.getpid()}-{PROCESS_MARK}-{uuid.uuid4().hex}{ending}")
     try:
-        if old is not None:  # nobody may read the new contents who could not read the old ones
-            os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield beside
+        if old is not None:  # readable by no one who could not read the old contents
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield temporary
         if old is not None:
-            with contextlib.suppress(OSError, AttributeError):  # not ours to give; Windows
-                os.chown(beside, old.st_uid, old.st_gid)
-            os.chmod(beside, stat.S_IMODE(old.st_mode))
-        os.replace(beside, path)
+            with contextlib.suppress(OSError, AttributeError):  # not permitted; Windows
+                os.chown(temporary, old.st_uid, old.st_gid)
+            os.chmod(temporary, stat.S_IMODE(old.st_mode))
+        os.replace(temporary, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def temporary_start(path):
-    """How the temporary names of a file begin: of the same length whatever its own name is."""
-    told = f"{socket.gethostname()}/{path.name}".encode("utf-8", "surrogateescape")
-    return f".kerasdnn-{hashlib.sha256(told).hexdigest()[:16]}-"
+    """Return the prefix of all temporary names of a file, whose length does not depend on it."""
+    name = f"{socket.gethostname()}/{path.name}".encode("utf-8", "surrogateescape")
+    return f".kerasdnn-{hashlib.sha256(name).hexdigest()[:16]}-"
 
 
 def remove_leftovers(folder, start):
-    """Remove what processes that are gone have left of the same file."""
+    """Remove temporary files of the same target whose process has ended."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(start) and is_left(entry, entry.name[len(start) :]):
+            if entry.name.startswith(start) and is_abandoned(entry, entry.name[len(start) :]):
                 os.unlink(entry.path)
 
 
-def is_left(entry, rest):
-    """Whether the process that made a temporary file is gone; of another machine, by its age."""
-    number, mark, *_ = [*rest.split("-"), ""]
-    if time.time() - entry.stat(follow_symlinks=False).st_mtime > FORGOTTEN:
+def is_abandoned(entry, rest):
+    """Return whether the process that made a temporary file has ended, or the file is old."""
+    number, _, mark = rest.partition("-")
+    if time.time() - entry.stat(follow_symlinks=False).st_mtime > ABANDONED_SECONDS:
         return True
-    if os.name == "nt" or not number.isdecimal():  # on Windows signal 0 ends a process
+    if os.name == "nt" or not number.isdecimal():  # signal 0 ends a process on Windows
         return False
     if int(number) == os.getpid():
-        return mark != MARK  # else it is another thread's
+        return mark.split("-")[0] != PROCESS_MARK  # otherwise another thread writes it
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # alive, and of another user
+    except (OSError, OverflowError):  # alive, owned by another user
         pass
     return False
 
 
 def write_bytes(path, content):
-    """Writes a file whole or not at all."""
+    """Write bytes to a file atomically, and return its path; missing folders are created."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as beside:
-        beside.write_bytes(content)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
     return path

@@ -1,6 +1,6 @@
-"""Everything that kerasdnn uses of Keras without a public name, one function each.
+"""Contain every use of a private Keras name, one function each.
 
-An upgrade of Keras that moves one of them breaks `tests/core/test_keras_internals.py` first.
+If an upgrade of Keras changes one, `tests/core/test_keras_internals.py` fails first.
 """
 
 import contextlib
@@ -19,38 +19,38 @@ from keras.src.utils import python_utils
 
 
 def has_loss(model):
-    """Whether `compile` was given a loss."""
+    """Return whether `compile` was given a loss."""
     return model._compile_loss is not None
 
 
 def has_built_scores(model):
-    """Whether the first batch has created the state of loss and metrics."""
+    """Return whether the first batch has created the state of loss and metrics."""
     metrics = model._compile_metrics
     return model._compile_loss.built and (metrics is None or metrics.built)
 
 
 def losses_of(model):
-    """The loss objects of a compiled model whose loss is built; several for several outputs."""
+    """Return the loss objects of a model whose loss is built, one per output."""
     return [part.loss for part in model._compile_loss._flat_losses]
 
 
 def loss_weights_of(model):
-    """What `compile` was given as `loss_weights`."""
+    """Return what `compile` was given as `loss_weights`."""
     return model._compile_loss._user_loss_weights
 
 
 def loss_tracker(model):
-    """The metric that averages the loss over the batches of an epoch."""
+    """Return the metric that averages the loss over the batches of an epoch."""
     return model._loss_tracker
 
 
 def metric_containers(model):
-    """The metrics in `model.metrics` that hold the loss and all compiled metrics."""
+    """Return the metrics in `model.metrics` that hold the loss and all compiled metrics."""
     return [model._loss_tracker, model._compile_metrics]
 
 
 def metrics_of(model):
-    """(metrics, weighted metrics) of a compiled model, as built; empty before the first batch."""
+    """Return the built (metrics, weighted metrics) of a model, empty before the first batch."""
     groups = "_flat_metrics", "_flat_weighted_metrics"
     found = [getattr(model._compile_metrics, name, None) or () for name in groups]
     return tuple(
@@ -59,34 +59,34 @@ def metrics_of(model):
 
 
 def given_metrics(model):
-    """(metrics, weighted metrics) as `compile` was given them, None for none."""
+    """Return (metrics, weighted metrics) as `compile` was given them, None for none."""
     compiled = getattr(model, "_compile_metrics", None)
     names = "_user_metrics", "_user_weighted_metrics"
     return tuple(getattr(compiled, name, None) for name in names)
 
 
 def compile_metrics(metrics, weighted_metrics):
-    """What `compile` makes of two lists of metrics: one metric whose result is a dict."""
+    """Build the metric that `compile` builds from two lists, whose result is a dict."""
     return CompileMetrics(metrics, weighted_metrics)
 
 
 def function_of(metric):
-    """The function whose mean a `MeanMetricWrapper` reports."""
+    """Return the function whose mean a `MeanMetricWrapper` reports."""
     return metric._fn
 
 
 def settings_of(scored):
-    """Attributes of a loss or metric and the arguments of its function, as one dict."""
+    """Return the attributes of a loss or metric and the arguments of its function as a dict."""
     return {**vars(scored), **getattr(scored, "_fn_kwargs", {})}
 
 
 def learning_rate_of(optimizer):
-    """A `keras.Variable` or a schedule, where the public attribute gives the current number."""
+    """Return a `keras.Variable` or a schedule; the public attribute is the current number."""
     return optimizer._learning_rate
 
 
 def config_without_rate(optimizer):
-    """`get_config` of an optimizer whose schedule need not be serializable."""
+    """Return `get_config` of an optimizer whose schedule may not be serializable."""
     rate = optimizer._learning_rate
     try:
         if not isinstance(rate, keras.Variable):
@@ -97,123 +97,123 @@ def config_without_rate(optimizer):
 
 
 def weights_of(optimizer):
-    """The variables that an optimizer was built for, in its order."""
+    """Return the variables that an optimizer was built for, in its order."""
     return optimizer._trainable_variables
 
 
 def step_counter(optimizer):
-    """The variable that counts updates, also of an optimizer that scales the loss."""
+    """Return the variable that counts updates, also of an optimizer that scales the loss."""
     return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
 def strategy_of(network):
-    """The distribution strategy under which a model was made, None for none."""
+    """Return the distribution strategy under which a model was created, or None."""
     return network._distribute_strategy
 
 
 def strategy_of_optimizer(optimizer):
-    """The distribution strategy under which an optimizer was made, TensorFlow's default one too."""
+    """Return the distribution strategy of an optimizer, TensorFlow's default one included."""
     return optimizer._distribution_strategy
 
 
 def limits_a_run():
-    """Whether `keras.config` limits epochs or steps."""
+    """Return whether `keras.config` limits epochs or steps."""
     return backend.config.max_epochs() or backend.config.max_steps_per_epoch()
 
 
 def batches_until_save(callback):
-    """How many batches are left until a callback with `save_freq=n` saves."""
+    """Return how many batches are left until a callback with `save_freq=n` saves."""
     return callback.save_freq - callback._batches_seen_since_last_saving
 
 
 def profiles(callback):
-    """Whether a `TensorBoard` callback traces some batches."""
+    """Return whether a `TensorBoard` callback traces some batches."""
     return callback._should_trace
 
 
 def tensor_of(variable):
-    """The backend's own variable in a `keras.Variable`."""
+    """Return the backend's own variable in a `keras.Variable`."""
     return variable._value
 
 
 def assert_compiled(model, method):
-    """Raise Keras's error where `compile` was not called."""
+    """Raise Keras's error if `compile` was not called."""
     model._assert_compile_called(method)
 
 
 def first_epoch(model, initial_epoch):
-    """`initial_epoch`, or where `BackupAndRestore` resumes."""
+    """Return `initial_epoch`, or the epoch at which `BackupAndRestore` resumes."""
     return model._initial_epoch or initial_epoch
 
 
 def is_validated(model, epoch, validation_freq):
-    """Whether `fit` evaluates after this epoch."""
+    """Return whether `fit` evaluates after this epoch."""
     return model._should_eval(epoch, validation_freq)
 
 
 def as_list(model, logs):
-    """What `evaluate` returns without `return_dict`."""
+    """Return what `evaluate` returns without `return_dict`."""
     return model._flatten_metrics_in_order(logs)
 
 
 def output_spec(function, *inputs):
-    """What a function returns for symbolic inputs; variables are created, nothing is computed."""
+    """Return what a function returns for symbolic inputs; it only creates variables."""
     return backend.compute_output_spec(function, *inputs)
 
 
 def as_keras_converts(x, y, sample_weight, class_weight):
-    """[x, y] or [x, y, weights] as stock `fit` converts arrays."""
+    """Convert arrays to [x, y] or [x, y, weights] as stock `fit` does."""
     adapter = ArrayDataAdapter(x, y, sample_weight, class_weight=class_weight)
     return [part for part in adapter._inputs if part is not None]
 
 
 def unpack(data):
-    """(x, y, sample_weight) of what a dataset yields."""
+    """Unpack what a dataset yields to (x, y, sample_weight)."""
     return data_adapter_utils.unpack_x_y_sample_weight(data)
 
 
 def split(arrays, validation_split):
-    """(training, validation): the last rows are held out, as in stock `fit`."""
+    """Split into (training, validation), which has the last rows, as in stock `fit`."""
     return array_slicing.train_validation_split(arrays, validation_split)
 
 
 def to_numbers(logs):
-    """Logs of tensors as logs of Python numbers, arrays where there are several."""
+    """Convert logs of tensors to Python numbers, or arrays if there are several."""
     return python_utils.pythonify_logs(logs)
 
 
 def name_in_h5_files(cls):
-    """Let `.h5` files that name a class find it."""
+    """Register a class under its name for `.h5` files."""
     setattr(layers_of_keras, cls.__name__, cls)
 
 
 def watched(callback):
-    """The model that a callback was given, None before the first `fit`."""
+    """Return the model of a callback, None before the first `fit`."""
     return callback._model
 
 
 def set_watched(callback, model):
-    """Give a callback another model, or None."""
+    """Set the model of a callback, or None."""
     callback._model = model
 
 
 def exported(path):
-    """The object that Keras exports as "keras.layers.Dense" or the like, None for none."""
+    """Return the object that Keras exports under a name such as "keras.layers.Dense", or None."""
     return api_export.get_symbol_from_name(path)
 
 
 def module_of_functional():
-    """The module under which a file names functional models."""
+    """Return the module under which files name functional models."""
     return Functional.__module__
 
 
 def safe_mode():
-    """A scope in which Keras runs no code from a file, whatever the program has set."""
+    """Return a scope in which Keras runs no code from a file, regardless of global settings."""
     return SafeModeScope(True)
 
 
 def load_assets(network, archive):
-    """Restore what the layers of a network keep in the folder "assets" of an open zip file."""
+    """Restore the state of layers from the folder "assets" of an open zip file."""
     store = saving_lib.DiskIOStore("assets", archive=archive, mode="r")
     try:
         saving_lib._load_state(network, None, store, "", visited_saveables=set())
@@ -223,7 +223,7 @@ def load_assets(network, archive):
 
 @contextlib.contextmanager
 def no_pending_variables():
-    """Variables that a `StatelessScope` makes inside are never given values."""
+    """Discard the variables that a `StatelessScope` creates inside, without initial values."""
     before = global_state.get_global_attribute("uninitialized_variables", [])
     try:
         global_state.set_global_attribute("uninitialized_variables", [])

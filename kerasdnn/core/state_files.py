@@ -1,7 +1,8 @@
-"""State files with a checksum, which old ones lack: JSON, and NumPy arrays with a part in JSON.
+"""Read and write state files with a checksum: JSON, and NumPy arrays with a JSON part.
 
-A flipped bit anywhere either changes nothing that is read, or is a ValueError that names the file.
-keras-tuner still reads the JSON files (it ignores the key "sha256"), and NumPy the arrays.
+Damage anywhere in a file either does not change what is read or raises a `ValueError` that names
+the file. Files without a checksum, from earlier versions, are still read. keras-tuner can read the
+JSON files (it ignores the key "sha256"), and NumPy the arrays.
 """
 
 import contextlib
@@ -14,27 +15,25 @@ from pathlib import Path
 
 import numpy as np
 
-from .atomic_files import written_whole
+from .atomic_files import atomic_write
 
-MARK = b"sha256:"  # between the arrays of a file and the hexadecimal digits of its checksum
+MARK = b"sha256:"  # between the arrays and the hexadecimal checksum
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-REMEDY = (
-    "Restore it from a copy, or start the search anew with `resume=False` or another `directory`."
-)
+REMEDY = "Restore a copy, or start a new search with `resume=False` or another `directory`."
 
 
 def write_json(path, content):
-    """Write `content`, a dict."""
+    """Write a dict as JSON, with its checksum under the key "sha256"."""
     text = json.dumps(content)
-    with written_whole(path) as beside:
-        beside.write_text(json.dumps({**content, "sha256": sha256(text.encode())}))
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps({**content, "sha256": sha256(text.encode())}))
 
 
 def read_json(path):
-    """Content of a state file. Raises ValueError, naming it, where it is damaged or missing."""
+    """Read a JSON state file. Raises `ValueError` if it is damaged or missing."""
     with reading(path):
         content = json.loads(Path(path).read_text("utf-8"))
         if isinstance(content, dict) and "sha256" in content:
@@ -43,21 +42,29 @@ def read_json(path):
 
 
 def write_arrays(path, about, arrays):
-    """Write `about`, a dict that JSON takes, and `arrays`, a dict."""
+    """Write a dict of arrays, and `about`, a dict of plain values and NumPy scalars."""
     text = json.dumps(about, default=lambda number: number.item())  # NumPy's
     buffer = io.BytesIO()
     np.savez(buffer, about=np.frombuffer(text.encode(), "uint8"), **arrays)
     content = buffer.getbuffer()
-    with written_whole(path) as beside, open(beside, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         file.write(content)
         file.write(MARK + sha256(content).encode())
 
 
 def read_arrays(path, names=None, remedy=REMEDY):
-    """`(about, arrays)` of a file; the arrays of `names`, or all.
+    """Read a file of `write_arrays`.
+
+    Args:
+        path: str or path.
+        names: collection of the arrays to read. None means all.
+        remedy: str, what to do about a damaged file.
+
+    Returns:
+        `(about, arrays)`, two dicts.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is damaged or missing.
     """
     with reading(path, remedy):
         content, end = Path(path).read_bytes(), len(MARK) + 64
@@ -72,14 +79,14 @@ def read_arrays(path, names=None, remedy=REMEDY):
 
 
 def check_sizes(content):
-    """Refuse arrays that claim more bytes than the file holds, before there is room for them."""
+    """Reject arrays that claim more bytes than the file has, before memory is allocated."""
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         for part in file.infolist():
             with file.open(part) as data:
                 shape, _, dtype = HEADERS[np.lib.format.read_magic(data)](data)
             claimed = math.prod(shape) * dtype.itemsize
             if claimed > part.file_size or part.file_size > part.compress_size:
-                raise ValueError(f"{part.filename} claims {claimed:,} bytes, which it has not")
+                raise ValueError(f"{part.filename} claims {claimed:,} bytes, more than it has")
 
 
 def sha256(content):
@@ -88,12 +95,12 @@ def sha256(content):
 
 def check(expected, content):
     if expected != sha256(content):
-        raise ValueError("its checksum does not match its content")
+        raise ValueError("the checksum does not match the content")
 
 
 @contextlib.contextmanager
 def reading(path, remedy=REMEDY):
-    """Whatever goes wrong within, from NumPy, zipfile or json, as a ValueError about `path`."""
+    """Convert any error of NumPy, zipfile or json to a `ValueError` that names `path`."""
     try:
         yield
     except Exception as error:

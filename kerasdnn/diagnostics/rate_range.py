@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..checks.fit import check_data
 from ..core import keras_internals
-from ..core.arguments import positive, whole
+from ..core.arguments import check_integer, check_positive
 
 SMOOTHING = 0.9  # weight of the past in the running mean of the losses
 LOST = 4.0  # times the lowest loss at which the run stops
@@ -40,8 +40,8 @@ def rate_range_test(network, X, y, *, lowest=1e-6, highest=10.0, steps=100, batc
     Reference:
         Smith, Cyclical learning rates for training neural networks, 2017.
     """
-    lowest, highest = positive("lowest", lowest), positive("highest", highest)
-    steps, batch_size = whole("steps", steps, 10), whole("batch_size", batch_size)
+    lowest, highest = check_positive("lowest", lowest), check_positive("highest", highest)
+    steps, batch_size = check_integer("steps", steps, 10), check_integer("batch_size", batch_size)
     if lowest >= highest:
         raise ValueError(
             f"`lowest` must be below `highest`. Received: lowest={lowest}, highest={highest}."

@@ -12,7 +12,7 @@ import pandas as pd
 from keras import ops
 
 from ..checks.fit import check_data
-from ..core.arguments import whole
+from ..core.arguments import check_integer
 from .findings import Case, find
 from .probe import ROWS, layers_with_kernel, probe, rms, sample
 
@@ -124,8 +124,8 @@ class Diagnostics(keras.callbacks.Callback):
 
     def __init__(self, X, y, *, every=None, rows=ROWS, log_dir=None, seed=0):
         super().__init__()
-        self.every = None if every is None else whole("every", every)
-        self.x, self.y = sample(X, y, seed, whole("rows", rows))
+        self.every = None if every is None else check_integer("every", every)
+        self.x, self.y = sample(X, y, seed, check_integer("rows", rows))
         self.log_dir = log_dir
         self.looks, self.losses, self.seconds = [], [], 0.0
 

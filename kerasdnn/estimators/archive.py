@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 
-from ..core.atomic_files import written_whole
+from ..core.atomic_files import atomic_write
 from .network_file import (
     BadFile,
     Forbidden,
@@ -45,7 +45,7 @@ def save_estimator(estimator, path):
     """Write a fitted estimator to `path`, whole or not at all."""
     with only():  # what may be in the file does not hang on the scope that the caller is in
         data = archive(estimator)
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(data)
 
 

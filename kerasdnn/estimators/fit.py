@@ -13,9 +13,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ..checks.divergence import refuse_divergence
-from ..checks.target_leakage import silenced, warn_of_copies, warn_of_row_numbers
-from ..core.arguments import flag, fraction, one_of, whole
+from ..checks.divergence import reject_divergence
+from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
+from ..checks.targets import CONSTANT
+from ..core.arguments import check_bool, check_choice, check_fraction, check_integer
 from ..heads import head_of
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
@@ -37,16 +38,16 @@ LEAST_TO_HOLD_OUT_OF = 50  # rows; fewer leave no rows to judge an epoch by
 
 def fit_table(estimator, X, y, sample_weight, validation_data, make_target):
     """Train on a table. Returns a dict of the estimator's fitted attributes."""
-    held = fraction("validation_fraction", estimator.validation_fraction)
+    held = check_fraction("validation_fraction", estimator.validation_fraction)
     check_settings(estimator)
     rng = np.random.default_rng(estimator.draw_seed())
 
-    if one_of("missing_target", estimator.missing_target, ["error", "drop"]) == "drop":
+    if check_choice("missing_target", estimator.missing_target, ["error", "drop"]) == "drop":
         X, y, sample_weight = drop_missing_targets(X, y, sample_weight)
     part, target = read_part(X, y, sample_weight, make_target)
-    told = ["No feature should be the target"] if warn_of_copies(part.frame, part.y) else []
+    told = [LEAKAGE] if warn_of_copies(part.frame, part.y) else []
     if target.problem == "multilabel" and (part.y.min(axis=0) == part.y.max(axis=0)).any():
-        told.append("`y`.* holds one value only")
+        told.append(CONSTANT)
     warn_of_row_numbers(part.frame)
     n_rows = part.frame.rows
     part = Part(*repeated(part.frame, part.y, part.weights))
@@ -76,16 +77,16 @@ def check_settings(estimator):
         ValueError: one that training takes is unfit.
     """
     settings = estimator.hyperparameters_of_preset()
-    flag("early_stopping", estimator.early_stopping)
-    whole("epochs", settings["epochs"])
+    check_bool("early_stopping", estimator.early_stopping)
+    check_integer("epochs", settings["epochs"])
     if settings["patience"] is not None:
-        whole("patience", settings["patience"])
+        check_integer("patience", settings["patience"])
     if settings["batch_size"] not in ("full", "auto"):
         remedy = "'full' is all rows in one step, 'auto' chooses by the number of rows."
-        whole("batch_size", settings["batch_size"], remedy=remedy)
-    whole("embedding_size", settings["embedding_size"])
-    whole("n_members", settings["n_members"])
-    one_of("monitor", settings["monitor"], ["loss", "accuracy"])
+        check_integer("batch_size", settings["batch_size"], remedy=remedy)
+    check_integer("embedding_size", settings["embedding_size"])
+    check_integer("n_members", settings["n_members"])
+    check_choice("monitor", settings["monitor"], ["loss", "accuracy"])
     return settings
 
 
@@ -136,7 +137,7 @@ def fit_parts(estimator, part, judged, target, rng):
             callbacks=callbacks or None,
             validation_data=validation,
         )
-        refuse_divergence(network, settings["learning_rate"])
+        reject_divergence(network, settings["learning_rate"])
         return network, best.best_epoch + 1 if best else len(network.history.epoch)
 
     members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]

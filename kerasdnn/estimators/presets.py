@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import keras
 
 from ..core import keras_internals
-from ..core.arguments import one_of
+from ..core.arguments import check_choice
 from ..core.messages import invalid
 from ..factories import build_classifier, build_multilabel_classifier, build_regressor
 from ..nn.embedding import EmbedCategories
@@ -131,7 +131,7 @@ def choose(name, given):
         ValueError: no such preset.
     """
     if name is not None:
-        return one_of("preset", name, PRESETS)
+        return check_choice("preset", name, PRESETS)
     plain = PRESETS["standard"].hyperparameters.keys() - PRESETS[DEFAULT].hyperparameters.keys()
     return "standard" if any(given.get(key) is not None for key in plain) else DEFAULT
 

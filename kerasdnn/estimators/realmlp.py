@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from .. import activations
-from ..core.arguments import fraction, one_of, positive, within
+from ..core.arguments import check_choice, check_fraction, check_interval, check_positive
 from ..factories import check_hidden_units
 from ..heads import check_metrics, head_of, make_loss, make_metrics
 from ..nn.embedding import EmbedCategories
@@ -79,7 +79,7 @@ def build_realmlp(problem, n_outputs, encoder, settings, seed, x, y):
     if problem == "count":  # whose logarithm is learned: from its mean on
         output = network.layers[-1]
         output.bias.assign_add(np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel())
-    smoothing = fraction("label_smoothing", settings["label_smoothing"])
+    smoothing = check_fraction("label_smoothing", settings["label_smoothing"])
     metrics = settings["metrics"]
     if metrics is None:
         metrics = next(iter(head.metrics))  # areas under curves every epoch take their time
@@ -101,7 +101,7 @@ def front(encoder, settings, rng):
             )
         )
     if settings["numeric_embedding"] is not None:
-        one_of("numeric_embedding", settings["numeric_embedding"], ["periodic"])
+        check_choice("numeric_embedding", settings["numeric_embedding"], ["periodic"])
         if encoder.n_numeric_:
             layers.append(PeriodicEmbedding(encoder.n_numeric_, seed=draw(rng)))
     if settings["front_scale"]:
@@ -112,7 +112,7 @@ def front(encoder, settings, rng):
 def hidden(settings, steps, rng):
     """The hidden layers."""
     activation = activations.get(settings["activation"])
-    dropout = fraction("dropout", settings["dropout"])
+    dropout = check_fraction("dropout", settings["dropout"])
     layers = []
     for i, units in enumerate(check_hidden_units(settings["hidden_units"])):
         own = settings["parametric"] or isinstance(activation, keras.layers.Layer)
@@ -130,10 +130,13 @@ def hidden(settings, steps, rng):
 
 
 def make_optimizer(settings, steps):
-    rate = positive("learning_rate", settings["learning_rate"])
-    if one_of("schedule", settings["schedule"], ["coslog4", "flat_cos", "constant"]) != "constant":
+    rate = check_positive("learning_rate", settings["learning_rate"])
+    if (
+        check_choice("schedule", settings["schedule"], ["coslog4", "flat_cos", "constant"])
+        != "constant"
+    ):
         rate = CosLog(rate, steps) if settings["schedule"] == "coslog4" else FlatCos(rate, steps)
-    decay = within("weight_decay", settings["weight_decay"], "[0, inf)")
+    decay = check_interval("weight_decay", settings["weight_decay"], "[0, inf)")
     return GroupAdam(
         rate, FlatCos(decay, steps) if decay else 0.0, GROUPS, beta_2=settings["beta_2"]
     )

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ..core.messages import plain, warn
+from ..core.messages import to_python, warn
 from ..tables.encoder import TableEncoder
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
@@ -123,7 +123,7 @@ def target_from_state(state):
 
 def pack(value):
     """A hyperparameter as JSON that `unpack` turns back into the same value."""
-    value = plain(value)
+    value = to_python(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, list):

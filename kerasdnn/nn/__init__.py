@@ -1,8 +1,9 @@
 """Layers, losses, schedules and update rules that work in any Keras model, on any backend.
 
-`average` averages networks, `embedding` embeds categories, `realmlp_layers` has the layers of
-RealMLP, `losses` the loss that Keras lacks, `schedules` two learning-rate schedules, `group_adam`
-an optimizer with groups of variables, `update_rules` the six update rules as pure functions.
+`average` averages networks, `embedding` embeds categories, `realmlp_layers` contains the layers of
+RealMLP, `losses` cross-entropy of class indices with label smoothing, `schedules` two learning-rate
+schedules, `group_adam` an optimizer with groups of variables, and `update_rules` the six update
+rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf

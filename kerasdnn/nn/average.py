@@ -1,4 +1,6 @@
-"""AverageOf: several networks as one layer, whose output is the mean of theirs."""
+"""Average the outputs of several networks in one layer."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -6,17 +8,19 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class AverageOf(keras.layers.Layer):
-    """The mean of the outputs of several networks: of probabilities, or of predicted numbers.
+    """A layer whose output is the mean of the outputs of several networks.
 
     Args:
-        networks: list of built `keras.Sequential` with the same input and output shapes.
+        networks: list of `keras.Sequential` with the same input and output shapes, which are also
+            those of the layer.
 
-    Shapes: those of the networks.
+    Example:
+        average = keras.Sequential([keras.Input((4,)), AverageOf([network_1, network_2])])
     """
 
     row_by_row = True  # if its networks are
 
-    def __init__(self, networks, **kwargs):
+    def __init__(self, networks: list[keras.Sequential], **kwargs: Any):
         super().__init__(**kwargs)
         self.networks = networks
 

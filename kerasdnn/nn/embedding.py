@@ -1,4 +1,6 @@
-"""EmbedCategories: a layer for tables in which some columns are numbers of categories."""
+"""Embed columns that contain the codes of categories."""
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -7,23 +9,26 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class EmbedCategories(keras.layers.Layer):
-    """Replace the last columns, which number categories, by learned vectors.
+    """A layer that replaces the last columns, codes of categories, by learned vectors.
 
-    With the codes c_1..c_k of a row in the last k columns, x the other ones, and a table of vectors
-    E_j for each of the k columns:
+    With the codes c_1..c_k of a row in the last k columns, the other columns x, and a table of
+    vectors E_j for each of the k columns:
 
         output = [x, E_1[c_1], ..., E_k[c_k]]        E_j[0] starts at 0, the others at N(0, s^2)
 
-    Code 0 is "never seen": where training does not meet it, its vector stays 0. All tables lie in
-    one weight, so that a batch is one gather.
+    Code 0 means unknown: its vector stays 0 unless it occurs in training. All tables are one
+    weight, so that a batch is one gather.
 
     Args:
-        cardinalities: list of ints, how many codes each of the k columns has, 0 included.
-        size: int, length of the vectors.
-        deviation: float, s. None: 1 / sqrt(size).
-        seed: int, of the initial vectors.
+        cardinalities: list of int, number of codes of each of the k columns, including 0.
+        size: int, length of the vectors. Default 8.
+        deviation: float, s, the standard deviation of initial vectors. None means 1 / sqrt(size).
+        seed: int, of the initial vectors. None means a random one.
 
-    Shapes: `(rows, n + k)` to `(rows, n + k * size)`.
+    Input shape `(rows, n + k)`, output shape `(rows, n + k * size)`.
+
+    Example:
+        EmbedCategories([3, 5], size=2)(x)    # 2 of 4 columns are codes: (rows, 4) to (rows, 6)
 
     Reference:
         Guo and Berkhahn, Entity embeddings of categorical variables, 2016.
@@ -31,7 +36,14 @@ class EmbedCategories(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, cardinalities, size=8, deviation=None, seed=None, **kwargs):
+    def __init__(
+        self,
+        cardinalities: list[int],
+        size: int = 8,
+        deviation: float | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.cardinalities, self.size, self.seed = list(cardinalities), size, seed
         self.deviation = size**-0.5 if deviation is None else deviation
@@ -52,7 +64,7 @@ class EmbedCategories(keras.layers.Layer):
         k = len(self.cardinalities)
         codes = ops.cast(x[:, -k:], "int32")
         codes = ops.clip(codes, 0, np.array(self.cardinalities, "int32") - 1) + self.starts
-        # Through a reshape gradients are dense: Keras's optimizers take a sparse one part by part.
+        # The reshape makes gradients dense; Keras's optimizers process sparse ones in parts.
         table = ops.reshape(self.vectors, (-1, self.size))
         vectors = ops.reshape(ops.take(table, codes, axis=0), (-1, k * self.size))
         return ops.concatenate([x[:, :-k], ops.cast(vectors, x.dtype)], axis=1)

@@ -1,14 +1,17 @@
-"""GroupAdam: Adam in which groups of variables have their own learning rate and weight decay."""
+"""Adam with a learning rate and weight decay per group of variables."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
-from ..core.arguments import fraction
+from ..core.arguments import check_fraction
+from ..core.messages import invalid
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class GroupAdam(keras.optimizers.Adam):
-    """Adam whose variables are grouped by name.
+    """Adam with factors on the learning rate and weight decay of variables, by their names.
 
     With g the gradient, a and d the two factors of a variable's group, lr the learning rate and
     wd the weight decay of step t = 1, 2, ...:
@@ -19,15 +22,21 @@ class GroupAdam(keras.optimizers.Adam):
         w = w - a lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
     Args:
-        learning_rate: float, or a `LearningRateSchedule`.
-        weight_decay: float from 0, or a `LearningRateSchedule`; 0 for none.
-        groups: dict from the name of a variable ("kernel", "bias", ...) to `(a, d)`. Variables
-            whose name is not in it have (1, 1).
-        beta_1, beta_2, epsilon: as in Adam.
+        learning_rate: float or `LearningRateSchedule`. Default 0.001.
+        weight_decay: non-negative float or `LearningRateSchedule`. Default 0.0, no decay.
+        groups: dict from the name of a variable ("kernel", "bias", ...) to `(a, d)`. None means
+            (1, 1) for every variable, as do names that are not in it.
+        beta_1: float in [0, 1), decay of the mean of gradients. Default 0.9.
+        beta_2: float in [0, 1), decay of the mean of squared gradients. Default 0.95.
+        epsilon: float, avoids division by zero. Default 1e-8.
+        name: str.
         **kwargs: arguments of every Keras optimizer.
 
     Raises:
-        ValueError: a factor that is no pair of numbers from 0.
+        ValueError: invalid factors, or `beta_1` or `beta_2` outside [0, 1).
+
+    Example:
+        GroupAdam(0.01, groups={"bias": (0.1, 0.0)})    # biases: a tenth of the rate, no decay
 
     References:
         Kingma and Ba, Adam, 2015. Loshchilov and Hutter, Decoupled weight decay regularization,
@@ -38,23 +47,23 @@ class GroupAdam(keras.optimizers.Adam):
 
     def __init__(
         self,
-        learning_rate=0.001,
-        weight_decay=0.0,
-        groups=None,
-        beta_1=0.9,
-        beta_2=0.95,
-        epsilon=1e-8,
-        name="group_adam",
-        **kwargs,
+        learning_rate: Any = 0.001,
+        weight_decay: Any = 0.0,
+        groups: dict[str, tuple[float, float]] | None = None,
+        beta_1: float = 0.9,
+        beta_2: float = 0.95,
+        epsilon: float = 1e-8,
+        name: str = "group_adam",
+        **kwargs: Any,
     ):
         super().__init__(
-            learning_rate, fraction("beta_1", beta_1), fraction("beta_2", beta_2), epsilon,
-            name=name, **kwargs,
+            learning_rate, check_fraction("beta_1", beta_1), check_fraction("beta_2", beta_2),
+            epsilon, name=name, **kwargs,
         )  # fmt: skip
         if isinstance(weight_decay, dict):
             weight_decay = keras.saving.deserialize_keras_object(weight_decay)
         self.decay = weight_decay
-        self.groups = {key: pair(key, value) for key, value in (groups or {}).items()}
+        self.groups = {key: check_pair(key, value) for key, value in (groups or {}).items()}
 
     def build(self, variables):
         if self.built:
@@ -63,11 +72,11 @@ class GroupAdam(keras.optimizers.Adam):
         self.factors = [self.groups.get(variable.name, (1.0, 1.0)) for variable in variables]
 
     def on_packed(self, twin, spread):
-        """Give `twin`, which works on concatenated variables, a pair of factors per number.
+        """Set the factors of a copy that works on concatenated variables.
 
         Args:
-            twin: a built `GroupAdam`.
-            spread: function from a number per variable to arrays, one per packed variable.
+            twin: the copy, a built `GroupAdam`.
+            spread: function from one number per variable to one array per packed variable.
         """
         rates, decays = zip(*self.factors, strict=True)
         twin.factors = list(zip(spread(rates), spread(decays), strict=True))
@@ -89,15 +98,13 @@ class GroupAdam(keras.optimizers.Adam):
         return {**super().get_config(), "weight_decay": decay, "groups": groups}
 
 
-def pair(name, value):
-    """The two factors of a group as floats."""
+def check_pair(name, value):
+    """Return the two factors of a group as floats."""
     try:
         rate, decay = (float(factor) for factor in value)
     except (TypeError, ValueError):
         rate = decay = -1.0
     if min(rate, decay) < 0:
-        raise ValueError(
-            "`groups` must hold a learning-rate factor and a weight-decay factor from 0 for each "
-            f"name. Received: groups[{name!r}] = {value!r}. (1, 1) changes nothing."
-        )
+        rule = "must be a pair of non-negative factors, on learning rate and weight decay"
+        raise invalid(f"groups[{name!r}]", rule, value, "(1, 1) changes nothing.")
     return rate, decay

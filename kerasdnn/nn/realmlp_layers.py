@@ -1,10 +1,10 @@
-"""The layers of RealMLP, each usable in any Keras model.
+"""Layers of RealMLP, each usable in any Keras model.
 
     Scale                   s x, one s per column
     NTKDense                g (x W / sqrt(d) + b), d columns in: the factor is in the forward pass
     ParametricActivation    x + a (f(x) - x), one a per unit
     PeriodicEmbedding       [W2 cos(2 pi w1 x + b1) + b2, x] of each numeric column
-    ScheduledDropout        dropout whose rate falls to 0 with the training
+    ScheduledDropout        dropout whose rate decays to 0 during training
 
 Source: Holzmueller, Grinsztajn, Steinwart, Better by Default: Strong Pre-Tuned MLPs and Boosted
 Trees on Tabular Data, 2024 (arXiv:2407.04491), section 3 and appendix A.
@@ -12,6 +12,8 @@ Trees on Tabular Data, 2024 (arXiv:2407.04491), section 3 and appendix A.
 
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import initializers, ops
@@ -23,9 +25,12 @@ register = keras.saving.register_keras_serializable(package="kerasdnn")
 
 @register
 class Scale(keras.layers.Layer):
-    """Multiply each column by a weight of its own, s x: which columns matter is learned first.
+    """A layer that multiplies each column by a learned weight, s x.
 
-    Shapes: `(rows, columns)` to the same. Weight "scale", initially 1.
+    Input and output shape `(rows, columns)`. The weight "scale" `(columns,)` is initially 1.
+
+    Example:
+        keras.Sequential([keras.Input((4,)), Scale(), keras.layers.Dense(1)])
     """
 
     row_by_row = True
@@ -42,18 +47,24 @@ class Scale(keras.layers.Layer):
 
 @register
 class NTKDense(keras.layers.Layer):
-    """A dense layer in neural-tangent parametrisation, g (x W / sqrt(d) + b).
+    """A dense layer in neural-tangent parametrization, g (x W / sqrt(d) + b).
 
-    The factor 1 / sqrt(d) stands in the forward pass and not in the initial values, so that a
-    learning rate means the same for layers of any width.
+    The factor 1 / sqrt(d) is part of the forward pass instead of the initial values, so that a
+    learning rate has the same effect for layers of any width.
 
     Args:
-        units: int.
-        activation: as in `keras.layers.Dense`.
-        gain: float, g. 2 makes one logit learn like the difference of two.
-        seed: int, of the initial N(0, 1) of W and b; with `zero=True` both start at 0.
+        units: int, at least 1, number of outputs.
+        activation: str, callable or None (linear).
+        gain: float, factor g on the output. Default 1.0; use 2 for a single logit, which then
+            learns like the difference of two.
+        seed: int, of the initial W and b. None means a random one.
+        zero: bool, whether W and b start at 0 instead of N(0, 1). Default False.
 
-    Shapes: `(rows, d)` to `(rows, units)`. Weights "kernel" `(d, units)` and "bias" `(units,)`.
+    Input shape `(rows, d)`, output shape `(rows, units)`. Weights: "kernel" `(d, units)` and "bias"
+    `(units,)`.
+
+    Example:
+        NTKDense(64, activation="relu", seed=0)(x)    # (rows, d) to (rows, 64)
 
     Reference:
         Jacot, Gabriel, Hongler, Neural tangent kernel, 2018.
@@ -61,7 +72,15 @@ class NTKDense(keras.layers.Layer):
 
     row_by_row = True
 
-    def __init__(self, units, activation=None, gain=1.0, seed=None, zero=False, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable | None = None,
+        gain: float = 1.0,
+        seed: int | None = None,
+        zero: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.units, self.gain, self.seed, self.zero = units, gain, seed, zero
         self.activation = keras.activations.get(activation)
@@ -91,17 +110,20 @@ class NTKDense(keras.layers.Layer):
 
 @register
 class ParametricActivation(keras.layers.Layer):
-    """x + a (f(x) - x): each unit learns how much of the activation it takes.
+    """An activation f with a learned weight a per unit: x + a (f(x) - x).
 
     Args:
-        activation: name or function, f.
+        activation: str or callable, f.
 
-    Shapes: `(rows, units)` to the same. Weight "mix" a, initially 1.
+    Input and output shape `(rows, units)`. The weight "mix" `(units,)`, a, is initially 1.
+
+    Example:
+        ParametricActivation("relu")(x)
     """
 
     row_by_row = True
 
-    def __init__(self, activation, **kwargs):
+    def __init__(self, activation: str | Callable, **kwargs: Any):
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
 
@@ -121,24 +143,36 @@ class ParametricActivation(keras.layers.Layer):
 
 @register
 class PeriodicEmbedding(keras.layers.Layer):
-    """Each of the first n columns, x, becomes [W2 cos(2 pi w1 x + b1) + b2, x] ("PBLD").
+    """A layer that embeds each numeric column x as [W2 cos(2 pi w1 x + b1) + b2, x] ("PBLD").
 
-    Columns have weights of their own; the other columns pass unchanged, on the right.
+    Each column has its own weights; the other columns are appended unchanged.
 
     Args:
-        n: int, how many columns, from the left, are numbers.
-        frequencies: int k, length of w1 and b1.
-        size: int, length of what a column becomes, itself included.
-        deviation: float, standard deviation of the initial w1.
-        seed: int, of w1 ~ N(0, deviation^2), b1 ~ U(-pi, pi), W2 and b2 ~ U(-1/sqrt k, 1/sqrt k).
+        n: int, number of numeric columns, which come first.
+        frequencies: int k, length of w1 and b1. Default 16.
+        size: int, length of the embedding, including x. Default 4.
+        deviation: float, standard deviation of the initial w1. Default 0.1.
+        seed: int, of w1 ~ N(0, deviation^2), b1 ~ U(-pi, pi), and W2 and b2 ~
+            U(-1/sqrt k, 1/sqrt k). None means a random one.
 
-    Shapes: `(rows, n + m)` to `(rows, n * size + m)`. Weights "frequency" and "phase" `(n, k)`,
-    "mixture" `(n, k, size - 1)`, "offset" `(n, size - 1)`.
+    Input shape `(rows, n + m)`, output shape `(rows, n * size + m)`. Weights: "frequency" and
+    "phase" `(n, k)`, "mixture" `(n, k, size - 1)`, "offset" `(n, size - 1)`.
+
+    Example:
+        PeriodicEmbedding(n=3)(x)    # 3 of 5 columns are numeric: (rows, 5) to (rows, 14)
     """
 
     row_by_row = True
 
-    def __init__(self, n, frequencies=16, size=4, deviation=0.1, seed=None, **kwargs):
+    def __init__(
+        self,
+        n: int,
+        frequencies: int = 16,
+        size: int = 4,
+        deviation: float = 0.1,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.n, self.frequencies, self.size = n, frequencies, size
         self.deviation, self.seed = deviation, seed
@@ -160,7 +194,7 @@ class PeriodicEmbedding(keras.layers.Layer):
     def call(self, x):
         numbers = x[:, : self.n, None]
         waves = cosine_of_turns(numbers * self.frequency + self.phase / (2 * math.pi))
-        # Few and small: sums of products, which a compiler fuses, beat n tiny matrix products.
+        # The compiler fuses sums of products, which are faster than n tiny matrix products.
         parts = ops.sum(waves[..., None] * self.mixture, axis=2) + self.offset
         parts = ops.concatenate([parts, numbers], axis=2)
         flat = ops.reshape(parts, (-1, self.n * self.size))
@@ -176,30 +210,33 @@ class PeriodicEmbedding(keras.layers.Layer):
 
 @register
 class ScheduledDropout(keras.layers.Layer):
-    """Dropout at the rate r(t) = rate (1 + cos(pi (max(1, 2 t) - 1))) / 2, t from 0 to 1.
+    """Dropout whose rate decays: r(t) = rate (1 + cos(pi (max(1, 2 t) - 1))) / 2, t from 0 to 1.
 
-    Each value is 0 with probability r(t), else divided by 1 - r(t). The layer counts the training
-    steps itself, in a weight.
+    Each value is 0 with probability r(t), and otherwise divided by 1 - r(t). A weight of the layer
+    counts the training steps.
 
     Args:
-        rate: float in [0, 1).
-        steps: int, of the whole training; after them nothing is dropped.
-        seed: int.
+        rate: float in [0, 1), the initial rate.
+        steps: int, number of training steps, after which nothing is dropped.
+        seed: int. None means a random one.
+
+    Example:
+        ScheduledDropout(0.15, steps=1_000, seed=0)(x, training=True)
     """
 
     row_by_row = True
 
-    def __init__(self, rate, steps, seed=None, **kwargs):
+    def __init__(self, rate: float, steps: int, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.schedule = FlatCos(rate, steps)
         self.seed = random.randrange(2**31) if seed is None else seed
-        # The seed as a variable: equal networks of other seeds share a compiled function.
+        # As a variable, so that equal networks with other seeds share a compiled function.
         self.seed_state = keras.random.SeedGenerator(self.seed % 2**31)
 
     def build(self, input_shape):
         self.step = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="step", autocast=False
-        )  # a count of steps, which half precision would not hold
+        )  # half precision cannot count steps
 
     def call(self, x, training=False):
         if not training:
@@ -220,10 +257,10 @@ class ScheduledDropout(keras.layers.Layer):
 
 
 def cosine_of_turns(u):
-    """cos(2 pi u), to 1e-7.
+    """Compute cos(2 pi u), to 1e-7.
 
-    The Taylor series of the sine on [-pi / 2, pi / 2], which compiles to vector instructions; the
-    library's cosine is a call per number, and took half the time of a training step.
+    The Taylor series of the sine on [-pi / 2, pi / 2] compiles to vector instructions. The
+    library's cosine is one call per number, and took half the time of a training step.
     """
     x = 2 * math.pi * (0.25 - ops.abs(u - ops.round(u)))
     t = x * x
@@ -234,10 +271,11 @@ def cosine_of_turns(u):
 
 
 def noise(shape, number):
-    """Numbers in [0, 1), a function of `number` and their place: uniform and uncorrelated.
+    """Compute uniform, uncorrelated numbers in [0, 1) from `number` and their position.
 
-    Integers are hashed twice by the finalizer of MurmurHash3. For masks that is random enough, and
-    ten times as fast as a generator made for statistics.
+    Integers are hashed twice by the finalizer of MurmurHash3, which is random enough for masks and
+    ten times as fast as a statistical generator. (`population/forward.py` has its own, because
+    merging would change the masks drawn.)
     """
     places = ops.reshape(ops.arange(shape[0] * shape[1], dtype="int32"), shape)
     bits = hashed(places * -1_640_531_527 + hashed(number))
@@ -245,7 +283,7 @@ def noise(shape, number):
 
 
 def hashed(h):
-    """The finalizer of MurmurHash3 on int32, whose products wrap around."""
+    """Apply the finalizer of MurmurHash3 to int32, whose products wrap around."""
     for shift, factor in ((16, -2_048_144_789), (13, -1_028_477_387), (16, 1)):
         low = ops.bitwise_and(ops.right_shift(h, shift), 2 ** (32 - shift) - 1)
         h = ops.bitwise_xor(h, low) * factor

@@ -1,11 +1,11 @@
-"""Schedules over a training of known length: how a number changes from its first step to its last.
+"""Learning-rate schedules for a training of known length.
 
-With t = step / steps, the share of all steps that are done:
+With t = step / steps, the fraction of all steps that are done:
 
     CosLog     peak (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2     waves, each twice as long
     FlatCos    peak (1 + cos(pi (max(1, 2 t) - 1))) / 2                flat, then half a cosine to 0
 
-Both are functions of the step alone: a compiled program computes them inside its loop.
+Both depend on the step only, so that a compiled function computes them inside its loop.
 
 Source: Holzmueller, Grinsztajn, Steinwart, Better by Default, 2024, section 3 and appendix A.
 """
@@ -15,22 +15,22 @@ import math
 import keras
 from keras import ops
 
-from ..core.arguments import whole, within
+from ..core.arguments import check_integer, check_interval
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """What both share.
+    """Base class of both schedules.
 
     Args:
-        peak: float from 0, the largest value.
-        steps: int, of the whole training. Later steps are treated as its end.
+        peak: non-negative float, the largest value.
+        steps: int, number of training steps. Later steps are treated as the last one.
     """
 
-    def __init__(self, peak, steps):
-        self.peak = within("peak", peak, "[0, inf)")
-        self.steps = whole("steps", steps)
+    def __init__(self, peak: float, steps: int):
+        self.peak = check_interval("peak", peak, "[0, inf)")
+        self.steps = check_integer("steps", steps)
 
-    def share_done(self, step):
+    def fraction_done(self, step):
         return ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
 
     def get_config(self):
@@ -44,18 +44,22 @@ class CosLog(Schedule):
         peak (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2
 
     Args:
-        peak, steps: as `Schedule`.
-        cycles: int, number of waves.
+        peak: non-negative float, the largest value.
+        steps: int, number of training steps. Later steps are treated as the last one.
+        cycles: int, number of waves. Default 4.
+
+    Example:
+        keras.optimizers.Adam(CosLog(0.04, steps=1_000))
     """
 
     stateless = True
 
-    def __init__(self, peak, steps, cycles=4):
+    def __init__(self, peak: float, steps: int, cycles: int = 4):
         super().__init__(peak, steps)
-        self.cycles = whole("cycles", cycles)
+        self.cycles = check_integer("cycles", cycles)
 
     def __call__(self, step):
-        turns = ops.log(1 + (2.0**self.cycles - 1) * self.share_done(step)) / math.log(2)
+        turns = ops.log(1 + (2.0**self.cycles - 1) * self.fraction_done(step)) / math.log(2)
         return self.peak * (1 - ops.cos(2 * math.pi * turns)) / 2
 
     def get_config(self):
@@ -66,11 +70,18 @@ class CosLog(Schedule):
 class FlatCos(Schedule):
     """`peak` for the first half, then down to 0 along half a cosine.
 
-    peak (1 + cos(pi (max(1, 2 t) - 1))) / 2
+        peak (1 + cos(pi (max(1, 2 t) - 1))) / 2
+
+    Args:
+        peak: non-negative float, the largest value.
+        steps: int, number of training steps. Later steps are treated as the last one.
+
+    Example:
+        keras.optimizers.Adam(FlatCos(0.04, steps=1_000))
     """
 
     stateless = True
 
     def __call__(self, step):
-        bend = ops.maximum(1.0, 2 * self.share_done(step)) - 1
-        return self.peak * (1 + ops.cos(math.pi * bend)) / 2
+        phase = ops.maximum(1.0, 2 * self.fraction_done(step)) - 1
+        return self.peak * (1 + ops.cos(math.pi * phase)) / 2

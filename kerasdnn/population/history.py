@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import one_of
+from ..core.arguments import check_choice
 from ..core.messages import invalid
 from ..heads import better
 
@@ -20,7 +20,7 @@ def check_monitor(monitor, names, judged):
     """The column that decides on best epochs; "val_loss" or "loss" where none is named."""
     if monitor is None:
         return "val_loss" if judged else "loss"
-    one_of("monitor", monitor, ["loss", *names])
+    check_choice("monitor", monitor, ["loss", *names])
     if monitor != "loss" and not judged:
         remedy = "Pass `validation_rows` or `validation_data`, or monitor='loss'."
         raise invalid("monitor", "needs rows to judge by", monitor, remedy)

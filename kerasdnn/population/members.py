@@ -12,7 +12,15 @@ import keras
 import numpy as np
 
 from .. import activations, optimizers
-from ..core.arguments import Unstackable, flag, fraction, is_number, known_name, whole, within
+from ..core.arguments import (
+    Unstackable,
+    check_bool,
+    check_fraction,
+    check_integer,
+    check_interval,
+    is_number,
+    known_name,
+)
 from ..core.messages import invalid
 from ..factories import (
     build_classifier,
@@ -71,15 +79,15 @@ class Task:
 
 def make_task(problem, n_features, n_outputs, one_hot):
     head_of(problem)
-    n_outputs = whole("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
+    n_outputs = check_integer("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
     if problem == "binary" and n_outputs > 2:
         remedy = "For more classes use problem='multiclass', for labels 'multilabel'."
         raise invalid("n_outputs", "must be 1 for a binary problem", n_outputs, remedy)
-    one_hot = flag("one_hot", one_hot) and problem == "multiclass"
+    one_hot = check_bool("one_hot", one_hot) and problem == "multiclass"
     if (problem, n_outputs, one_hot) == ("multiclass", 2, False):  # as `build_classifier`
         problem = "binary"
     n_outputs = 1 if problem == "binary" else n_outputs
-    return Task(problem, whole("n_features", n_features), n_outputs, one_hot)
+    return Task(problem, check_integer("n_features", n_features), n_outputs, one_hot)
 
 
 def read_members(members, task, seed):
@@ -93,7 +101,9 @@ def read_members(members, task, seed):
     members = list(members)
     if not members:
         raise invalid("members", "must name at least one network", members)
-    seed = random.randrange(2**31) if seed is None else whole("seed", seed, 0, at_most=2**31)
+    seed = (
+        random.randrange(2**31) if seed is None else check_integer("seed", seed, 0, at_most=2**31)
+    )
     rules, read = {}, []
     for i, given in enumerate(members):
         try:
@@ -119,7 +129,7 @@ def read_member(given, task, rules):
         rule = "must be a name to be stacked"
         raise invalid("activation", rule, activation, remedy, Unstackable)
     activations.get(activation)
-    smoothing = fraction("label_smoothing", given.get("label_smoothing", 0.0))
+    smoothing = check_fraction("label_smoothing", given.get("label_smoothing", 0.0))
     if smoothing and task.problem not in CLASSIFIERS:
         raise invalid("label_smoothing", f"needs classes, not {task.problem}", smoothing)
     optimizer = given.get("optimizer", "adam")
@@ -147,23 +157,25 @@ def read_member(given, task, rules):
         given=given,
         hidden_units=check_hidden_units(given.get("hidden_units", HIDDEN_UNITS)),
         activation=activation,
-        dropout=fraction("dropout", given.get("dropout", 0.0)),
-        l2=within("l2", given.get("l2", 0.0), "[0, inf)"),
-        batch_norm=flag("batch_norm", given.get("batch_norm", False)),
+        dropout=check_fraction("dropout", given.get("dropout", 0.0)),
+        l2=check_interval("l2", given.get("l2", 0.0), "[0, inf)"),
+        batch_norm=check_bool("batch_norm", given.get("batch_norm", False)),
         label_smoothing=smoothing,
         prior=prior,
-        seed=whole("seed", given["seed"], 0, at_most=2**32 - 1),
+        seed=check_integer("seed", given["seed"], 0, at_most=2**32 - 1),
         rule=rule,
         hyperparameters=hyperparameters,
         slot_start=slot_start,
         batch_size=batch_size if batch_size is None else check_batch_size(batch_size),
-        epochs=None if "epochs" not in given else whole("epochs", given["epochs"]),
+        epochs=None if "epochs" not in given else check_integer("epochs", given["epochs"]),
     )
 
 
 def check_batch_size(batch_size):
     remedy = "'full' takes all rows in one step."
-    return batch_size if batch_size == "full" else whole("batch_size", batch_size, 1, remedy)
+    return (
+        batch_size if batch_size == "full" else check_integer("batch_size", batch_size, 1, remedy)
+    )
 
 
 def first_weights(members, task):

@@ -24,9 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks.fit import check_rows
-from ..core.arguments import is_number, one_of, whole
+from ..core.arguments import check_choice, check_integer, is_number
 from ..core.messages import invalid
-from ..training.device_data import SHARE, available_cores, device_memory
+from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
 from . import member_state as files
 from .history import STATUS, Race, check_monitor
 from .member_rows import as_x, read_population_rows
@@ -92,7 +92,7 @@ class Population:
             raise invalid("jit_compile", "must be 'auto', True or False", jit_compile)
         self.task = make_task(problem, n_features, n_outputs, one_hot)
         self.members = read_members(members, self.task, seed)
-        memory_limit = SHARE * device_memory() if memory_limit is None else memory_limit
+        memory_limit = MEMORY_FRACTION * device_memory() if memory_limit is None else memory_limit
         if not is_number(memory_limit) or not memory_limit > 0:
             raise invalid("memory_limit", "must be a number of bytes above 0", memory_limit)
         on_gpu = bool(tf.config.list_logical_devices("GPU"))
@@ -173,8 +173,8 @@ class Population:
         Raises:
             ValueError: data that `Network.fit` would refuse, or rows out of range.
         """
-        epochs = whole("epochs", epochs)
-        patience = None if patience is None else whole("patience", patience, 0)
+        epochs = check_integer("epochs", epochs)
+        patience = None if patience is None else check_integer("patience", patience, 0)
         rows = read_population_rows(
             self._blank, self.task, len(self), X, y, sample_weight, rows, validation_rows,
             validation_data,
@@ -224,7 +224,7 @@ class Population:
 
     def curves(self, name="val_loss"):
         """A column of `history` as a float array (members, epochs), NaN where not trained."""
-        one_of("name", name, self._race.columns)
+        check_choice("name", name, self._race.columns)
         return self._race.columns[name].T.copy()
 
     def predict(self, X, best=False):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from ..training.device_data import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up
+from ..training.device_data import FLOPS, SECONDS_PER_CALL, power_of_two, round_up
 from .forward import Layout, Stack, forward, output
 from .member_state import CLASSIFIERS, Member, Progress, join, part, spread
 from .metrics import OF_SUMS, judging_program, metrics, metrics_by_keras
@@ -183,7 +183,7 @@ class StackedMembers:
 
     def _steps_per_block(self):
         seconds = 6 * sum(map(math.prod, self.shapes)) * self.batch / FLOPS
-        return power_of_two(max(1, int(4 * SECONDS_PER_BLOCK / seconds)))
+        return power_of_two(max(1, int(4 * SECONDS_PER_CALL / seconds)))
 
     def judge(self, stack, table, weights_from, rows, center):
         """The head's metrics on rows: dict of float64 (members,).

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import known_name, one_of, whole
+from ..core.arguments import check_choice, check_integer, known_name
 from ..core.messages import invalid
 from ..core.statistics import holm, mean_interval, paired_test
 from ..heads import direction_of
@@ -79,7 +79,11 @@ def compare(
         known_name(name, value, BUILD + TRAIN, "a hyperparameter to compare")
     if twice := sorted(set(names) & set(fixed)) or [n for n in names if n == "seed"]:
         raise invalid("options", "must not name what is fixed, nor the seed", twice)
-    whole("seeds", seeds), whole("seed", seed, 0), one_of("judge", judge, ("last", "best"))
+    (
+        check_integer("seeds", seeds),
+        check_integer("seed", seed, 0),
+        check_choice("judge", judge, ("last", "best")),
+    )
     sign = 1 if direction_of(objective) == "min" else -1
     rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
     drawn = not rows.splits

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from ..checks.divergence import refuse_divergence
-from ..core.arguments import one_of
+from ..checks.divergence import reject_divergence
+from ..core.arguments import check_choice
 from ..heads import check_objective, direction_of
 from ..tables.splits import divide
 from .engine.oracles import ORACLES, make_oracle
@@ -34,7 +34,7 @@ def tune_rows(
     seed = agreed_seed(project, seed)
     kind = oracle if isinstance(oracle, str) else type(oracle).__name__
     if isinstance(oracle, str):
-        one_of("oracle", oracle, ORACLES)
+        check_choice("oracle", oracle, ORACLES)
         check_objective(objective, rows.problem, rows.one_hot)
         oracle = make_oracle(
             oracle, objective, direction_of(objective), max_trials, epochs, seed
@@ -65,7 +65,7 @@ def tune_rows(
         if rows.names:  # by which it then matches the rows to predict
             x = pd.DataFrame(x, columns=list(rows.names))
         network.fit(x, y, sample_weight=weights, verbose=0, **training)
-        refuse_divergence(network, None)
+        reject_divergence(network, None)
         return network
 
     result = result_of(tuner, refit or train_anew)

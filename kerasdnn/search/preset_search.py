@@ -6,7 +6,7 @@ Its layers and schedules are not those of a population. Trials run one after the
 import numpy as np
 from sklearn.base import clone, is_regressor
 
-from ..core.arguments import one_of, positive, whole
+from ..core.arguments import check_choice, check_integer, check_positive
 from ..core.messages import invalid
 from ..estimators.fit import fit_parts, watched_metric
 from ..estimators.presets import PRESETS
@@ -58,8 +58,8 @@ def tune_preset(
     epochs = estimator.epochs
     if isinstance(oracle, str):
         if max_trials is not None:
-            whole("max_trials", max_trials)
-        one_of("oracle", oracle, ORACLES)
+            check_integer("max_trials", max_trials)
+        check_choice("oracle", oracle, ORACLES)
         oracle = make_oracle(oracle, objective, direction_of(objective), max_trials, epochs, seed)
     space = space or default_space(
         estimator.preset, is_regressor(estimator), len(rows.y), kind == "grid", held
@@ -78,7 +78,7 @@ def tune_preset(
 
     tuner = EstimatorTuner(oracle, model, fit, directory=project.parent, project_name=project.name)
     tuner.on_block = Progress(oracle, verbose)
-    tuner.search(None if time_budget is None else positive("time_budget", time_budget))
+    tuner.search(None if time_budget is None else check_positive("time_budget", time_budget))
     tuner.on_block.close()
 
     def train_anew(hyperparameters, training):
@@ -102,7 +102,7 @@ def settle(estimator, problem, objective, epochs, batch_size):
         ValueError: an objective that no epoch is judged by.
     """
     watched = watched_metric("accuracy", problem)
-    one_of("objective", objective, ["val_loss"] + ([f"val_{watched}"] if watched else []))
+    check_choice("objective", objective, ["val_loss"] + ([f"val_{watched}"] if watched else []))
     estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")
     if objective == "val_loss" and getattr(estimator, "label_smoothing", 0.0) is None:
         estimator.set_params(label_smoothing=0.0)

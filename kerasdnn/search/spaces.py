@@ -16,7 +16,7 @@ import inspect
 import keras_tuner
 
 from .. import heads
-from ..core.arguments import known_name, whole
+from ..core.arguments import check_integer, known_name
 from ..core.messages import invalid, warn
 from ..factories import build_classifier, build_multilabel_classifier, build_regressor
 from ..hyperparameters import BUILD, TRAIN
@@ -69,7 +69,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
         label_smoothing 0 or 0.05, only with several classes
     """
     heads.head_of(problem)
-    rows = whole("rows", rows)
+    rows = check_integer("rows", rows)
     smallest = 16 if rows < 1_000 else 32 if rows < 10_000 else 64
     units = [smallest, 2 * smallest, 4 * smallest]
     fixed = {name: value for name, value in dict(fixed).items() if value is not None}
@@ -198,10 +198,10 @@ def hypermodel(problem, n_features, n_outputs=1, *, space=None, rows=1_000, **fi
     for name, value in fixed.items():
         remedy = f"Pass n_outputs={value!r}." if name in ("n_classes", "n_labels") else ""
         known_name(name, value, BUILD + TRAIN, "an argument of `hypermodel`", remedy)
-    n_outputs = whole("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
+    n_outputs = check_integer("n_outputs", n_outputs, 2 if problem == "multiclass" else 1)
     if (problem, n_outputs) == ("multiclass", 2):  # one output, as `build_classifier` makes it
         problem, n_outputs = "binary", 1
     return NetworkModel(
-        problem, whole("n_features", n_features), n_outputs,
+        problem, check_integer("n_features", n_features), n_outputs,
         space or default_space(problem, rows, fixed=fixed), fixed,
     )  # fmt: skip

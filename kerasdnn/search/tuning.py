@@ -2,7 +2,8 @@
 
 import inspect
 
-from ..core.arguments import known_name, positive, whole
+from ..checks.table_columns import told_once
+from ..core.arguments import check_integer, check_positive, known_name
 from ..core.messages import invalid
 from ..hyperparameters import BUILD
 from ..tables.problem_type import is_table
@@ -105,13 +106,15 @@ def tune(
         known_name(name, value, valid, "an argument of `tune`")
     fixed = {name: value for name, value in fixed.items() if value is not None}
     if epochs is not None:
-        epochs = whole("epochs", epochs)
+        epochs = check_integer("epochs", epochs)
     if batch_size not in (None, "full"):
-        batch_size = whole("batch_size", batch_size, remedy="'full' is all rows in one step.")
+        batch_size = check_integer(
+            "batch_size", batch_size, remedy="'full' is all rows in one step."
+        )
     if max_trials is not None:
-        max_trials = whole("max_trials", max_trials)
+        max_trials = check_integer("max_trials", max_trials)
     if cv is not None:
-        cv = whole("cv", cv, 2)
+        cv = check_integer("cv", cv, 2)
     if build is not None or workers != 1:
         return tune_models(
             X, y, build, workers, oracle, max_trials, epochs or 50, batch_size or 32,
@@ -121,7 +124,7 @@ def tune(
             tensorboard=tensorboard, estimator=estimator, **fixed,
         )  # fmt: skip
     if time_budget is not None:
-        positive("time_budget", time_budget)
+        check_positive("time_budget", time_budget)
     if cv is not None and validation_data is not None:
         raise invalid("cv", "must be None where validation_data is given", cv)
     search = {
@@ -134,10 +137,11 @@ def tune(
     if estimator is not None or is_table(X, y):
         from .table_search import tune_table
 
-        return tune_table(
-            X, y, estimator=estimator, problem=problem, sample_weight=sample_weight,
-            class_weight=class_weight, validation_data=validation_data, **search,
-        )  # fmt: skip
+        with told_once():
+            return tune_table(
+                X, y, estimator=estimator, problem=problem, sample_weight=sample_weight,
+                class_weight=class_weight, validation_data=validation_data, **search,
+            )  # fmt: skip
     rows = read_rows(X, y, problem, sample_weight, class_weight, validation_data)
     return tune_rows(rows, **search)
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ..checks.table_columns import check_exact
-from ..core.messages import plain, warn
+from ..core.messages import to_python, warn
 from .frame import as_text
 
 DAY = 86_400.0
@@ -194,7 +194,8 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit, buckets=0):
             and len(uniques) < pd.Series(original.values).nunique()
         ):
             warn(
-                f"Column {plain(name)!r} of `X` has categories that differ only beyond float32, "
+                f"Column {to_python(name)!r} of `X` has categories that differ only beyond "
+                "float32, "
                 "such as 0.3 and 0.1 + 0.2: they are treated as one. If they are different "
                 "categories, pass the column as text: frame[name].astype(str)."
             )

@@ -20,8 +20,8 @@ from ..checks.table_columns import (
     warn_of_stray,
     warn_of_unseen,
 )
-from ..core.arguments import one_of, whole
-from ..core.messages import invalid, listed, plain, warn
+from ..core.arguments import check_choice, check_integer
+from ..core.messages import invalid, quoted_list, to_python, warn
 from .columns import (
     BUCKETS,
     SCALINGS,
@@ -115,8 +115,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 stand for missing values; categories that differ only in case or blanks; integers
                 that float32 cannot distinguish.
         """
-        one_of("scaling", self.scaling, SCALINGS)
-        whole("one_hot_limit", self.one_hot_limit, 2)
+        check_choice("scaling", self.scaling, SCALINGS)
+        check_integer("one_hot_limit", self.one_hot_limit, 2)
         frame = X if isinstance(X, Frame) else read_frame(X)
         if frame.rows == 0:
             raise ValueError("`X` must have rows. Received: 0 rows (minimum of 1 is required).")
@@ -164,24 +164,24 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         known = list(range(frame.width)) if frame.names is None else frame.names
 
         def position(name, argument):
-            if plain(name) not in known:
+            if to_python(name) not in known:
                 raise ValueError(
-                    f"`{argument}` must name columns of X. Received: {plain(name)!r}. X has "
-                    f"{listed(known, 20)}."
+                    f"`{argument}` must name columns of X. Received: {to_python(name)!r}. X has "
+                    f"{quoted_list(known, 20)}."
                 )
-            return known.index(plain(name))
+            return known.index(to_python(name))
 
         wanted = {position(name, "categorical"): "category" for name in self.categorical}
         crosses = {}
         for name, kind in (self.columns or {}).items():
             if isinstance(kind, (list, tuple)):
-                if plain(name) in known or len(kind) < 2:
+                if to_python(name) in known or len(kind) < 2:
                     rule = "must combine two columns or more under a new name"
-                    raise invalid("columns", rule, {plain(name): kind})
+                    raise invalid("columns", rule, {to_python(name): kind})
                 crosses[str(name)] = [position(part, "columns") for part in kind]
                 continue
             if not (isinstance(kind, str) and "%" in kind):
-                one_of(f"columns[{plain(name)!r}]", kind, WANTED)
+                check_choice(f"columns[{to_python(name)!r}]", kind, WANTED)
             wanted[position(name, "columns")] = kind
         return wanted, crosses
 
@@ -214,7 +214,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: columns other than those of `fit`, by name or by type; infinite numbers.
         """
-        check_is_fitted(self, "states_")
+        if "states_" not in self.__dict__:
+            check_is_fitted(self, "states_")
         plan = self._the_plan()
         if (row := self._encode_row(X, warn_unseen)) is not None:
             return row
@@ -376,8 +377,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return {
             "scaling": self.scaling,
             "one_hot_limit": self.one_hot_limit,
-            "categorical": [plain(name) for name in self.categorical],
-            "declared": [[plain(n), list(k) if isinstance(k, tuple) else k]
+            "categorical": [to_python(name) for name in self.categorical],
+            "declared": [[to_python(n), list(k) if isinstance(k, tuple) else k]
                          for n, k in (self.columns or {}).items()],
             "names": self.names_,
             "columns": [{"role": state.role, **asdict(state)} for state in self.states_],

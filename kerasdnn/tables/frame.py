@@ -27,9 +27,9 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from ..checks.named_array import Table, check_duplicate_columns
+from ..checks.named_array import NamedArray, check_duplicate_columns
 from ..checks.weights import check_same_rows
-from ..core.messages import plain
+from ..core.messages import to_python
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime", "datetime64", "date"}
@@ -112,7 +112,7 @@ class Frame:
         return Frame(columns, count, self.names)
 
     def label(self, position):
-        return repr(plain(self.names[position])) if self.names is not None else str(position)
+        return repr(to_python(self.names[position])) if self.names is not None else str(position)
 
 
 def read_frame(X, what="X"):
@@ -181,7 +181,7 @@ def _read_row(names, values):
         try:
             columns.append(read_scalar(value))
         except ValueError as error:
-            raise ValueError(f"Column {plain(name)!r}: {error}") from error
+            raise ValueError(f"Column {to_python(name)!r}: {error}") from error
     return columns
 
 
@@ -193,11 +193,12 @@ def _from_dict(X, what):
     elif any(scalars):
         raise ValueError(
             f"`{what}` must hold one value per column (a row) or one sequence per column. "
-            f"Received: a dict of both; {plain(list(X)[scalars.index(True)])!r} has a single value."
+            f"Received: a dict of both; {to_python(list(X)[scalars.index(True)])!r} has a single "
+            "value."
         )
     series = {k: v for k, v in X.items() if isinstance(v, pd.Series)}
     tables = [
-        Table(column.array, f"{what}[{plain(name)!r}]", labels=column.index)
+        NamedArray(column.array, f"{what}[{to_python(name)!r}]", labels=column.index)
         for name, column in series.items()
     ]
     for table in tables[1:]:  # the rows of a column are those beside it
@@ -230,7 +231,7 @@ def _from_narwhals(X, what):
 
 
 def _named(columns, names, rows, what, index=None):
-    names = [plain(name) for name in names]
+    names = [to_python(name) for name in names]
     if not names:
         raise ValueError(
             f"`{what}` has 0 feature(s) (shape=({rows}, 0)) while a minimum of 1 is required."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..checks.table_columns import warn_once
-from ..core.messages import listed, plain
+from ..core.messages import quoted_list, to_python
 from .columns import texts_of
 from .frame import Column
 from .text_formats import parse_dates, read, recognize
@@ -93,7 +93,7 @@ def infer_columns(frame, wanted, one_hot_limit):
         elif is_format(want) and column.kind == "text":
             raise ValueError(
                 f"Column {frame.label(j)} of `X` cannot be read as {want!r}, as `columns` says: it "
-                f"holds {listed(column.factorized[1], 3)}."
+                f"holds {quoted_list(column.factorized[1], 3)}."
             )
         else:
             finding = Finding(column, KIND_NAMES.get(column.kind, column.kind))
@@ -133,7 +133,7 @@ def as_booleans(column, label):
     if not good.all():
         raise ValueError(
             f"Column {label} of `X` cannot be read as 'boolean', as `columns` says: it holds "
-            f"{plain(column.values[~good][0])!r}."
+            f"{to_python(column.values[~good][0])!r}."
         )
     return Column("boolean", column.values)
 
@@ -162,7 +162,7 @@ def read_finding(column, reading, details):
         marks = finding.stray or list(dict.fromkeys(column.values[found.missing & ~column.missing]))
         finding.details.append(
             f"{lost:,} of {len(column.values):,} values are missing or unreadable, such as "
-            f"{listed(marks, 3)}"
+            f"{quoted_list(marks, 3)}"
         )
     return finding
 
@@ -172,14 +172,14 @@ def finish(finding, name, one_hot_limit):
     column = finding.column
     if column.kind in ("numeric", "datetime", "instant") and (found := find_sentinels(column)):
         rows = int(np.isin(column.values, found).sum())
-        shown = [plain(value) for value in found]
+        shown = [to_python(value) for value in found]
         finding.reading = {**(finding.reading or {}), "sentinels": [
             str(v) if column.values.dtype.kind == "M" else float(v) for v in found
         ]}  # fmt: skip
         finding.column, _ = read(column, {"sentinels": finding.reading["sentinels"]})
         finding.details.append(
-            f"{listed(shown, 3)} in {rows:,} of {len(column.values):,} rows is far from the other "
-            "values and is treated as missing"
+            f"{quoted_list(shown, 3)} in {rows:,} of {len(column.values):,} rows is far from the "
+            "other values and is treated as missing"
         )
     elif column.kind == "numeric" and is_numbering(column, name):
         finding.kind = "identifier"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import one_of
+from ..core.arguments import check_choice
 from ..core.messages import invalid
 from ..heads import HEADS
 from .targets import _values
@@ -34,7 +34,7 @@ def infer_problem(y, problem=None):
         ValueError: text, or a y that could be two things: `problem` has to say which.
     """
     if problem is not None:
-        one_of("problem", problem, HEADS)
+        check_choice("problem", problem, HEADS)
     array = as_numbers(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

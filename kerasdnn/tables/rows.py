@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..checks.named_array import Table
+from ..checks.named_array import NamedArray
 from ..checks.weights import check_same_rows, check_sample_weight
 from ..core.arguments import is_number
-from ..core.messages import listed, plain
+from ..core.messages import quoted_list, to_python
 from .frame import read_frame, unmasked
 from .inference import infer_columns
 from .targets import read_target
@@ -57,10 +57,10 @@ def read_rows(X, y, sample_weight, names=("X", "y", "sample_weight")):
     labels = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
     y, columns = read_target(y, names[1])
     frame = read_frame(X, names[0])
-    rows = Table(np.arange(frame.rows), names[0], labels=frame.index)
-    check_same_rows(rows, Table(np.arange(len(y)), names[1], labels=labels))
+    rows = NamedArray(np.arange(frame.rows), names[0], labels=frame.index)
+    check_same_rows(rows, NamedArray(np.arange(len(y)), names[1], labels=labels))
     if rows.labels is None and labels is not None:  # weights beside X without an index are y's
-        rows = Table(rows.values, names[1], labels=labels)
+        rows = NamedArray(rows.values, names[1], labels=labels)
     if frame.rows == 0:
         raise ValueError(
             f"`{names[0]}` must have rows. Received: 0 rows, a minimum of 1 is required."
@@ -166,7 +166,7 @@ def class_weights(class_weight, target, encoded, weights):
             "`class_weight` needs one class per row. Received: several labels per row, "
             f"class_weight={class_weight!r}. Weigh rows with `sample_weight`."
         )
-    classes = [plain(label) for label in target.classes]
+    classes = [to_python(label) for label in target.classes]
     if isinstance(class_weight, str) and class_weight == "balanced":
         mass = np.bincount(encoded, weights, target.n)
         factors = mass.sum() / (target.n * mass)
@@ -174,14 +174,15 @@ def class_weights(class_weight, target, encoded, weights):
         unknown = [key for key in class_weight if key not in classes]
         if unknown:
             raise ValueError(
-                f"Keys of `class_weight` must be classes. Received: {listed(unknown)}; the classes "
-                f"are {listed(classes, 10)}."
+                f"Keys of `class_weight` must be classes. Received: {quoted_list(unknown)}; the "
+                "classes "
+                f"are {quoted_list(classes, 10)}."
             )
         for key, weight in class_weight.items():
             if not is_number(weight) or not 0 <= weight < np.inf:
                 raise ValueError(
                     "Weights in `class_weight` must be finite numbers >= 0. Received: "
-                    f"{plain(weight)!r} for class {plain(key)!r}."
+                    f"{to_python(weight)!r} for class {to_python(key)!r}."
                 )
         factors = np.array([class_weight.get(label, 1.0) for label in classes], dtype="float64")
     else:

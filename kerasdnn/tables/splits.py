@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..core.arguments import fraction, whole
+from ..core.arguments import check_fraction, check_integer
 from ..core.messages import invalid
 
 
@@ -18,12 +18,12 @@ def divide(rows, *, cv=None, validation_fraction=0.2, seed=0, repeats=1):
     n = len(rows.x)
     strata = rows.strata()
     if cv is not None:
-        whole("cv", cv, 2)
+        check_integer("cv", cv, 2)
         if cv > n:
             raise invalid("cv", f"must be at most the number of rows, {n:,}", cv)
         fold = folds(strata, cv, np.random.default_rng(seed))
         return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(cv)]
-    if fraction("validation_fraction", validation_fraction) == 0 or n < 2:
+    if check_fraction("validation_fraction", validation_fraction) == 0 or n < 2:
         raise invalid("validation_fraction", "must leave rows to judge by", validation_fraction)
     splits = []
     for repeat in range(repeats):

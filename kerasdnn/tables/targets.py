@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
-from ..checks.named_array import Table as NamedArray
+from ..checks.named_array import NamedArray
 from ..checks.table_columns import blank_twins
 from ..checks.weights import check_same_rows
-from ..core.arguments import one_of
-from ..core.messages import listed, plain, warn
+from ..core.arguments import check_choice
+from ..core.messages import quoted_list, to_python, warn
 from .frame import read_frame, unmasked
 
 
@@ -69,8 +69,8 @@ def read_target(y, what="y"):
         rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
         raise ValueError(
             f"Input {what} contains NaN: {len(rows):,} of {len(y):,} rows have a missing target. "
-            f"Received: rows {listed(rows, 10)}. Pass missing_target='drop' to an estimator, or "
-            f"drop them: keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
+            f"Received: rows {quoted_list(rows, 10)}. Pass missing_target='drop' to an estimator, "
+            f"or drop them: keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
         )
     return _values(y), names
 
@@ -93,8 +93,8 @@ def drop_missing_targets(X, y, sample_weight=None):
         return X, y, sample_weight
     rows = np.flatnonzero(missing)
     warn(
-        f"`y` has missing values in {len(rows):,} of {len(values):,} rows (rows {listed(rows)}), "
-        "which are dropped."
+        f"`y` has missing values in {len(rows):,} of {len(values):,} rows (rows "
+        f"{quoted_list(rows)}), which are dropped."
     )
     frame = read_frame(X)
     labels = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
@@ -122,7 +122,7 @@ TIMES["instant"] = TIMES["datetime"]
 def no_numbers(what, value, kind):
     """The message that y, or a column of it, is of another kind."""
     remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
-    return f"`{what}` must hold numbers. Received: {kind} {plain(value)!r}. {remedy}."
+    return f"`{what}` must hold numbers. Received: {kind} {to_python(value)!r}. {remedy}."
 
 
 def _values(y):
@@ -163,8 +163,9 @@ class ClassTarget:
         if not np.all(known):
             unknown = pd.unique(pd.Series(y[~np.asarray(known)], dtype=object))
             raise ValueError(
-                f"`{what}` must hold classes of `fit`. Received: {listed(unknown)}; the classes "
-                f"are {listed(self.classes, 10)}."
+                f"`{what}` must hold classes of `fit`. Received: {quoted_list(unknown)}; the "
+                "classes "
+                f"are {quoted_list(self.classes, 10)}."
             )
         return positions.astype("int32")
 
@@ -188,7 +189,7 @@ class LabelTarget:
         if y.ndim != 2 or y.shape[1] != self.n or not np.isin(y, (0, 1)).all():
             raise ValueError(
                 f"`{what}` must hold 0 or 1 in {self.n} columns, one per label. Received: shape "
-                f"{y.shape}, values {listed(np.unique(y))}."
+                f"{y.shape}, values {quoted_list(np.unique(y))}."
             )
         return y.astype("float32")
 
@@ -221,7 +222,7 @@ class NumberTarget:
             target: "real", "log" or "count".
         """
         problem = {"real": "regression", "log": "regression", "count": "count"}
-        problem = problem[one_of("target", target, problem)]
+        problem = problem[check_choice("target", target, problem)]
 
         def make(y, names):
             if target == "real" and y.dtype.kind in "fiub":
@@ -381,7 +382,7 @@ def learn_classes(y, names=None):
             row, j = np.argwhere(~good)[0]
             raise ValueError(
                 "Unknown label type: `y` of several columns must hold 0 or 1 in each. Received: "
-                f"shape {y.shape}, row {row} is {plain(y[row, j])!r}. Train one classifier per "
+                f"shape {y.shape}, row {row} is {to_python(y[row, j])!r}. Train one classifier per "
                 "column, or `DNNRegressor` on numbers."
             )
         if (y.sum(axis=1) == 1).all():
@@ -394,7 +395,7 @@ def learn_classes(y, names=None):
             label = repr(names[j]) if names else str(j)
             warn(
                 f"`y` should hold 0 and 1 in every column. Received: label {label} is "
-                f"{plain(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
+                f"{to_python(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
             )
         return LabelTarget(np.array(names if names else np.arange(y.shape[1])))
     y = column(y)
@@ -412,7 +413,8 @@ def learn_classes(y, names=None):
             rule = "labels must be strings, whole numbers or booleans"
         raise ValueError(
             f"Unknown label type: {rule}. Received: {', '.join(kinds)}, such as "
-            f"{listed(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of them."
+            f"{quoted_list(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of "
+            "them."
         )
     if y.dtype.kind == "f" and np.isinf(y).any():
         row = int(np.isinf(y).argmax())
@@ -429,7 +431,7 @@ def learn_classes(y, names=None):
     classes = np.unique(y)
     if y.dtype.kind in "UO" and (twins := blank_twins(classes)):
         warn(
-            f"`y` has classes that differ only in case or blanks. Received: {listed(twins)}. "
+            f"`y` has classes that differ only in case or blanks. Received: {quoted_list(twins)}. "
             "y = y.str.strip().str.casefold() of a Series makes them one."
         )
     if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
@@ -439,7 +441,8 @@ def learn_classes(y, names=None):
         )
     if len(classes) < 2:
         raise ValueError(
-            f"`y` must hold at least two classes. Received: one class, {plain(classes[0])!r}, in "
+            f"`y` must hold at least two classes. Received: one class, {to_python(classes[0])!r}, "
+            "in "
             f"all {len(y):,} rows that weigh anything (n_samples={len(y)})."
         )
     return ClassTarget(classes)

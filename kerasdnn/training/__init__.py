@@ -1,7 +1,7 @@
 """`Network`, a `keras.Sequential` that trains, evaluates and predicts as compiled functions.
 
 `network` says what `fit`, `evaluate` and `predict` mean, `dispatch` which execution path a call
-takes, `device_data` puts rows on the device, `fit_loop` divides a training into compiled calls,
+takes, `device_data` stores rows on the device, `fit_loop` divides a training into compiled calls,
 `compiled_steps` compiles them, `compile_cache` shares them between equal networks, `flat_weights`
 updates small weights as one vector, `metrics` and `evaluation` evaluate and predict.
 """

@@ -1,14 +1,14 @@
-"""Which networks may share compiled functions, and when a network needs new ones.
+"""Decide which networks share compiled functions, and when a network needs new ones.
 
-Equal networks share a compiled function: it is traced once and called with the variables of each.
-That is sound only if nothing else enters the computation, so that the key of a network is made from
-an allowlist: exact classes of Keras and kerasdnn whose computation depends on their attributes and
-variables alone, and functions known by identity. A subclass, a function of the user, a layer that
-keeps constants outside its variables (`Normalization` and others with `adapt`): any of these, and
-the network compiles its own functions and shares them with no other.
+Equal networks share a compiled function, which is traced once and called with the variables of
+each. That is sound only if nothing else enters the computation. The cache key of a network is
+therefore built from an allowlist: exact classes of Keras and kerasdnn whose computation depends on
+their attributes and variables only, and functions known by identity. With a subclass, a custom
+function, or a layer that keeps constants outside its variables (`Normalization` and others with
+`adapt`), a network compiles its own functions and does not share them.
 
 A network keeps a function for exactly as long as stock Keras keeps its own: until `compile`,
-`quantize`, or `network.train_function = None`. What changes in between, such as `trainable`, has no
+`quantize`, or `network.train_function = None`. Changes in between, such as `trainable`, have no
 effect until then, as Keras documents for `compile`.
 """
 
@@ -29,8 +29,8 @@ from keras import regularizers as kr
 from ..core import keras_internals
 from . import metrics as scoring
 
-REMEMBERED = 128
-traces = collections.OrderedDict()
+MAX_TRACES = 128
+traces: collections.OrderedDict = collections.OrderedDict()
 
 # fmt: off
 LAYERS = {
@@ -65,13 +65,13 @@ FUNCTIONS = {
     for function in vars(module).values()
     if isinstance(function, types.FunctionType)
 }
-# Attributes that do not enter the computation: names, initial values (seeds too: what layers draw
-# later comes from a variable), and what Keras keeps its books in.
+# Attributes of the base class that enter the computation; the others (`IGNORED`) do not: names,
+# initial values, seeds (layers draw from a variable), and Keras's bookkeeping.
 COMPUTES = {
     "_trainable", "_dtype_policy", "activity_regularizer", "autocast", "_remat_mode",
     "_supports_masking",
 }  # fmt: skip
-BOOKS = set(vars(kl.Layer())) - COMPUTES | {
+IGNORED = set(vars(kl.Layer())) - COMPUTES | {
     "name", "seed", "_called", "_path", "_lock", "_tracker", "_variables", "_metrics", "_built",
     "_trainable_variables", "_trainable_variables_indices", "_distribution_strategy", "_mesh",
     "_build_shapes_dict", "_build_input_shape", "_auto_config", "_convert_input_args", "_dtype",
@@ -80,28 +80,28 @@ BOOKS = set(vars(kl.Layer())) - COMPUTES | {
 
 
 class Unknown(Exception):
-    """Says which part of a network is not on the list."""
+    """A part of a network is not on the allowlist."""
 
 
 def is_ours(thing):
-    """Whether a class or function is kerasdnn's own and says itself what it computes."""
+    """Return whether a class or function is part of kerasdnn and declares what it depends on."""
     return thing.__module__.split(".")[0] == "kerasdnn" and bool(
         {"row_by_row", "elementwise", "stateless"} & vars(thing).keys()
     )
 
 
 def is_known(function):
-    """Whether a function is one of Keras's or ours, by identity: its value depends on its input."""
+    """Return whether a function is one of Keras or kerasdnn, which depends on its input only."""
     if type(function) is not types.FunctionType:
         return False
     return function in FUNCTIONS or (is_ours(function) and function.__closure__ is None)
 
 
 def describe(thing):
-    """What `thing` computes with, as nested lists of plain values.
+    """Describe everything that `thing` computes with, as nested lists of plain values.
 
     Raises:
-        Unknown: it is not on the list, or holds something that is not.
+        Unknown: it is not on the allowlist, or has an attribute that is not.
     """
     if thing is None or type(thing) in (bool, int, float, str):
         return thing
@@ -125,20 +125,22 @@ def describe(thing):
     attributes = {
         name: value
         for name, value in vars(thing).items()
-        if name not in BOOKS and not name.startswith("_self_") and not name.endswith("_initializer")
+        if name not in IGNORED
+        and not name.startswith("_self_")
+        and not name.endswith("_initializer")
     }
     return [f"{kind.__module__}.{kind.__name__}", describe(attributes)]
 
 
 def roles(model):
-    """Where each variable of `model` stands: its layer, name, shape and dtype, in Keras's order."""
+    """Describe each variable of `model`: layer, name, shape and dtype, in Keras's order."""
     places = {}
     for index, layer in enumerate(model.layers):
         names = [variable.name for variable in layer.variables]
         if len(set(names)) < len(names):
-            raise Unknown(f"two variables of one name in {layer.name}")
+            raise Unknown(f"duplicate variable names in {layer.name}")
         if not places.keys().isdisjoint(map(id, layer.variables)):
-            raise Unknown(f"a variable of {layer.name} that another layer has too")
+            raise Unknown(f"a variable of {layer.name} shared with another layer")
         for v in layer.variables:
             places[id(v)] = [index, v.name, describe(v.regularizer), describe(v.constraint)]
     groups = model.trainable_variables, model.non_trainable_variables
@@ -148,21 +150,19 @@ def roles(model):
 
 
 def describe_scores(model):
-    """What loss and metrics of a compiled, built model compute, and their names."""
-    parts = [describe(keras_internals.losses_of(model))]
-    parts.append(describe(keras_internals.loss_weights_of(model)))
-    for group in keras_internals.metrics_of(model):
-        parts.append([[metric.name, describe(metric)] for metric in group])
-    return parts
+    """Describe what loss and metrics of a compiled, built model compute, and their names."""
+    losses = keras_internals.losses_of(model), keras_internals.loss_weights_of(model)
+    groups = keras_internals.metrics_of(model)
+    return [*map(describe, losses), *([[m.name, describe(m)] for m in group] for group in groups)]
 
 
 def cache_key(model, scores=True, optimizer=True):
-    """A string that is equal for networks that may share functions, None for one that may not.
+    """Return a string that is equal for networks that may share functions, None to not share.
 
     Args:
         model: a built `Network`; compiled, unless the other two are False.
-        scores: whether the function computes loss and metrics.
-        optimizer: whether it updates weights.
+        scores: bool, whether the function computes loss and metrics.
+        optimizer: bool, whether it updates weights.
     """
     try:
         parts = [describe(list(model.layers)), describe(model.dtype_policy), roles(model)]
@@ -175,48 +175,47 @@ def cache_key(model, scores=True, optimizer=True):
 
 
 def get_or_trace(key, trace):
-    """The trace shared under `key`, made now if there is none; `trace.shared` may decline."""
+    """Return the trace shared under `key`, made now if there is none; `shared` may prevent it."""
     if key in traces:
         traces.move_to_end(key)
         return traces[key]
     found = trace()
     if found.shared:
         traces[key] = found
-        while len(traces) > REMEMBERED:
+        while len(traces) > MAX_TRACES:
             traces.popitem(last=False)
     return found
 
 
 class Retracing:
-    """When one of a network's functions is traced again: exactly when stock Keras does.
+    """Trace one of a network's functions again exactly when stock Keras does.
 
     Keras calls a `tf.function(reduce_retracing=True)`, which traces once for the first number of
-    rows in a batch and, when another one comes, once more for any number.
+    rows in a batch and, for the next number, once more for any number.
     """
 
     def __init__(self):
         self.function, self.traces, self.answer = None, {}, None
 
     def follow(self, function):
-        """Forget everything if Keras holds another function."""
+        """Clear the cache if Keras has another function."""
         if function is not self.function:
             self.function, self.traces, self.answer = function, {}, None
 
     def ask(self, function, question):
-        """What `question()` answered first since Keras holds `function`: that is what it traced."""
+        """Return the first result of `question()` since `function` was traced."""
         self.follow(function)
         self.answer = self.answer or [question()]
         return self.answer[0]
 
     def get(self, function, specs, rows, trace):
-        """The trace for batches of `rows` rows, None where they vary.
+        """Return the trace for a batch size.
 
         Args:
-            function: what Keras holds in `train_function` or its like; another one, and all is
-                traced anew.
+            function: the current `train_function` or similar of Keras; a new one clears the cache.
             specs: hashable, dtypes and shapes of the data.
-            rows: int or None.
-            trace: function that makes it for a number of rows, or for None.
+            rows: int, rows per batch. None means any number.
+            trace: function that makes a trace for a number of rows, or for None.
         """
         self.follow(function)
         known = self.traces.setdefault(specs, {})
@@ -228,11 +227,11 @@ class Retracing:
         return known[key]
 
 
-ROW_BY_ROW = {  # what comes out for a row depends on that row alone, in training too
+ROW_BY_ROW = {  # the output for a row depends on that row only, in training too
     kl.InputLayer, kl.Dense, kl.Embedding, kl.Activation, kl.ReLU, kl.LeakyReLU, kl.ELU, kl.PReLU,
     kl.Flatten, kl.Identity,
 }  # fmt: skip
-ROW_BY_ROW_AT_REST = {  # when predicting
+ROW_BY_ROW_IN_PREDICTION = {
     kl.BatchNormalization, kl.LayerNormalization, kl.UnitNormalization, kl.RMSNormalization,
     kl.Dropout, kl.SpatialDropout1D, kl.GaussianDropout, kl.GaussianNoise, kl.AlphaDropout,
     kl.Normalization, kl.Softmax, kl.Rescaling,
@@ -240,7 +239,7 @@ ROW_BY_ROW_AT_REST = {  # when predicting
 
 
 def is_row_by_row(model, training):
-    """Whether what `model` computes for a row cannot depend on the other rows of the batch."""
+    """Return whether the output of `model` for a row cannot depend on other rows of the batch."""
     return all(layer_is_row_by_row(layer, training) for layer in model.layers)
 
 
@@ -254,11 +253,11 @@ def layer_is_row_by_row(layer, training):
     return (
         (
             cls in ROW_BY_ROW
-            or (cls in ROW_BY_ROW_AT_REST and not training and _along_columns(layer))
+            or (cls in ROW_BY_ROW_IN_PREDICTION and not training and _along_columns(layer))
             or (is_ours(cls) and "row_by_row" in vars(cls))
             or cls is keras.Sequential
         )
-        and type(layer.dtype_policy) is keras.DTypePolicy  # a quantized layer may look at a batch
+        and type(layer.dtype_policy) is keras.DTypePolicy  # a quantized layer may use the batch
         and layer.activity_regularizer is None
         and not getattr(layer, "mask_zero", False)  # masked steps are counted over a batch
         and all(layer_is_row_by_row(part, training) for part in inner)
@@ -272,8 +271,8 @@ def _along_columns(layer):
     return all(a == -1 or (a or 0) > 0 for a in axes) and not any(map(np.ndim, factors))
 
 
-def pads(model):
-    """Whether rows of weight zero leave everything that a training step computes unchanged."""
+def allows_padding(model):
+    """Return whether zero-weight rows do not change what a training step computes."""
     return is_row_by_row(model, training=True) and all(
         scoring.is_row_by_row_loss(loss) for loss in keras_internals.losses_of(model)
     )

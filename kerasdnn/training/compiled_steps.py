@@ -1,19 +1,19 @@
-"""Compiled functions: many training steps, a whole evaluation, or a prediction, in one call.
+"""Compile functions that run many training steps, an evaluation, or a prediction in one call.
 
-What a network computes is traced once, as stock Keras traces it: one training step, one evaluation
-step or one prediction, for a batch of any number of rows. Programs of every layout are then made
-from that trace alone and never look at the network again.
+The computation of a network is traced once, as stock Keras traces it: one training step, one
+evaluation step or one prediction, for a batch of any number of rows. The functions for every layout
+are then compiled from that trace only, without the network.
 
-A trace of a network on the allowlist (`training/compile_cache.py`) knows it only by its variables,
-which every call hands over, so that equal networks share it. Any other is traced with its own
-variables.
+The trace of a network on the allowlist (`training/compile_cache.py`) depends only on the variables
+passed with each call, and is therefore shared between equal networks. Any other network is traced
+with its own variables.
 
-A training program works through a block of rows that is already in the order of the epoch:
-`epochs` x `steps` batches, of which a call may use fewer. Its shapes depend on the block and not
-on the table, so that another table of the same width compiles nothing again. Where the last batch
-of an epoch is short, its missing rows weigh nothing and the others weigh batch / rows more, which
-is the mean over the real rows; `compile_cache.pads` says for which models that is exact. Other
-models run the short batch through a program of its own.
+A training function processes a chunk of rows that is already in the order of the epoch: `epochs` x
+`steps` batches, of which a call may use fewer. Its shapes depend on the chunk and not on the table,
+so another table of the same width needs no compilation. If the last batch of an epoch is short, its
+missing rows have weight 0 and the weights of the others are multiplied by batch / rows, which gives
+the mean over the real rows. `compile_cache.allows_padding` decides for which models that is exact.
+Other models run the short batch through a function of its own.
 """
 
 import collections
@@ -33,22 +33,22 @@ ROWS_AT_ONCE = 16_384
 
 
 class NotFlat(Exception):
-    """A step of the model does more than compute gradients of its weights."""
+    """A training step does more than compute gradients of the weights."""
 
 
 class Program:
-    """A concrete function, called without matching its arguments by name, which takes longer."""
+    """A concrete function, called without matching arguments by name, which takes longer."""
 
     def __init__(self, concrete):
         self.concrete = concrete
 
     def __call__(self, handles, *tensors):
-        """`handles` of variables, then the tensors of the other arguments, all in one row."""
+        """Call with `handles` of variables, then the tensors of the other arguments, flattened."""
         return self.concrete._call_flat([*handles, *tensors], self.concrete.captured_inputs)
 
 
 class Bound:
-    """A trace, and the variables of the network that uses it."""
+    """A trace and the variables of the network that uses it."""
 
     def __init__(self, trace, state):
         self.trace = trace
@@ -57,13 +57,13 @@ class Bound:
 
 
 def bind(network, kind, specs, rows):
-    """The `Bound` trace of `network`, made or reused as stock Keras would.
+    """Return the `Bound` trace of `network`, made or reused as in stock Keras.
 
     Args:
-        network: a `Network`, built as far as the trace needs.
+        network: `Network`, built as far as the trace needs.
         kind: `Training`, `Evaluation` or `Prediction`.
         specs: tuple of (dtype name, *shape of a row) of the data.
-        rows: rows of a batch, None where they vary.
+        rows: int, rows per batch. None means that they vary.
     """
 
     def trace(rows):
@@ -97,9 +97,8 @@ def concrete(function, *specs, compiled=False):
 class Training:
     """One training step of a model.
 
-    `flat` says that the step is known as a function from weights to gradients; the optimizer then
-    works on weights packed into one vector. Otherwise it is Keras's own `train_step` on the
-    variables of the model.
+    If `flat`, the step is a function from weights to gradients, and the optimizer works on weights
+    packed into one vector. Otherwise it is Keras's own `train_step` on the variables of the model.
     """
 
     function, depends_on = "train_function", {"scores": True, "optimizer": True}
@@ -113,7 +112,7 @@ class Training:
             and can_pack(model.optimizer, model.trainable_variables)
             and scoring.only_sums_over_rows(model)
         )
-        self.padded = self.flat and compile_cache.pads(model)
+        self.padded = self.flat and compile_cache.allows_padding(model)
         if self.flat:
             try:
                 self.trace_flat(model, tensor_specs(specs, None))
@@ -124,12 +123,9 @@ class Training:
         self.shared = self.flat
 
     def state_of(self, model):
-        """The variables of `model` that a program reads and writes, as `tf.Variable`s."""
-        if not self.flat:
-            return ()
-        groups = model.trainable_variables, model.non_trainable_variables
-        groups = *groups, model.optimizer.variables, model.metrics_variables
-        return State(*map(tensors_of, groups))
+        """Return the variables of `model` that a function reads and writes, as `tf.Variable`s."""
+        optimizer, metrics = model.optimizer.variables, model.metrics_variables
+        return state_of(model, optimizer, metrics) if self.flat else ()
 
     def trace_flat(self, model, specs):
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
@@ -138,16 +134,16 @@ class Training:
         def step(weights, others, x, y, *weight):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
-                mapping = [*zip(trainable, weights, strict=True), *zip(fixed, others, strict=True)]
+                mapping = mapping_of(model, weights, others)
                 with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                     before = [scope.get_current_value(v) for v in trainable]
                     y_pred = model(x, training=True)
                     if not isinstance(y_pred, tf.Tensor) or len(y_pred.shape) != 2:
-                        raise NotFlat  # a weight per row would not fit the losses of its steps
+                        raise NotFlat  # one weight per row does not fit the losses of time steps
                     loss = model.compute_loss(x, y, y_pred, *weight)
                     after = [scope.get_current_value(v) for v in trainable]
             gradients = tape.gradient(loss, weights)
-            # Optimizers take the parts of a sparse gradient (`Embedding`) one by one.
+            # Optimizers process the parts of a sparse gradient (`Embedding`) one by one.
             if not all(isinstance(g, tf.Tensor) for g in gradients) or len(loss.shape):
                 raise NotFlat
             if any(a is not b for a, b in zip(before, after, strict=True)):
@@ -180,29 +176,28 @@ class Training:
         )
 
     def program(self, layout, state):
-        """The program for a layout: `flat_program` or `stepping_program`."""
+        """Return the compiled function of a layout: `flat_program` or `stepping_program`."""
         if layout not in self.programs:
             make = self.flat_program if self.flat else self.stepping_program
             self.programs[layout] = make(layout, state)
         return self.programs[layout]
 
     def flat_program(self, layout, state):
-        """Train on a block of rows: `run(state, data, epochs, rows, fresh)`.
+        """Compile `run(state, data, epochs, rows, reset_metrics)`, which trains on a chunk of rows.
 
-        Args of the program:
+        Arguments of the function:
             state: `State` of any model with this structure; read at the start, written at the end.
             data: (x, y) or (x, y, sample_weight), each (epochs * steps * batch, ...).
-            epochs: how many epochs of the block to run.
-            rows: how many rows each of them has; more than a whole number of batches if padded.
-            fresh: whether the block starts an epoch, so that metrics start from zero.
+            epochs: number of epochs to run.
+            rows: number of rows in each; not a multiple of the batch size if padded.
+            reset_metrics: whether metrics start from zero, because the chunk starts an epoch.
 
-        Returns:
-            float32 (layout.epochs, metrics): the metrics after each epoch; `names` names them.
+        The function returns the metrics after each epoch, float32 (layout.epochs, len(names)).
         """
-        optimizer, batch, block = self.optimizer, layout.batch, layout.steps * layout.batch
+        optimizer, batch, chunk = self.optimizer, layout.batch, layout.steps * layout.batch
 
         def step(t, e, rows, data, others):
-            x, y, *weight = [rows_of(part, e * block + t * batch, batch) for part in data]
+            x, y, *weight = [rows_of(part, e * chunk + t * batch, batch) for part in data]
             if layout.padded:
                 real = tf.minimum(batch, rows - t * batch)
                 mask = tf.cast(tf.range(batch) < real, "float32")
@@ -213,7 +208,7 @@ class Training:
             optimizer.apply(gradients)
             return tf.ensure_shape(y_pred, (batch, *self.y_pred.shape[1:])), loss, others
 
-        def epoch(e, rows, data, fresh, others, metrics):
+        def epoch(e, rows, data, reset_metrics, others, metrics):
             steps = (rows + batch - 1) // batch
             shape = batch, *self.y_pred.shape[1:]
             predictions = tf.TensorArray(self.y_pred.dtype, layout.steps, element_shape=shape)
@@ -227,24 +222,24 @@ class Training:
             _, predictions, losses, others = tf.while_loop(
                 lambda t, *_: t < steps, body, [0, predictions, losses, others]
             )
-            y_pred = tf.reshape(predictions.stack(), (block, *shape[1:]))
+            y_pred = tf.reshape(predictions.stack(), (chunk, *shape[1:]))
             in_batch = tf.clip_by_value(rows - tf.range(layout.steps) * batch, 0, batch)
-            mask = tf.cast(tf.range(block) < rows, "float32")
-            metrics = [tf.where(fresh, tf.zeros_like(m), m) for m in metrics]
+            mask = tf.cast(tf.range(chunk) < rows, "float32")
+            metrics = [tf.where(reset_metrics, tf.zeros_like(m), m) for m in metrics]
             metrics, results = self.score(
                 metrics, losses.stack(), tf.cast(in_batch, "float32"), mask, y_pred,
-                *(rows_of(part, e * block, block) for part in data[1:]),
+                *(rows_of(part, e * chunk, chunk) for part in data[1:]),
             )  # fmt: skip
             return others, metrics, results
 
-        def run(state, data, epochs, rows, fresh):
+        def run(state, data, epochs, rows, reset_metrics):
             optimizer.load(state.trainable, state.optimizer)
             others = [v.read_value() for v in state.non_trainable]
             metrics = [v.read_value() for v in state.metrics]
             results = tf.TensorArray("float32", layout.epochs, element_shape=(len(self.names),))
 
             def body(e, others, metrics, results):
-                begins = tf.logical_or(fresh, e > 0)
+                begins = tf.logical_or(reset_metrics, e > 0)
                 others, metrics, result = epoch(e, rows, data, begins, others, metrics)
                 return e + 1, others, metrics, results.write(e, result)
 
@@ -260,13 +255,13 @@ class Training:
                     variable.assign(value)
             return results.stack()
 
-        data = tensor_specs(self.specs, layout.epochs * block)
+        data = tensor_specs(self.specs, layout.epochs * chunk)
         one = tf.TensorSpec((), "int32")
-        fresh = tf.TensorSpec((), "bool")
-        return Program(concrete(run, state, data, one, one, fresh, compiled=layout.compiled))
+        flag = tf.TensorSpec((), "bool")
+        return Program(concrete(run, state, data, one, one, flag, compiled=layout.compiled))
 
     def stepping_program(self, layout, state):
-        """Train on a block of rows with Keras's own step: `run(data, steps)`."""
+        """Compile `run(data, steps)`, which trains on a chunk of rows with Keras's own step."""
 
         def run(data, steps):
             def body(t):
@@ -281,17 +276,17 @@ class Training:
 
 
 class Evaluation:
-    """Update loss and metrics with any number of rows at once: `run(state, data, fresh)`."""
+    """Update loss and metrics with any number of rows: `run(state, data, reset_metrics)`."""
 
     function, depends_on = "test_function", {"scores": True, "optimizer": False}
 
     def __init__(self, model, specs, rows, known):
         self.names, self.shared = (), known
 
-        def run(state, data, fresh):
+        def run(state, data, reset_metrics):
             x, y, *weight = data
-            metrics = [tf.where(fresh, tf.zeros_like(m), m) for m in state.metrics]
-            mapping = mapping_of(model, state)
+            metrics = [tf.where(reset_metrics, tf.zeros_like(m), m) for m in state.metrics]
+            mapping = mapping_of(model, reads(state.trainable), reads(state.non_trainable))
             mapping += zip(model.metrics_variables, metrics, strict=True)
             with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
                 y_pred = model(x, training=False)
@@ -304,19 +299,18 @@ class Evaluation:
                 variable.assign(scope.get_current_value(ours))
             return tf.stack([tf.cast(r, "float64") for r in results.values()])
 
-        data, fresh = tensor_specs(specs, None), tf.TensorSpec((), "bool")
-        self.run = Program(concrete(run, self.state_of(model), data, fresh))
+        data, flag = tensor_specs(specs, None), tf.TensorSpec((), "bool")
+        self.run = Program(concrete(run, self.state_of(model), data, flag))
 
     @staticmethod
     def state_of(model):
-        groups = model.trainable_variables, model.non_trainable_variables
-        return State(*map(tensors_of, (*groups, (), model.metrics_variables)))
+        return state_of(model, metrics=model.metrics_variables)
 
 
 class Prediction:
     """Predict any number of rows: `prediction(handles, x)`.
 
-    One row is compiled by XLA: that takes half the time, and no other number is worth it.
+    The function for one row is compiled by XLA, which halves its time; others would not benefit.
     """
 
     function, depends_on = "predict_function", {"scores": False, "optimizer": False}
@@ -328,8 +322,7 @@ class Prediction:
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
 
         def run(weights, others, x):
-            mapping = [*zip(trainable, weights, strict=True), *zip(fixed, others, strict=True)]
-            with keras.StatelessScope(state_mapping=mapping):
+            with keras.StatelessScope(state_mapping=mapping_of(model, weights, others)):
                 return model(x, training=False)
 
         if known:
@@ -340,10 +333,7 @@ class Prediction:
             self.state = ()
 
     def state_of(self, model):
-        if not self.shared:
-            return ()
-        groups = model.trainable_variables, model.non_trainable_variables
-        return State(*map(tensors_of, (*groups, (), ())))
+        return state_of(model) if self.shared else ()
 
     @functools.cached_property
     def for_any_rows(self):
@@ -366,10 +356,14 @@ class Prediction:
         return program(handles, tf.constant(x)).numpy()
 
 
-def mapping_of(model, state):
+def state_of(model, optimizer=(), metrics=()):
+    groups = model.trainable_variables, model.non_trainable_variables, optimizer, metrics
+    return State(*map(tensors_of, groups))
+
+
+def mapping_of(model, weights, others):
     variables = *model.trainable_variables, *model.non_trainable_variables
-    values = *reads(state.trainable), *reads(state.non_trainable)
-    return list(zip(variables, values, strict=True))
+    return list(zip(variables, (*weights, *others), strict=True))
 
 
 def reads(variables):

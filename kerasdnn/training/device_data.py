@@ -1,7 +1,7 @@
-"""In-memory tables on their way to the device: converted once, then handed out in blocks of rows.
+"""Store the rows of a table on the device and select chunks of them.
 
-A table that fits a share of the device's memory lies there once, as a tensor, and a block is a
-gather on the device. A larger one stays where it is and its blocks travel.
+A table that fits into a fraction of the device's memory is copied there once; a chunk of rows is
+then a gather on the device. A larger table stays in main memory, and its chunks are copied.
 """
 
 import math
@@ -15,48 +15,48 @@ from keras import backend
 
 from ..core import keras_internals
 
-SHARE = 0.4  # of the device's memory that a table may take
+MEMORY_FRACTION = 0.4  # of the device, for one table
 
 
-class Table:
-    """The rows of (x, y) or (x, y, sample_weight), ready to be gathered."""
+class DeviceData:
+    """The rows of (x, y) or (x, y, sample_weight), on the device where they fit."""
 
     def __init__(self, parts):
         self.rows = len(parts[0])
-        self.resident = sum(part.nbytes for part in parts) <= SHARE * device_memory()
+        self.resident = sum(part.nbytes for part in parts) <= MEMORY_FRACTION * device_memory()
         self.parts = tuple(map(tf.convert_to_tensor, parts)) if self.resident else parts
         if not self.resident:
             warnings.warn(
                 f"The data ({sum(part.nbytes for part in parts) / 2**30:.1f} GiB) is larger than "
-                f"{SHARE:.0%} of the device's memory: it is streamed in blocks.",
+                f"{MEMORY_FRACTION:.0%} of the device's memory, so it is streamed in chunks.",
                 stacklevel=3,
             )
 
     def take(self, indices):
-        """The rows at `indices`, as tensors."""
+        """Return the rows at `indices` as a tuple of tensors."""
         if self.resident:
             return tuple(tf.gather(part, indices) for part in self.parts)
         return tuple(tf.constant(part[indices]) for part in self.parts)
 
     def slice(self, start, stop):
-        """The rows from `start` up to, not including, `stop`, as tensors."""
+        """Return the rows `start:stop` as a tuple of tensors."""
         if self.resident and stop - start == self.rows:
             return self.parts
         return tuple(tf.convert_to_tensor(part[start:stop]) for part in self.parts)
 
 
 def specs_of(parts):
-    """(dtype name, *shape of a row) of each array or tensor."""
+    """Return (dtype name, *shape of a row) of each array or tensor."""
     return tuple(
         (getattr(part.dtype, "name", str(part.dtype)), *map(int, part.shape[1:])) for part in parts
     )
 
 
 def arrays(x, y, sample_weight=None, class_weight=None):
-    """(x, y) or (x, y, sample_weight) as arrays, checked and converted as stock Keras does.
+    """Convert to `(x, y)` or `(x, y, sample_weight)`, arrays, as stock Keras does.
 
-    None where stock Keras has to look after the data itself: nested inputs, datasets, generators,
-    sparse or ragged tensors, strings.
+    Returns None for data that only stock Keras handles: nested inputs, datasets, generators, sparse
+    or ragged tensors, strings.
     """
     parts = [to_array(part) for part in (x, y, sample_weight)]
     given = [part is not None for part in (x, y, sample_weight)]
@@ -67,7 +67,7 @@ def arrays(x, y, sample_weight=None, class_weight=None):
 
 
 def to_array(value):
-    """A dense numeric array with Keras's dtype, None for anything else."""
+    """Convert to a dense numeric array with Keras's dtype; return None for anything else."""
     if isinstance(value, (pd.DataFrame, pd.Series)):
         value = value.to_numpy()  # of one dtype: see `named_array.as_numbers`
     if isinstance(value, tf.Tensor):
@@ -80,7 +80,7 @@ def to_array(value):
 
 
 def device_memory():
-    """Bytes on the first GPU, or of this machine where there is none."""
+    """Return the free bytes on the first GPU, or without one the bytes of main memory."""
     for gpu in tf.config.list_logical_devices("GPU"):
         info = tf.config.experimental.get_memory_info(gpu.name)
         details = tf.config.experimental.get_device_details(
@@ -93,17 +93,17 @@ def device_memory():
         return 8 * 2**30
 
 
-SECONDS_PER_BLOCK = 0.5  # so that progress bars move and Ctrl-C answers
-FLOPS = 3e10
+SECONDS_PER_CALL = 0.5  # so that progress bars move and Ctrl-C works
+FLOPS = 3e10  # per second, a rough estimate
 
 
 def power_of_two(number):
-    """The largest power of two that is at most `number`."""
+    """Return the largest power of two that is at most `number`."""
     return 1 << (number.bit_length() - 1)
 
 
 def round_up(number):
-    """`number` or up to a quarter more: a few sizes, so that few programs are compiled."""
+    """Round up by at most a quarter, to one of a few sizes, so that few functions are compiled."""
     grain = max(1, power_of_two(number) // 4)
     return math.ceil(number / grain) * grain
 

@@ -1,7 +1,7 @@
-"""Which road a call takes: compiled programs over resident arrays, or stock Keras.
+"""Choose the execution path of a call: compiled functions, or the fallback to stock Keras.
 
-The compiled road is for in-memory arrays and Keras's own training step. For anything else
-`StockRoad` is raised with the reason, and the caller hands its arguments to stock Keras.
+The compiled path requires arrays in memory and Keras's own training step. For anything else,
+`UseStockKeras` is raised with the reason, and the caller passes its arguments to stock Keras.
 """
 
 import functools
@@ -15,8 +15,8 @@ from . import metrics as scoring
 from .device_data import arrays, to_array
 
 
-class StockRoad(Exception):
-    """Not an error: says why a call goes to stock Keras."""
+class UseStockKeras(Exception):
+    """Not an error: the reason why a call falls back to stock Keras."""
 
 
 # What a subclass of `Network` may override without changing what training computes.
@@ -31,37 +31,37 @@ OWN_ATTRIBUTES = {"build", "quantize", "loss"}  # which Keras sets on a network 
 
 
 def need_plain_training(network):
-    """Raise `StockRoad` unless `network` trains by Keras's own step on one device."""
+    """Raise `UseStockKeras` unless `network` trains with Keras's own step on one device."""
     need_plain_model(network)
-    if network.block_steps == 1:
-        raise StockRoad("steps_per_execution=1")
+    if network.steps_per_call == 1:
+        raise UseStockKeras("steps_per_execution=1")
     if network.use_xla is False:
-        raise StockRoad("jit_compile=False")
+        raise UseStockKeras("jit_compile=False")
     if network.optimizer is None or not keras_internals.has_loss(network):
-        raise StockRoad("no optimizer or loss")
+        raise UseStockKeras("no optimizer or loss")
     if keras_internals.strategy_of_optimizer(network.optimizer) is not tf.distribute.get_strategy():
-        raise StockRoad("optimizer of another distribution strategy")
+        raise UseStockKeras("optimizer of another distribution strategy")
     if keras_internals.limits_a_run():
-        raise StockRoad("a limit on epochs or steps is set")
+        raise UseStockKeras("a limit on epochs or steps is set")
 
 
 def need_plain_model(network):
     if network.run_eagerly or tf.config.functions_run_eagerly():
-        raise StockRoad("run_eagerly=True")
+        raise UseStockKeras("run_eagerly=True")
     if is_distributed(network):
-        raise StockRoad("distribution strategy")
+        raise UseStockKeras("distribution strategy")
     for name, own in UNPATCHED.items():
         if getattr(keras.Sequential, name) is not own:
-            raise StockRoad(f"`{name}` of Keras is patched")
+            raise UseStockKeras(f"`{name}` of Keras is patched")
     for kind in type(network).__mro__:
         if vars(kind).get("is_plain"):
             break
         for name in vars(kind).keys() - HARMLESS:
             if hasattr(keras.Sequential, name):
-                raise StockRoad(f"`{name}` is overridden")
+                raise UseStockKeras(f"`{name}` is overridden")
     for name, value in vars(network).items():
         if callable(value) and hasattr(keras.Sequential, name) and name not in OWN_ATTRIBUTES:
-            raise StockRoad(f"`{name}` is overridden")
+            raise UseStockKeras(f"`{name}` is overridden")
 
 
 def is_distributed(network):
@@ -69,55 +69,55 @@ def is_distributed(network):
 
 
 def is_stream(x):
-    """Whether `x` hands out batches instead of holding rows."""
+    """Return whether `x` yields batches instead of containing rows."""
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
 
 
 def training_arrays(x, y, sample_weight=None, class_weight=None):
-    """(x, y) or (x, y, sample_weight) as dense numeric arrays."""
+    """Convert to `(x, y)` or `(x, y, sample_weight)`, dense numeric arrays."""
     parts = arrays(x, y, sample_weight, class_weight)
     if parts is None:
-        raise StockRoad(f"data of type {type(x).__name__}")
+        raise UseStockKeras(f"data of type {type(x).__name__}")
     if len(parts[0]) == 0:
-        raise StockRoad("no rows")
+        raise UseStockKeras("no rows")
     return parts
 
 
 def validation_arrays(validation_data):
     if not isinstance(validation_data, (list, tuple)):
-        raise StockRoad(f"validation data of type {type(validation_data).__name__}")
+        raise UseStockKeras(f"validation data of type {type(validation_data).__name__}")
     return training_arrays(*keras_internals.unpack(validation_data))
 
 
 def prediction_array(x):
     array = to_array(x)
     if array is None or len(array) == 0:
-        raise StockRoad(f"data of type {type(x).__name__}")
+        raise UseStockKeras(f"data of type {type(x).__name__}")
     return array
 
 
 def prepare(network, parts):
-    """Create the variables of layers, loss and metrics as the first batch would; run nothing."""
+    """Create the variables of layers, loss and metrics, as the first batch would."""
     x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
-    output_spec = keras_internals.output_spec
+    spec = keras_internals.output_spec
     if not (network.built and keras_internals.has_built_scores(network)):
-        y_pred = output_spec(functools.partial(network, training=False), x)
-        output_spec(network.compute_loss, x, y, y_pred, *weight)
-        output_spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+        y_pred = spec(functools.partial(network, training=False), x)
+        spec(network.compute_loss, x, y, y_pred, *weight)
+        spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
 
 
 def need_sums_over_rows(network):
-    """Raise `StockRoad` if evaluation depends on how the rows are cut into batches."""
+    """Raise `UseStockKeras` if evaluation depends on how rows are divided into batches."""
     network.make_test_function()
     function = network.test_function
-    reason = network.traces["test_function"].ask(function, lambda: why_by_batches(network))
+    reason = network.traces["test_function"].ask(function, lambda: reason_for_batches(network))
     if reason is not None:
-        raise StockRoad(reason)
+        raise UseStockKeras(reason)
 
 
-def why_by_batches(network):
+def reason_for_batches(network):
     if not compile_cache.is_row_by_row(network, training=False):
-        return "a layer that may look at the whole batch"
+        return "a layer that may use the complete batch"
     if not scoring.only_sums_over_rows(network):
         return "a metric that is not a sum over rows"
     if any(

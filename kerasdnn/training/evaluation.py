@@ -1,4 +1,4 @@
-"""Evaluation and prediction: few large calls, the same numbers for any batch size."""
+"""Evaluate and predict in a few large calls, with the same result for any batch size."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,12 +9,12 @@ from .device_data import specs_of
 
 
 class Evaluation:
-    """Evaluate a network on a table, again and again.
+    """Evaluate a network on the same rows repeatedly.
 
     Args:
         network: built and compiled `Network` whose metrics are sums over rows.
         table: `device_data.Table`.
-        batch: rows of one of stock Keras's steps, which callbacks count in.
+        batch: int, rows per step of stock Keras, in which callbacks count.
     """
 
     def __init__(self, network, table, batch):
@@ -23,12 +23,12 @@ class Evaluation:
         self.specs = specs_of(table.parts)
 
     def run(self, callbacks):
-        """The loss and metrics over all rows; callbacks hear of every large call."""
+        """Return a dict of the loss and metrics over all rows; callbacks run for every call."""
         size = None if self.table.rows % self.batch else self.batch
         bound = compiled_steps.bind(self.network, compiled_steps.Evaluation, self.specs, size)
         self.network.stop_evaluating = False
         callbacks.on_test_begin()
-        # As Keras, a callback that stops the evaluation is heard after the first batch.
+        # As in Keras, a callback that stops the evaluation takes effect after the first batch.
         rows = self.batch if self.network.stop_evaluating else self.table.rows
         rows = min(rows, self.table.rows)
         for start in range(0, rows, ROWS_AT_ONCE):
@@ -43,11 +43,11 @@ class Evaluation:
 
 
 class Prediction:
-    """Predict with a network: `prediction(x)` for any number of rows of one width.
+    """Predict with a network: `prediction(x)` for any number of rows of the same width.
 
     Args:
         network: built `Network`.
-        x: an array like those to come.
+        x: array with the width and dtype of later ones.
     """
 
     def __init__(self, network, x):
@@ -56,7 +56,7 @@ class Prediction:
         self.bound, self.function = {}, None
 
     def takes(self, x):
-        """Whether `x` is an array of the same width and type, for a network still the same."""
+        """Return whether `x` has the same width and dtype, and the network is unchanged."""
         return (
             type(x) is np.ndarray
             and x.dtype == self.dtype
@@ -65,7 +65,7 @@ class Prediction:
         )
 
     def find(self, rows):
-        """The trace that stock Keras uses for a batch of `rows` rows, and its variables."""
+        """Return the `Bound` trace that stock Keras uses for a batch of `rows` rows."""
         if rows not in self.bound:
             self.bound[rows] = compiled_steps.bind(
                 self.network, compiled_steps.Prediction, self.specs, rows
@@ -78,14 +78,14 @@ class Prediction:
         if len(x) <= batch:
             bound = self.find(len(x))
             return bound.trace(bound.handles, x)
-        whole = len(x) - len(x) % batch
-        pieces = [(self.find(batch), x[:whole])]
-        if whole < len(x):
-            last = self.find(len(x) - whole)
-            if last.trace is pieces[0][0].trace and last.handles == pieces[0][0].handles:
-                pieces = [(last, x)] if last.trace.row_by_row else pieces + [(last, x[whole:])]
-            else:
-                pieces.append((last, x[whole:]))
+        end = len(x) - len(x) % batch
+        first = self.find(batch)
+        pieces = [(first, x[:end])]
+        if end < len(x):
+            last = self.find(len(x) - end)
+            same = last.trace is first.trace and last.handles == first.handles
+            merged = same and last.trace.row_by_row
+            pieces = [(last, x)] if merged else [*pieces, (last, x[end:])]
         found = [
             bound.trace(bound.handles, part[start : start + size])
             for bound, part in pieces

@@ -1,4 +1,4 @@
-"""One `fit` as a sequence of blocks: which rows, in which order, through which program."""
+"""Divide a `fit` into calls of compiled functions: which rows, in which order, how many steps."""
 
 import functools
 import math
@@ -6,23 +6,21 @@ import math
 import numpy as np
 import tensorflow as tf
 from keras import callbacks as kc
-from keras import tree
 
 from ..core import keras_internals
 from . import compiled_steps
 from .compiled_steps import Layout
-from .device_data import FLOPS, SECONDS_PER_BLOCK, power_of_two, round_up, specs_of
+from .device_data import FLOPS, SECONDS_PER_CALL, power_of_two, round_up, specs_of
 from .flat_weights import is_elementwise
 
-BYTES_PER_BLOCK = 64 * 2**20
+BYTES_PER_CALL = 64 * 2**20
 SECONDS_PER_STEP = 15e-6  # of the smallest network
-# XLA takes half a second to compile and then 20 microseconds a step; TensorFlow's graphs take
-# nothing and then 300.
-COMPILE_FROM = 2_000  # steps
-# Epochs of fewer steps than this share a call where nobody needs to see each of them. A longer
-# one is worth its call, and one program then serves with and without callbacks.
-SHORT_EPOCH = 256
-EPOCHS_AT_ONCE = 64
+# XLA takes half a second to compile and 20 microseconds per step; TensorFlow's graphs take 300.
+MIN_STEPS_XLA = 2_000
+# Shorter epochs share a call if no callback needs to see each of them. A longer one justifies its
+# own call, and the same function then serves with and without callbacks.
+MAX_STEPS_SHORT_EPOCH = 256
+MAX_EPOCHS_PER_CALL = 64
 
 TRAIN_HOOKS = "on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"
 TEST_HOOKS = "on_test_batch_begin", "on_test_batch_end"
@@ -31,28 +29,28 @@ SAVING = {kc.ModelCheckpoint, kc.BackupAndRestore}
 
 
 class Fit:
-    """The blocks of one `fit`.
+    """The calls of one `fit`.
 
     Args:
         network: built and compiled `Network`.
-        table: `device_data.Table` of the training rows.
-        batch: rows per step.
-        shuffle: whether every epoch has its own order.
-        epochs: how many epochs are asked for.
-        together: whether several epochs may run in one block, unseen by callbacks.
-        steps: steps per block, None for as many as take half a second.
+        table: `DeviceData` of the training rows.
+        batch: int, rows per step.
+        shuffle: bool, whether every epoch has its own order.
+        epochs: int, number of epochs requested.
+        merge_epochs: bool, whether one call may run several epochs, unseen by callbacks.
+        steps: int, steps per call. None means as many as take half a second.
     """
 
-    def __init__(self, network, table, batch, shuffle, epochs, together=False, steps=None):
+    def __init__(self, network, table, batch, shuffle, epochs, merge_epochs=False, steps=None):
         self.network, self.table, self.batch, self.shuffle = network, table, batch, shuffle
-        self.wanted, self.together, self.steps = epochs, together, steps
-        self.bound, self.ran = None, set()
+        self.requested, self.merge_epochs, self.steps = epochs, merge_epochs, steps
+        self.bound, self.tried = None, set()
 
     def start(self):
-        """Trace the step and plan the blocks; where it is done, nothing.
+        """Trace the step and plan the calls, unless that is done.
 
-        Stock Keras traces when the first batch comes, after callbacks have seen the first epoch
-        begin, and they may have changed the network.
+        Stock Keras traces at the first batch, after `on_epoch_begin`, in which callbacks may have
+        changed the network.
         """
         if self.bound is not None:
             return
@@ -60,26 +58,28 @@ class Fit:
         rows = None if table.rows % batch else batch
         optimizer, weights = network.optimizer, network.trainable_variables
         if weights and not optimizer.built and is_elementwise(optimizer):
-            optimizer.build(weights)  # others while their step is traced, as in stock Keras
+            optimizer.build(weights)  # others during the trace, as in stock Keras
         self.bound = compiled_steps.bind(
             network, compiled_steps.Training, specs_of(table.parts), rows
         )
         self.trace = trace = self.bound.trace
         self.tail = 0 if trace.padded else table.rows % batch
-        self.rows = table.rows - self.tail  # of the blocks that are not the tail
+        self.rows = table.rows - self.tail  # without the short last batch
         in_epoch = math.ceil(self.rows / batch)
-        most = steps or steps_per_block(network, table, batch)
+        most = steps or steps_in_half_a_second(network, table, batch)
         size = round_up(min(in_epoch, most)) if steps is None else min(in_epoch, steps)
-        at_once = self.together and trace.flat and not self.tail and in_epoch < SHORT_EPOCH
-        compiled = network.use_xla is True or in_epoch * self.wanted >= COMPILE_FROM
-        count = min(EPOCHS_AT_ONCE, most // size, self.wanted) if at_once else 1
+        at_once = (
+            self.merge_epochs and trace.flat and not self.tail and in_epoch < MAX_STEPS_SHORT_EPOCH
+        )
+        compiled = network.use_xla is True or in_epoch * self.requested >= MIN_STEPS_XLA
+        count = min(MAX_EPOCHS_PER_CALL, most // size, self.requested) if at_once else 1
         self.layout = Layout(power_of_two(max(1, count)), size, batch, trace.padded, compiled)
 
     def catch_up(self):
-        """Set the random streams of layers to where the steps taken so far have brought them.
+        """Advance the random generators of layers by the steps taken so far.
 
-        Keras saves no random state with the weights. Every layer draws once per step, so that the
-        step count restores it: a resumed training draws what the uninterrupted one would have.
+        Keras does not save their state with the weights. Every layer draws once per step, and
+        therefore the step count restores it: resumed training equals uninterrupted training.
         """
         taken = steps_taken(self.network.optimizer)
         for layer in self.network.layers:
@@ -93,15 +93,16 @@ class Fit:
     def epochs_at_once(self):
         return self.layout.epochs
 
-    def blocks(self, most=None):
-        """Yield (first step, last step, run) for each block of the next epoch.
+    def calls(self, max_steps=None):
+        """Yield (first step, last step, run) for each call of the next epoch.
 
         Args:
-            most: function without arguments, how many steps the next block may have at most.
+            max_steps: function that returns the maximum number of steps of the next call. None
+                means no maximum.
         """
         order, start = self.order(), 0
         while start < self.rows:
-            steps = min(self.layout.steps, most() if most else self.layout.steps)
+            steps = min(self.layout.steps, max_steps() if max_steps else self.layout.steps)
             stop = min(start + steps * self.batch, self.rows)
             run = functools.partial(self.run, self.layout, order[None, start:stop])
             yield start // self.batch, (stop - 1) // self.batch, lambda run=run: run()[0]
@@ -112,7 +113,7 @@ class Fit:
             yield step, step, lambda: self.run(layout, order[None, self.rows :])[0]
 
     def epochs(self, count):
-        """Run the next `count` epochs in one block; the logs of each."""
+        """Run the next `count` epochs in one call, and return their logs."""
         steps = math.ceil(self.rows / self.batch)
         orders = np.stack([self.order(epoch * steps) for epoch in range(count)])
         return self.run(self.layout, orders, True)
@@ -123,35 +124,40 @@ class Fit:
         step = steps_taken(self.network.optimizer) + steps_ahead
         return epoch_order(self.network.seed, step, self.table.rows)
 
-    def run(self, layout, orders, fresh=False):
-        """Train on the rows in `orders`, one line per epoch; the logs of each.
+    def run(self, layout, orders, reset_metrics=False):
+        """Train on rows.
 
         Args:
-            fresh: whether metrics start from zero; at every further epoch they do.
+            layout: `Layout`.
+            orders: int32 `(epochs, rows)`, the rows of each epoch.
+            reset_metrics: bool, whether metrics start from zero, as in every further epoch.
+
+        Returns:
+            list of the logs of each epoch.
         """
         count, rows = orders.shape
         data = self.data(layout, orders)
         if self.trace.flat:
-            arguments = tf.constant(count), tf.constant(rows), tf.constant(fresh)
+            arguments = tf.constant(count), tf.constant(rows), tf.constant(reset_metrics)
         else:
             arguments = (tf.constant(rows // layout.batch),)
         try:
             program = self.trace.program(layout, self.bound.state)
             results = program(self.bound.handles, *data, *arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-            if not layout.compiled or layout in self.ran:
+            if not layout.compiled or layout in self.tried:
                 raise
-            # Some layer has no XLA kernel. Compilation fails before anything is computed.
+            # A layer has no XLA kernel: compilation fails before anything is computed.
             self.layout = self.layout._replace(compiled=False)
-            return self.run(layout._replace(compiled=False), orders, fresh)
-        self.ran.add(layout)
+            return self.run(layout._replace(compiled=False), orders, reset_metrics)
+        self.tried.add(layout)
         if not self.trace.flat:
             return [keras_internals.to_numbers(self.network.get_metrics_result())]
         names = self.trace.names
         return [dict(zip(names, row, strict=True)) for row in results.numpy()[:count].tolist()]
 
     def data(self, layout, orders):
-        """The rows in `orders`, with any others behind them up to the size of the block."""
+        """Return the rows in `orders`, padded with other rows to the size of the layout."""
         count, rows = orders.shape
         shape = layout.epochs, layout.steps * layout.batch
         if not self.shuffle and shape == (1, rows):
@@ -161,27 +167,20 @@ class Fit:
         return self.table.take(indices.reshape(-1))
 
 
-def as_list(callbacks):
-    """The callbacks in what `fit` is given: None, one, a list, or a `CallbackList`."""
-    callbacks = getattr(callbacks, "callbacks", callbacks)
-    return tree.flatten(callbacks) if callbacks else []
-
-
 def hooks(callback, names):
-    """Whether a callback overrides one of the methods, in its class or on itself."""
+    """Return whether a callback overrides one of the methods, in its class or as an attribute."""
     return any(
         name in vars(callback) or getattr(type(callback), name) is not getattr(kc.Callback, name)
         for name in names
     )
 
 
-def steps_between_looks(callbacks):
-    """How many steps may pass before some callback has to be asked; None if none ever has to.
+def steps_between_hooks(callbacks):
+    """Return how many steps may run before a callback must be called, None if no hook is needed.
 
     Args:
-        callbacks: list of Keras callbacks. The progress bar is content with every block, and
-            what saves every n batches with every n-th; any other that hooks batches is asked
-            before and after each.
+        callbacks: list of Keras callbacks. The progress bar needs no particular step, a callback
+            that saves every n batches every n-th, and any other that hooks batches every step.
     """
     found = []
     for callback in callbacks:
@@ -198,8 +197,8 @@ def steps_between_looks(callbacks):
     return min(found, default=None)
 
 
-def look_at_test_batches(callbacks):
-    """Whether a callback has to be asked before or after each batch of an evaluation."""
+def hooks_test_batches(callbacks):
+    """Return whether a callback hooks the batches of an evaluation."""
     quiet = kc.ProgbarLogger, kc.TensorBoard
     return any(
         hooks(callback, TEST_HOOKS)
@@ -208,17 +207,17 @@ def look_at_test_batches(callbacks):
     )
 
 
-def look_at_any_batch(callbacks):
-    """Whether a callback has to be asked before or after batches, of whatever."""
+def hooks_any_batch(callbacks):
+    """Return whether a callback hooks batches of training, evaluation or prediction."""
     return (
-        steps_between_looks(callbacks) is not None
-        or look_at_test_batches(callbacks)
+        steps_between_hooks(callbacks) is not None
+        or hooks_test_batches(callbacks)
         or any(hooks(callback, PREDICT_HOOKS) for callback in callbacks)
     )
 
 
 def steps_to_save(callbacks):
-    """How many steps are left until a callback saves that does so every n batches."""
+    """Return how many steps are left until a callback with `save_freq=n` saves."""
     return min(
         (
             keras_internals.batches_until_save(callback)
@@ -233,26 +232,23 @@ def steps_taken(optimizer):
     return int(keras_internals.step_counter(optimizer).numpy())
 
 
-def steps_per_block(network, table, batch):
-    """How many steps take about half a second and fit the memory of a block."""
+def steps_in_half_a_second(network, table, batch):
+    """Return how many steps take about half a second and fit into `BYTES_PER_CALL`."""
     seconds = SECONDS_PER_STEP + 6 * network.count_params() * batch / FLOPS
-    row_bytes = sum(
-        part.dtype.size if hasattr(part.dtype, "size") else part.itemsize
-        for part in table.parts
-        for _ in range(int(np.prod(part.shape[1:])))
-    )
-    most = min(SECONDS_PER_BLOCK / seconds, BYTES_PER_BLOCK / (row_bytes * batch))
+    specs = specs_of(table.parts)
+    row_bytes = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, *shape in specs)
+    most = min(SECONDS_PER_CALL / seconds, BYTES_PER_CALL / (row_bytes * batch))
     return power_of_two(max(1, int(most)))
 
 
 def epoch_order(seed, iteration, n_rows):
-    """A permutation of the rows that depends on nothing else than its arguments.
+    """Return a permutation of the rows that depends only on the arguments.
 
     Args:
         seed: int, the network's seed.
-        iteration: the optimizer's step count at the start of the epoch, so that a resumed
-            training sees the orders that the uninterrupted one would have seen.
-        n_rows: number of training rows.
+        iteration: int, the optimizer's step count at the start of the epoch. Because of it, resumed
+            training uses the same orders as uninterrupted training.
+        n_rows: int, number of training rows.
 
     Returns:
         int32 (n_rows,).

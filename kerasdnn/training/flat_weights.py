@@ -1,10 +1,10 @@
-"""One vector instead of many small variables.
+"""Update many small variables as one concatenated vector.
 
-A step of a small network is a handful of tiny kernels per variable; most of its time is the
-fixed cost of each. Every optimizer listed in `ELEMENTWISE` treats each number by itself, so
-that a copy of it, built on all small weights glued into one vector, computes the same update
-with Keras's own code in one kernel instead of one per variable. Large weights stay as they are:
-their kernels are worth their fixed cost, and gluing them would copy them.
+A step of a small network runs a few tiny kernels per variable, and most of its time is their fixed
+cost. Every optimizer in `ELEMENTWISE` updates each number independently. Therefore a copy of it,
+built on the concatenation of all small weights, computes the same update with Keras's own code in
+one kernel instead of one per variable. Large weights are not concatenated: their kernels justify
+the fixed cost, and concatenating would copy them.
 """
 
 import operator
@@ -16,7 +16,7 @@ from keras import optimizers as ko
 
 from ..core import keras_internals
 
-SMALL = 65_536  # numbers; a weight of this size or more stays on its own
+MAX_PACKED_NUMBERS = 65_536  # in a weight; larger ones are not concatenated
 
 ELEMENTWISE = {
     ko.SGD, ko.Adam, ko.AdamW, ko.Adagrad, ko.RMSprop, ko.Adamax, ko.Nadam, ko.Adadelta, ko.Lion,
@@ -29,10 +29,10 @@ def is_elementwise(optimizer):
 
 
 def can_pack(optimizer, variables):
-    """Whether `optimizer` gives the same update on glued variables."""
+    """Return whether `optimizer` computes the same update on concatenated variables."""
     return (
         is_elementwise(optimizer)
-        and len(variables) == len(keras_internals.weights_of(optimizer))  # none was frozen since
+        and len(variables) == len(keras_internals.weights_of(optimizer))  # none frozen since
         and all(map(operator.is_, variables, keras_internals.weights_of(optimizer)))
         and not optimizer.clipnorm  # a norm per variable
         and not optimizer.gradient_accumulation_steps
@@ -46,30 +46,29 @@ def can_pack(optimizer, variables):
 
 
 class Packing:
-    """A list of tensors seen as a shorter list: the small ones glued together, then the large."""
+    """A list of tensors as a shorter list: the small ones concatenated, then the large ones."""
 
     def __init__(self, shapes):
         self.shapes = [tuple(s) for s in shapes]
         self.sizes = [int(np.prod(s)) for s in self.shapes]
-        self.small = [i for i, size in enumerate(self.sizes) if size < SMALL]
-        self.large = [i for i, size in enumerate(self.sizes) if size >= SMALL]
+        self.small = [i for i, size in enumerate(self.sizes) if size < MAX_PACKED_NUMBERS]
+        self.large = [i for i, size in enumerate(self.sizes) if size >= MAX_PACKED_NUMBERS]
 
     @property
     def packed_shapes(self):
-        glued = [(sum(self.sizes[i] for i in self.small),)] if self.small else []
-        return glued + [self.shapes[i] for i in self.large]
+        joined = [(sum(self.sizes[i] for i in self.small),)] if self.small else []
+        return joined + [self.shapes[i] for i in self.large]
 
     def pack(self, tensors):
-        glued = [tf.concat([tf.reshape(tensors[i], [-1]) for i in self.small], 0)]
-        return (glued if self.small else []) + [
-            tf.convert_to_tensor(tensors[i]) for i in self.large
-        ]
+        joined = [tf.concat([tf.reshape(tensors[i], [-1]) for i in self.small], 0)]
+        large = [tf.convert_to_tensor(tensors[i]) for i in self.large]
+        return (joined if self.small else []) + large
 
     def spread(self, numbers):
-        """One number per tensor as what multiplies the packed ones."""
+        """Repeat one number per tensor so that the result broadcasts against the packed tensors."""
         numbers = np.float32(numbers)
-        glued = [np.repeat(numbers[self.small], [self.sizes[i] for i in self.small])]
-        return (glued if self.small else []) + list(numbers[self.large])
+        joined = [np.repeat(numbers[self.small], [self.sizes[i] for i in self.small])]
+        return (joined if self.small else []) + list(numbers[self.large])
 
     def unpack(self, packed):
         tensors, start = [None] * len(self.shapes), 0
@@ -84,8 +83,8 @@ class Packing:
 class PackedOptimizer:
     """A copy of a built Keras optimizer that works on packed variables.
 
-    `load` and `store` move weights and optimizer state between the model's variables, given as
-    lists of `tf.Variable`, and the packed ones; both are called inside the compiled program.
+    `load` and `store` copy weights and optimizer state between the model's variables, given as
+    lists of `tf.Variable`, and the packed ones. Both are called inside the compiled function.
     """
 
     def __init__(self, optimizer, variables):
@@ -98,7 +97,7 @@ class PackedOptimizer:
         if hasattr(optimizer, "on_packed"):
             optimizer.on_packed(self.twin, self.packing.spread)
         place = {id(v): i for i, v in enumerate(optimizer.variables)}
-        slots = [
+        lists = [
             (name, [place[id(v)] for v in value])
             for name, value in vars(optimizer).items()
             if isinstance(value, list)
@@ -106,29 +105,29 @@ class PackedOptimizer:
             and all(id(v) in place for v in value)
             and name != "_variables"
         ]
-        self.slots = [(where, getattr(self.twin, name)) for name, where in slots]
-        in_slots = {i for where, _ in self.slots for i in where}
-        in_twin_slots = {id(v) for _, twins in self.slots for v in twins}
-        rest = [i for i in range(len(optimizer.variables)) if i not in in_slots]
-        twin_rest = [v for v in self.twin.variables if id(v) not in in_twin_slots]
+        self.states = [(where, getattr(self.twin, name)) for name, where in lists]
+        in_states = {i for where, _ in self.states for i in where}
+        in_twin_states = {id(v) for _, twins in self.states for v in twins}
+        rest = [i for i in range(len(optimizer.variables)) if i not in in_states]
+        twin_rest = [v for v in self.twin.variables if id(v) not in in_twin_states]
         self.scalars = list(zip(rest, twin_rest, strict=True))  # iteration, learning rate, ...
 
     def load(self, weights, state):
         assign(self.parameters, self.packing.pack(weights))
-        for where, twins in self.slots:
+        for where, twins in self.states:
             assign(twins, self.packing.pack([state[i] for i in where]))
         for i, twin in self.scalars:
             twin.value.assign(state[i])
 
     def store(self, weights, state):
         assign(weights, self.weights())
-        for where, twins in self.slots:
+        for where, twins in self.states:
             assign([state[i] for i in where], self.packing.unpack([v.value for v in twins]))
         for i, twin in self.scalars:
             state[i].assign(twin.value)
 
     def weights(self):
-        """The weights as views into the packed parameters, in the model's order."""
+        """Return the weights as views of the packed parameters, in the model's order."""
         return self.packing.unpack([v.value for v in self.parameters])
 
     def apply(self, gradients):

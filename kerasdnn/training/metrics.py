@@ -1,9 +1,9 @@
-"""Which losses and metrics are sums over rows, and metrics fed with a whole epoch at once.
+"""List the losses and metrics that are sums over rows, and update metrics for many steps at once.
 
-Stock Keras updates every metric after every batch. For a metric whose state is a sum over rows that
-is the same sum in more pieces, so that a compiled function keeps the predictions of its steps and
-updates each metric once, over thousands of rows. Exact classes of Keras alone are known to be so;
-`Dice`, `Tversky`, or a function that takes a mean over the batch itself are not.
+Stock Keras updates every metric after every batch. If the state of a metric is a sum over rows, a
+compiled function may instead keep the predictions of its steps and update the metric once, over
+thousands of rows. Only exact classes of Keras are known to be such sums; `Dice`, `Tversky`, or a
+function that computes a mean over the batch itself are not.
 """
 
 import functools
@@ -38,10 +38,10 @@ COUNTS = {
 
 @functools.cache
 def functions():
-    """What a wrapper computes where it is given the name or the function instead of the class.
+    """Return the functions of these losses and metrics, which a wrapper may be given instead.
 
-    Not made when the module is imported: metrics hold variables, and after the first of them
-    TensorFlow's devices can no longer be set.
+    Not computed at import: metrics create variables, after which TensorFlow's devices can no longer
+    be configured.
     """
     return {
         *(loss().fn for loss in LOSSES),
@@ -54,7 +54,7 @@ WRAPPER = kl.MeanSquaredError.__mro__[1]
 
 
 def is_row_by_row_loss(loss):
-    """Whether `loss` is the weighted mean of a number per row, which depends on that row alone."""
+    """Return whether `loss` is the weighted mean of numbers that each depend on one row only."""
     cls = type(loss)
     known = cls in LOSSES or (cls is WRAPPER and loss.fn in functions())
     ours = cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls)
@@ -63,26 +63,26 @@ def is_row_by_row_loss(loss):
 
 
 def is_sum_over_rows(metric):
-    """Whether updating `metric` once with all rows equals updating it batch by batch."""
+    """Return whether updating `metric` once with all rows equals updating it batch by batch."""
     cls = type(metric)
     if cls is km.R2Score:
-        # The adjusted score counts rows, padding included.
+        # The adjusted score counts rows, including padding.
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
         return keras_internals.function_of(metric) in functions() and _within_rows(metric)
     if cls in COUNTS:
-        return cls is km.AUC or len(metric.thresholds) == 1  # else a number per threshold
+        return cls is km.AUC or len(metric.thresholds) == 1  # otherwise a number per threshold
     return cls in MEANS and _within_rows(metric)
 
 
 def _within_rows(part):
-    """Whether a loss or metric reduces along the last axis, and counts every row."""
+    """Return whether a loss or metric reduces along the last axis, and counts every row."""
     settings = keras_internals.settings_of(part)
     return settings.get("axis", -1) in (-1, None) and settings.get("ignore_class") is None
 
 
 def only_sums_over_rows(model):
-    """Whether every metric of a compiled, built model is a sum over rows."""
+    """Return whether every metric of a compiled, built model is a sum over rows."""
     own = keras_internals.metric_containers(model)
     metrics = [metric for group in keras_internals.metrics_of(model) for metric in group]
     others = [m for m in model.metrics if m not in own]
@@ -91,7 +91,7 @@ def only_sums_over_rows(model):
 
 
 def update(model, y, y_pred, sample_weight=None, mask=None):
-    """Update the model's compiled metrics as Keras does, leaving out the rows where mask is 0."""
+    """Update the model's compiled metrics as Keras does, without the rows where `mask` is 0."""
     if mask is not None:
         sample_weight = mask if sample_weight is None else sample_weight * mask
     plain, weighted = keras_internals.metrics_of(model)

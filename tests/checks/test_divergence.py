@@ -27,7 +27,7 @@ def test_fit_warns_of_the_first_epoch_whose_loss_is_not_finite(compiled):
         warnings.simplefilter("error", DataWarning)
         model.fit(X, Y, epochs=2, verbose=0)
     model.optimizer.learning_rate = 1e4
-    with pytest.warns(DataWarning, match="Received: nan in epoch 3"):
+    with pytest.warns(DataWarning, match="NaN in epoch 3"):
         history = model.fit(X, Y, epochs=4, initial_epoch=2, verbose=0)
     assert history.epoch == [2, 3]
     assert np.isnan(history.history["loss"]).all()
@@ -36,18 +36,18 @@ def test_fit_warns_of_the_first_epoch_whose_loss_is_not_finite(compiled):
 
 @pytest.mark.parametrize("preset", ["standard", "realmlp"])
 @pytest.mark.parametrize("kind", [DNNRegressor, DNNClassifier])
-@pytest.mark.filterwarnings("ignore:Training should")
+@pytest.mark.filterwarnings("ignore:The loss became")
 def test_an_estimator_that_can_only_answer_nan_is_not_fitted(kind, preset):
     model = kind(preset, learning_rate=1e30, epochs=3, early_stopping=False, random_state=0)
-    with pytest.raises(ValueError, match=r"diverged.*Received: learning_rate=1e\+30.*ten times"):
+    with pytest.raises(ValueError, match=r"diverged.*learning_rate=1e\+30.*try 1e\+29"):
         model.fit(X, Y if kind is DNNRegressor else Y > 0)
     assert not hasattr(model, "network_")
 
 
-@pytest.mark.filterwarnings("ignore:Training should")
+@pytest.mark.filterwarnings("ignore:The loss became")
 def test_the_error_tells_the_rate_of_an_optimizer_that_brings_its_own():
     model = DNNRegressor("standard", optimizer=keras.optimizers.SGD(1e10), epochs=3)
-    with pytest.raises(ValueError, match=r"Received: learning_rate=1\d+\.0"):
+    with pytest.raises(ValueError, match=r"learning_rate=1\d+\.0"):
         model.fit(X, Y)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kerasdnn import Population, build_classifier, plots
-from kerasdnn.core.atomic_files import FORGOTTEN, temporary_start, write_bytes, written_whole
+from kerasdnn.core.atomic_files import ABANDONED_SECONDS, atomic_write, temporary_start, write_bytes
 from kerasdnn.plots.styles import figure
 
 SAVING = Path(__file__).parents[2] / "kerasdnn" / "core/atomic_files.py"
@@ -19,7 +19,7 @@ import importlib.util, os, signal, sys
 spec = importlib.util.spec_from_file_location("saving", sys.argv[1])
 saving = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(saving)
-with saving.written_whole(sys.argv[2]) as beside:
+with saving.atomic_write(sys.argv[2]) as beside:
     beside.write_bytes(b"half")
     print("writing", flush=True)
     if sys.argv[3] == "die":
@@ -38,7 +38,7 @@ def writer(path, then):
 
 
 def write(path, data=b"new"):
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(data)
 
 
@@ -71,7 +71,7 @@ def test_what_another_machine_left_goes_after_a_day(tmp_path):
     left.write_bytes(b"")
     write(path)
     assert left.exists()  # its process lives
-    os.utime(left, (0, left.stat().st_mtime - FORGOTTEN - 60))
+    os.utime(left, (0, left.stat().st_mtime - ABANDONED_SECONDS - 60))
     write(path)
     assert not left.exists()
 
@@ -111,7 +111,7 @@ def test_mode_and_link_survive(mode, tmp_path):
 def test_nobody_else_reads_a_private_file_while_it_is_written(tmp_path):
     path = tmp_path / "model.keras"
     path.touch(0o600)
-    with written_whole(path) as beside, open(beside, "wb"):
+    with atomic_write(path) as beside, open(beside, "wb"):
         assert stat.S_IMODE(beside.stat().st_mode) == 0o600
 
 
@@ -135,7 +135,7 @@ def test_a_name_as_long_as_may_be_keeps_its_ending(ending, tmp_path):
     letter = "x" if ending == ".keras" else "\u00e9"  # two bytes
     length = (255 - len(ending)) // len(letter.encode())
     path = tmp_path / (letter * length + ending)
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         assert beside.name.endswith(ending) or ending == ".a-b c"
         beside.write_bytes(b"1")
     assert path.read_bytes() == b"1"

@@ -152,7 +152,7 @@ def test_bad_arguments_are_named():
         Diagnostics(X, Y[:5])
     holed = X.copy()
     holed[7, 3] = np.nan
-    with pytest.raises(ValueError, match=r"`X` must hold finite numbers.*column 3, row 7"):
+    with pytest.raises(ValueError, match=r"Column 3 of `X` contains.*row 7"):
         health(network(), holed, Y)
     with pytest.raises(ValueError, match="must have layers with a kernel"):
         health(kerasdnn.Network([keras.Input((64,)), keras.layers.Flatten()]), X, Y)

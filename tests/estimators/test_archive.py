@@ -692,7 +692,7 @@ spec.loader.exec_module(saving)
 files = [pathlib.Path(path).read_bytes() for path in sys.argv[2:4]]
 while True:
     for data in files:  # what `save_estimator` does with `archive(estimator)`
-        with saving.written_whole(sys.argv[4]) as beside:
+        with saving.atomic_write(sys.argv[4]) as beside:
             beside.write_bytes(data)
 """
 

@@ -326,7 +326,7 @@ def test_class_weights_by_label_and_balanced():
     [
         ({"preset": "standart"}, {}, "`preset` must be one of.*Did you mean 'standard'"),
         ({"preset": "realmlp", "l2": 0.1}, {}, "`l2` is no hyperparameter of the preset 'realmlp'"),
-        ({"epochs": 0}, {}, "`epochs` must be a whole number"),
+        ({"epochs": 0}, {}, "`epochs` must be an integer"),
         ({"validation_fraction": 1}, {}, "`validation_fraction` must be"),
         ({"early_stopping": 5}, {}, "`early_stopping` must be True or False"),
         ({"scaling": "minmax"}, {}, "`scaling` must be one of 'standard', 'robust'"),
@@ -338,8 +338,8 @@ def test_class_weights_by_label_and_balanced():
         ({}, {"y": ["a", 1] * 150}, "labels must be of one type.*int, str"),
         ({}, {"y": ["a", None] * 150}, "Input y contains NaN: 150 of 300 rows.*rows 1, 3, 5"),
         ({}, {"y": ["a", "b"] * 140}, "same number of rows. Received: 300 and 280"),
-        ({}, {"sample_weight": np.zeros(300)}, "must not be 0 in every row"),
-        ({}, {"sample_weight": -np.ones(300)}, "row 0 weighs -1.0"),
+        ({}, {"sample_weight": np.zeros(300)}, "`sample_weight` is zero in all"),
+        ({}, {"sample_weight": -np.ones(300)}, "-1.0 in row 0"),
         ({}, {"sample_weight": np.ones(299)}, r"shape \(300,\)"),
         ({}, {"validation_data": 3}, "`validation_data` must be"),
         (
@@ -376,7 +376,7 @@ def test_numbers_that_are_no_classes_are_warned_of():
 def test_a_feature_that_is_the_target_is_warned_of(table):
     X, y = table
     X = X.assign(code=y.map({"low": "l", "middle": "m", "high": "h"}))
-    with pytest.warns(DataWarning, match="column 'code' of `X` tells `y` in every row") as caught:
+    with pytest.warns(DataWarning, match="Column 'code' of `X` determines `y`") as caught:
         DNNClassifier(**QUICK | {"epochs": 1}).fit(X, y)
     assert [w.category for w in caught].count(DataWarning) == 1
 
@@ -560,7 +560,7 @@ def test_an_index_that_says_nothing_of_x_is_accepted():
     ],
 )
 def test_weights_that_are_no_numbers_are_refused(weights):
-    with pytest.raises(ValueError, match="`sample_weight` must"):
+    with pytest.raises(ValueError, match=r"`sample_weight` (must|contains)"):
         DNNClassifier(**SMALL).fit(ROWS, LABELS, sample_weight=weights)
 
 
@@ -600,7 +600,7 @@ def test_labels_are_exact_or_refused():
         (ROWS, ["yes", "no", "yes ", "no"] * 25, "only in case or blanks.*'yes', 'yes '"),
         (ROWS.assign(n=np.arange(100) + 1), LABELS, "Column 'n' of `X` numbers the rows, from 1"),
         (ROWS.assign(n=np.arange(100)[::-1]), LABELS, "Column 'n' of `X` numbers the rows"),
-        (ROWS.assign(copy=LABELS), LABELS, "column 'copy' of `X` tells `y`"),
+        (ROWS.assign(copy=LABELS), LABELS, "Column 'copy' of `X` determines `y`"),
         (ROWS, np.column_stack([LABELS, LABELS * 0, np.arange(100) % 3 > 0]), "label 1 is 0"),
     ],
 )
@@ -734,7 +734,7 @@ def test_rows_of_a_dict_of_series_and_of_weights_beside_an_array_belong_together
 def test_a_gap_in_arrows_weights_or_labels_is_a_gap():
     X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
     gap = pa.array([None, *range(1, 60)])
-    with pytest.raises(ValueError, match=r"finite numbers. Received: row 0 is nan"):
+    with pytest.raises(ValueError, match=r"`sample_weight` contains NaN.*row 0"):
         DNNClassifier(**SMALL).fit(X, y, sample_weight=gap)
     with pytest.raises(ValueError, match="have a missing target"):
         DNNRegressor(**SMALL).fit(X, gap)

@@ -72,5 +72,5 @@ def test_it_survives_serialization():
 
 @pytest.mark.parametrize("factors", [1.0, (1, -1), ("a", 1), (1, 2, 3)])
 def test_factors_that_are_no_pair_are_refused_by_name(factors):
-    with pytest.raises(ValueError, match=r"`groups` must hold .* groups\['bias'\]"):
+    with pytest.raises(ValueError, match=r"groups\['bias'\]"):
         GroupAdam(groups={"bias": factors})

@@ -427,11 +427,11 @@ def test_a_population_is_reproducible_and_members_without_a_seed_differ():
         ({"activation": "rellu"}, "Did you mean 'relu'"),
         ({"activation": keras.activations.relu}, "must be a name to be stacked"),
         ({"optimizer": "lion"}, "must follow one of the six rules"),
-        ({"learning_rate": 0.0}, "`learning_rate` must be a finite number above 0"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be a positive, finite number"),
         ({"learning_rate": lambda: 0.1}, "`learning_rate` must be a number to be stacked"),
         ({"optimizer": "adam", "momentum": 0.5}, "`momentum` is a hyperparameter of"),
         ({"dropout": 1.0}, "`dropout` must be a number in"),
-        ({"batch_size": 0}, "`batch_size` must be a whole number"),
+        ({"batch_size": 0}, "`batch_size` must be an integer"),
         ({"seed": -1}, "`seed`"),
         (3, "must be a dict"),
     ],
@@ -561,7 +561,7 @@ def test_patience_of_any_length_is_that_of_keras(patience):
     stopping = keras.callbacks.EarlyStopping(patience=patience)
     network = alone(population, 0, X[:60], Y[:60], 20, validation_data=data, callbacks=[stopping])
     assert len(population.history) == len(network.history.history["loss"])
-    with pytest.raises(ValueError, match="`patience` must be a whole number of at least 0"):
+    with pytest.raises(ValueError, match="`patience` must be an integer of at least 0"):
         population.fit(X, Y, patience=-1)
 
 

@@ -112,7 +112,7 @@ def test_a_trial_that_fails_says_why_and_the_others_go_on():
     assert "`dropout` must be" in found.trials["message"][1]
 
 
-@pytest.mark.filterwarnings("ignore:Training should")
+@pytest.mark.filterwarnings("ignore:The loss became")
 def test_a_network_that_diverges_is_a_trial_that_failed():
     def wild(hp):
         return {"learning_rate": hp.Choice("rate", [0.01, 1e30]), "hidden_units": (4,)}

@@ -55,7 +55,7 @@ def test_the_problem_of_another_name_is_refused_with_the_nearest():
 def test_nan_labels_and_shapes_are_refused_as_in_fit():
     X = RNG.normal(size=(6, 2))
     y = np.array([0, 1, 0, 1, 0, 1])
-    with pytest.raises(ValueError, match="row 3 is nan"):
+    with pytest.raises(ValueError, match=r"NaN.*row 3"):
         read_rows(np.where(X[3, 1] == X, np.nan, X), y)
     with pytest.raises(ValueError, match="rows"):
         read_rows(X, y[:4])

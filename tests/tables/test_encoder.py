@@ -130,16 +130,14 @@ def test_a_category_never_seen_is_warned_of_when_asked():
     table = pd.DataFrame({"city": ["Oslo", "Bonn", "Oslo"], "age": [1.0, 2.0, 3.0]})
     encoder = TableEncoder().fit(table)
     later = pd.DataFrame({"city": ["Bonn", "Rome", None], "age": [1.0, 2.0, 3.0]})
-    with pytest.warns(
-        DataWarning, match=r"Column 'city'.*Received: 'Rome', first in row 1 \(1 of 3"
-    ):
+    with pytest.warns(DataWarning, match=r"Column 'city'.*'Rome' \(1 of 3 rows, first: row 1"):
         encoder.transform(later, warn_unseen=True)
     encoder.transform(table, warn_unseen=True)  # all known: no warning, which would be an error
 
 
 def test_many_categories_are_numbered_and_rare_ones_share_zero():
     names = ["a", "a", "b", "b", "c", "d", None]
-    with pytest.warns(DataWarning, match="column 'id'.*left out") as caught:
+    with pytest.warns(DataWarning, match="Column 'id'.*ignored") as caught:
         encoder = TableEncoder(one_hot_limit=2).fit(
             pd.DataFrame({"name": names * 10 + ["once"], "id": [f"i{k}" for k in range(71)]})
         )
@@ -155,7 +153,7 @@ def test_categories_never_seen_are_warned_of_where_asked_for():
     with pytest.warns(DataWarning, match="'id'"):
         encoder = TableEncoder().fit(city)
     later = pd.DataFrame({"city": ["Oslo", "Rom"], "id": ["i3", "new"]})
-    with pytest.warns(DataWarning, match="Column 'city'.*'Rom', first in row 1") as caught:
+    with pytest.warns(DataWarning, match="Column 'city'.*'Rom'.*first: row 1") as caught:
         encoder.transform(later, warn_unseen=True)
     assert len(caught) == 1  # the identifier is left out, its values do not matter
     assert not encoder.transform(later)[1].any()
@@ -251,7 +249,7 @@ def test_columns_in_another_order_are_put_right(frame):
 
 def test_other_columns_are_refused_by_name(frame):
     encoder = TableEncoder().fit(frame)
-    with pytest.raises(ValueError, match=r"missing 'age'; unknown 'height', 'weight'"):
+    with pytest.raises(ValueError, match=r"Missing: 'age'. Unknown: 'height', 'weight'"):
         encoder.transform(frame.drop(columns="age").assign(height=1, weight=2))
 
 
@@ -279,8 +277,8 @@ def test_names_given_in_fit_and_not_later_are_a_warning(frame):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pd.DataFrame({"a": [1.0, np.inf]}), "finite numbers.*column 'a', row 1.*inf"),
-        (pd.DataFrame({"a": [1.0, 1e39]}), "fit in float32.*column 'a', row 1"),
+        (pd.DataFrame({"a": [1.0, np.inf]}), "Column 'a'.*inf in row 1"),
+        (pd.DataFrame({"a": [1.0, 1e39]}), "Column 'a'.*row 1.*float32"),
         (pd.DataFrame({"a": [1 + 2j]}), "Column 'a': Complex data not supported"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "'a' more than once"),
         (pd.DataFrame({("a", "b"): [1]}), "one row of column names"),
@@ -299,7 +297,7 @@ def test_tables_that_are_none_are_refused(table, message):
 
 def test_an_infinite_number_is_refused_after_fit_too():
     encoder = TableEncoder().fit(np.array([[1.0], [2.0]]))
-    with pytest.raises(ValueError, match="column 0, row 1 is -inf"):
+    with pytest.raises(ValueError, match=r"Column 0.*-inf in row 1"):
         encoder.transform(np.array([[1.0], [-np.inf]]))
 
 
@@ -459,7 +457,7 @@ def test_whole_numbers_of_any_size_are_exact_categories(make):
     if make != "array":
         row = {"id": int(big[1]), "v": 1}
         np.testing.assert_array_equal(encoder.transform(row), matrix[[1]])
-        with pytest.raises(ValueError, match=r"'id'.*may have rounded.*beyond 2\*\*53"):
+        with pytest.raises(ValueError, match=r"'id'.*beyond 2\*\*53.*may have rounded"):
             encoder.transform({"id": float(big[1]), "v": 1})
 
 
@@ -479,7 +477,7 @@ def test_a_number_beyond_float32_is_refused_alone_and_among_others(value):
     row = pd.DataFrame({"a": [value], "b": [0.0]})
     for table in (row, row.to_dict("records"), row.to_numpy(), pd.concat([frame, row]),
                   pd.concat([frame.assign(b=np.nan), row])):  # fmt: skip
-        with pytest.raises(ValueError, match=r"column ('a'|0), row . .*is -?(1e\+|inf)"):
+        with pytest.raises(ValueError, match=r"Column ('a'|0) .*contains -?(1e\+|inf)"):
             encoder.transform(table)
 
 
@@ -488,7 +486,7 @@ def test_an_embedded_column_without_a_known_category_is_warned_of_once():
     frame = pd.DataFrame({"code": [f"c{k % 9}" for k in range(90)], "v": np.arange(90) % 7})
     encoder = TableEncoder(one_hot_limit=4).fit(frame)
     encoder.transform(frame.assign(code=["new", *frame["code"][1:]]), warn_unseen=True)
-    with pytest.warns(DataWarning, match=r"Column 'code'.*'new', first in row 0 \(90 of 90"):
+    with pytest.warns(DataWarning, match=r"Column 'code'.*'new' \(90 of 90 rows, first: row 0"):
         encoder.transform(frame.assign(code="new"), warn_unseen=True)
     encoder.transform(frame.assign(code="new"), warn_unseen=True)  # a warning would be an error
 
@@ -501,9 +499,9 @@ def test_a_column_that_was_left_out_may_be_missing_or_of_another_type():
     wanted = encoder.transform(frame)
     for table in (frame[["v"]], frame[["v", "one"]], frame.assign(id=np.arange(60), one="x")):
         np.testing.assert_array_equal(encoder.transform(table), wanted)
-    with pytest.raises(ValueError, match="missing 'v'"):
+    with pytest.raises(ValueError, match="Missing: 'v'"):
         encoder.transform(frame[["id", "one"]])
-    with pytest.raises(ValueError, match="unknown 'w'"):
+    with pytest.raises(ValueError, match="Unknown: 'w'"):
         encoder.transform(frame[["v"]].assign(w=1.0))
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasdnn.training import compile_cache, compiled_steps, dispatch, fit_loop
-from kerasdnn.training.device_data import Table
+from kerasdnn.training.device_data import DeviceData
 from kerasdnn.training.network import Network
 
 ROWS, WIDTH, BATCH, EPOCHS = 203, 5, 32, 3
@@ -24,7 +24,7 @@ ROWS, WIDTH, BATCH, EPOCHS = 203, 5, 32, 3
 
 @pytest.fixture(params=["graph", "xla"])
 def road(request, monkeypatch):
-    monkeypatch.setattr(fit_loop, "COMPILE_FROM", 0 if request.param == "xla" else 10**9)
+    monkeypatch.setattr(fit_loop, "MIN_STEPS_XLA", 0 if request.param == "xla" else 10**9)
     return request.param
 
 
@@ -96,7 +96,7 @@ def assert_equal(ours, stock, x, y, rtol=1e-5, atol=2e-6, **fit):
 
 @pytest.mark.parametrize("problem", HEADS)
 def test_every_problem_gives_the_weights_and_history_of_stock_keras(monkeypatch, problem):
-    monkeypatch.setattr(fit_loop, "COMPILE_FROM", 0)  # XLA, however little the work
+    monkeypatch.setattr(fit_loop, "MIN_STEPS_XLA", 0)  # XLA, however little the work
     assert_equal(*pair(problem), validation_split=0.2)
 
 
@@ -264,7 +264,7 @@ def test_rows_come_in_another_order_in_every_epoch_and_for_every_seed():
     def order(seed, steps_ahead=0):
         network, x, y = one_weight_per_row(24, seed=seed)
         dispatch.prepare(network, (x, y))
-        return fit_loop.Fit(network, Table((x, y)), 8, True, 1).order(steps_ahead)
+        return fit_loop.Fit(network, DeviceData((x, y)), 8, True, 1).order(steps_ahead)
 
     assert sorted(order(1)) == list(range(24))
     np.testing.assert_array_equal(order(1), order(1))
@@ -360,14 +360,14 @@ class NotForXLA(keras.layers.Layer):
 
 
 def test_a_layer_that_xla_cannot_compile_trains_all_the_same(monkeypatch):
-    monkeypatch.setattr(fit_loop, "COMPILE_FROM", 0)
+    monkeypatch.setattr(fit_loop, "MIN_STEPS_XLA", 0)
     assert_equal(*pair(layers=[NotForXLA]))
 
 
 def test_data_beyond_the_memory_share_streams_and_says_so(monkeypatch):
-    monkeypatch.setattr("kerasdnn.training.device_data.SHARE", 0.0)
+    monkeypatch.setattr("kerasdnn.training.device_data.MEMORY_FRACTION", 0.0)
     ours, stock, x, y = pair()
-    with pytest.warns(UserWarning, match="it is streamed in blocks"):
+    with pytest.warns(UserWarning, match="it is streamed in chunks"):
         assert_equal(ours, stock, x, y)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from keras_tuner.engine.trial import Trial
 
-from ...checks.divergence import refuse_divergence
+from ...checks.divergence import reject_divergence
 from ...checks.fit import column_names, match_columns
-from ...checks.named_array import as_table
+from ...checks.named_array import as_named_array
 from ...checks.weights import check_same_rows, check_sample_weight
-from ...core.arguments import fraction, one_of, positive, whole
+from ...core.arguments import check_choice, check_fraction, check_integer, check_positive
 from ...core.messages import invalid
 from ...heads import direction_of
 from ...tables.problem_type import FEW
@@ -42,9 +42,9 @@ def tune_models(
     The objective is what the model reports under its name, as everywhere in Keras.
     """
     check_is_not_a_worker()
-    one_of("oracle", oracle, ORACLES)
-    whole("workers", workers, 0 if chief else 1)
-    whole("epochs", epochs)
+    check_choice("oracle", oracle, ORACLES)
+    check_integer("workers", workers, 0 if chief else 1)
+    check_integer("epochs", epochs)
     if batch_size == "full":
         raise invalid("batch_size", "must be a number of rows with `build`", batch_size)
     if chief is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", chief):
@@ -68,7 +68,7 @@ def tune_models(
         },
         epochs=epochs,
         batch_size=batch_size,
-        silence=positive("silence", silence),
+        silence=check_positive("silence", silence),
         seed=seed,
     )  # fmt: skip
     job.save(arrays)
@@ -111,7 +111,7 @@ def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
         x_valid = match_columns(validation_data[0], column_names(X), names[0])
         x_valid, y_valid, w_valid = checked(x_valid, *(*validation_data[1:], None)[:2], names)
     else:
-        share = fraction("validation_fraction", validation_fraction)
+        share = check_fraction("validation_fraction", validation_fraction)
         held = hold_out(classes_of(y), share, np.random.default_rng(seed))
         if not held.any():
             raise invalid("validation_fraction", "must hold out at least one row", share)
@@ -127,7 +127,7 @@ def as_arrays(X, y, sample_weight, validation_data, validation_fraction, seed):
 def checked(X, y, sample_weight, names):
     """`(x, y, weights or None)` as arrays of numbers, of rows that belong together."""
     given = [v if hasattr(v, "__array__") or v is None else np.asarray(v) for v in (X, y)]
-    x, y = (as_table(value, name) for value, name in zip(given, names, strict=False))
+    x, y = (as_named_array(value, name) for value, name in zip(given, names, strict=False))
     for table, name in ((x, names[0]), (y, names[1])):
         if table is None or table.values.ndim == 0:
             raise invalid(name, "must be an array of numbers", table and table.values.item())
@@ -136,7 +136,7 @@ def checked(X, y, sample_weight, names):
     if weight is not None:
         weight = weight if hasattr(weight, "__array__") else np.asarray(weight)
         check_sample_weight(weight, y if x.labels is None else x, names[2])
-        weight = as_numbers(as_table(weight, names[2]).values, names[2])
+        weight = as_numbers(as_named_array(weight, names[2]).values, names[2])
     return as_numbers(x.values, names[0]), as_numbers(y.values, names[1]), weight
 
 
@@ -222,7 +222,7 @@ class ModelSearchResult(SearchResult):
         self._settings(rank)
         trial = self.tuner.oracle.trials[self.ranking["trial"].iloc[rank]]
         network = self._network_of(trial)
-        refuse_divergence(network, None)
+        reject_divergence(network, None)
         return network
 
     def _network_of(self, trial):

@@ -15,7 +15,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.src.engine.metrics_tracking import MetricsTracker
 from sklearn.exceptions import ConvergenceWarning
 
-from ...core.arguments import one_of
+from ...core.arguments import check_choice
 from ...core.state_files import read_json, write_json
 
 
@@ -242,7 +242,7 @@ ORACLES = {
 
 def make_oracle(kind, objective, direction, max_trials, epochs, seed):
     """An oracle by its name; `epochs` is the most that Hyperband gives a trial."""
-    oracle = ORACLES[one_of("oracle", kind, ORACLES)](
+    oracle = ORACLES[check_choice("oracle", kind, ORACLES)](
         keras_tuner.Objective(objective, direction),
         seed=seed or 2**30,  # keras-tuner draws another one for 0
         **({"max_epochs": epochs} if kind == "hyperband" else {"max_trials": max_trials}),

@@ -17,7 +17,7 @@ from pathlib import Path
 import keras_tuner
 from keras_tuner.engine import hyperparameters
 
-from ...core.arguments import whole
+from ...core.arguments import check_integer
 from ...core.messages import invalid
 from ...core.state_files import read_json, write_json
 from ...heads import check_objective
@@ -72,7 +72,7 @@ class PopulationTuner(keras_tuner.Tuner):
             )  # fmt: skip
         if not isinstance(oracle, keras_tuner.Oracle):
             raise invalid("oracle", "must be a keras_tuner.Oracle", oracle)
-        self.wave_size, self.seed = whole("wave", wave), whole("seed", seed, 0)
+        self.wave_size, self.seed = check_integer("wave", wave), check_integer("seed", seed, 0)
         self.seconds, self.on_block, self.open = 0.0, lambda tuner: None, None
         oracle = in_waves(oracle)
         oracle.verbose = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 
-from ...core.arguments import whole
+from ...core.arguments import check_integer
 from ...core.messages import invalid
 from ...core.state_files import read_json, write_json
 
@@ -73,7 +73,7 @@ def own_files(project):
 def agreed_seed(project, seed):
     """`seed`; where it is None, that of the search to resume, or a new one."""
     if seed is not None:
-        return whole("seed", seed, 0)
+        return check_integer("seed", seed, 0)
     path = project and project / "search.json"
     if path and path.exists():
         return read_json(path)["seed"]

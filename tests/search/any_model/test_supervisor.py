@@ -218,8 +218,8 @@ def test_a_build_function_that_no_other_process_can_find_is_refused():
         ({"cv": 3}, "`cv` must be None with `build`"),
         ({"space": lambda hp: {}}, "`space` must be None with `build`"),
         ({"chief": "8700"}, "`chief` must be 'HOST:PORT'"),
-        ({"workers": 0}, "`workers` must be a whole number"),
-        ({"silence": -1}, "`silence` must be a finite number above 0"),
+        ({"workers": 0}, "`workers` must be an integer"),
+        ({"silence": -1}, "`silence` must be a positive, finite number"),
         ({"batch_size": "full"}, "`batch_size` must be a number of rows"),
     ],
 )

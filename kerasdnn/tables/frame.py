@@ -280,6 +280,12 @@ def _read_extension(series):
     if isinstance(dtype, pd.CategoricalDtype):
         texts = np.array([as_text(v) for v in dtype.categories] + [None], dtype=object)
         return Column("text", texts[series.cat.codes.to_numpy()], declared=True)
+    if isinstance(dtype, pd.StringDtype):  # Arrow finds the different values fastest
+        codes, texts = pd.factorize(series)
+        texts = np.append(np.asarray(texts, dtype=object), None)
+        column = Column("text", texts[codes])
+        column.__dict__.update(factorized=(codes, texts[:-1]), missing=codes < 0)
+        return column
     if isinstance(dtype, pd.PeriodDtype):
         return read_column(series.dt.to_timestamp())
     if getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None):

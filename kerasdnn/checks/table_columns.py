@@ -1,5 +1,6 @@
 """Check the columns of a table on their way through the encoder."""
 
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -13,6 +14,10 @@ LARGEST = float(np.finfo("float32").max)
 LARGEST_CODE = 2**53  # float64 holds every integer below this one
 MIN_ROWS_IDENTIFIER = 50
 MAX_CATEGORIES_COMPARED = 10_000
+IDENTIFIER = re.compile(
+    r"unnamed: ?\d+|index|level_0|row.?(id|nr|no|num|number|index)?|#|(lfd.?)? ?n[or°]\.?|nummer|"
+    r"(.*[ _.-])?(id|uuid|guid)"
+)
 
 TOLD = ContextVar("told", default=None)  # keys of the warnings of a search, or None outside
 
@@ -181,6 +186,12 @@ def blank_twins(texts):
         if other != text:
             return other, text
     return None
+
+
+def is_identifier_name(name):
+    """Whether a column's name says that it numbers the rows or identifies them."""
+    name = str(name).strip()
+    return name == "" or name.endswith(("Id", "ID")) or bool(IDENTIFIER.fullmatch(name.casefold()))
 
 
 def warn_of_identifiers(state, column, name):

@@ -60,7 +60,7 @@ class NumericColumn:
         return [f"{self.name} is missing"] if self.missing else []
 
     def numbers(self, column):
-        """The parts of a column, float64 `(rows,)` each, before scaling."""
+        """Return the parts of a column, float64 `(rows,)` each, before scaling."""
         held = {} if column.kind == "empty" else parts_of(column)
         gap = np.full(len(column.values), np.nan)
         return [held.get(suffix, gap) for suffix, _, _ in self.parts]
@@ -76,8 +76,8 @@ class CategoricalColumn:
 
     Attributes:
         categories: sorted; of a boolean "False", "True".
-        numbers: whether some category reads as a number or a boolean, so that columns of those
-            alone are let in.
+        numbers: whether some category reads as a number or a boolean, so that columns of numbers
+            or booleans are accepted.
         levels: `[value if not, value if it is]` per category; of two categories in one column
             `[first, neither, second]`.
         embedded: whether its number goes to an embedding.
@@ -104,7 +104,7 @@ class CategoricalColumn:
             for code, category in enumerate(self.categories):
                 if "." in category and was_value(category):
                     self.codes_of.setdefault(as_text(float(category)), code)
-        # Whole numbers among the categories that a float64 is not exactly.
+        # Integers among the categories that float64 cannot represent.
         self.wide = self.numbers and any(
             len(c) > 15 and c.lstrip("-").isdecimal() and int(float(c)) != int(c)
             for c in self.categories
@@ -127,7 +127,7 @@ class CategoricalColumn:
         return names + ([f"{self.name} is missing"] if self.missing else [])
 
     def codes(self, column):
-        """The position of each value among the categories, -1 if missing or never seen."""
+        """Return the position of each value among the categories, -1 if missing or unseen."""
         if column.kind == "empty":
             return np.full(len(column.values), -1)
         if self.kind == "boolean":
@@ -215,7 +215,7 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit, buckets=0):
 
 
 def was_value(text):
-    """Whether a text may have been a number or a boolean among text."""
+    """Return whether a text may have been a number or a boolean among text."""
     if text in ("False", "True"):
         return True
     try:
@@ -226,7 +226,7 @@ def was_value(text):
 
 
 def texts_of(column):
-    """A column of numbers as one of text."""
+    """Return a column as one of text."""
     if column.kind == "text":
         return column
     codes, uniques = pd.factorize(column.values if column.exact is None else column.exact)
@@ -238,7 +238,7 @@ def texts_of(column):
 
 
 def learn_levels(codes, count, weights, scaling):
-    """What a column of 0 and 1 (of two categories: -1, 0 and +1) becomes."""
+    """Learn the scaled values of 0 and 1 (of two categories: -1, 0 and +1)."""
     if count < 2:
         return []
     mass = np.bincount(codes[codes >= 0], None if weights is None else weights[codes >= 0], count)
@@ -258,7 +258,7 @@ def learn_missing(column, weights, scaling):
 
 
 def two_levels(values, mass, scaling):
-    """`values` after scaling, `mass` being how often each occurs; standard scaling keeps them."""
+    """Scale `values`, of which each occurs `mass` times; standard scaling keeps them."""
     if scaling == "standard":
         return values
     values = np.array(values)
@@ -267,7 +267,7 @@ def two_levels(values, mass, scaling):
 
 
 def parts_of(column):
-    """The numbers that a numeric, duration or datetime column holds, by suffix of its name."""
+    """Return the numbers in a numeric, duration or datetime column, by suffix of its name."""
     if column.values.dtype.kind != "M":
         return {"": column.values}
     moments = column.values
@@ -307,7 +307,7 @@ FARTHEST = 1e6  # standard deviations; beyond it float32 networks overflow
 
 
 def center_and_scale(values, weights, scaling):
-    """The center and the scale of one column.
+    """Compute the center and the scale of one column.
 
     Args:
         values: float64 `(rows,)`, finite.
@@ -336,7 +336,7 @@ def center_and_scale(values, weights, scaling):
 
 
 def scaled(values, center, scale, scaling):
-    """`values` by the formula above, in place where they are float64; missing ones become 0."""
+    """Scale `values` by the formula above, in place if they are float64."""
     values = np.subtract(values, center, out=values)
     values *= scale
     if scaling == "robust":

@@ -341,7 +341,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def feature_names_in_(self):
         self._fitted_states()
         if self.names_ is None or not all(isinstance(name, str) for name in self.names_):
-            raise AttributeError("The table had no column names, or not of strings alone.")
+            raise AttributeError("The table had no column names, or some that are not strings.")
         return np.array(self.names_, dtype=object)
 
     def _fitted_states(self):

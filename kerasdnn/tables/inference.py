@@ -5,12 +5,11 @@ tell the user. Findings depend on the values of the training rows and on the arg
 `categorical` of `TableEncoder`.
 """
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..checks.table_columns import warn_once
+from ..checks.table_columns import is_identifier_name, warn_once
 from ..core.messages import quoted_list, to_python
 from .columns import texts_of
 from .frame import Column
@@ -25,10 +24,6 @@ COMPACT_DATE = {"as": "date", "formats": ["%Y%m%d"], "zone": False}
 MIN_COMPACT_DATES = 5  # different ones
 MIN_WORDS = 3  # per value of a column of sentences
 MAX_REPETITION = 5  # rows per different sentence
-IDENTIFIER = re.compile(
-    r"unnamed: ?\d+|index|level_0|row.?(id|nr|no|num|number|index)?|#|(lfd.?)? ?n[or°]\.?|nummer|"
-    r"(.*[ _.-])?(id|uuid|guid)"
-)
 # fmt: off
 CALENDAR_SENTINELS = np.array(["0001-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01",
                                "2099-12-31", "2999-12-31", "9999-12-31"], dtype="datetime64[D]")
@@ -178,8 +173,8 @@ def finish(finding, name, one_hot_limit):
         ]}  # fmt: skip
         finding.column, _ = read(column, {"sentinels": finding.reading["sentinels"]})
         finding.details.append(
-            f"{quoted_list(shown, 3)} in {rows:,} of {len(column.values):,} rows is far from the "
-            "other values and is treated as missing"
+            f"{quoted_list(shown, 3)} in {rows:,} of {len(column.values):,} rows is treated as "
+            "missing, because it is far from the other values"
         )
     elif column.kind == "numeric" and is_numbering(column, name):
         finding.kind = "identifier"
@@ -240,12 +235,6 @@ def is_numbering(column, name):
     return bool((values == np.floor(values)).all()) and len(np.unique(values)) == len(values)
 
 
-def is_identifier_name(name):
-    """Whether a column's name says that it numbers the rows or identifies them."""
-    name = str(name).strip()
-    return name == "" or name.endswith(("Id", "ID")) or bool(IDENTIFIER.fullmatch(name.casefold()))
-
-
 def is_free_text(texts, rows, one_hot_limit):
     """Whether different texts are sentences: several words, and hardly repeated."""
     if len(texts) <= one_hot_limit or rows > MAX_REPETITION * len(texts):
@@ -261,8 +250,8 @@ def warn_of_findings(findings, labels):
         kind, override = finding.kind, f"columns={{{label}: 'category'}}"
         if finding.details and finding.reading and "as" not in finding.reading:
             warn_once(
-                f"Column {label} of `X`: {'; '.join(finding.details)}. Pass "
-                f"columns={{{label}: '{kind}'}} to keep the value.",
+                f"Column {label} of `X` contains values that probably stand for missing ones: "
+                f"{'; '.join(finding.details)}. Pass columns={{{label}: '{kind}'}} to keep them.",
                 "inferred",
                 label,
             )

@@ -1,8 +1,8 @@
 """Encode a single row given as a dict of Python values, without a `Frame`: microseconds count.
 
-Only values whose type says what they are take this path. For everything else, which includes all
-that is an error or a warning, the encoder falls back to the path of whole tables. Both give the
-same numbers, because the tables here are written by the states themselves.
+Only values of common types take this path. For everything else, including all errors and warnings,
+the encoder falls back to the path of complete tables. Both give the same numbers, because the
+lookup tables here are written by the column states themselves.
 """
 
 import zlib
@@ -23,7 +23,7 @@ MOMENTS = {datetime, pd.Timestamp}
 
 
 class UseTablePath(Exception):
-    """The row holds something that the path of whole tables has to treat."""
+    """The row contains something that only the path of complete tables can encode."""
 
 
 class RowEncoder:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, TableEncoder
+from kerasdnn.checks.table_columns import told_once
 
 ROWS = 120
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -426,3 +427,24 @@ def test_a_single_row_is_encoded_as_in_its_table(data):
         np.testing.assert_array_equal(encoder.transform(frame.iloc[[row]]), matrix[[row]])
     after = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
     np.testing.assert_array_equal(after.transform(frame), matrix)
+
+
+def test_a_row_number_that_a_file_was_written_with_is_ignored_with_one_warning():
+    X, y = sentences()
+    X = X[["v"]].assign(**{"Unnamed: 0": np.arange(len(X))})
+    model = DNNClassifier("standard", epochs=1, random_state=0)
+    with pytest.warns(DataWarning, match="'Unnamed: 0' of `X` is ignored") as caught:
+        model.fit(X, y)
+    assert sum(issubclass(w.category, DataWarning) for w in caught) == 1
+    np.testing.assert_array_equal(model.predict_proba(X[["v"]]), model.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("error::kerasdnn.DataWarning")
+def test_a_search_warns_of_a_column_once_however_many_rows_its_trials_see():
+    X = pd.DataFrame({"p": [*map(str, range(50)), "?"]})
+    with told_once():
+        with pytest.warns(DataWarning, match="'p'"):
+            TableEncoder().fit(X)
+        TableEncoder().fit(X[-40:])  # a warning would be an error
+    with pytest.warns(DataWarning, match="'p'"):
+        TableEncoder().fit(X)

@@ -13,7 +13,7 @@ from ..checks.table_columns import is_identifier_name, warn_once
 from ..core.messages import quoted_list, to_python
 from .columns import texts_of
 from .frame import Column
-from .text_formats import parse_dates, read, recognize
+from .text_formats import parse_dates, read, recognize, split_number
 
 FORMATS = ("number", "date", "time", "boolean")  # what text may be read as
 WANTED = (*FORMATS, "category", "hash", "text", "drop")  # values of the argument `columns`
@@ -22,6 +22,7 @@ KIND_NAMES = {"numeric": "number", "datetime": "date", "instant": "date", "durat
 MIN_IDENTIFIER_ROWS = 50
 COMPACT_DATE = {"as": "date", "formats": ["%Y%m%d"], "zone": False}
 MIN_COMPACT_DATES = 5  # different ones
+MAX_UNITS = 8
 MIN_WORDS = 3  # per value of a column of sentences
 MAX_REPETITION = 5  # rows per different sentence
 # fmt: off
@@ -112,12 +113,13 @@ def as_text_column(column, want):
 
 def is_compact_date(column):
     """Whether integers are days such as 20210331."""
-    if column.kind != "numeric" or column.missing.all():
+    if column.kind != "numeric" or len(column.values) < MIN_COMPACT_DATES:
         return False
-    values = np.unique(column.values[~column.missing])
-    if len(values) < MIN_COMPACT_DATES or values[0] < 19000101 or values[-1] > 21001231:
+    values = column.values[~column.missing]
+    if len(values) == 0 or values.min() < 19000101 or values.max() > 21001231:
         return False
-    if (values != np.floor(values)).any():
+    values = np.unique(values)
+    if len(values) < MIN_COMPACT_DATES or (values != np.floor(values)).any():
         return False
     texts = [f"{value:.0f}" for value in values[:1000]]
     return not np.isnat(parse_dates(texts, COMPACT_DATE["formats"])).any()
@@ -182,6 +184,19 @@ def finish(finding, name, one_hot_limit):
         codes, texts = column.factorized
         if is_free_text(texts, int((codes >= 0).sum()), one_hot_limit):
             finding.kind = "text"
+        elif len(texts) > one_hot_limit and (units := mixed_units(texts)):
+            finding.details.append(
+                f"its numbers have several units ({quoted_list(units)}); convert them to one unit "
+                "to use them as numbers"
+            )
+
+
+def mixed_units(texts):
+    """The units of a column in which nearly every value is a number with one of a few units."""
+    sample = texts[:: max(1, len(texts) // 300)]
+    found = [parts[1] for text in sample if (parts := split_number(text)) and parts[1]]
+    units = sorted(set(found))
+    return units if len(found) > 0.8 * len(sample) and 2 <= len(units) <= MAX_UNITS else []
 
 
 def find_sentinels(column):
@@ -252,6 +267,12 @@ def warn_of_findings(findings, labels):
             warn_once(
                 f"Column {label} of `X` contains values that probably stand for missing ones: "
                 f"{'; '.join(finding.details)}. Pass columns={{{label}: '{kind}'}} to keep them.",
+                "inferred",
+                label,
+            )
+        elif finding.details and kind == "category":
+            warn_once(
+                f"Column {label} of `X` is treated as categorical: {'; '.join(finding.details)}.",
                 "inferred",
                 label,
             )

@@ -68,6 +68,7 @@ for _names in (
     MONTHS |= {name: i for i, name in enumerate(_names.split(), 1)}
 
 FEWEST_NUMBERS_PER_STRAY = 5  # different values, and rows
+MAX_COMMON_STRAYS = 3  # different strays that may be as many rows as the numbers
 ISO_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f"]
 MIN_PARSED_DATES = 0.9  # fraction of the values
 MAX_SNIFFED = 300  # values from which a date format is guessed
@@ -171,8 +172,11 @@ def infer_number(texts, counts, forced, hints):
     fits = [SHAPES[marks].fullmatch(d) is not None for d in digits]
     rows = sum(n for (_, n), fit in zip(good, fits, strict=True) if fit)
     strays, stray_rows = len(texts) - sum(fits), int(sum(counts)) - rows
-    limit = FEWEST_NUMBERS_PER_STRAY
-    if not sum(fits) or (not forced and (limit * strays > sum(fits) or limit * stray_rows > rows)):
+    limit, common = FEWEST_NUMBERS_PER_STRAY, strays <= MAX_COMMON_STRAYS
+    limit_rows = 1 if common and sum(fits) >= limit * limit else limit  # answers such as "refused"
+    if not sum(fits):
+        return None
+    if not forced and (limit * strays > sum(fits) or limit_rows * stray_rows > rows):
         return None
     remarks = []
     if units != [""]:

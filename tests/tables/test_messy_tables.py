@@ -264,6 +264,20 @@ def test_a_number_that_could_be_written_in_two_ways_is_warned_of():
     assert encoder.states_[0].reading["decimal"] == ","
 
 
+def test_numbers_in_several_units_are_warned_of():
+    values = [f"{i} kg" if i % 2 else f"{i} g" for i in range(60)]
+    with pytest.warns(DataWarning, match=r"'w'.*several units \('g', 'kg'\)"):
+        encoder = TableEncoder().fit({"w": values * 2})
+    assert encoder.columns_["kind"].tolist() == ["category"]
+
+
+def test_an_answer_that_is_frequent_does_not_turn_numbers_into_categories():
+    values = [*map(str, range(40)), *["refused"] * 30]
+    encoder = silently(lambda: TableEncoder().fit({"age": values}))
+    assert encoder.columns_["kind"].tolist() == ["number"]
+    assert list(encoder.get_feature_names_out()) == ["age", "age is missing"]
+
+
 def sentences(rows=200):
     rng = np.random.default_rng(0)
     good, bad = "great lovely perfect happy", "broken awful refund angry"

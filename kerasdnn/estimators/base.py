@@ -60,7 +60,8 @@ class TableEstimator(BaseEstimator):
 
     def _output(self, X):
         """The network's output for a table, float64 `(rows, outputs)`."""
-        check_is_fitted(self)
+        if "network_" not in self.__dict__:  # the check itself takes a tenth of a prediction
+            check_is_fitted(self)
         matrix = self.encoder_.transform(X, warn_unseen=True)
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))

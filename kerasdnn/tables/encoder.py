@@ -3,7 +3,9 @@
 Everything that it learns is plain numbers and strings: `encoder.to_dict()` is JSON.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -92,13 +94,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         encoder.columns_                         # what was inferred about each column
     """
 
-    def __init__(self, scaling="standard", one_hot_limit=32, categorical=(), columns=None):
+    def __init__(
+        self,
+        scaling: str = "standard",
+        one_hot_limit: int = 32,
+        categorical: Sequence[str | int] = (),
+        columns: Mapping[str | int, str | Sequence[str | int]] | None = None,
+    ) -> None:
         self.scaling = scaling
         self.one_hot_limit = one_hot_limit
         self.categorical = categorical
         self.columns = columns
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn the encoding of X.
 
         Args:
@@ -186,7 +194,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return wanted, crosses
 
     @property
-    def columns_(self):
+    def columns_(self) -> pd.DataFrame:
         rows = []
         for state in [*self._fitted_states(), *(state for _, state in self.crosses_)]:
             encoding = "ignored"
@@ -200,7 +208,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             rows.append((state.name, kind, encoding, state.details))
         return pd.DataFrame(rows, columns=["column", "kind", "encoding", "details"])
 
-    def transform(self, X, *, warn_unseen=False):
+    def transform(self, X: Any, *, warn_unseen: bool = False) -> np.ndarray:
         """Encode X.
 
         Args:
@@ -328,17 +336,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         match_columns(pd.DataFrame(columns=frame.names), needed, "X")
         return [place.get(name) for name in self.names_]
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the matrix's columns, object array of `(columns,)`."""
         check_is_fitted(self, "states_")
         return np.array(self._the_plan().names, dtype=object)
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         return len(self._fitted_states())
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         self._fitted_states()
         if self.names_ is None or not all(isinstance(name, str) for name in self.names_):
             raise AttributeError("The table had no column names, or some that are not strings.")
@@ -350,15 +358,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self.states_
 
     @property
-    def n_dense_(self):
+    def n_dense_(self) -> int:
         return self._the_plan().dense
 
     @property
-    def n_numeric_(self):
+    def n_numeric_(self) -> int:
         return len(self._the_plan().parts)
 
     @property
-    def cardinalities_(self):
+    def cardinalities_(self) -> list[int]:
         plan = self._the_plan()
         return [plan.states[j].cardinality for j in plan.embedded]
 
@@ -371,7 +379,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         private = ("_plan", "_told", "_row")
         return {k: v for k, v in super().__getstate__().items() if k not in private}
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """What `fit` learned, as JSON takes it."""
         check_is_fitted(self, "states_")
         return {
@@ -386,7 +394,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         }  # fmt: skip
 
     @classmethod
-    def from_dict(cls, state):
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
         """The encoder whose `to_dict` gave `state`; files of earlier versions lack some keys."""
         state = dict(state)
         columns, names = state.pop("columns"), state.pop("names")

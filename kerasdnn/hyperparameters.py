@@ -101,7 +101,18 @@ def check_optimizer(name: str, value: Any) -> Any:
 
 
 def check_target(name: str, value: Any) -> Any:
-    heads.head_of_target(value)
+    """What `target=` of an estimator may be; a factory rejects "log", which y is encoded by."""
+    if not (isinstance(value, str) and value == "log"):
+        heads.head_of_target(value)
+    return value
+
+
+def check_columns(name: str, value: Any) -> Any:
+    """A dict; `TableEncoder` checks its names and kinds against the table."""
+    if value is not None and not isinstance(value, Mapping):
+        raise invalid(
+            name, "must be a dict from column to kind", value, "Such as {'zip': 'category'}."
+        )
     return value
 
 
@@ -141,7 +152,9 @@ ROWS = (
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
         '"real" for any finite numbers (mean squared error), "count" for non-negative integers '
         "(Poisson loss; the output is the expected count), a custom `Head`, or the name of a row "
-        "for numbers that was added to `HEADS`.", check_target),
+        "for numbers that was added to `HEADS`.", check_target,
+        in_estimators='"log" is for non-negative numbers of several orders of magnitude: the '
+                      "network is trained on their logarithm and predicts the mean."),
     Row("activation", "relu", ALL,
         'str, function or Keras layer: activation of the hidden layers. "relu", "sigmoid", "tanh", '
         '"leaky_relu" (slope 0.01), "mish" or any other name of Keras; a layer is copied for each '
@@ -233,6 +246,13 @@ ROWS = (
     Row("categorical", None, ESTIMATOR,
         "list of column names (positions for arrays): numeric columns to treat as categories.",
         none="only text, boolean and categorical columns are categories"),
+    Row("columns", None, ESTIMATOR,
+        'dict from a column to its kind ("number", "date", "time", "boolean", "category", "text", '
+        '"hash", "drop", a date format such as "%d/%m/%Y"), or from a new name to a list of '
+        "columns to cross, see `TableEncoder`.", check_columns, none="kinds are inferred"),
+    Row("missing_target", "error", ESTIMATOR,
+        '"error" raises a ValueError that names the rows whose target is missing, "drop" leaves '
+        "them out of the training.", partial(check_choice, valid=("error", "drop"))),
     Row("embedding_size", 8, ESTIMATOR,
         "int, at least 1: length of the vector that represents a category of an embedded column.",
         check_integer),

@@ -1,12 +1,15 @@
-"""Time the way of a mixed table into a network: encoder, one row, plain numbers, one file.
+"""Time the encoding of a mixed table: complete, as text, next to skrub, one row, one file.
 
-    scripts/run scripts/bench_tables.py              # about a minute on two cores
-    scripts/run scripts/bench_tables.py --quick      # 5,000 rows, seconds
+    scripts/run scripts/bench_tables.py                       # about a minute on two cores
+    scripts/run scripts/bench_tables.py --quick               # 5,000 rows, seconds
+    scripts/run scripts/bench_tables.py --rows 1000000 --repeats 1
 
-100,000 rows of 20 columns: 8 floats (one with gaps), 2 nullable integers, 1 boolean, 5 strings with
-gaps, 1 category, 1 string of 5,000 different values, 2 dates. Before a time is printed its result
-is compared: one row with the same row of the table, plain numbers with scikit-learn's scaler, a
-loaded file with what was saved. Times are medians in milliseconds.
+100,000 rows of 20 columns: 8 floats (one with missing values), 2 nullable integers, 1 boolean, 5
+strings with missing values, 1 category, 1 string with 5,000 different values, 2 dates. The other
+encoder is skrub's `TableVectorizer` where skrub is installed, else scikit-learn's
+`ColumnTransformer`, which gets no dates. Before a time is printed its result is compared: one row
+with the same row of the table, plain numbers with scikit-learn's scaler, a loaded file with what
+was saved. Times are medians in milliseconds.
 """
 
 import argparse
@@ -35,6 +38,10 @@ def main(argv=None):
     for scaling in ("standard", "robust"):
         time_both(f"encoder, {scaling}", kerasdnn.TableEncoder(scaling), frame, repeats)
 
+    name, other, columns = other_encoder(frame)
+    time_both(f"encoder, {name}", other, frame[columns], repeats)
+    time_text(frame, repeats)
+
     easy = frame[[name for name in frame if name.startswith(("float", "text"))]]
     rival = make_column_transformer(
         (StandardScaler(), [name for name in easy if name.startswith("float")]),
@@ -60,6 +67,7 @@ def main(argv=None):
     for name, one in (("one-row frame", row), ("dict", as_dict)):
         assert model.predict(one)[0] == answers[17]
         show(f"classifier: predict, {name}", timed(lambda one=one: model.predict(one), 300))
+    show("encoder: transform, dict", timed(lambda: model.encoder_.transform(as_dict), 300))
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.kerasdnn"
@@ -86,6 +94,47 @@ def table(rows):
     columns["day"] = start + pd.to_timedelta(rng.integers(0, 1000, rows), "D")
     frame = pd.DataFrame(columns)
     return frame, np.where(frame["float 1"] + rng.normal(size=rows) > 0, "yes", "no")
+
+
+def other_encoder(frame):
+    """`(name, transformer, its columns)` of the encoder to compare with."""
+    try:
+        from skrub import TableVectorizer
+
+        return "skrub", TableVectorizer(), list(frame)
+    except ImportError:
+        from sklearn.compose import make_column_transformer
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    columns = [name for name in frame if frame[name].dtype.kind != "M"]
+    numbers = [name for name in columns if name.startswith(("float", "integer", "flag"))]
+    words = OneHotEncoder(max_categories=32, handle_unknown="infrequent_if_exist")
+    scaler = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    rest = [name for name in columns if name not in numbers]
+    return "scikit-learn", make_column_transformer((scaler, numbers), (words, rest)), columns
+
+
+def time_text(frame, repeats):
+    """Print the times for the same table read from CSV as text only, and check the result."""
+    import io
+    import warnings
+
+    import numpy as np
+    import pandas as pd
+
+    import kerasdnn
+
+    csv = frame.to_csv(index=False)
+    show("pandas: read_csv as text", timed(lambda: pd.read_csv(io.StringIO(csv), dtype=str), 1))
+    text = pd.read_csv(io.StringIO(csv), dtype=str)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kerasdnn.DataWarning)
+        encoder = kerasdnn.TableEncoder()
+        time_both("encoder, all columns as text", encoder, text, repeats)
+        expected = kerasdnn.TableEncoder().fit(frame).transform(frame)
+        np.testing.assert_array_equal(encoder.transform(text), expected)
 
 
 def time_both(what, transformer, frame, repeats):

@@ -1,10 +1,11 @@
 """Check the columns of a table on their way through the encoder."""
 
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 
 from ..core.messages import quoted_list, to_python, warn
 from .values import LARGEST_EXACT, merged_pair
@@ -12,7 +13,34 @@ from .values import LARGEST_EXACT, merged_pair
 LARGEST = float(np.finfo("float32").max)
 LARGEST_CODE = 2**53  # float64 holds every integer below this one
 MIN_ROWS_IDENTIFIER = 50
-MIN_VALUES_TYPE = 5  # different values, to infer a type from
+MAX_CATEGORIES_COMPARED = 10_000
+IDENTIFIER = re.compile(
+    r"unnamed: ?\d+|index|level_0|row.?(id|nr|no|num|number|index)?|#|(lfd.?)? ?n[or°]\.?|nummer|"
+    r"(.*[ _.-])?(id|uuid|guid)"
+)
+
+TOLD = ContextVar("told", default=None)  # keys of the warnings of a search, or None outside
+
+
+@contextmanager
+def told_once():
+    """Within it, warn of each column and each matter once, however many encoders are fitted."""
+    token = TOLD.set(set()) if TOLD.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            TOLD.reset(token)
+
+
+def warn_once(message, *key):
+    """Warn, unless a warning with the same key came before within `told_once`."""
+    told = TOLD.get()
+    if told is None or key not in told:
+        if told is not None:
+            told.add(key)
+        warn(message)
+
 
 # Kind of a column in training: kinds accepted at prediction.
 # fmt: off
@@ -118,69 +146,52 @@ def check_sizes(column, name, frame):
     )
 
 
-DATE = re.compile(
-    r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{1,2}/\d{1,2}/\d{2})"
-    r"([ T]\d{1,2}:\d{2}.*)?"
-)
+def warn_of_categories(texts, name):
+    """Warn of categories that differ only in case or blanks; they stay different categories."""
+    if len(texts) <= MAX_CATEGORIES_COMPARED and (twins := blank_twins(texts)):
+        warn_once(
+            f"Column {name} of `X` has categories that differ only in case or blanks, such as "
+            f"{quoted_list(twins)}; they are treated as different. X[{name}] = X[{name}]"
+            ".str.strip().str.casefold() makes them one.",
+            "spelling",
+            name,
+        )
 
 
-def warn_of_text(column, name):
-    """Warn about text that contains another type, or one category under two names.
+def warn_of_stray(state, column, rows, told):
+    """Warn of text that cannot be read as the type that `fit` inferred.
 
-    Returns:
-        bool, whether there is a warning.
+    Args:
+        state: what the column learned; column: its `frame.Column` of text.
+        rows: int array, positions of the values that cannot be read.
+        told: set of names of columns, as in `warn_of_unseen`.
     """
-    if column.kind != "text" or column.declared:
-        return False
-    codes, texts = pd.factorize(column.values)
-    numeric = np.array([is_number(text) for text in texts], dtype=bool)
-    rows = np.bincount(codes[codes >= 0], minlength=len(texts))
-    odd = texts[~numeric]
-    keep = f"X[{name}].astype('category') keeps it without this warning."
-    if (
-        0 < len(odd) <= numeric.sum() / MIN_VALUES_TYPE
-        and rows[~numeric].sum() <= rows.sum() / MIN_VALUES_TYPE
-    ):
-        warn(
-            f"Column {name} of `X` is text and nearly all of its values are numbers, but it is "
-            f"treated as categorical: {quoted_list(texts[numeric], 3)} next to "
-            f"{quoted_list(odd, 3)}. X[{name}] = pd.to_numeric(X[{name}], errors='coerce') "
-            f"converts the others to missing values; {keep}"
+    if state.name not in told and state.used:
+        told.add(state.name)
+        values = dict.fromkeys(column.values[rows].tolist())
+        warn_once(
+            f"Column {to_python(state.name)!r} of `X` was read as {state.inferred} in `fit`; "
+            f"{quoted_list(values)} (first: row {int(rows[0])}, {len(rows):,} of "
+            f"{len(column.values):,} rows) cannot be read so and is treated as missing.",
+            "stray",
+            state.name,
         )
-    elif (
-        len(texts) >= MIN_VALUES_TYPE
-        and np.mean([DATE.fullmatch(text) is not None for text in texts[:100]]) > 0.9
-    ):
-        warn(
-            f"Column {name} of `X` is text that contains dates, but it is treated as categorical: "
-            f"{quoted_list(texts, 3)}. X[{name}] = pd.to_datetime(X[{name}]) converts it; {keep}"
-        )
-    elif twins := blank_twins(texts):
-        warn(
-            f"Column {name} of `X` has categories that differ only by blanks: "
-            f"{quoted_list(twins)}. X[{name}] = X[{name}].str.strip() merges them."
-        )
-    else:
-        return False
-    return True
-
-
-def is_number(text):
-    """Return whether a text is a finite number."""
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 def blank_twins(texts):
-    """Return the first two of `texts` that are equal except for blanks, or None."""
+    """Return the first two of `texts` that differ only in case or blanks, or None."""
     seen = {}
     for text in texts:
-        other = seen.setdefault(" ".join(text.split()), text)
+        other = seen.setdefault(" ".join(text.casefold().split()), text)
         if other != text:
             return other, text
     return None
+
+
+def is_identifier_name(name):
+    """Whether a column's name says that it numbers the rows or identifies them."""
+    name = str(name).strip()
+    return name == "" or name.endswith(("Id", "ID")) or bool(IDENTIFIER.fullmatch(name.casefold()))
 
 
 def warn_of_identifiers(state, column, name):
@@ -196,9 +207,11 @@ def warn_of_identifiers(state, column, name):
         return
     if state.role == "categorical" and state.kind == "text":
         if not state.categories:
-            warn(
+            warn_once(
                 f"Column {name} of `X` is ignored: all {rows:,} values are different, so it looks "
-                "like an identifier."
+                "like an identifier.",
+                "identifier",
+                name,
             )
     elif column.kind == "numeric" and state.parts:
         values = column.values[~np.isnan(column.values)]
@@ -208,10 +221,12 @@ def warn_of_identifiers(state, column, name):
         _, center, scale = state.parts[0]
         pair, count = merged_pair(distinct, (distinct - center) * scale)
         if count:
-            warn(
+            warn_once(
                 f"Column {name} of `X` contains integers that are equal in float32, such as "
                 f"{pair[0]:.0f} and {pair[1]:.0f}. If it is an identifier, drop it or name it in "
-                "`categorical`."
+                "`categorical`.",
+                "identifier",
+                name,
             )
 
 
@@ -236,9 +251,11 @@ def warn_of_unseen(states, columns, warned):
             warned.add(state.name)
             values = quoted_list(dict.fromkeys(column.values[unseen].tolist()))
             once = " (or in one row only)" if state.embedded else ""
-            warn(
+            warn_once(
                 f"Column {to_python(state.name)!r} of `X` contains categories not seen during "
                 f"training{once}: {values} ({int(unseen.sum())} of {len(unseen)} rows, first: row "
                 f"{int(unseen.argmax())}). They are treated as unknown. Retrain with such rows or "
-                "map them to a known category."
+                "map them to a known category.",
+                "unseen",
+                state.name,
             )

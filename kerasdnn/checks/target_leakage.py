@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.messages import DataWarning, warn
+from .table_columns import is_identifier_name
 
 SCREENED_ROWS = 256
 MIN_ROWS = 20  # with fewer a feature may equal the target by chance
@@ -102,6 +103,8 @@ def warn_of_row_numbers(frame):
         return
     for j in range(frame.width):
         column = frame.column(j)
+        if frame.names is not None and is_identifier_name(frame.names[j]):
+            continue  # the encoder ignores it, with a warning
         if column.kind == "numeric" and column.values.max() - column.values.min() == frame.rows - 1:
             values = np.sort(column.values)
             if (np.diff(values) == 1).all():

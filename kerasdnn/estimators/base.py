@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks.table_columns import told_once
 from ..core import keras_internals
 from ..core.rows import Rows
 from ..diagnostics.report import Health, examine
@@ -57,7 +58,8 @@ class TableEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _fit(self, given, validation_data, make_target):
-        self._set_fitted(fit_table(self, given, validation_data, make_target))
+        with told_once():
+            self._set_fitted(fit_table(self, given, validation_data, make_target))
         return self
 
     def _set_fitted(self, fitted):
@@ -72,14 +74,17 @@ class TableEstimator(BaseEstimator):
 
     def _output(self, X):
         """The network's output for a table, float64 `(rows, outputs)`."""
-        check_is_fitted(self)
+        if "network_" not in self.__dict__:  # the check itself takes a tenth of a prediction
+            check_is_fitted(self)
         matrix = self.encoder_.transform(X, warn_unseen=True)
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
         # Matrix products sum the last rows of a table in another order. In full chunks the
         # prediction for a row is the same bit for bit, whatever the other rows are. (One row alone
         # would take 0.2 ms less, and most of its predictions would differ in the last bits.)
-        full = np.pad(matrix, ((0, -len(matrix) % PREDICTION_ROWS), (0, 0)))
+        padding = -len(matrix) % PREDICTION_ROWS
+        full = np.zeros((len(matrix) + padding, matrix.shape[1]), matrix.dtype)
+        full[: len(matrix)] = matrix
         output = self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
         if np.isnan(output).any():  # the input is finite
             raise ValueError(
@@ -136,7 +141,8 @@ class TableEstimator(BaseEstimator):
         """
         from ..search.tuning import tune  # which imports this module
 
-        return tune(X, y, estimator=self, **search)
+        with told_once():
+            return tune(X, y, estimator=self, **search)
 
     def summary(self) -> None:
         """Print the network's layers."""
@@ -187,7 +193,7 @@ class TableEstimator(BaseEstimator):
 
 def original_columns(encoder):
     """For each column of the encoder's matrix, the column of the table that it comes from."""
-    names = [str(column.name) for column in encoder.columns_]
+    names = [str(name) for name in encoder.columns_["column"]]
     features = encoder.get_feature_names_out()
     return [max((n for n in names if f.startswith(n)), key=len, default=f) for f in features]
 

@@ -1,6 +1,6 @@
 """DNNClassifier and DNNRegressor: scikit-learn estimators for tables of any columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -67,6 +67,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         scaling: str | None = None,
         one_hot_limit: int | None = None,
         categorical: Sequence | None = None,
+        columns: Mapping | None = None,
+        missing_target: str = "error",
         embedding_size: int | None = None,
         numeric_embedding: str | None = None,
         weight_decay: float | None = None,
@@ -198,6 +200,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         scaling: str | None = None,
         one_hot_limit: int | None = None,
         categorical: Sequence | None = None,
+        columns: Mapping | None = None,
+        missing_target: str = "error",
         embedding_size: int | None = None,
         numeric_embedding: str | None = None,
         weight_decay: float | None = None,

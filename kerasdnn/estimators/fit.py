@@ -30,6 +30,7 @@ from ..tables.rows import (
     weigh_classes,
 )
 from ..tables.splits import holdout, strata_of
+from ..tables.targets import drop_missing_targets
 from .ensemble import average
 from .presets import PRESETS
 
@@ -54,6 +55,8 @@ def fit_table(estimator, given, validation_data, make_target):
     rng = np.random.default_rng(estimator._draw_seed())
     class_weight = getattr(estimator, "class_weight", None)
 
+    if estimator.missing_target == "drop":
+        given = drop_missing_targets(given)
     rows, target = read_rows(given, make_target=make_target)
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
@@ -107,7 +110,10 @@ def fit_rows(estimator, rows, validation, target, rng):
     patience = settings["patience"] if settings["early_stopping"] else epochs
     build = PRESETS[estimator._chosen_preset()].build
     encoder = TableEncoder(
-        settings["scaling"], settings["one_hot_limit"], estimator.categorical or ()
+        settings["scaling"],
+        settings["one_hot_limit"],
+        estimator.categorical or (),
+        estimator.columns,
     )
     encoder.fit(rows.x, sample_weight=rows.weights)
     target.learn(rows.y, rows.weights)
@@ -115,6 +121,7 @@ def fit_rows(estimator, rows, validation, target, rng):
     settings["metrics"] = with_metric(settings["metrics"], monitored)
     if settings.get("clip") and target.head.standardize:
         target.keep_range(rows.y)
+    in_units = rows if validation is None else validation
     rows = encode_rows(rows, encoder, target)
     problem = make_problem(target.head, rows.x.shape[1], target.n)
     settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
@@ -145,10 +152,15 @@ def fit_rows(estimator, rows, validation, target, rng):
     members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]
     network, best_epoch = members[0]
     history = network.history
+    predictor = network if len(members) == 1 else average([member for member, _ in members])
+    if getattr(target, "log", False):
+        inputs = rows.x if validation is None else validation[0]
+        output = predictor.predict(inputs, verbose=0)
+        target.learn_bias(output, in_units.y, in_units.weights)
     return {
         "encoder_": encoder,
         "target_": target,
-        "network_": network if len(members) == 1 else average([member for member, _ in members]),
+        "network_": predictor,
         "hyperparameters_": settings,
         "history_": history_frame(history.history, history.epoch),
         "best_epoch_": best_epoch,

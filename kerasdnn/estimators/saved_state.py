@@ -92,7 +92,7 @@ def target_to_state(target):
     state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
         state |= {"n": target.n, "flat": target.flat}
-        arrays = {"center": target.center, "scale": target.scale, "range": target.range}
+        arrays = {k: getattr(target, k) for k in ("center", "scale", "range", "shift", "bias")}
         return state | {k: None if v is None else v.tolist() for k, v in arrays.items()}
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
 
@@ -111,6 +111,9 @@ def target_from_state(state):
     else:
         target = NumberTarget(head, state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
+        if state.get("shift") is not None:
+            target.log, target.shift = True, np.array(state["shift"])
+            target.bias = np.array(state["bias"])
         if state.get("range") is not None:
             target.range = np.array(state["range"])
     target.baseline = np.array(state["baseline"])

@@ -96,7 +96,9 @@ def apply_settings(estimator, head, settings):
 def fitted_encoder(estimator, frame):
     """The encoder of an estimator's preset, fitted on all rows, to compare tables by."""
     own = estimator._hyperparameters()
-    encoder = TableEncoder(own["scaling"], own["one_hot_limit"], estimator.categorical or ())
+    encoder = TableEncoder(
+        own["scaling"], own["one_hot_limit"], estimator.categorical or (), estimator.columns
+    )
     return encoder.fit(frame)
 
 

@@ -170,13 +170,15 @@ def fit_encoder(estimator, rows):
     """
     settings = estimator._hyperparameters()
     limit = estimator.one_hot_limit or MAX_CATEGORIES
-    encoder = TableEncoder(settings["scaling"], limit, estimator.categorical or ())
+    encoder = TableEncoder(
+        settings["scaling"], limit, estimator.categorical or (), estimator.columns
+    )
     return encoder.fit(rows.x, sample_weight=rows.weights)
 
 
 def warn_of_embedding(encoder, frame):
     """Explain why trials are fitted one by one: a population cannot embed categories."""
-    column = next(j for j, state in enumerate(encoder.columns_) if state.embedded)
+    column = next(j for j, state in enumerate(encoder.states_) if state.embedded)
     values = frame.column(column)
     count = len(pd.unique(values.values[~values.missing]))
     warn(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
+from ..checks.table_columns import told_once
 from ..core.messages import invalid, unknown_name
 from ..core.rows import Rows
 from ..hyperparameters import SEARCH, names, why_refused
@@ -149,7 +150,8 @@ def tune(
     from .table_search import estimator_for, tune_table
 
     estimator = estimator_for(y, problem) if estimator is None else estimator
-    return tune_table(given, estimator, class_weight, validation_data, settings)
+    with told_once():
+        return tune_table(given, estimator, class_weight, validation_data, settings)
 
 
 def tune_any_model(build, given, validation_data, processes, settings, unused):

@@ -1,8 +1,10 @@
-"""Tables of any columns on their way to a network, and labels on their way back.
+"""Encode tables with any columns for a network; encode targets and decode predictions.
 
-`files` reads files, `frame` tables of any library, `encoder` makes a float32 matrix of them,
-`columns` encodes one column, `targets` encodes y, `problem_type` infers what y asks for, `rows` has
-rows and their weights, `splits` divides them.
+`files` reads files, `frame` tables of any library, and `encoder` encodes them as a float32 matrix;
+`columns` encodes one column, `free_text` a column of sentences, `one_row` a single row. `inference`
+decides what each column is, and `text_formats` reads numbers and dates from text. `targets` encodes
+y, `problem_type` infers the problem type from it, `rows` has rows and weights, `splits` divides
+them.
 """
 
 from .encoder import TableEncoder as TableEncoder

@@ -1,16 +1,19 @@
-"""How one column of a table becomes columns of a matrix: what it learns, and how it writes.
+"""Encode one column of a table as columns of a matrix: what it learns, and how it writes.
 
-    numeric, duration    one scaled column
-    datetime, instant    elapsed days, and the place in year, week and day as sine and cosine
-    boolean, 2 categories    one column of -1 and +1, 0 for a category never seen
-    K categories         K columns of 0 and 1, all 0 for a category never seen
-    many categories      a whole number for an embedding, 0 for one never seen or seen once
+    numeric, duration        one scaled column
+    datetime, instant        elapsed days, and sine and cosine of the time of year, week and day
+    boolean, 2 categories    one column of -1 and +1, 0 for an unseen category
+    K categories             K columns of 0 and 1, all 0 for an unseen category
+    many categories          an integer for an embedding, 0 for one that is unseen or was seen once
+    hashed categories        an integer from 1 to 1,024 for an embedding, the hash of the category
+    sentences                scaled components, see `free_text`
 
-Whatever does not vary in training is left out. Where values were missing in training there is one
-more column, 1 where missing. A missing number itself counts as the mean (robust: the median).
-Each learned state is a dataclass of plain numbers and strings, ready for JSON.
+Columns that do not vary in training are left out. A column with missing values in training gets one
+more, which is 1 where the value is missing. A missing number itself counts as the mean (robust: the
+median). Each learned state is a dataclass of plain numbers and strings, ready for JSON.
 """
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +24,8 @@ from ..core.messages import to_python, warn
 from .frame import as_text
 
 DAY = 86_400.0
-FEW = 64  # rows below which a dict looks categories up faster than a hash table of pandas
+MAX_DICT_ROWS = 64  # below it a dict looks categories up faster than a hash table of pandas
+BUCKETS = 1024  # of a hashed column
 
 
 @dataclass
@@ -29,14 +33,19 @@ class NumericColumn:
     """A number, a duration or a date.
 
     Attributes:
-        parts: `[suffix of the name, centre, scale]` of every part that varied in training.
+        parts: `[suffix of the name, center, scale]` of every part that varied in training.
         missing: `[value where present, value where missing]`, empty if none was in training.
+        reading: how text is read, see `text_formats`, and "sentinels"; None to read none.
+        inferred, details: what `fit` inferred, for the table `TableEncoder.columns_`.
     """
 
     name: str | int
     kind: str
     parts: list
     missing: list = field(default_factory=list)
+    reading: dict | None = None
+    inferred: str = ""
+    details: str = ""
     role = "numeric"
     embedded = False
 
@@ -47,11 +56,11 @@ class NumericColumn:
 
     @property
     def flags(self):
-        """Names of the columns beside the scaled ones."""
+        """Names of the columns next to the scaled ones."""
         return [f"{self.name} is missing"] if self.missing else []
 
     def numbers(self, column):
-        """The parts of a column, float64 `(rows,)` each, before scaling."""
+        """Return the parts of a column, float64 `(rows,)` each, before scaling."""
         held = {} if column.kind == "empty" else parts_of(column)
         gap = np.full(len(column.values), np.nan)
         return [held.get(suffix, gap) for suffix, _, _ in self.parts]
@@ -67,11 +76,13 @@ class CategoricalColumn:
 
     Attributes:
         categories: sorted; of a boolean "False", "True".
-        numbers: whether some category reads as a number or a boolean, so that columns of those
-            alone are let in.
+        numbers: whether some category reads as a number or a boolean, so that columns of numbers
+            or booleans are accepted.
         levels: `[value if not, value if it is]` per category; of two categories in one column
             `[first, neither, second]`.
         embedded: whether its number goes to an embedding.
+        buckets: of a hashed column, else 0.
+        reading, inferred, details: as in `NumericColumn`.
     """
 
     name: str | int
@@ -81,6 +92,10 @@ class CategoricalColumn:
     embedded: bool = False
     levels: list = field(default_factory=list)
     missing: list = field(default_factory=list)
+    buckets: int = 0
+    reading: dict | None = None
+    inferred: str = ""
+    details: str = ""
     role = "categorical"
 
     def __post_init__(self):
@@ -89,7 +104,7 @@ class CategoricalColumn:
             for code, category in enumerate(self.categories):
                 if "." in category and was_value(category):
                     self.codes_of.setdefault(as_text(float(category)), code)
-        # Whole numbers among the categories that a float64 is not exactly.
+        # Integers among the categories that float64 cannot represent.
         self.wide = self.numbers and any(
             len(c) > 15 and c.lstrip("-").isdecimal() and int(float(c)) != int(c)
             for c in self.categories
@@ -101,26 +116,33 @@ class CategoricalColumn:
         return self.embedded or bool(self.flags)
 
     @property
+    def cardinality(self):
+        """Number of integers that its embedding takes."""
+        return (self.buckets or len(self.categories)) + 1
+
+    @property
     def flags(self):
         names = [f"{self.name}={category}" for category in self.categories]
         names = [] if self.embedded or len(names) < 2 else names[1:] if len(names) == 2 else names
         return names + ([f"{self.name} is missing"] if self.missing else [])
 
     def codes(self, column):
-        """The position of each value among the categories, -1 if missing or never seen."""
+        """Return the position of each value among the categories, -1 if missing or unseen."""
         if column.kind == "empty":
             return np.full(len(column.values), -1)
         if self.kind == "boolean":
             return np.where(np.isnan(column.values), -1, column.values).astype("int64")
-        values = column.values
         if column.kind != "text":
             if self.wide and column.kind == "numeric" and column.exact is None:
                 check_exact(column, self.name)
-            values = texts_of(column).values
-        if len(values) < FEW:
-            return np.array([self.codes_of.get(value, -1) for value in values], dtype="int64")
-        codes, uniques = pd.factorize(values)
-        table = [self.codes_of.get(value, -1) for value in uniques]
+            column = texts_of(column)
+        if len(column.values) < MAX_DICT_ROWS and not self.buckets:
+            return np.array([self.codes_of.get(v, -1) for v in column.values], dtype="int64")
+        codes, uniques = column.factorized
+        if self.buckets:
+            table = [zlib.crc32(text.encode("utf-8", "replace")) % self.buckets for text in uniques]
+        else:
+            table = [self.codes_of.get(value, -1) for value in uniques]
         return np.array([*table, -1])[codes]
 
     def write(self, column, out):
@@ -154,8 +176,8 @@ def learn_numeric(name, column, weights, scaling):
     return state
 
 
-def learn_categorical(name, column, weights, scaling, one_hot_limit):
-    """The `CategoricalColumn` of a text or boolean column; numbers become text."""
+def learn_categorical(name, column, weights, scaling, one_hot_limit, buckets=0):
+    """The `CategoricalColumn` of a text or boolean column; numbers are converted to text."""
     kind = "boolean" if column.kind == "boolean" else "text"
     if kind == "boolean":
         present = column.values[~np.isnan(column.values)]
@@ -165,7 +187,7 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
         if column.kind == "numeric" and column.exact is None:
             check_exact(column, name)
         original, column = column, texts_of(column)
-        codes, uniques = pd.factorize(column.values)
+        codes, uniques = column.factorized
         if (
             original.kind == "numeric"
             and original.exact is None
@@ -178,7 +200,9 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
                 "categories, pass the column as text: frame[name].astype(str)."
             )
         numbers = any(map(was_value, uniques))
-        if len(uniques) > one_hot_limit:
+        if buckets:
+            state = CategoricalColumn(name, kind, [], embedded=True, buckets=buckets)
+        elif len(uniques) > one_hot_limit:
             seen = np.bincount(codes[codes >= 0], minlength=len(uniques))
             categories = sorted(uniques[seen > 1])
             state = CategoricalColumn(name, kind, categories, numbers, embedded=bool(categories))
@@ -191,7 +215,7 @@ def learn_categorical(name, column, weights, scaling, one_hot_limit):
 
 
 def was_value(text):
-    """Whether a text may have been a number or a boolean among text."""
+    """Return whether a text may have been a number or a boolean among text."""
     if text in ("False", "True"):
         return True
     try:
@@ -202,7 +226,7 @@ def was_value(text):
 
 
 def texts_of(column):
-    """A column of numbers as one of text."""
+    """Return a column as one of text."""
     if column.kind == "text":
         return column
     codes, uniques = pd.factorize(column.values if column.exact is None else column.exact)
@@ -214,7 +238,7 @@ def texts_of(column):
 
 
 def learn_levels(codes, count, weights, scaling):
-    """What a column of 0 and 1 (of two categories: -1, 0 and +1) becomes."""
+    """Learn the scaled values of 0 and 1 (of two categories: -1, 0 and +1)."""
     if count < 2:
         return []
     mass = np.bincount(codes[codes >= 0], None if weights is None else weights[codes >= 0], count)
@@ -234,7 +258,7 @@ def learn_missing(column, weights, scaling):
 
 
 def two_levels(values, mass, scaling):
-    """`values` after scaling, `mass` being how often each occurs; standard scaling keeps them."""
+    """Scale `values`, of which each occurs `mass` times; standard scaling keeps them."""
     if scaling == "standard":
         return values
     values = np.array(values)
@@ -243,7 +267,7 @@ def two_levels(values, mass, scaling):
 
 
 def parts_of(column):
-    """The numbers that a numeric, duration or datetime column holds, by suffix of its name."""
+    """Return the numbers in a numeric, duration or datetime column, by suffix of its name."""
     if column.values.dtype.kind != "M":
         return {"": column.values}
     moments = column.values
@@ -266,7 +290,7 @@ def parts_of(column):
 
 # Scaling of numeric columns: two statistics each, weighted, and what to do with them.
 #
-# With centre m and scale s of a column,
+# With center m and scale s of a column,
 #
 #   standard    x' = s (x - m)    m = mean      s = 1 / standard deviation
 #   robust      x' = s (x - m)    m = median    s = 1 / (q75 - q25), or 2 / (max - min) if q75 = q25
@@ -283,7 +307,7 @@ FARTHEST = 1e6  # standard deviations; beyond it float32 networks overflow
 
 
 def center_and_scale(values, weights, scaling):
-    """The centre and the scale of one column.
+    """Compute the center and the scale of one column.
 
     Args:
         values: float64 `(rows,)`, finite.
@@ -291,7 +315,7 @@ def center_and_scale(values, weights, scaling):
         scaling: "standard" or "robust".
 
     Returns:
-        `(centre, scale)`; the scale of a constant column is 0.
+        `(center, scale)`; the scale of a constant column is 0.
     """
     if weights is not None:
         values, weights = values[weights > 0], weights[weights > 0]
@@ -312,7 +336,7 @@ def center_and_scale(values, weights, scaling):
 
 
 def scaled(values, center, scale, scaling):
-    """`values` by the formula above, in place where they are float64; missing ones become 0."""
+    """Scale `values` by the formula above, in place if they are float64."""
     values = np.subtract(values, center, out=values)
     values *= scale
     if scaling == "robust":

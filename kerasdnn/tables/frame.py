@@ -1,4 +1,4 @@
-"""Tables of any make as plain columns of NumPy.
+"""Read tables of any library as columns of NumPy.
 
 A pandas DataFrame (NumPy, nullable, Arrow-backed dtypes), polars, pyarrow and whatever else speaks
 the dataframe interchange protocol, a dict of columns, a dict of scalars or a pandas Series (one
@@ -11,6 +11,7 @@ whose columns are of these kinds, and of no other:
     instant     datetime64[us], NaT where missing    those with one, in UTC: one instant, one value
     duration    float64 seconds, NaN where missing
     text        str objects, None or NaN if missing  strings, categories, mixed objects
+                                                     (`inference` reads numbers and dates from it)
     empty       nothing but missing values, of any dtype
 """
 
@@ -42,8 +43,8 @@ SECONDS |= {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15, "as": 
 class Column:
     """One column: `kind` as in the head of this file, `values` of shape `(rows,)`.
 
-    `declared` is True where its dtype says that it holds categories. `exact`, if not None, has
-    numbers as they came, which float64 may have rounded.
+    `declared` is True where its dtype says that it holds categories. `exact`, if not None, has the
+    values as they came: integers that float64 may have rounded, or the objects of a text column.
     """
 
     kind: str
@@ -62,16 +63,21 @@ class Column:
             return np.ones(len(self.values), dtype=bool)
         return np.isnan(self.values) if self.values.dtype.kind == "f" else pd.isna(self.values)
 
+    @cached_property
+    def factorized(self):
+        """`(codes, different values)` of text, code -1 where a value is missing."""
+        return pd.factorize(self.values)
+
 
 class Frame:
-    """The columns of a table, read when asked for.
+    """The columns of a table, read on first use.
 
     Attributes:
         names: column names, None where the table is an array.
         matrix: float64 `(rows, columns)` where the table is an array of numbers, else None;
             exact: that array, if it is of integers that float64 may have rounded.
         index: pandas row labels, or None.
-        rows, width: how many.
+        rows, width: int, number of rows and columns.
     """
 
     def __init__(self, columns, rows, names=None, matrix=None, index=None, exact=None):
@@ -110,7 +116,7 @@ class Frame:
 
 
 def read_frame(X, what="X"):
-    """`X` as a `Frame`.
+    """Read `X` as a `Frame`.
 
     Args:
         X: see the head of this file; shape `(rows, columns)`.
@@ -121,8 +127,10 @@ def read_frame(X, what="X"):
             complex numbers.
         TypeError: a sparse matrix.
     """
+    if isinstance(X, Frame):
+        return X
     if isinstance(X, (list, tuple)) and len(X) and all(isinstance(row, Mapping) for row in X):
-        # Records of JSON; a key that a record lacks is missing, and makes no fractions of integers.
+        # Records of JSON. As objects, a missing key does not convert integers to floats.
         X = pd.DataFrame(list(X), dtype=object)
     if isinstance(X, pd.DataFrame):
         return _from_pandas(X, what)
@@ -139,7 +147,7 @@ def read_frame(X, what="X"):
         if hasattr(X, "__dataframe__") and not hasattr(X, "__array__"):
             return _from_pandas(pd.api.interchange.from_dataframe(X), what)
     elif isinstance(X, (list, tuple)) and np.asarray(X).dtype.kind in "US":
-        X = np.asarray(X, dtype=object)  # else the numbers beside the strings turn into strings
+        X = np.asarray(X, dtype=object)  # else NumPy converts numbers next to strings to text
     allowed = {"ensure_all_finite": False, "ensure_min_samples": 0, "input_name": what}
     X = check_array(X, dtype=None, **allowed)
     if X.dtype.kind in "fiub" and X.dtype.itemsize <= 8:
@@ -155,7 +163,7 @@ def _from_pandas(X, what):
             f"such as {X.columns[0]!r}. {what}.columns = {what}.columns.map('_'.join) joins them."
         )
     columns = [series for _, series in X.items()]
-    if len(X) == 1:  # a row to predict need not take the way of whole columns
+    if len(X) == 1:  # a row to predict is read by its values
         columns = [
             read_scalar(series.array[0]) if is_plain(series.dtype) else series for series in columns
         ]
@@ -163,7 +171,7 @@ def _from_pandas(X, what):
 
 
 def is_plain(dtype):
-    """Whether a value of a pandas column says without its dtype what it is."""
+    """Return whether the values of a pandas dtype are self-explanatory without it."""
     return dtype.kind in PLAIN if isinstance(dtype, np.dtype) else dtype == "str"
 
 
@@ -193,7 +201,7 @@ def _from_dict(X, what):
         NamedArray(column.array, f"{what}[{to_python(name)!r}]", labels=column.index)
         for name, column in series.items()
     ]
-    for table in tables[1:]:  # the rows of a column are those beside it
+    for table in tables[1:]:  # all columns must have the same rows
         check_same_rows(tables[0], table)
     index = tables[0].labels if tables else None
     lengths = {} if scalars and all(scalars) else {k: len(v) for k, v in X.items()}
@@ -210,11 +218,12 @@ def _from_narwhals(X, what):
             native = series.to_native()
             if hasattr(native, "to_pandas") and hasattr(native, "dictionary_encode"):
                 return native.to_pandas()  # pyarrow's, whose categories are of any type
-            series = series.cast(nw.String)
+            texts = series.cast(nw.String).to_numpy()
+            return Column("text", texts.astype(object), declared=True)
         if series.dtype == nw.Datetime and series.dtype.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
             return Column("instant", _microseconds(series.to_numpy()))
-        if series.dtype.is_integer() and series.null_count():  # to_numpy makes float64 of them
+        if series.dtype.is_integer() and series.null_count():  # to_numpy converts them to float64
             return np.array(series.to_list(), dtype=object)
         return series.to_numpy()
 
@@ -238,14 +247,14 @@ def _named(columns, names, rows, what, index=None):
 
 
 def read_column(values):
-    """An array or a pandas Series as a `Column`.
+    """Read an array or a pandas Series as a `Column`.
 
     Raises:
         ValueError: complex numbers, dates that are not dates.
     """
     if isinstance(values, pd.Series) and not isinstance(values.dtype, np.dtype):
         return _read_extension(values)
-    # A list as it is: NumPy would make text of the numbers and of the gaps among strings.
+    # A list stays objects: NumPy would convert numbers and None among strings to text.
     kind = object if isinstance(values, (list, tuple)) else None
     values = np.asarray(unmasked(values), dtype=kind)
     if values.ndim != 1:
@@ -271,6 +280,12 @@ def _read_extension(series):
     if isinstance(dtype, pd.CategoricalDtype):
         texts = np.array([as_text(v) for v in dtype.categories] + [None], dtype=object)
         return Column("text", texts[series.cat.codes.to_numpy()], declared=True)
+    if isinstance(dtype, pd.StringDtype):  # Arrow finds the different values fastest
+        codes, texts = pd.factorize(series)
+        texts = np.append(np.asarray(texts, dtype=object), None)
+        column = Column("text", texts[codes])
+        column.__dict__.update(factorized=(codes, texts[:-1]), missing=codes < 0)
+        return column
     if isinstance(dtype, pd.PeriodDtype):
         return read_column(series.dt.to_timestamp())
     if getattr(dtype, "tz", None) or getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None):
@@ -320,13 +335,21 @@ def _read_objects(values):
         return Column("duration", seconds)
     if kind == "complex":
         raise ValueError("Complex data not supported.")
+    for value in values[~missing]:
+        if isinstance(value, (list, dict, set, np.ndarray)):
+            row = next(i for i, other in enumerate(values) if other is value)
+            raise ValueError(
+                f"a cell must hold a single value. Row {row} holds a {type(value).__name__}, "
+                f"{str(value)[:80]}. Turn it into columns, such as its length, or "
+                "frame.pop(name).str.join('|').str.get_dummies()."
+            )
     texts = np.full(len(values), None)
     texts[~missing] = [as_text(value) for value in values[~missing]]
-    return Column("text", texts)
+    return Column("text", texts, exact=values)
 
 
 def read_scalar(value):
-    """A single value as a `Column` of one row; the common types without the way through pandas."""
+    """Read a single value as a `Column` of one row; common types without pandas."""
     if isinstance(value, str):
         return Column("text", np.array([value], dtype=object))
     if isinstance(value, (bool, np.bool_)):
@@ -343,12 +366,12 @@ def read_scalar(value):
 
 
 def is_wide(dtype):
-    """Whether a dtype is of integers that float64 may round."""
+    """Return whether a dtype holds integers that float64 may round."""
     return dtype.kind in "iu" and dtype.itemsize == 8
 
 
 def unmasked(values):
-    """A masked array as a plain one whose masked cells are missing; anything else as it is."""
+    """Return a masked array as a plain one with missing values; anything else unchanged."""
     if not isinstance(values, np.ma.MaskedArray):
         return values
     if values.dtype.kind in "mM":
@@ -369,7 +392,7 @@ def _seconds_of(duration):
 
 
 def without_zone(moment):
-    """A date or a time as it is; one of a time zone in UTC."""
+    """Return a date or time unchanged, or in UTC if it has a time zone."""
     zone = getattr(moment, "tzinfo", None)
     return moment if zone is None else moment.astimezone(UTC).replace(tzinfo=None)
 
@@ -391,10 +414,10 @@ def _seconds(durations):
 
 
 def as_text(value):
-    """A category as text, the same whatever type a table of another make gives it.
+    """Return a category as text, the same for every type that a library gives it.
 
-    3, 3.0 and "3" are one, since a missing value next to it turns 3 into 3.0; so are a fraction and
-    its copy in float32, and a date, a time and a period that begin at the same instant.
+    3, 3.0 and "3" are equal, because a missing value in the column converts 3 to 3.0; so are a
+    fraction and its copy in float32, and a date, a time and a period that begin at the same time.
     """
     if isinstance(value, Decimal) and value.is_finite():  # 1.50 and 1.5 are one, and so is 1E+1
         return str(int(value)) if value == int(value) else format(value, "f").rstrip("0")

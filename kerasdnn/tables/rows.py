@@ -15,6 +15,7 @@ from ..core.arguments import is_number
 from ..core.messages import invalid, quoted_list, to_python
 from ..core.rows import Rows
 from .frame import Column, Frame, read_frame, unmasked
+from .inference import infer_columns
 from .targets import read_target
 
 MAX_SORTED_ROWS = 1000  # rows (sum of weights) of a table that is small enough to be sorted
@@ -228,7 +229,7 @@ def sort_rows(rows):
     """
     weights = rows.weights
     if len(rows) <= MAX_SORTED_ROWS and (weights is None or weights.sum() <= MAX_SORTED_ROWS):
-        columns = [rows.x.column(j).values for j in range(rows.x.width)]
+        columns = [finding.column.values for finding in infer_columns(rows.x, {}, 32)]
         columns += list(rows.y.reshape(len(rows), -1).T)
         keys = [pd.factorize(values, sort=True)[0] for values in columns]
         last = [key for key in (rows.time, rows.groups, weights) if key is not None]

@@ -1,9 +1,10 @@
-"""What stands in y: labels of any kind to what a network trains on, and back.
+"""Encode targets for training and decode predictions.
 
     ClassTarget     one class per row                labels to 0..K-1
     LabelTarget     several labels per row           columns of 0 and 1
-    NumberTarget    numbers, one or several columns  standardised, (y - mean) / standard deviation
-                    counts                           as they are
+    NumberTarget    numbers, one or several columns  standardized, (y - mean) / standard deviation
+                    their logarithms                 log y or log(1 + y), then standardized
+                    counts                           unchanged
 
 Each has `head` (a row of `heads.HEADS`), `n` (classes, labels, columns), `encode`, and the
 prediction of a model that knows nothing of X as `baseline`.
@@ -19,17 +20,19 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
+from ..checks.named_array import NamedArray
 from ..checks.table_columns import blank_twins
+from ..checks.weights import check_same_rows
 from ..core.messages import quoted_list, to_python, warn
-from ..heads import head_of, head_of_target, make_problem
+from ..heads import HEADS, head_of, head_of_target, make_problem
 from .frame import read_frame, unmasked
 
 
 def read_target(y, what="y"):
-    """y as an array of `(rows,)` or `(rows, columns)`, and the column names where it has any.
+    """Read y as an array of `(rows,)` or `(rows, columns)`, with column names if it has any.
 
     Raises:
-        ValueError: y is None, misses a value, or has more than two dimensions.
+        ValueError: y is None, has missing values, or has more than two dimensions.
     """
     if y is None:
         raise ValueError(
@@ -63,13 +66,56 @@ def read_target(y, what="y"):
         )
     missing = pd.isna(y)
     if missing.any():
-        rows = missing.reshape(len(y), -1).any(axis=1)
+        rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
         raise ValueError(
-            f"`{what}` must not miss values: Input {what} contains NaN. Received: row "
-            f"{int(rows.argmax())} ({int(rows.sum())} of {len(y)} rows). Drop such rows: "
-            f"keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
+            f"Input {what} contains NaN: {len(rows):,} of {len(y):,} rows have a missing target. "
+            f"Received: rows {quoted_list(rows, 10)}. Pass missing_target='drop' to an estimator, "
+            f"or drop them: keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
         )
     return _values(y), names
+
+
+def drop_missing_targets(given):
+    """Drop the rows whose target is missing.
+
+    Args:
+        given: `Rows` as the user passed them.
+
+    Returns:
+        `Rows` with X as a `Frame`, or `given` if no target is missing.
+
+    Warns:
+        DataWarning: rows were dropped.
+    """
+    y = given.y
+    values = y if hasattr(y, "isna") else np.array(unmasked(y), dtype=object)
+    missing = np.asarray(pd.isna(values)).reshape(len(values), -1).any(axis=1)
+    if not missing.any():
+        return given
+    rows = np.flatnonzero(missing)
+    warn(
+        f"`y` has missing values in {len(rows):,} of {len(values):,} rows (rows "
+        f"{quoted_list(rows)}), which are dropped."
+    )
+    frame = read_frame(given.x)
+    labels = y.index if isinstance(y, (pd.Series, pd.DataFrame)) else None
+    check_same_rows(
+        NamedArray(np.arange(frame.rows), "X", labels=frame.index),
+        NamedArray(np.arange(len(values)), "y", labels=labels),
+    )
+    if hasattr(y, "isna"):
+        kept = y[~missing]
+        kept = kept.infer_objects() if hasattr(kept, "infer_objects") else kept
+    else:
+        kept = np.asarray(values[~missing].tolist())
+
+    def part(value):  # groups and time may be the name of a column
+        if value is None or isinstance(value, (str, tuple)) or np.ndim(value) == 0:
+            return value
+        return (value if isinstance(value, pd.Series) else np.asarray(value))[~missing]
+
+    arrays = {name: part(getattr(given, name)) for name in ("weights", "groups", "time")}
+    return given.replace(x=frame.take(~missing), y=kept, **arrays)
 
 
 TIMES = {
@@ -157,24 +203,45 @@ class LabelTarget:
 
 
 class NumberTarget:
-    """Numbers, standardized for training where `head.standardize` says so."""
+    """Numbers, standardized for training where `head.standardize` says so.
 
-    def __init__(self, head, n, flat):
+    Attributes:
+        head: `Head`.
+        flat: bool, whether y is `(rows,)`.
+        shift: None, or float `(columns,)`: the network learns log(y + shift), 0 or 1.
+        bias: float `(columns,)`, the mean of exp(residual), by which exp(prediction) is multiplied
+            to predict the mean of y instead of its median; see `learn_bias`.
+    """
+
+    def __init__(self, head, n, flat, log=False):
         self.head, self.n, self.flat = head, n, flat
         self.center, self.scale = np.zeros(n), np.ones(n)
-        self.range = None
+        self.range, self.log = None, log
+        self.shift, self.bias = None, np.ones(n)
 
     @classmethod
     def of(cls, target):
-        """A function from y and its column names to the target; `target`: see `HEADS`."""
-        head = head_of_target(target)
-        return lambda y, names: cls(head, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
+        """A function from y and its column names to the target.
+
+        Args:
+            target: "log", or what `heads.head_of_target` accepts.
+        """
+        log = isinstance(target, str) and target == "log"
+        head = HEADS["regression"] if log else head_of_target(target)
+
+        def make(y, names):
+            if not log and head.standardize and y.dtype.kind in "fiub":
+                warn_of_skewed_target(y.reshape(len(y), -1).astype("float64"), names)
+            return cls(head, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1, log)
+
+        return make
 
     def encode(self, y, what="y"):
         """y as float64 `(rows, columns)`, in its own units.
 
         Raises:
-            ValueError: text, infinite numbers, another number of columns, counts that are none.
+            ValueError: text, infinite numbers, another number of columns, values that are not
+                counts, negative values of target "log".
         """
         if y.dtype.kind == "O" and all(isinstance(value, (Real, Decimal)) for value in y.ravel()):
             y = y.astype("float64")  # whole numbers of more than 64 bits
@@ -196,15 +263,22 @@ class NumberTarget:
         if good.all() and self.head.values:
             values = self.head.values
             good, rule, remedy = values.accepts(y), values.rule, values.remedy
+        elif good.all() and self.log:
+            good, remedy = y >= 0, "target='real' takes any number."
+            rule = "hold non-negative numbers for target='log'"
         if not good.all():
             row, j = np.argwhere(~good)[0]
             raise ValueError(f"`{what}` must {rule}. Received: row {row} is {y[row, j]}. {remedy}")
         return y
 
     def learn(self, y, weights):
+        """Learn the units of y; `weights` is float `(rows,)` or None."""
         self.baseline = np.average(y, axis=0, weights=weights)
+        if self.log:
+            self.shift = np.where(y.min(axis=0) > 0, 0.0, 1.0)
+            y = np.log(y + self.shift)
         if self.head.standardize:
-            self.center = self.baseline
+            self.center = np.average(y, axis=0, weights=weights)
             spread = np.sqrt(np.average((y - self.center) ** 2, axis=0, weights=weights))
             self.scale = np.where(spread > 1e-12 * np.abs(y).max(axis=0, initial=0), spread, 1.0)
 
@@ -212,21 +286,81 @@ class NumberTarget:
         """From now on predict no number outside those of y."""
         self.range = np.stack([y.min(axis=0), y.max(axis=0)])
 
+    def learn_bias(self, output, y, weights=None):
+        """Learn the correction for predicting the mean from a model of the logarithm.
+
+        A network that predicts the mean of log y well predicts the median of y. The smearing
+        estimate (Duan, 1983) multiplies exp(prediction) by the mean of exp(residual).
+
+        Args:
+            output: of the network, `(rows, columns)`, best for rows that it was not trained on.
+            y: in its own units, `(rows, columns)`; weights: float `(rows,)` or None.
+        """
+        if self.log:
+            residual = np.log(y + self.shift) - (output * self.scale + self.center)
+            self.bias = np.average(np.exp(residual.clip(-10, 10)), axis=0, weights=weights)
+
     def to_network(self, y):
         """y in its own units as the network is trained on it."""
+        if self.shift is not None:
+            with np.errstate(divide="ignore"):  # a validation row may hold 0 where no other did
+                y = np.log(np.maximum(y + self.shift, np.finfo("float32").tiny))
         return ((y - self.center) / self.scale).astype("float32")
 
     def from_network(self, output):
-        """What the network predicts, in the units of y, float64 `(rows,)` or `(rows, columns)`."""
+        """The network's prediction in the units of y, float64 `(rows,)` or `(rows, columns)`."""
         y = np.minimum(output.astype("float64"), np.finfo("float32").max)
         y = y * self.scale + self.center
+        if self.shift is not None:
+            y = np.exp(np.minimum(y, 88.0)) * self.bias - self.shift
+            y = np.maximum(y, 0)
         if self.range is not None:
             y = np.clip(y, *self.range)
         return y[:, 0] if self.flat else y
 
 
+HEAVY_TAIL = 15  # standard deviations of the middle half, from the median
+MIN_SKEW_ROWS = 50
+
+
+def warn_of_skewed_target(y, names):
+    """Warn of a target whose few largest values dominate the mean squared error.
+
+    Args:
+        y: float64 `(rows, columns)`; names: list of column names or None.
+    """
+    if len(y) < MIN_SKEW_ROWS:
+        return
+    for j, values in enumerate(y.T):
+        if not np.isfinite(values).all():
+            continue
+        label = "`y`" if y.shape[1] == 1 else f"Column {names[j] if names else j!r} of `y`"
+        low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+        spread = (high - low) / 1.35
+        if not spread:
+            continue
+        far = np.abs(values - median) > HEAVY_TAIL * spread
+        if not far.any():
+            continue
+        worst = int(np.argmax(np.abs(values - median)))
+        fact = (
+            f"{label} has {int(far.sum()):,} of {len(values):,} values far from the others, such "
+            f"as {values[worst]:.6g} (row {worst}; the median is {median:.6g}). They dominate the "
+            "mean squared error."
+        )
+        if values.min() >= 0 and skewness(np.log1p(values / max(median, 1e-300))) < 2:
+            warn(f"{fact} target='log' trains on its logarithm.")
+        else:
+            warn(f"{fact} Check these rows, drop or clip them, or transform `y`.")
+
+
+def skewness(values):
+    centered = values - values.mean()
+    return float(np.mean(centered**3) / max(np.mean(centered**2), 1e-300) ** 1.5)
+
+
 def column(y, what="y"):
-    """y as `(rows,)`; a column vector is turned with scikit-learn's warning."""
+    """y as `(rows,)`; a column vector is converted with scikit-learn's warning."""
     if y.ndim == 2 and y.shape[1] == 1:
         warnings.warn(
             f"A column-vector {what} was passed when a 1d array was expected. It is taken as 1d.",
@@ -301,8 +435,8 @@ def learn_classes(y, names=None):
     classes = np.unique(y)
     if y.dtype.kind in "UO" and (twins := blank_twins(classes)):
         warn(
-            f"`y` has classes that differ only by blanks. Received: {quoted_list(twins)}. "
-            "y = y.str.strip() of a Series makes them one."
+            f"`y` has classes that differ only in case or blanks. Received: {quoted_list(twins)}. "
+            "y = y.str.strip().str.casefold() of a Series makes them one."
         )
     if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
         warn(

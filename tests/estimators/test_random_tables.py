@@ -77,7 +77,7 @@ def refusal(call):
 
 
 def is_documented(message):
-    return "Received: " in message
+    return "Received: " in message or message.startswith("Column ")
 
 
 def output(model, frame):

@@ -1,0 +1,192 @@
+"""Encode a single row given as a dict of Python values, without a `Frame`: microseconds count.
+
+Only values of common types take this path. For everything else, including all errors and warnings,
+the encoder falls back to the path of complete tables. Both give the same numbers, because the
+lookup tables here are written by the column states themselves.
+"""
+
+import zlib
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from ..checks.table_columns import LARGEST
+from .columns import parts_of, scaled
+from .frame import Column, without_zone
+from .text_formats import parse
+
+FLOATS = {float, np.float64, np.float32}
+NUMBERS = {float, int, np.float64, np.float32, np.int64, np.int32}
+BOOLEANS = {bool, np.bool_}
+MOMENTS = {datetime, pd.Timestamp}
+
+
+class UseTablePath(Exception):
+    """The row contains something that only the path of complete tables can encode."""
+
+
+class RowEncoder:
+    """The encoding of a fitted `TableEncoder` for one row.
+
+    Args:
+        encoder: fitted `TableEncoder`; plan: its `Plan`.
+    """
+
+    def __init__(self, encoder, plan):
+        self.plan, self.scaling, self.names = plan, encoder.scaling, encoder.names_
+        self.steps, self.dates = [], []
+        position, flags, embedded = 0, {j: (a, b) for j, a, b in plan.flagged}, iter(plan.embedded)
+        codes_at = {j: plan.dense + i for i, j in enumerate(embedded)}
+        self.supported = self.names is not None and not encoder.crosses_ and not plan.empty
+        if not self.supported:
+            return
+        for j, state in enumerate(plan.states):
+            if not state.used:
+                continue
+            if state.role == "text" or (state.role == "categorical" and state.wide):
+                self.supported = False
+                return
+            where = position
+            if state.role == "numeric":
+                position += len(state.parts)
+                cells = [0.0, np.nan]
+                if state.kind in ("datetime", "instant"):
+                    cells = np.array([0, "NaT"], "datetime64[us]")
+                    suffixes = [suffix for suffix, _, _ in state.parts]
+                    self.dates.append((where, suffixes))
+                sample = Column(state.kind, np.array(cells))
+            elif state.kind == "boolean":
+                sample = Column("boolean", np.array([np.nan, 0.0, 1.0, np.nan]))
+            else:
+                texts = ["\0", *state.categories, None]
+                sample = Column("text", np.array(texts, dtype=object))
+            table = None
+            if j in flags:
+                table = np.empty((len(sample.values), flags[j][1] - flags[j][0]), "float32")
+                state.write(sample, table)
+            self.steps.append((self.names[j], state, where, flags.get(j),
+                               table, codes_at.get(j)))  # fmt: skip
+
+    def __call__(self, row, told):
+        """`row`, a dict with every column, as float32 `(1, columns)`.
+
+        Args:
+            told: set of names of columns with unseen categories that were warned of, or None to
+                warn of none.
+
+        Raises:
+            UseTablePath: see the head of this file.
+        """
+        if not self.supported or len(row) != len(self.names):
+            raise UseTablePath
+        plan = self.plan
+        out = np.empty((1, plan.width), dtype="float32")
+        cells = out[0]
+        numbers, moments = [np.nan] * len(plan.parts), []
+        for name, state, where, flags, table, code_at in self.steps:
+            if name not in row:
+                raise UseTablePath
+            value = row[name]
+            missing = (
+                value is None
+                or value is pd.NA
+                or value is pd.NaT
+                or (type(value) in FLOATS and value != value)
+            )
+            if state.role == "categorical":
+                code = -1 if missing else code_of(state, value, told)
+                missing = missing or code is None
+                code = -1 if missing else code
+                if code_at is not None:
+                    cells[code_at] = code + 1
+                if flags is not None:
+                    known = 0 if state.buckets else code + 1
+                    cells[flags[0] : flags[1]] = table[-1 if missing else known]
+                continue
+            if state.kind in ("datetime", "instant"):
+                value = np.datetime64("NaT") if missing else moment_of(state, value)
+                missing = missing or value != value
+                moments.append(value)
+            else:
+                value = np.nan if missing else number_of(state, value)
+                missing = value != value
+                if state.parts:
+                    numbers[where] = value
+            if flags is not None:
+                cells[flags[0] : flags[1]] = table[1 if missing else 0]
+        if moments:
+            parts = parts_of(Column("datetime", np.array(moments, dtype="datetime64[us]")))
+            for i, (where, suffixes) in enumerate(self.dates):
+                for k, suffix in enumerate(suffixes):
+                    numbers[where + k] = parts[suffix][i]
+        if numbers:
+            block = scaled(np.array(numbers), plan.centers, plan.scales, self.scaling)
+            block[np.isnan(block)] = 0
+            cells[: len(numbers)] = block
+        return out
+
+
+def one_row_dict(frame):
+    """The only row of a DataFrame as a dict, or None if its dtypes carry meaning of their own."""
+    for dtype in frame.dtypes:
+        if isinstance(dtype, pd.CategoricalDtype):
+            dtype = dtype.categories.dtype
+            allowed = dtype.kind == "O"
+        elif isinstance(dtype, np.dtype):
+            allowed = dtype.kind in "biufMO"
+        else:
+            allowed = isinstance(dtype, (pd.StringDtype, pd.Int64Dtype, pd.BooleanDtype))
+        if not allowed:
+            return None
+    return dict(zip(frame.columns, frame.to_numpy(dtype=object)[0].tolist(), strict=True))
+
+
+def code_of(state, value, told):
+    """The code of a category; -1 if it is unseen, None if a word stands for a missing value."""
+    if state.kind == "boolean":
+        if type(value) in BOOLEANS:
+            return int(value)
+        value = parse_one(state, value)
+        return None if np.isnan(value) else int(value)
+    if type(value) is not str:
+        raise UseTablePath
+    if state.buckets:
+        return zlib.crc32(value.encode("utf-8", "replace")) % state.buckets
+    code = state.codes_of.get(value, -1)
+    if code < 0 and told is not None and state.name not in told:
+        raise UseTablePath
+    return code
+
+
+def number_of(state, value):
+    if type(value) not in NUMBERS:
+        if state.kind != "numeric" and state.reading is None:
+            raise UseTablePath
+        value = parse_one(state, value)
+    elif state.kind != "numeric":
+        raise UseTablePath
+    value = float(value)
+    if abs(value) > LARGEST:
+        raise UseTablePath
+    sentinels = state.reading.get("sentinels") if state.reading else None
+    return np.nan if sentinels and value in sentinels else value
+
+
+def moment_of(state, value):
+    if type(value) not in MOMENTS:
+        value = parse_one(state, value)
+    elif (value.tzinfo is None) != (state.kind == "datetime"):
+        raise UseTablePath
+    value = np.array(without_zone(value), dtype="datetime64[us]")[()]
+    sentinels = state.reading.get("sentinels") if state.reading else None
+    return np.datetime64("NaT") if sentinels and str(value) in sentinels else value
+
+
+def parse_one(state, text):
+    if type(text) is not str or not state.reading or "as" not in state.reading:
+        raise UseTablePath
+    values, stray = parse([text], state.reading)
+    if stray[0]:
+        raise UseTablePath
+    return values[0]

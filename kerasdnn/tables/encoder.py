@@ -230,7 +230,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return row
         frame = X if isinstance(X, Frame) else read_frame(X)
         order = self._order(frame)
-        columns: list = []
+        columns: Any = None
         if frame.matrix is None or plan.flagged or plan.embedded or plan.with_sentinels:
             columns = self._read_columns(frame, order, warn_unseen)
             check_kinds(plan.states, columns)
@@ -279,7 +279,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             columns.append(column)
         return columns + [cross([columns[j] for j in sources]) for sources, _ in self.crosses_]
 
-    def warn_of_unseen(self, frame):
+    def warn_of_unseen(self, frame: Frame) -> None:
         """Warn of categories that `fit` has not seen; `frame` is a `Frame`."""
         self.transform(frame, warn_unseen=True)
         self._told = set()  # a later table has other rows than the validation set

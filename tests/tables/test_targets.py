@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, load
+from kerasdnn.core.rows import Rows
 from kerasdnn.tables.targets import NumberTarget, drop_missing_targets
 
 
@@ -76,12 +77,15 @@ def test_rows_without_a_target_are_dropped_on_request(make):
     y[[3, 8]] = np.nan
     with pytest.raises(ValueError, match=r"2 of 60 rows have a missing target.*rows 3, 8.*'drop'"):
         DNNRegressor("standard", target="log", epochs=1).fit(X, make(y))
+    given = Rows(X, make(y), np.arange(60.0), groups=[*range(60)], time="a")
     with pytest.warns(DataWarning, match=r"2 of 60 rows \(rows 3, 8\), which are dropped"):
-        frame, kept, weights = drop_missing_targets(X, make(y), np.arange(60.0))
+        rows = drop_missing_targets(given)
     keep = np.delete(np.arange(60), [3, 8])
-    np.testing.assert_array_equal(kept, known[keep])
-    np.testing.assert_array_equal(weights, keep)
-    np.testing.assert_array_equal(frame.column(0).values, X["a"].to_numpy()[keep])
+    np.testing.assert_array_equal(rows.y, known[keep])
+    np.testing.assert_array_equal(rows.weights, keep)
+    np.testing.assert_array_equal(rows.groups, keep)
+    assert rows.time == "a"
+    np.testing.assert_array_equal(rows.x.column(0).values, X["a"].to_numpy()[keep])
 
 
 def test_labels_without_a_value_are_dropped_on_request():

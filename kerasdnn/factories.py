@@ -18,15 +18,17 @@ from keras import layers
 
 from . import activations, optimizers
 from .core.arguments import check_bool, check_integer
+from .core.messages import invalid
 from .heads import (
     Head,
     Problem,
     check_metrics,
-    head_of_target,
+    head_of_numbers,
     make_loss,
     make_metrics,
     make_problem,
     output_bias,
+    with_loss,
 )
 from .hyperparameters import (
     CLASSIFIER,
@@ -47,12 +49,16 @@ def build_classifier(
     n_classes: int = 2,
     hidden_units: Sequence[int] = (64, 32),
     *,
+    loss: str | Callable | None = None,
     activation: str | Callable = "relu",
+    kernel_initializer: str | keras.Initializer = "glorot_uniform",
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
     momentum: float | None = None,
+    clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
+    l1: float = 0.0,
     batch_norm: bool = False,
     one_hot_labels: bool = False,
     label_smoothing: float = 0.0,
@@ -95,12 +101,16 @@ def build_multilabel_classifier(
     n_labels: int,
     hidden_units: Sequence[int] = (64, 32),
     *,
+    loss: str | Callable | None = None,
     activation: str | Callable = "relu",
+    kernel_initializer: str | keras.Initializer = "glorot_uniform",
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
     momentum: float | None = None,
+    clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
+    l1: float = 0.0,
     batch_norm: bool = False,
     label_smoothing: float = 0.0,
     prior: npt.ArrayLike | None = None,
@@ -139,12 +149,17 @@ def build_regressor(
     hidden_units: Sequence[int] = (64, 32),
     *,
     target: str | Head = "real",
+    loss: str | Callable | None = None,
+    quantiles: Sequence[float] | None = None,
     activation: str | Callable = "relu",
+    kernel_initializer: str | keras.Initializer = "glorot_uniform",
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
     momentum: float | None = None,
+    clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
+    l1: float = 0.0,
     batch_norm: bool = False,
     prior: npt.ArrayLike | None = None,
     metrics: list | None = None,
@@ -177,7 +192,8 @@ def build_regressor(
     """
     given = locals()
     n_outputs = check_integer("n_outputs", n_outputs)
-    return build_for(make_problem(head_of_target(target), n_features, n_outputs), **_network(given))
+    head = head_of_numbers(target, quantiles)
+    return build_for(make_problem(head, n_features, n_outputs), **_network(given))
 
 
 def _network(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -203,12 +219,12 @@ def build_for(problem: Problem, **hyperparameters: Any) -> Network:
     """
     given = {name: default(name, NETWORK) for name in names(NETWORK)}
     given |= check(hyperparameters, NETWORK, "build_for()")
-    head, l2, seed = problem.head, given["l2"], given["seed"]
+    head, seed = with_loss(problem.head, given["loss"]), given["seed"]
     activation = activations.get(given["activation"])
     make_optimizer = optimizers.check(given["optimizer"], given["learning_rate"], given["momentum"])
     loss = make_loss(head, given["label_smoothing"])
     metrics = check_metrics(head, given["metrics"])
-    bias = None
+    bias = list(head.start) or None
     if given["prior"] is not None:
         bias = output_bias(head, given["prior"], problem.n_outputs)
     if seed is None:
@@ -219,17 +235,37 @@ def build_for(problem: Problem, **hyperparameters: Any) -> Network:
     parts = [keras.Input((problem.n_features,))]
     for i, units in enumerate(given["hidden_units"]):
         parts += hidden_layer(
-            i, units, activation, given["dropout"], l2, given["batch_norm"],
-            kernel_seed=seeds.randrange(2**31), dropout_seed=seeds.randrange(2**31),
+            i, units, activation, given["dropout"], given["batch_norm"],
+            kernel_of(given, seeds.randrange(2**31)), dropout_seed=seeds.randrange(2**31),
         )  # fmt: skip
-    parts.append(output_layer(problem, bias, l2, seeds.randrange(2**31)))
+    parts.append(output_layer(problem, bias, kernel_of(given, seeds.randrange(2**31))))
     network = Network(parts, name=given["name"], seed=seed)
     metrics = make_metrics(head, problem.n_outputs, metrics)
-    network.compile(optimizer=make_optimizer(), loss=loss, metrics=metrics)
+    optimizer = make_optimizer()
+    if given["clipnorm"] is not None:
+        if optimizer.clipvalue is not None or optimizer.global_clipnorm is not None:
+            rule = "excludes `clipvalue` and `global_clipnorm`, of which the optimizer has one"
+            raise invalid("clipnorm", rule, given["clipnorm"])
+        optimizer.clipnorm = given["clipnorm"]
+    network.compile(optimizer=optimizer, loss=loss, metrics=metrics)
     return network
 
 
-def hidden_layer(i, units, activation, dropout, l2, batch_norm, kernel_seed, dropout_seed):
+def kernel_of(given, seed):
+    """The arguments of a Dense layer about its kernel, from the hyperparameters of a network."""
+    made = keras.initializers.get(given["kernel_initializer"])
+    config = made.get_config()
+    if "seed" in config:
+        made = type(made).from_config({**config, "seed": seed})
+    l1, l2, penalty = given["l1"], given["l2"], None
+    if l1:
+        penalty = keras.regularizers.L1L2(l1, l2) if l2 else keras.regularizers.L1(l1)
+    elif l2:
+        penalty = keras.regularizers.L2(l2)
+    return {"kernel_initializer": made, "kernel_regularizer": penalty}
+
+
+def hidden_layer(i, units, activation, dropout, batch_norm, kernel, dropout_seed):
     """Build one hidden layer: Dense, then batch normalization, activation and dropout if requested.
 
     Args:
@@ -238,9 +274,9 @@ def hidden_layer(i, units, activation, dropout, l2, batch_norm, kernel_seed, dro
         units: int, at least 1.
         activation: function, or Keras layer, of which a copy is made.
         dropout: float in [0, 1), fraction of outputs dropped.
-        l2: non-negative float, factor of the kernel's squares in the loss.
         batch_norm: bool.
-        kernel_seed, dropout_seed: int.
+        kernel: dict, what `kernel_of` returned.
+        dropout_seed: int.
 
     Returns:
         list of 1 to 4 Keras layers.
@@ -252,8 +288,7 @@ def hidden_layer(i, units, activation, dropout, l2, batch_norm, kernel_seed, dro
             units,
             activation=None if own_layer else activation,
             use_bias=not batch_norm,  # batch normalization subtracts it, and adds its own
-            kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
-            kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+            **kernel,
             name=f"hidden_{i + 1}",
         )
     ]
@@ -270,15 +305,17 @@ def hidden_layer(i, units, activation, dropout, l2, batch_norm, kernel_seed, dro
     return parts
 
 
-def output_layer(problem, bias, l2, kernel_seed):
-    """The output layer of a problem; `bias` is its initial bias, one float per unit, or None."""
+def output_layer(problem, bias, kernel):
+    """The output layer of a problem; `bias` is its initial bias, one float per unit, or None.
+
+    `kernel` is what `kernel_of` returned.
+    """
     mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
     return layers.Dense(
         problem.units,
         activation=problem.head.activation,
-        kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
+        **kernel,
         bias_initializer="zeros" if bias is None else keras.initializers.Constant(bias),
-        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
         dtype="float32" if mixed else None,  # losses need more digits than half precision has
         name="output",
     )

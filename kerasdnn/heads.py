@@ -2,8 +2,8 @@
 
 A new problem type is a new row of `HEADS`, or a `Head` object passed where a name is accepted:
 
-    HEADS["huber"] = Head("n", "linear", "huber", ERRORS, "n floats")
-    build_regressor(n_features=10, target="huber")
+    HEADS["relative"] = Head("n", "linear", "mean_absolute_percentage_error", ERRORS, "n floats")
+    build_regressor(n_features=10, target="relative")
 
 Metrics have fixed names, so that a column of the history has the same name in the first network of
 a session and in the hundredth. Both areas under curves are Keras's, computed from 200 thresholds:
@@ -15,17 +15,20 @@ import inspect
 import re
 from collections import UserDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from statistics import NormalDist
 from typing import Any
 
 import keras
 import numpy as np
 from keras import metrics as km
 
+from .core import keras_internals
 from .core.arguments import check_bool, check_choice, check_integer
-from .core.messages import invalid, warn
+from .core.messages import did_you_mean, invalid, warn
 from .nn import losses
+from .nn.quantiles import QuantileLoss, check_quantiles, increasing
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ class Head:
 
     Attributes:
         units: "1" for a single output whatever the number of classes, "K" or "n" for one each.
-        activation: Keras name of the output activation.
+        activation: Keras name of the output activation, or a function.
         loss: Keras name, class, instance or function.
         metrics: dict from the name of each default metric to a `Metric`, or to what makes one.
         y: description of one row of y.
@@ -93,16 +96,21 @@ class Head:
         values: `Values`, which numbers y may hold. None: any finite number.
         standardize: bool, whether an estimator scales y to mean 0 and standard deviation 1. None
             means True for numbers behind a linear output, else False.
+        by_mean: bool, whether an estimator divides y by the mean of its absolute values instead.
         bias: function from a checked `prior` to the output bias. None: the inverse of the
             activation, see `PRIORS`.
         bias_rule: what `prior` must be, with `{n}` for the number of outputs. None: see `PRIORS`.
         logits_loss: function of y and of what precedes the activation, both float of shape
             (..., units), to the loss of each row (...). A population minimizes it where it is more
             accurate than the loss of the activation. None: `loss` of the activation.
+        levels: tuple of float, the quantiles that the outputs predict; see `quantile_head`.
+        start: tuple of float, the initial output bias of each unit where there is no `prior`. Empty
+            means 0.
+        row: the row of `HEADS` that this head varies; see `with_loss` and `quantile_head`.
     """
 
     units: str
-    activation: str
+    activation: Any
     loss: object
     metrics: dict
     y: str
@@ -114,9 +122,13 @@ class Head:
     two_classes: str = ""
     values: Values | None = None
     standardize: bool | None = None
+    by_mean: bool = False
     bias: Callable | None = None
     bias_rule: str | None = None
     logits_loss: Callable | None = None
+    levels: tuple[float, ...] = ()
+    start: tuple[float, ...] = ()
+    row: "Head | None" = field(default=None, repr=False)
 
     def __post_init__(self):
         check_choice("kind", self.kind, ("class", "labels", "number"))
@@ -128,7 +140,7 @@ class Head:
 
     def n_units(self, n: int) -> int:
         """Return the units of the output layer for `n` classes, labels or target columns."""
-        return 1 if self.units == "1" else n
+        return len(self.levels) or (1 if self.units == "1" else n)
 
     def metric_names(self, n: int) -> list[str]:
         """Return the names of the default metrics for `n` classes, labels or target columns."""
@@ -136,6 +148,10 @@ class Head:
 
     def __reduce__(self):
         """Pickle a row of `HEADS` as its key, which another program must have, too."""
+        if self.levels:
+            return quantile_head, (self.levels,)
+        if self.row is not None:
+            return with_loss, (self.row, self.loss)
         row = HEADS.get(self.name)
         if row is not None and self in (row, row.one_hot_head):
             return head_of, (self.name, self.one_hot)
@@ -158,10 +174,12 @@ class Head:
         return cls if takes else None
 
     def __str__(self):
-        loss = self.loss if isinstance(self.loss, str) else getattr(self.loss, "__name__", None)
+        loss, activation = (
+            thing if isinstance(thing, str) else getattr(thing, "__name__", type(thing).__name__)
+            for thing in (self.loss, self.activation)
+        )  # fmt: skip
         return (
-            f"{self.units} x {self.activation}, {loss or type(self.loss).__name__}, y: {self.y}, "
-            f"metrics: {', '.join(self.metrics)}"
+            f"{self.units} x {activation}, {loss}, y: {self.y}, metrics: {', '.join(self.metrics)}"
         )
 
 
@@ -206,6 +224,7 @@ ONE_HOT_CLASSES = {
 }
 COUNTS = Values("hold whole numbers from 0", lambda y: (y >= 0) & (np.floor(y) == y),
                 "Others take target='real'.")
+POSITIVE = Values("hold positive numbers", lambda y: y > 0, "target='log' also takes 0.")
 
 # The multi-class row for `one_hot_labels=True`.
 ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K times 0, once 1",
@@ -214,6 +233,11 @@ ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K t
 HEADS = Heads({    # units, activation,    loss,                              metrics, a row of y
     "regression": Head("n", "linear",      "mean_squared_error",              ERRORS,  "n floats",
                        target="real"),
+    "huber":      Head("n", "linear",      "huber",                           ERRORS,  "n floats"),
+    "log_cosh":   Head("n", "linear",      "log_cosh",                        ERRORS,  "n floats"),
+    "positive":   Head("n", "exponential", losses.GammaDeviance,              ERRORS,
+                       "n positive floats", values=POSITIVE, by_mean=True,
+                       logits_loss=losses.gamma_deviance_of_logits),
     "count":      Head("n", "exponential", "poisson",                         ERRORS,  "n counts",
                        values=COUNTS),
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
@@ -312,6 +336,7 @@ def key_of(head: Head) -> str:
     Raises:
         ValueError: it is not a row.
     """
+    head = head.row or head
     row = HEADS.get(head.name)
     if row is None or head not in (row, row.one_hot_head):
         raise ValueError(
@@ -343,6 +368,41 @@ def head_of_target(target: str | Head) -> Head:
     return rows[check_choice("target", target, rows)]
 
 
+def head_of_numbers(target: str | Head, quantiles=None) -> Head:
+    """Return the head of a regressor: `head_of_target`, or with `quantiles` `quantile_head`."""
+    head = head_of_target(target)
+    if quantiles is None:
+        return head
+    if head is not HEADS["regression"]:
+        remedy = "They have no distribution of their own; leave `target` out."
+        raise invalid("quantiles", f"need target='real', not {target!r}", quantiles, remedy)
+    return quantile_head(check_quantiles("quantiles", quantiles))
+
+
+@functools.lru_cache(64)
+def quantile_head(levels: tuple[float, ...]) -> Head:
+    """Return the head that predicts quantiles of one column, which never cross.
+
+    At first it predicts the quantiles of a standard normal distribution, as a standardized y has
+    them if it is normal.
+
+    Args:
+        levels: tuple of increasing floats in (0, 1).
+    """
+    normal = [NormalDist().inv_cdf(level) for level in levels]
+    middle = len(levels) // 2
+    neighbors = [*normal[1 : middle + 1], normal[middle], *normal[middle:-1]]
+    steps = np.maximum(np.abs(np.subtract(normal, neighbors)), 1e-3)
+    start = np.log(np.expm1(steps))  # the inverse of softplus
+    start[middle] = normal[middle]
+    loss = QuantileLoss(levels)
+    return Head(
+        "1", increasing, loss, {}, "1 float", name="quantiles", standardize=True, levels=levels,
+        start=tuple(map(float, start)), row=HEADS["regression"],
+        logits_loss=lambda y, z: loss.call(y, increasing(z)),
+    )  # fmt: skip
+
+
 def snake_case(name):
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
@@ -361,6 +421,96 @@ LOSSES = {  # the classes of Keras's losses by the names of their functions
 }
 
 
+# Losses of Keras that depend on the units or the zero of y: an estimator does not standardize it.
+IN_UNITS = ("poisson", "mean_squared_logarithmic_error", "kl_divergence", "cosine_similarity")
+# A custom loss receives class indices; those of Keras, but for these, one-hot labels.
+OF_INDICES = ("", "sparse_categorical_crossentropy", "categorical_generalized_cross_entropy")
+RELATIVE = "mean_absolute_percentage_error"
+
+
+def check_loss(name: str, value: Any) -> Any:
+    """Return `value`, what `loss=` accepts: a name, an instance or a function.
+
+    Raises:
+        ValueError: an unknown name, or something else.
+    """
+    rule = "must be the name of a Keras loss, a Keras loss, or a function of y and the prediction"
+    if isinstance(value, str):
+        try:
+            keras.losses.get(value)
+        except ValueError:
+            remedy = did_you_mean(value, sorted(LOSSES)) or "Such as 'huber'."
+            raise invalid(name, rule, value, remedy) from None
+    elif isinstance(value, type):
+        raise invalid(name, rule, value, f"Pass an instance: {value.__name__}().")
+    elif not callable(value):
+        raise invalid(name, rule, value, "Such as 'huber'.")
+    elif isinstance(value, keras.losses.Loss):
+        check_config_of_loss(name, value)
+    return value
+
+
+def check_config_of_loss(name, loss):
+    """Reject a loss with settings that its config lacks, such as the `delta` of `Huber`.
+
+    A copy, as scikit-learn makes, and a file have the config alone.
+    """
+    function = getattr(loss, "fn", None)
+    if function is None or not keras_name(loss):
+        return
+    settings = keras_internals.settings_of(loss)
+    kept = keras_internals.settings_of(type(loss).from_config(loss.get_config()))
+    plain = [k for k, v in settings.items() if k[0] != "_" and isinstance(v, (bool, int, float))]
+    if lost := [key for key in plain if kept.get(key) != settings[key]]:
+        arguments = ", ".join(f"{key}={settings[key]!r}" for key in lost)
+        raise invalid(
+            name, f"must keep its settings in its config, which lacks {arguments}", loss,
+            "Write it as a function: def my_loss(y, p): return "
+            f"keras.losses.{function.__name__}(y, p, {arguments}).",
+        )  # fmt: skip
+
+
+def keras_name(loss: Any) -> str:
+    """Return the name of the function that a Keras loss computes; empty for a custom loss."""
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    function = getattr(loss, "fn", loss)
+    ours = (getattr(function, "__module__", None) or "").startswith("keras.")
+    return getattr(function, "__name__", "") if ours else ""
+
+
+@functools.lru_cache(256)
+def with_loss(head: Head, loss: Any = None) -> Head:
+    """Return `head` with another loss and everything else, also where it already has another.
+
+    Args:
+        head: `Head`.
+        loss: what `check_loss` accepts. None means the loss of the row.
+
+    Raises:
+        ValueError: a loss of Keras that does not fit the output of the head.
+    """
+    if head.levels:
+        if loss is not None:
+            raise ValueError("Pass either `loss` or `quantiles`, not both.")
+        return head
+    head = head.row or head
+    name = "" if loss is None else keras_name(loss)
+    if loss is None or (isinstance(loss, str) and name == head.loss):
+        return head
+    one_hot = head.kind == "class" and head.one_hot
+    if "categorical" in name and (not head.per_class or (one_hot and name in OF_INDICES)):
+        what = "labels in one column" if one_hot else "an output per class"
+        raise invalid("loss", f"needs {what}, which a {head.name} problem lacks", loss)
+    if head.kind == "number" and ("crossentropy" in name or "hinge" in name):
+        raise invalid("loss", f"needs classes, not a {head.name} problem", loss)
+    relative = name == RELATIVE and head.standardize
+    return replace(
+        head, loss=name if isinstance(loss, str) and name in LOSSES else loss, row=head,
+        logits_loss=None, by_mean=head.by_mean or relative,
+        standardize=head.standardize and not relative and name not in IN_UNITS,
+    )  # fmt: skip
+
+
 def make_loss(head: Head, label_smoothing: float = 0.0):
     """Make the loss of `head` as Keras takes it: an object, or the function it was given as.
 
@@ -375,10 +525,13 @@ def make_loss(head: Head, label_smoothing: float = 0.0):
             remedy = "Leave it out."
             rule = f"needs classes and a loss that takes it, not {head.name or head}"
             raise invalid("label_smoothing", rule, label_smoothing, remedy)
-        return head.smoothed(label_smoothing=label_smoothing)
-    if isinstance(head.loss, str):
-        return LOSSES[head.loss]() if head.loss in LOSSES else keras.losses.get(head.loss)
-    return head.loss() if isinstance(head.loss, type) else head.loss
+        loss = head.smoothed(label_smoothing=label_smoothing)
+    elif isinstance(head.loss, str):
+        loss = LOSSES[head.loss]() if head.loss in LOSSES else keras.losses.get(head.loss)
+    else:
+        loss = head.loss() if isinstance(head.loss, type) else head.loss
+    indices = head.row is not None and head.per_class and not head.one_hot
+    return losses.OneHotLoss(loss) if indices and keras_name(loss) not in OF_INDICES else loss
 
 
 def mean_loss(head: Head, y, prediction, weights=None) -> float:
@@ -395,7 +548,8 @@ def mean_loss(head: Head, y, prediction, weights=None) -> float:
     if head.per_class and not head.one_hot:
         y = y.reshape(-1).astype("int32")
     else:
-        y = y.reshape(np.shape(prediction)).astype(prediction.dtype)
+        shape = (len(prediction), 1) if head.levels else np.shape(prediction)
+        y = y.reshape(shape).astype(prediction.dtype)
     rows = keras.ops.convert_to_numpy(loss(y, prediction))
     # A custom loss may return one number for all rows, which weights no longer change.
     return float(np.average(rows, weights=weights if len(y) == rows.size else None))
@@ -407,6 +561,9 @@ def check_metrics(head, metrics):
         return None
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     for metric in metrics:
+        if head.levels and not isinstance(metric, km.Metric):
+            rule = "must be Keras metrics of y and all quantiles, such as a subclass of yours"
+            raise invalid("metrics", rule, metric, "The loss is always reported.")
         if not callable(metric):
             check_choice("metrics", metric, list(head.metrics) + sorted(KERAS_METRICS))
     return metrics
@@ -480,7 +637,8 @@ def output_bias(problem: str | Head, prior, n: int) -> list[float]:
     head = head_of(problem)
     two_classes = head.kind == "class" and head.units == "1"
     if head.activation not in PRIORS and head.bias is None:
-        rule = f"needs the inverse of {head.activation!r}, which is not known"
+        activation = getattr(head.activation, "__name__", head.activation)
+        rule = f"needs the inverse of {activation!r}, which is not known"
         raise invalid("prior", rule, prior, "Leave it out.")
     inverse, accepts, rule = PRIORS["softmax" if two_classes else head.activation]
     try:

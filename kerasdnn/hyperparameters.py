@@ -12,6 +12,8 @@ from enum import Flag, auto
 from functools import partial
 from typing import Any
 
+import keras
+
 from . import activations, heads, optimizers
 from .core.arguments import (
     check_bool,
@@ -19,6 +21,7 @@ from .core.arguments import (
     check_fraction,
     check_integer,
     check_interval,
+    check_positive,
     is_number,
 )
 from .core.messages import invalid, unknown_name
@@ -78,12 +81,13 @@ class Row:
 
 def check_hidden_units(name: str, value: Any) -> tuple[int, ...]:
     """`hidden_units` as a tuple of ints."""
-    remedy = "For two layers of 64 and 32 units write hidden_units=(64, 32), for one (64,)."
+    remedy = "For two layers of 64 and 32 units write hidden_units=(64, 32), for one (64,), for a "
+    remedy += "linear model ()."
     rule = "must be a sequence of integers of at least 1, one per hidden layer"
     if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
         raise invalid(name, rule, value, remedy)
     units = tuple(value)
-    if not units or not all(is_number(u) and u == u // 1 and u >= 1 for u in units):
+    if not all(is_number(u) and u == u // 1 and u >= 1 for u in units):
         raise invalid(name, rule, value, remedy)
     return tuple(int(u) for u in units)
 
@@ -97,6 +101,18 @@ def check_optimizer(name: str, value: Any) -> Any:
     """A known name; anything else is checked by `optimizers.check` where it is used."""
     if isinstance(value, str):
         check_choice(name, value.lower(), optimizers.BY_NAME)
+    return value
+
+
+def check_initializer(name: str, value: Any) -> Any:
+    """The name of a Keras initializer that draws numbers or is constant, or an initializer."""
+    try:
+        made = keras.initializers.get(value)
+    except (ValueError, TypeError):
+        made = None
+    if not isinstance(made, keras.initializers.Initializer):
+        rule = "must be the name of a Keras initializer, or a Keras initializer"
+        raise invalid(name, rule, value, "Such as 'he_normal'.")
     return value
 
 
@@ -145,20 +161,44 @@ ROWS = (
         'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
         'variant) or "standard" (the plain network of the `build_*` functions).',
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
-             "`optimizer`, `momentum`, `l2` or `batch_norm`"),
+             "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1` or "
+             "`batch_norm`"),
     Row("hidden_units", (64, 32), ALL,
         "sequence of int, each at least 1: units of each hidden layer, first to last. `(64, 32)` "
-        "is `[Dense(64), Dense(32)]` before the output layer.", check_hidden_units),
+        "is `[Dense(64), Dense(32)]` before the output layer; `()` is the linear model, an output "
+        "layer alone.", check_hidden_units,
+        in_estimators="In the RealMLP presets `()` is linear in the embedded columns."),
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
-        '"real" for any finite numbers (mean squared error), "count" for non-negative integers '
+        '"real" for any finite numbers (mean squared error), "huber" and "log_cosh" for the same '
+        'with outliers (losses that grow linearly far from 0), "positive" for numbers above 0 '
+        '(Gamma deviance, log link: errors relative to y), "count" for non-negative integers '
         "(Poisson loss; the output is the expected count), a custom `Head`, or the name of a row "
         "for numbers that was added to `HEADS`.", check_target,
         in_estimators='"log" is for non-negative numbers of several orders of magnitude: the '
                       "network is trained on their logarithm and predicts the mean."),
+    Row("loss", None, ALL,
+        "str, Keras loss, or function of y and the prediction that returns a number per row: "
+        'minimized instead of the loss of the problem type, such as "mean_absolute_error" or '
+        '"categorical_focal_crossentropy". A loss of one-hot labels gets them; a custom one of '
+        "several classes gets their indices. Loading a file with a custom loss takes "
+        "`kerasdnn.load(path, custom_objects=...)`.", heads.check_loss,
+        none="the loss of the problem type",
+        in_estimators="A regressor's loss is of y in standard deviations, except where it depends "
+                      "on units, as percentages do. `label_smoothing` is 0 unless it is also "
+                      "given."),
+    Row("quantiles", None, REGRESSOR | DNN_REGRESSOR,
+        "sequence of increasing float in (0, 1), such as `(0.1, 0.5, 0.9)`: predict these "
+        "quantiles of one column (pinball loss) instead of its mean. The output has shape `(rows, "
+        "quantiles)`, and its quantiles never cross.", heads.check_quantiles,
+        none="the mean is predicted"),
     Row("activation", "relu", ALL,
         'str, function or Keras layer: activation of the hidden layers. "relu", "sigmoid", "tanh", '
         '"leaky_relu" (slope 0.01), "mish" or any other name of Keras; a layer is copied for each '
         "hidden layer.", check_activation),
+    Row("kernel_initializer", "glorot_uniform", ALL,
+        "str or Keras initializer: draws the initial kernel of every Dense layer, the output layer "
+        "included. Its own seed is replaced by one drawn from that of the network.",
+        check_initializer),
     Row("optimizer", "adam", ALL,
         'str, Keras optimizer or its config: "sgd", "momentum", "nag", "adagrad", "rmsprop", '
         '"adam" or any other name of Keras.', check_optimizer),
@@ -172,6 +212,9 @@ ROWS = (
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
         '"sgd" only.', partial(check_fraction, remedy=optimizers.MOMENTUM_REMEDY),
         none='0.9 for "momentum" and "nag", 0 for "sgd"'),
+    Row("clipnorm", None, ALL,
+        "positive float: gradients of a weight tensor whose Euclidean norm is larger are scaled to "
+        "this norm.", check_positive, none="gradients are not clipped"),
     Row("dropout", 0.0, ALL,
         "float in [0, 1): fraction of each hidden layer's outputs set to 0 during training.",
         partial(check_fraction, remedy="It is the fraction of outputs left out; 0 for none."),
@@ -179,6 +222,9 @@ ROWS = (
     Row("l2", 0.0, ALL,
         "non-negative float: adds `l2 * sum(kernel ** 2)` of every Dense layer to the loss, the "
         "output layer included, biases excluded.", partial(check_interval, interval="[0, inf)")),
+    Row("l1", 0.0, ALL,
+        "non-negative float: adds `l1 * sum(abs(kernel))` likewise.",
+        partial(check_interval, interval="[0, inf)")),
     Row("batch_norm", False, ALL,
         "bool: put batch normalization between each hidden Dense layer and its activation. These "
         "Dense layers then have no bias, because batch normalization adds one.", check_bool),

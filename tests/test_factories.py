@@ -263,7 +263,13 @@ WRONG = [
     (dict(n_classes=1),           "`n_classes` must be an integer of at least 2. Received:"),
     (dict(n_classes=1),            "Two classes are n_classes=2"),
     (dict(n_classes=True),         "Received: n_classes=True"),
-    (dict(hidden_units=()),        "Received: hidden_units=()"),
+    (dict(loss="hubber"),          "Received: loss='hubber'. Did you mean 'huber'"),
+    (dict(loss=keras.losses.Huber), "Pass an instance: Huber()"),
+    (dict(loss=3),                 "`loss` must be the name of a Keras loss"),
+    (dict(loss="categorical_crossentropy"), "needs an output per class"),
+    (dict(kernel_initializer="he"), "Received: kernel_initializer='he'"),
+    (dict(clipnorm=0),             "`clipnorm` must be a positive, finite number"),
+    (dict(l1=-1),                  "`l1` must be a number in [0, inf)"),
     (dict(hidden_units=(64, 0)),   "Received: hidden_units=(64, 0). For two layers of 64 and"),
     (dict(hidden_units=(64, -1)),  "Received: hidden_units=(64, -1)"),
     (dict(hidden_units=(6.5,)),    "Received: hidden_units=(6.5,)"),
@@ -307,6 +313,11 @@ def test_a_wrong_argument_is_an_error_before_any_work(idle, arguments, words):
         (lambda: build_multilabel_classifier(4, 0), "`n_labels` must be an integer of at"),
         (lambda: build_regressor(4, 0), "`n_outputs` must be an integer of at least 1"),
         (lambda: build_regressor(4, target="reel"), "target='reel'. Did you mean 'real'"),
+        (lambda: build_regressor(4, loss="hinge"), "needs classes, not a regression problem"),
+        (lambda: build_regressor(4, quantiles=(0.5, 0.1)), "increasing numbers in (0, 1)"),
+        (lambda: build_regressor(4, quantiles=(0.5,), loss="huber"), "not both"),
+        (lambda: build_regressor(4, quantiles=(0.5,), target="count"), "not 'count'"),
+        (lambda: build_regressor(4, 2, quantiles=(0.5,)), "`n_outputs` must be 1"),
         (lambda: build_regressor(4, prior=[1, 2]), "the mean of each of the 1 target columns"),
         (lambda: build_regressor(4, target="count", prior=-1), "finite and above 0"),
     ],
@@ -315,6 +326,68 @@ def test_the_other_factories_say_it_of_their_own_arguments(idle, build, words):
     with pytest.raises(ValueError) as error:
         build()
     assert words in str(error.value)
+
+
+def test_without_hidden_units_a_network_is_the_linear_model():
+    """Its least-squares fit is that of scikit-learn, ridge regression with l2 included."""
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 3)).astype("float32")
+    y = x @ [1.0, -2.0, 0.5] + 0.3 + 0.1 * rng.normal(size=64)
+    network = build_regressor(3, hidden_units=(), optimizer="sgd", learning_rate=0.1, l2=0.05)
+    assert [layer.name for layer in network.layers] == ["output"]
+    network.fit(x, y, epochs=300, batch_size="full", verbose=0)
+    kernel, bias = network.get_weights()
+    expected = Ridge(alpha=0.05 * 64).fit(x, y)  # the loss is a mean, its a sum
+    np.testing.assert_allclose(kernel[:, 0], expected.coef_, atol=1e-4)
+    np.testing.assert_allclose(bias[0], expected.intercept_, atol=1e-4)
+    classifier = build_classifier(4, 3, (), seed=0)
+    assert [w.shape for w in classifier.get_weights()] == [(4, 3), (3,)]
+
+
+def test_l1_adds_the_absolute_values_of_every_kernel():
+    network = build_regressor(4, l1=0.01, l2=0.1, hidden_units=(5,), seed=0)
+    kernels = [w for w in network.get_weights() if w.ndim == 2]
+    expected = sum(0.01 * np.abs(k).sum() + 0.1 * (k**2).sum() for k in kernels)
+    assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-5)
+    only = build_regressor(4, l1=0.01, hidden_units=(5,), seed=0)
+    expected = sum(0.01 * np.abs(k).sum() for k in kernels)
+    assert float(sum(only.losses)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_kernel_initializer_draws_from_the_seed_of_the_network():
+    def kernels(initializer, seed=0):
+        network = build_regressor(
+            64, hidden_units=(256,), kernel_initializer=initializer, seed=seed
+        )
+        return [w for w in network.get_weights() if w.ndim == 2]
+
+    first, _ = kernels("he_normal")
+    assert first.std() == pytest.approx((2 / 64) ** 0.5, rel=0.03)
+    np.testing.assert_array_equal(first, kernels(keras.initializers.HeNormal())[0])
+    assert not np.array_equal(first, kernels("he_normal", 1)[0])
+    np.testing.assert_array_equal(
+        kernels("glorot_uniform")[0],
+        build_regressor(64, hidden_units=(256,), seed=0).get_weights()[0],
+    )
+    assert all((k == 0).all() for k in kernels("zeros"))
+
+
+def test_clipnorm_bounds_the_step_of_every_tensor():
+    x = np.full((8, 2), 100.0, "float32")
+    y = np.full(8, 1e4, "float32")
+    network = build_regressor(
+        2, hidden_units=(), optimizer="sgd", learning_rate=0.5, clipnorm=2.0, seed=0
+    )
+    before = network.get_weights()
+    with pytest.warns(kerasdnn.DataWarning):
+        network.fit(x, y, batch_size="full", verbose=0)
+    for a, b in zip(before, network.get_weights(), strict=True):
+        assert np.linalg.norm(a - b) == pytest.approx(0.5 * 2.0, rel=1e-4)
+    rmsprop = keras.optimizers.RMSprop(clipvalue=1.0)
+    with pytest.raises(ValueError, match="excludes `clipvalue`"):
+        build_regressor(2, optimizer=rmsprop, clipnorm=1.0)
 
 
 def test_docstrings_tell_every_argument():

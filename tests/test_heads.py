@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import kerasdnn
 from kerasdnn.heads import (
     HEADS,
     ONE_HOT,
@@ -28,6 +29,9 @@ CLASSES = RNG.integers(0, K, ROWS)
 TARGETS = {
     "regression": RNG.normal(size=(ROWS, K)),
     "count": RNG.poisson(2.0, (ROWS, K)).astype("float64"),
+    "huber": RNG.normal(size=(ROWS, K)),
+    "log_cosh": RNG.normal(size=(ROWS, K)),
+    "positive": RNG.gamma(2.0, 3.0, (ROWS, K)),
     "binary": RNG.integers(0, 2, (ROWS, 1)).astype("float64"),
     "multiclass": CLASSES,
     "one-hot": np.eye(K)[CLASSES],
@@ -67,6 +71,16 @@ def textbook(name, z, smoothing=0.0):
     if name == "count":
         p = np.exp(z)
         return p, (p - y * np.log(p)).mean(), (p - y) / y.size
+    error = z - y
+    if name == "huber":
+        small, size = np.abs(error) <= 1, np.abs(error)
+        loss = np.where(small, error**2 / 2, size - 0.5).mean()
+        return z, loss, np.where(small, error, np.sign(error)) / y.size
+    if name == "log_cosh":
+        return z, np.log(np.cosh(error)).mean(), np.tanh(error) / y.size
+    if name == "positive":
+        p = np.exp(z)
+        return p, 2 * (y / p - 1 - np.log(y / p)).mean(), 2 * (1 - y / p) / y.size
     return z, ((z - y) ** 2).mean(), 2 * (z - y) / y.size
 
 
@@ -96,7 +110,7 @@ def test_output_loss_and_gradient_agree_with_the_formulas(name):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("regression", "count")])
+@pytest.mark.parametrize("name", ["binary", "multiclass", "one-hot", "multilabel"])
 def test_smoothed_labels_give_the_formula_with_smoothed_labels(name):
     found, expected = (f(name, logits(name), SMOOTHING) for f in (keras_says, textbook))
     for a, b in zip(found, expected, strict=True):
@@ -137,6 +151,8 @@ def test_the_smoothed_loss_comes_back_from_its_config():
 def test_losses_and_metrics_are_keras_own_so_that_a_file_needs_nothing_else():
     for row in (*HEADS.values(), ONE_HOT):
         things = [make_loss(row), *make_metrics(row, 10)]
+        if row.name == "positive":  # Keras has no Gamma deviance
+            assert isinstance(things.pop(0), kerasdnn.nn.GammaDeviance)
         assert all(type(thing).__module__.startswith("keras.") for thing in things)
 
 
@@ -145,6 +161,9 @@ def test_metrics_have_the_same_names_every_time():
         names = {key: [m.name for m in make_metrics(row, 6)] for key, row in HEADS.items()}
     assert names == {
         "regression": ["mae", "rmse", "r2"],
+        "huber": ["mae", "rmse", "r2"],
+        "log_cosh": ["mae", "rmse", "r2"],
+        "positive": ["mae", "rmse", "r2"],
         "count": ["mae", "rmse", "r2"],
         "binary": ["accuracy", "precision", "recall", "auc", "pr_auc"],
         "multiclass": ["accuracy", "top_5_accuracy"],
@@ -213,6 +232,8 @@ PRIORS = [
     ("regression", -3.5,            1, [-3.5]),
     ("regression", [1.0, -2.0],     2, [1.0, -2.0]),
     ("count",      2.5,             1, [2.5]),
+    ("positive",   [2.5, 1e3],      2, [2.5, 1e3]),
+    ("huber",      -3.5,            1, [-3.5]),
 ]
 # fmt: on
 
@@ -304,13 +325,14 @@ def test_metrics_know_which_values_are_better():
 def test_only_the_losses_of_classes_take_label_smoothing():
     smoothed = {name: row.smoothed is not None for name, row in HEADS.items()}
     assert smoothed == {
-        "regression": False, "count": False, "binary": True, "multiclass": True, "multilabel": True,
+        "regression": False, "huber": False, "log_cosh": False, "positive": False,
+        "count": False, "binary": True, "multiclass": True, "multilabel": True,
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"label_smoothing=0\.1"):
         make_loss(HEADS["count"], 0.1)
 
 
-@pytest.mark.parametrize("name", ["binary", "multiclass", "multilabel", "one-hot"])
+@pytest.mark.parametrize("name", ["binary", "multiclass", "multilabel", "one-hot", "positive"])
 def test_the_loss_of_logits_is_the_loss_of_the_output(name):
     row = head(name)
     y = np.eye(K)[CLASSES] if name in ("multiclass", "one-hot") else TARGETS[name]

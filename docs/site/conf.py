@@ -111,7 +111,8 @@ def table_of_heads(heads):
     for problem, head in heads.items():
         layer = f"{head.units} x `{head.activation}`"
         metrics = ", ".join(f"`{name}`" for name in head.metrics)
-        rows.append((f'`"{problem}"`', layer, f"`{head.loss}`", metrics, head.y))
+        loss = getattr(head.loss, "__name__", head.loss)
+        rows.append((f'`"{problem}"`', layer, f"`{loss}`", metrics, head.y))
     table = [".. list-table::", "   :header-rows: 1", ""]
     for row in rows:
         table += [f"   {'* ' if i == 0 else '  '}- {cell}" for i, cell in enumerate(row)]

@@ -17,8 +17,11 @@ KINDS = {  # kind of y: (Keras losses, output activations that give what these l
     "count":       (("poisson",), ("exponential", "softplus", "relu", "sigmoid")),
     "regression":  (("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
                      "mean_squared_logarithmic_error", "huber", "log_cosh"), ()),
+    "positive":    (("gamma_deviance",), ("exponential", "softplus")),
+    "quantiles":   (("quantiles",), ()),
 }
 # fmt: on
+NUMBERS = ("regression", "count", "positive", "quantiles")
 KIND_OF = {loss: kind for kind, (losses, _) in KINDS.items() for loss in losses}
 
 
@@ -27,8 +30,8 @@ class OutputHead:
     """The output end of a network.
 
     Attributes:
-        kind: str, "binary", "sparse", "categorical", "count" or "regression". None for another
-            loss.
+        kind: str, "binary", "sparse", "categorical", "count", "regression", "positive" or
+            "quantiles". None for another loss.
         loss: str, the Keras name of the loss.
         units: int, number of outputs. None if it cannot be determined.
         activation: str, Keras name of the output activation. None for a custom one.

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..activations import RANGES
 from ..core.messages import quoted_list, to_python, warn
-from .output_layer import KINDS
+from .output_layer import KINDS, NUMBERS
 
 BY_NAME = "`DNNClassifier` accepts labels of any kind."
 TWO_CLASSES = "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
@@ -38,7 +38,8 @@ def check_output(head):
             "several labels per row use activation='sigmoid'."
         )
     elif name not in fitting:
-        logits = "" if head.kind == "count" else ", or from_logits=True with activation='linear'"
+        logits = ", or from_logits=True with activation='linear'"
+        logits = "" if head.kind in NUMBERS else logits
         warn(
             f"`{head.loss}` needs outputs of activation={fitting[0]!r}; the network has "
             f"activation={name!r}. Use activation={fitting[0]!r}{logits}."
@@ -74,7 +75,12 @@ def check_targets(head, y, training=True):
 def _check_shape(head, y, remedy):
     """Reject anything but one column of y per output: rows would be compared with other rows."""
     columns = 1 if y.values.ndim == 1 else y.values.shape[1]
-    if head.units is not None and columns != head.units:
+    if head.kind == "quantiles" and columns != 1:
+        raise ValueError(
+            f"`{y.what}` must have one column, whose quantiles the network predicts. Received: an "
+            f"array of shape {y.values.shape}."
+        )
+    if head.kind != "quantiles" and head.units is not None and columns != head.units:
         wanted = "(rows,) or (rows, 1)" if head.units == 1 else f"(rows, {head.units})"
         raise ValueError(
             f"`{y.what}` must have shape {wanted}, one column per output of the network. Received: "
@@ -168,6 +174,9 @@ def _check_numbers(head, y):
             f"Targets for `{head.loss}` must be non-negative. If they may be negative, use "
             "'mean_squared_error' (`build_regressor(target='real')`).",
         )
+    if head.kind == "positive":
+        rule = f"Targets for `{head.loss}` must be positive. `build_regressor` takes any number."
+        _reject_first(y, y.values > 0, rule)
 
 
 def _warn_of_odd_targets(head, y):
@@ -182,7 +191,7 @@ def _warn_of_odd_targets(head, y):
                 f"{y.describe_first(good)}, which `{head.loss}` treats as a probability (soft "
                 "label). For a quantity use `build_regressor`."
             )
-    elif head.kind in ("regression", "count"):
+    elif head.kind in ("regression", "count", "positive"):
         low, high = RANGES.get(head.activation, RANGES["linear"])
         if y.values.min() < low or y.values.max() > high:
             warn(

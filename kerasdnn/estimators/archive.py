@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import platform
+import types
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,27 @@ PARTS = ("estimator.json", "network.keras")
 
 def save_estimator(estimator, path):
     """Write a fitted estimator to `path` atomically."""
-    with only():  # the content does not depend on the caller's custom object scope
+    # The content does not depend on the caller's custom object scope.
+    with only(custom_loss(estimator)):
         data = archive(estimator)
     with atomic_write(path) as beside:
         beside.write_bytes(data)
+
+
+def custom_loss(estimator):
+    """The custom loss of a fitted estimator by name, which `load` then needs; {} without one."""
+    loss = estimator.hyperparameters_.get("loss")
+    thing = loss if isinstance(loss, types.FunctionType) else type(loss)
+    ours = thing.__module__.split(".")[0] in ("builtins", "keras", "kerasdnn")
+    return {} if loss is None or ours else {thing.__name__: thing}
 
 
 def archive(estimator):
     """The file of a fitted estimator, as bytes.
 
     Raises:
-        ValueError: the network contains a custom function or class, which a file cannot hold.
+        ValueError: the network contains a custom function or class, which a file cannot hold, other
+            than a loss.
     """
     state = {**estimator_to_state(estimator), "versions": library_versions()}
     network = network_to_bytes(estimator.network_)

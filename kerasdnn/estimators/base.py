@@ -13,7 +13,7 @@ from ..checks.table_columns import told_once
 from ..core import keras_internals
 from ..core.rows import Rows
 from ..diagnostics.report import Health, examine
-from ..heads import check_metrics, make_metrics, mean_loss
+from ..heads import check_loss, check_metrics, make_metrics, mean_loss
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
@@ -167,12 +167,16 @@ class TableEstimator(BaseEstimator):
         return tags
 
     def __sklearn_clone__(self):
+        if isinstance(self.loss, keras.losses.Loss):
+            check_loss("loss", self.loss)  # a copy might silently lose its settings
         callbacks = [c for c in self.callbacks or () if isinstance(c, keras.callbacks.Callback)]
         networks = [keras_internals.watched(callback) for callback in callbacks]
         try:
             for callback in callbacks:  # a copy does not need the network that it has monitored
                 keras_internals.set_watched(callback, None)
-            return super().__sklearn_clone__()
+            own = own_functions(self.get_params(deep=False))
+            with keras.saving.custom_object_scope(own):  # a loss is copied by its config
+                return super().__sklearn_clone__()
         finally:
             for callback, network in zip(callbacks, networks, strict=True):
                 keras_internals.set_watched(callback, network)
@@ -200,7 +204,8 @@ def original_columns(encoder):
 
 def own_functions(state):
     """Functions and classes among an estimator's arguments, by the names that Keras saves."""
-    values = [state.get("activation"), *np.atleast_1d(state.get("metrics") or [])]
+    values = [state.get(name) for name in ("activation", "loss", "kernel_initializer")]
+    values += [*np.atleast_1d(state.get("metrics") or [])]
     kinds = {type(value).__name__: type(value) for value in values if hasattr(value, "get_config")}
     return kinds | {value.__name__: value for value in values if hasattr(value, "__name__")}
 

@@ -6,11 +6,17 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import d2_pinball_score
+from sklearn.utils.validation import check_is_fitted
 
+from ..core.arguments import is_number
+from ..core.messages import invalid
 from ..core.rows import Rows
-from ..heads import Head
+from ..heads import Head, check_loss
 from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, documented
-from ..tables.targets import NumberTarget, learn_classes
+from ..nn.quantiles import check_quantiles
+from ..tables.rows import read_table
+from ..tables.targets import NumberTarget, learn_classes, read_target
 from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator
 from .presets import by_name
@@ -49,12 +55,16 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         preset: str | None = None,
         *,
         hidden_units: Sequence[int] | None = None,
+        loss: str | Callable | None = None,
         activation: str | Callable | None = None,
+        kernel_initializer: str | keras.Initializer | None = None,
         optimizer: str | dict | keras.Optimizer | None = None,
         learning_rate: float | Callable | None = None,
         momentum: float | None = None,
+        clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
+        l1: float | None = None,
         batch_norm: bool | None = None,
         label_smoothing: float | None = None,
         metrics: list | None = None,
@@ -184,12 +194,17 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         *,
         hidden_units: Sequence[int] | None = None,
         target: str | Head = "real",
+        loss: str | Callable | None = None,
+        quantiles: Sequence[float] | None = None,
         activation: str | Callable | None = None,
+        kernel_initializer: str | keras.Initializer | None = None,
         optimizer: str | dict | keras.Optimizer | None = None,
         learning_rate: float | Callable | None = None,
         momentum: float | None = None,
+        clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
+        l1: float | None = None,
         batch_norm: bool | None = None,
         metrics: list | None = None,
         batch_size: int | str | None = None,
@@ -225,12 +240,80 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     ) -> Any:
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
-        return self._fit(rows, validation_data, NumberTarget.of(self.target))
+        return self._fit(rows, validation_data, self._make_target())
+
+    def _make_target(self):
+        """A function from y and its column names to its `NumberTarget`."""
+        quantiles = self.quantiles
+        if quantiles is not None:
+            quantiles = check_quantiles("quantiles", quantiles)
+        loss = None if self.loss is None else check_loss("loss", self.loss)
+        return NumberTarget.of(self.target, quantiles, loss)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict the target in its own units, float64 `(rows,)` or `(rows, columns)`."""
+        """Predict the target in its own units.
+
+        Returns:
+            float64 `(rows,)` or `(rows, columns)`; with `quantiles` `(rows, quantiles)`, increasing
+            in each row.
+        """
         output = self._output(X)  # raises NotFittedError before the target is needed
         return self.target_.from_network(output)
+
+    def predict_interval(self, X: Any, coverage: float = 0.8) -> np.ndarray:
+        """Predict an interval that contains a fraction `coverage` of the targets.
+
+        Its ends are the quantiles `(1 - coverage) / 2` and `(1 + coverage) / 2`, of which the
+        estimator must have been given both. As all quantiles of a network, they are estimates: the
+        fraction of new rows within may differ by a few percent.
+
+        Args:
+            X: table, as in `fit`.
+            coverage: float in (0, 1). Default: 0.8, the quantiles 0.1 and 0.9.
+
+        Returns:
+            float64 `(rows, 2)`, lower and upper end.
+
+        Raises:
+            ValueError: the estimator has no such quantiles.
+
+        Example:
+            model = DNNRegressor(quantiles=(0.1, 0.5, 0.9), random_state=0).fit(frame, prices)
+            low, high = model.predict_interval(frame, coverage=0.8).T
+        """
+        check_is_fitted(self)
+        levels = np.array(self.target_.head.levels)
+        if not is_number(coverage) or not 0 < coverage < 1:
+            raise invalid("coverage", "must be a number in (0, 1)", coverage)
+        ends = [(1 - coverage) / 2, (1 + coverage) / 2]
+        found = [np.flatnonzero(np.abs(levels - end) < 1e-9) for end in ends]
+        if not all(map(len, found)):
+            pairs = [2 * b - 1 for b in levels for a in levels if b > a and abs(a + b - 1) < 1e-9]
+            known = ", ".join(f"{pair:.6g}" for pair in sorted(pairs)) or "none"
+            remedy = f"Its quantiles allow: {known}. Fit with quantiles=({ends[0]:.6g}, 0.5, "
+            remedy += f"{ends[1]:.6g})."
+            raise invalid("coverage", "needs its two quantiles", coverage, remedy)
+        return self.predict(X)[:, [found[0][0], found[1][0]]]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute R2 as scikit-learn does; with `quantiles` D2, its analog for the pinball loss.
+
+        D2 is 1 minus the loss divided by that of the constant quantiles of y, averaged over the
+        quantiles.
+
+        Args:
+            X, y, sample_weight: as in `fit`.
+        """
+        if getattr(self, "target_", None) is None or not self.target_.head.levels:
+            return super().score(X, y, sample_weight)
+        rows, _ = read_table(Rows(X, y, sample_weight))
+        p, y = self.predict(rows.x), self.target_.encode(read_target(rows.y)[0])[:, 0]
+        levels = enumerate(self.target_.head.levels)
+        found = [
+            d2_pinball_score(y, p[:, k], alpha=level, sample_weight=rows.weights)
+            for k, level in levels
+        ]
+        return float(np.mean(found))
 
 
 ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

@@ -18,7 +18,7 @@ from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_r
 from ..checks.targets import CONSTANT
 from ..core.arguments import check_fraction
 from ..core.rows import unpack_validation_data
-from ..heads import better, make_problem
+from ..heads import better, make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
@@ -116,6 +116,7 @@ def fit_rows(estimator, rows, validation, target, rng):
         estimator.columns,
     )
     encoder.fit(rows.x, sample_weight=rows.weights)
+    target.head = with_loss(target.head, settings["loss"])
     target.learn(rows.y, rows.weights)
     monitored = monitored_metric(settings["monitor"], target.head)
     settings["metrics"] = with_metric(settings["metrics"], monitored)
@@ -127,6 +128,11 @@ def fit_rows(estimator, rows, validation, target, rng):
     settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
     if validation is not None:
         validation = encode_rows(validation, encoder, target)
+    if settings["loss"] is not None and target.head.units == "1":
+        # A custom loss may subtract y from the prediction, which has two dimensions.
+        rows = rows.replace(y=rows.y.reshape(-1, 1))
+        validation = validation and validation.replace(y=validation.y.reshape(-1, 1))
+    if validation is not None:
         validation = validation.x, validation.y, validation.weights
 
     def train(seed):
@@ -153,7 +159,7 @@ def fit_rows(estimator, rows, validation, target, rng):
     network, best_epoch = members[0]
     history = network.history
     predictor = network if len(members) == 1 else average([member for member, _ in members])
-    if getattr(target, "log", False):
+    if getattr(target, "log", False) and not target.head.levels:
         inputs = rows.x if validation is None else validation[0]
         output = predictor.predict(inputs, verbose=0)
         target.learn_bias(output, in_units.y, in_units.weights)

@@ -75,14 +75,15 @@ def unused_copy(optimizer):
 
 # fmt: off
 STANDARD = {name: default(name, ESTIMATOR) for name in (
-    "hidden_units", "activation", "optimizer", "learning_rate", "momentum", "dropout", "l2",
-    "batch_norm", "label_smoothing", "metrics", "batch_size", "epochs", "early_stopping",
-    "patience", "scaling", "one_hot_limit", "embedding_size", "monitor", "n_members",
+    "hidden_units", "loss", "activation", "kernel_initializer", "optimizer", "learning_rate",
+    "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm", "label_smoothing", "metrics",
+    "batch_size", "epochs", "early_stopping", "patience", "scaling", "one_hot_limit",
+    "embedding_size", "monitor", "n_members",
 )}
 # The settings of the authors of RealMLP, but for what a comment explains.
 FULL = {
-    "hidden_units": (256, 256, 256), "activation": "selu", "learning_rate": 0.04, "dropout": 0.15,
-    "label_smoothing": 0.1, "metrics": None, "batch_size": "auto",
+    "hidden_units": (256, 256, 256), "loss": None, "activation": "selu", "learning_rate": 0.04,
+    "dropout": 0.15, "label_smoothing": 0.1, "metrics": None, "batch_size": "auto",
     "epochs": 128,  # the authors: 256. As accurate on validation rows, in half the time
     "early_stopping": False,  # the learning rate reaches 0 in the last epoch
     "patience": 40, "scaling": "robust", "one_hot_limit": 8, "embedding_size": 8,
@@ -149,4 +150,6 @@ def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[
         raise invalid(key, f"is not a hyperparameter of preset {name!r}", given[key], remedy)
     if "patience" in given:  # without early stopping it would have no effect
         chosen["early_stopping"] = True
+    if "loss" in given and "label_smoothing" in chosen:
+        chosen["label_smoothing"] = 0.0  # not every loss takes it
     return chosen | given

@@ -53,7 +53,7 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     # The logarithm of a count starts at that of the mean: an exponential of random numbers may
     # fall to 0 in the first steps, where its gradient vanishes.
     logarithmic = head.activation == "exponential"
-    zero = logarithmic or not settings["data_start"]
+    zero = logarithmic or bool(head.start) or not settings["data_start"]
     layers.append(NTKDense(problem.units, head.activation, gain, draw(rng), zero, name="output"))
     network = Network(layers, seed=seed)
     if settings["data_start"]:
@@ -61,9 +61,11 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     if logarithmic:
         bias = network.layers[-1].bias
         bias.assign_add(np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel())
+    elif head.start:
+        network.layers[-1].bias.assign(np.array(head.start))
     metrics = settings["metrics"]
     if metrics is None:
-        metrics = next(iter(head.metrics))  # areas under curves take long to compute every epoch
+        metrics = [*head.metrics][:1]  # areas under curves take long to compute every epoch
     network.compile(
         optimizer=make_optimizer(settings, steps),
         loss=make_loss(head, settings["label_smoothing"]),

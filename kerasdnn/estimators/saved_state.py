@@ -1,11 +1,14 @@
 """Convert a fitted estimator, apart from its network, to JSON and back."""
 
+import types
+
 import keras
 import numpy as np
 import pandas as pd
 
 from ..core.messages import to_python, warn
-from ..heads import HEADS, Head, key_of, row_of
+from ..heads import HEADS, Head, key_of, quantile_head, row_of, with_loss
+from ..nn.quantiles import check_quantiles
 from ..tables.encoder import TableEncoder
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
@@ -70,12 +73,15 @@ def estimator_from_state(classes, state, make_network):
         network = make_network(state["network_seed"])
         if network.input_shape[-1] != len(encoder.get_feature_names_out()):
             raise BadFile("the network expects another number of columns than the encoder has.")
+        hyperparameters = {k: unpack(v) for k, v in state["hyperparameters"].items()}
+        target = target_from_state(state["target"])
+        target.head = with_loss(target.head, hyperparameters.get("loss"))
         estimator._set_fitted(
             {
                 "encoder_": encoder,
-                "target_": target_from_state(state["target"]),
+                "target_": target,
                 "network_": network,
-                "hyperparameters_": {k: unpack(v) for k, v in state["hyperparameters"].items()},
+                "hyperparameters_": hyperparameters,
                 "history_": history,
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
@@ -92,6 +98,8 @@ def target_to_state(target):
     state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
         state |= {"n": target.n, "flat": target.flat}
+        if target.head.levels:
+            state["quantiles"] = list(target.head.levels)
         arrays = {k: getattr(target, k) for k in ("center", "scale", "range", "shift", "bias")}
         return state | {k: None if v is None else v.tolist() for k, v in arrays.items()}
     return state | {"classes": target.classes.tolist(), "dtype": target.classes.dtype.str}
@@ -109,6 +117,8 @@ def target_from_state(state):
             raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
     else:
+        if state.get("quantiles") is not None:
+            head = quantile_head(tuple(check_quantiles("quantiles", state["quantiles"])))
         target = NumberTarget(head, state["n"], state["flat"])
         target.center, target.scale = np.array(state["center"]), np.array(state["scale"])
         if state.get("shift") is not None:
@@ -135,7 +145,7 @@ def pack(value):
         return {"dict": [[pack(k), pack(v)] for k, v in value.items()]}
     if isinstance(value, np.ndarray):
         return pack(value.tolist())
-    if not hasattr(value, "get_config"):
+    if not hasattr(value, "get_config") and not isinstance(value, types.FunctionType):
         raise NotJson
     config = keras.saving.serialize_keras_object(value)
     check_config(config)

@@ -1,15 +1,20 @@
 """Layers, losses, schedules and update rules that work in any Keras model, on any backend.
 
 `average` averages networks, `embedding` embeds categories, `realmlp_layers` contains the layers of
-RealMLP, `losses` cross-entropy of class indices with label smoothing, `schedules` two learning-rate
-schedules, `group_adam` an optimizer with groups of variables, and `update_rules` the six update
-rules as pure functions.
+RealMLP, `losses` cross-entropy of class indices with label smoothing and the Gamma deviance,
+`quantiles` the pinball loss of quantiles that never cross, `schedules` two learning-rate schedules,
+`group_adam` an optimizer with groups of variables, and `update_rules` the six update rules as pure
+functions.
 """
 
 from .average import AverageOf as AverageOf
 from .embedding import EmbedCategories as EmbedCategories
 from .group_adam import GroupAdam as GroupAdam
+from .losses import GammaDeviance as GammaDeviance
+from .losses import OneHotLoss as OneHotLoss
 from .losses import SmoothedSparseCategoricalCrossentropy as SmoothedSparseCategoricalCrossentropy
+from .quantiles import QuantileLoss as QuantileLoss
+from .quantiles import increasing as increasing
 from .realmlp_layers import NTKDense as NTKDense
 from .realmlp_layers import ParametricActivation as ParametricActivation
 from .realmlp_layers import PeriodicEmbedding as PeriodicEmbedding

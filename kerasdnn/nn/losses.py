@@ -1,4 +1,4 @@
-"""Losses that Keras lacks: smoothed class indices, and losses per row from logits."""
+"""Losses that Keras lacks: of class indices, of positive numbers, and per row from logits."""
 
 from typing import Any
 
@@ -54,6 +54,99 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class OneHotLoss(keras.losses.Loss):
+    """A loss of one-hot labels for class indices, which it converts to one-hot labels first.
+
+    Args:
+        loss: Keras loss or function of `(y_true, y_pred)`, both of shape `(rows, classes)`, such as
+            `keras.losses.CategoricalFocalCrossentropy()`; or its config.
+        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+
+    Call arguments:
+        y_true: class indices, shape `(rows,)` or `(rows, 1)`.
+        y_pred: probabilities, shape `(rows, classes)`.
+
+    Example:
+        network.compile("adam", OneHotLoss(keras.losses.CategoricalFocalCrossentropy()))
+    """
+
+    row_by_row = True  # if `loss` is, see `training/metrics.py`
+    takes_y_of = "sparse_categorical_crossentropy"
+
+    def __init__(self, loss: Any, **kwargs: Any):
+        loss = keras.losses.get(loss)
+        if isinstance(loss, keras.losses.Loss):
+            kwargs = {"reduction": loss.reduction} | kwargs
+        super().__init__(**kwargs)
+        self.loss = loss
+
+    def call(self, y_true, y_pred):
+        if len(y_true.shape) == len(y_pred.shape):
+            y_true = ops.squeeze(y_true, -1)
+        y_true = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
+        call = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
+        return call(y_true, y_pred)
+
+    def get_config(self):
+        return {**super().get_config(), "loss": keras.losses.serialize(self.loss)}
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class GammaDeviance(keras.losses.Loss):
+    """The deviance of the Gamma distribution, for positive numbers of any size.
+
+    The loss of a target y with prediction p is
+
+        2 (y / p - 1 - log(y / p))
+
+    averaged over the outputs. It is 0 where p = y, and depends on the ratio of both alone: an error
+    of 10% costs the same for small and for large targets.
+
+    Args:
+        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+
+    Call arguments:
+        y_true: positive numbers, shape `(rows,)` or `(rows, outputs)`.
+        y_pred: positive numbers, shape `(rows, outputs)`.
+
+    Reference:
+        McCullagh and Nelder, Generalized linear models, 1989, chapter 8.
+
+    Example:
+        network.compile("adam", GammaDeviance())
+    """
+
+    row_by_row = True
+    takes_y_of = "gamma_deviance"  # read by `checks/output_layer.py`
+
+    def call(self, y_true, y_pred):
+        if len(y_true.shape) < len(y_pred.shape):
+            y_true = y_true[..., None]
+        # An exponential may underflow to 0, of which the logarithm is not finite.
+        y_pred = ops.maximum(y_pred, SMALLEST)
+        ratio = y_true / y_pred
+        return ops.mean(2 * (ratio - 1 - ops.log(ops.maximum(ratio, SMALLEST))), axis=-1)
+
+
+SMALLEST = 1e-30  # a normal number of float32, as is its inverse
+
+
+def gamma_deviance_of_logits(y, z):
+    """Compute the Gamma deviance of each row from the logarithm of the prediction.
+
+    Args:
+        y: float, broadcast to the shape of z, positive.
+        z: float (..., units), what precedes the exponential.
+
+    Returns:
+        float (...), the mean over the units.
+    """
+    y = ops.broadcast_to(y, ops.shape(z))
+    log_ratio = ops.log(ops.maximum(y, SMALLEST)) - z
+    return ops.mean(2 * (ops.exp(log_ratio) - 1 - log_ratio), -1)
 
 
 def binary_crossentropy_of_logits(y, z):

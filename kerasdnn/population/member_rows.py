@@ -136,11 +136,12 @@ def as_x(X):
 
 
 def as_y(y, problem):
-    """y as int32 (rows,) for class indices, else as float32 (rows, units)."""
+    """y as int32 (rows,) for class indices, else as float32 (rows, columns)."""
     y = np.asarray(y)
     if problem.head.per_class and not problem.one_hot:
         return y.reshape(-1).astype("int32")
-    return y.reshape(len(y), problem.units).astype("float32")
+    columns = 1 if problem.head.levels else problem.units
+    return y.reshape(len(y), columns).astype("float32")
 
 
 def per_member(name, rows, count, n):

@@ -22,7 +22,7 @@ class Member:
 
     Attributes:
         given: the dict that was passed, with its seed.
-        hidden_units, activation, dropout, l2, batch_norm, label_smoothing, prior, seed: as in
+        hidden_units, loss, activation, dropout, l2, batch_norm, label_smoothing, prior, seed: as in
             `factories.build_for`.
         rule, hyperparameters: what `optimizer_rules.rule_of` returns.
         slot_start: float, initial value of the optimizer state variables.
@@ -31,6 +31,7 @@ class Member:
 
     given: dict
     hidden_units: tuple
+    loss: str | None
     activation: str
     dropout: float
     l2: float

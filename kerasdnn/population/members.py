@@ -12,11 +12,14 @@ import numpy as np
 from .. import optimizers
 from ..core.arguments import Unstackable, check_integer, is_number
 from ..core.messages import invalid
-from ..heads import make_loss, output_bias
+from ..heads import make_loss, output_bias, with_loss
 from ..hyperparameters import MEMBER, check, default
 from .forward import loss_by_row
 from .member_state import Member
 from .optimizer_rules import rule_of
+
+ALONE = "Train this network by `Network.fit`."
+UNSTACKED = ("kernel_initializer", "clipnorm", "l1")  # what only `Network.fit` implements
 
 
 def read_members(members, problem, seed):
@@ -71,8 +74,18 @@ def read_member(given, problem, rules):
     def value(name):
         return given.get(name, default(name, MEMBER))
 
-    head, smoothing, prior = problem.head, value("label_smoothing"), value("prior")
+    smoothing, prior = value("label_smoothing"), value("prior")
     remedy = "Pass a name, or train this network by `Network.fit`."
+    for name in UNSTACKED:
+        if value(name) != default(name, MEMBER):
+            rule = "must be left out to be stacked"
+            raise invalid(name, rule, value(name), ALONE, Unstackable)
+    if not value("hidden_units"):
+        rule = "must have at least one layer to be stacked"
+        raise invalid("hidden_units", rule, value("hidden_units"), ALONE, Unstackable)
+    head = with_loss(problem.head, value("loss"))
+    if not isinstance(value("loss"), (str, type(None))):
+        raise invalid("loss", "must be a name to be stacked", value("loss"), remedy, Unstackable)
     if not isinstance(value("activation"), str):
         rule = "must be a name to be stacked"
         raise invalid("activation", rule, value("activation"), remedy, Unstackable)
@@ -100,7 +113,7 @@ def read_member(given, problem, rules):
     if prior is not None:
         given["prior"] = np.asarray(prior).tolist()
         output_bias(head, prior, problem.n_outputs)
-    names = ("hidden_units", "activation", "dropout", "l2", "batch_norm", "label_smoothing")
+    names = ("hidden_units", "loss", "activation", "dropout", "l2", "batch_norm", "label_smoothing")
     return Member(
         given=given,
         **{name: value(name) for name in (*names, "prior", "seed")},
@@ -138,5 +151,7 @@ def initial_weights(members, problem):
         if member.prior is not None:
             bias = output_bias(problem.head, member.prior, problem.n_outputs)
             weights[-1] = np.array(bias, "float32")
+        elif problem.head.start:
+            weights[-1] = np.array(problem.head.start, "float32")
         found.append(weights)
     return found

@@ -1,6 +1,6 @@
 """Decide which members are stacked together.
 
-Members of a group share batch size and batch normalization; narrower ones are padded to the
+Members of a group share batch size, batch normalization and loss; narrower ones are padded to the
 widest, shallower ones skip the layers that they lack. A group is divided where padding mixed
 widths would take longer than compiling another function, where it would occupy one core while
 others are idle, and where it would not fit into memory.
@@ -33,7 +33,8 @@ def plan(members, problem, batches, rows, epochs, cores, memory):
     """
     classes = {}
     for i, member in members.items():
-        classes.setdefault((batches[i], member.batch_norm), []).append(i)
+        key = batches[i], member.batch_norm, member.loss or ""
+        classes.setdefault(key, []).append(i)
     # Six operations per weight and row: two forward, four backward.
     seconds_per_weight = 6 * rows * epochs / FLOPS
 
@@ -128,13 +129,13 @@ def counts_alike(groups, members, batches):
     Groups that differ only in that get the largest number, so that one compiled function serves
     all of them.
     """
-    kinds = [(batches[g[0]], members[g[0]].batch_norm, padded([members[i] for i in g]))
-             for g in groups]  # fmt: skip
+    kinds = [((batches[g[0]], members[g[0]].batch_norm, members[g[0]].loss),
+              padded([members[i] for i in g])) for g in groups]  # fmt: skip
     most = {}
-    for batch, batch_norm, (widths, counts, count) in kinds:
-        key = batch, batch_norm, widths, count
+    for kind, (widths, counts, count) in kinds:
+        key = kind, widths, count
         most[key] = tuple(map(max, counts, most.get(key, counts)))
-    return [most[batch, norm, widths, count] for batch, norm, (widths, _, count) in kinds]
+    return [most[kind, widths, count] for kind, (widths, _, count) in kinds]
 
 
 def rounded(number, grain):

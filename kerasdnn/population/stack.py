@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from ..heads import Problem
+from ..heads import Problem, with_loss
 from ..training.device_data import FLOPS, SECONDS_PER_CALL, power_of_two, round_up
 from .forward import Layout, Stack, forward, output
 from .member_state import Member, Progress, align_layers, pad_and_stack, unstack
@@ -238,7 +238,7 @@ def keep(which, new, old):
 def layout_of(problem, members, batch, counts, compiled):
     """Return the `Layout` of members; `counts`: how many networks compute each hidden layer."""
     return Layout(
-        head=problem.head,
+        head=with_loss(problem.head, members[0].loss),
         units=problem.units,
         counts=counts,
         batch=batch,

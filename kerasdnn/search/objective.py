@@ -6,7 +6,21 @@ in these compare.
 
 import numpy as np
 
+from ..core.messages import invalid
 from ..heads import mean_loss
+
+
+def check_comparable(objective, losses):
+    """Raise a ValueError where networks would be compared by losses that differ.
+
+    Args:
+        objective: str.
+        losses: the `loss` of each network, None for that of the problem type.
+    """
+    if objective == "val_loss" and len(set(losses)) > 1:
+        remedy = "Pass a metric that all networks report, such as 'val_mae' or 'val_accuracy'."
+        rule = "must not be the loss where the networks minimize different losses"
+        raise invalid("objective", rule, objective, remedy)
 
 
 def score(objective, head, y, prediction, weights=None):

@@ -20,7 +20,7 @@ from ..core.arguments import check_integer, known_name
 from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
-from ..heads import head_of, make_problem
+from ..heads import head_of, make_problem, with_loss
 from ..hyperparameters import FIT, SEARCH, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
@@ -76,7 +76,7 @@ def default_space(problem, rows, coarse=False, fixed=()):
         l2              0.000001 to 0.01, logarithmic
         label_smoothing 0 or 0.05, only with several classes
     """
-    head = head_of(problem)
+    head = with_loss(head_of(problem), dict(fixed).get("loss"))
     rows = check_integer("rows", rows)
     smallest = 16 if rows < 1_000 else 32 if rows < 10_000 else 64
     units = [smallest, 2 * smallest, 4 * smallest]

@@ -21,7 +21,7 @@ from ..tables.encoder import TableEncoder
 from ..tables.problem_type import infer_target
 from ..tables.rows import check_exclusive, read_rows, read_weights, weigh_classes
 from ..tables.splits import split, strata_of
-from ..tables.targets import NumberTarget, learn_classes
+from ..tables.targets import learn_classes
 from .data import SearchData, TableData
 from .engine.project import open_project, resolve_seed
 from .network_search import tune_rows
@@ -124,7 +124,7 @@ def read_table_data(given, estimator, class_weight, validation_data):
     """Read the rows, and the weights of their classes, as `TableData` without splits."""
     make_target = learn_classes
     if isinstance(estimator, DNNRegressor):
-        make_target = NumberTarget.of(estimator.target)
+        make_target = estimator._make_target()
         if class_weight is not None:
             raise invalid("class_weight", "needs classes, not numbers", class_weight)
     elif class_weight is None:

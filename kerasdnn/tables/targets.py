@@ -4,6 +4,7 @@
     LabelTarget     several labels per row           columns of 0 and 1
     NumberTarget    numbers, one or several columns  standardized, (y - mean) / standard deviation
                     their logarithms                 log y or log(1 + y), then standardized
+                    positive numbers                 divided by their mean
                     counts                           unchanged
 
 Each has `head` (a row of `heads.HEADS`), `n` (classes, labels, columns), `encode`, and the
@@ -24,7 +25,7 @@ from ..checks.named_array import NamedArray
 from ..checks.table_columns import blank_twins
 from ..checks.weights import check_same_rows
 from ..core.messages import quoted_list, to_python, warn
-from ..heads import HEADS, head_of, head_of_target, make_problem
+from ..heads import HEADS, head_of, head_of_numbers, make_problem, with_loss
 from .frame import read_frame, unmasked
 
 
@@ -220,17 +221,25 @@ class NumberTarget:
         self.shift, self.bias = None, np.ones(n)
 
     @classmethod
-    def of(cls, target):
+    def of(cls, target, quantiles=None, loss=None):
         """A function from y and its column names to the target.
 
         Args:
             target: "log", or what `heads.head_of_target` accepts.
+            quantiles: see `heads.quantile_head`, or None.
+            loss: what `heads.check_loss` accepts, or None.
         """
         log = isinstance(target, str) and target == "log"
-        head = HEADS["regression"] if log else head_of_target(target)
+        head = with_loss(head_of_numbers("real" if log else target, quantiles), loss)
+        squared = not log and head.standardize and head.loss == HEADS["regression"].loss
 
         def make(y, names):
-            if not log and head.standardize and y.dtype.kind in "fiub":
+            if head.levels and y.ndim > 1 and y.shape[1] > 1:
+                raise ValueError(
+                    "`quantiles` are of one column of `y`. Received: an array of shape "
+                    f"{y.shape}. Train one regressor per column."
+                )
+            if squared and y.dtype.kind in "fiub":
                 warn_of_skewed_target(y.reshape(len(y), -1).astype("float64"), names)
             return cls(head, 1 if y.ndim == 1 else y.shape[1], y.ndim == 1, log)
 
@@ -274,6 +283,12 @@ class NumberTarget:
     def learn(self, y, weights):
         """Learn the units of y; `weights` is float `(rows,)` or None."""
         self.baseline = np.average(y, axis=0, weights=weights)
+        if self.head.levels:
+            w = None if weights is None else np.asarray(weights, "float64")
+            self.baseline = np.quantile(y[:, 0], self.head.levels, method="inverted_cdf", weights=w)
+        if self.head.by_mean:
+            mean = np.average(np.abs(y), axis=0, weights=weights)
+            self.scale = np.where(mean > 0, mean, 1.0)
         if self.log:
             self.shift = np.where(y.min(axis=0) > 0, 0.0, 1.0)
             y = np.log(y + self.shift)
@@ -308,7 +323,11 @@ class NumberTarget:
         return ((y - self.center) / self.scale).astype("float32")
 
     def from_network(self, output):
-        """The network's prediction in the units of y, float64 `(rows,)` or `(rows, columns)`."""
+        """The network's prediction in the units of y.
+
+        Returns:
+            float64 `(rows,)`, `(rows, columns)`, or `(rows, quantiles)` of a head with quantiles.
+        """
         y = np.minimum(output.astype("float64"), np.finfo("float32").max)
         y = y * self.scale + self.center
         if self.shift is not None:
@@ -316,7 +335,7 @@ class NumberTarget:
             y = np.maximum(y, 0)
         if self.range is not None:
             y = np.clip(y, *self.range)
-        return y[:, 0] if self.flat else y
+        return y[:, 0] if self.flat and not self.head.levels else y
 
 
 HEAVY_TAIL = 15  # standard deviations of the middle half, from the median

@@ -59,6 +59,9 @@ def is_row_by_row_loss(loss):
     known = cls in LOSSES or (cls is WRAPPER and loss.fn in functions())
     ours = cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls)
     reduced = loss.reduction in ("sum_over_batch_size", "mean_with_sample_weight")
+    if ours and hasattr(loss, "loss"):  # `OneHotLoss`
+        inner = loss.loss if isinstance(loss.loss, kl.Loss) else WRAPPER(loss.loss)
+        return reduced and is_row_by_row_loss(inner)
     return reduced and (ours or (known and _within_rows(loss)))
 
 

@@ -18,6 +18,7 @@ from sklearn.base import clone
 
 from ...core.state_files import read_json, write_json
 from ...estimators.presets import PRESETS
+from ..objective import check_comparable
 from ..spaces import settings, varied
 from .oracles import as_batch_oracle
 from .tuner_internals import tuner_file
@@ -97,6 +98,8 @@ class EstimatorTuner(keras_tuner.Tuner):
     def run_trial(self, trial):
         """`(metrics, best epoch)`, or why the trial failed."""
         began, name = time.monotonic(), self.oracle.objective.name
+        own = self.hypermodel.settings(trial.hyperparameters.copy())
+        check_comparable(name, [None, own.get("loss")])
         try:
             fitted = self.fit(self.hypermodel.build(trial.hyperparameters.copy()))
         except Exception as error:  # one trial's; the search continues

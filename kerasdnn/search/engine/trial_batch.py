@@ -20,8 +20,8 @@ import numpy as np
 from ...core.arguments import Unstackable
 from ...core.messages import warn
 from ...factories import build_for
-from ...heads import direction_of
-from ..objective import score
+from ...heads import direction_of, with_loss
+from ..objective import check_comparable, score
 from ..spaces import factory_settings
 from .project import Line
 
@@ -92,6 +92,7 @@ class TrialBatch:
 
 def make_trial_batch(members, data, folds, objective, direction=None):
     """Make the fastest batch for `members`; arguments as of `TrialBatch`."""
+    check_comparable(objective, [member.get("loss") for member in members])
     everyone = range(len(members))
     reasons = why_not_stacked(members, data.problem) if STACKS else [None for _ in everyone]
     alone = [i for i in everyone if reasons[i] or not STACKS]
@@ -263,7 +264,8 @@ class EpochEvaluator(keras.callbacks.Callback):
         self.trials, self.index, self.rows = trials, index, rows
 
     def on_epoch_end(self, epoch, logs=None):
-        trials, rows, head = self.trials, self.rows, self.trials.data.problem.head
+        trials, rows = self.trials, self.rows
+        head = with_loss(trials.data.problem.head, trials.members[self.index].get("loss"))
         prediction = self.model.predict(rows.x, verbose=0)
         value = score(trials.objective, head, rows.y, prediction, rows.weights)
         trained = self.model.get_weights()

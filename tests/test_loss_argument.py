@@ -1,4 +1,4 @@
-"""`loss=` replaces the loss of a problem type in factories, estimators, populations and searches."""
+"""`loss=` replaces the loss of a problem type through every entry point."""
 
 import pickle
 
@@ -40,6 +40,7 @@ def fourth_power(y, p):
     return ops.mean((p - y) ** 4, axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="tests")
 class Cubic(keras.losses.Loss):
     """|y - p|^3 without any care for shapes."""
 
@@ -152,8 +153,9 @@ def test_a_custom_loss_of_two_classes_subtracts_columns_from_columns():
         def call(self, y, p):
             return squared(y, p)
 
-    for loss in (squared, Squared()):
-        DNNClassifier("standard", loss=loss, epochs=1, random_state=0).fit(TABLE, Y > 0)
+    for loss in (squared, Squared()):  # a class that is not registered is copied, too
+        model = clone(DNNClassifier("standard", loss=loss, epochs=1, random_state=0))
+        model.fit(TABLE, Y > 0)
     assert set(seen) == {((1,), (1,))}
 
 
@@ -174,9 +176,7 @@ def test_settings_that_a_copy_would_lose_are_an_error():
     model = DNNRegressor(loss=keras.losses.Huber(delta=2.0))
     for use in (lambda: clone(model), lambda: model.fit(TABLE, Y),
                 lambda: build_regressor(4, loss=model.loss)):  # fmt: skip
-        with pytest.raises(
-            ValueError, match=r"lacks delta=2\.0.*keras\.losses\.huber\(y, p, delta"
-        ):
+        with pytest.raises(ValueError, match=r"lacks delta=2\.0.*keras\.losses\.huber\(y, p"):
             use()
     kept = keras.losses.BinaryCrossentropy(label_smoothing=0.1)
     assert check_loss("loss", kept) is kept
@@ -248,7 +248,8 @@ def test_a_search_minimizes_the_loss_that_is_fixed():
         best = model.tune(TABLE, Y, **settings).best_network()
         assert keras_name(best.network_.loss) == "huber"
     with pytest.warns(kerasdnn.DataWarning, match="one by one"):
-        result = tune(X, Y, loss=fourth_power, hidden_units=(4,), **settings)
+        settings |= {"hidden_units": (4,), "optimizer": "adam", "learning_rate": 0.001}
+        result = tune(X, np.tanh(Y), loss=fourth_power, **settings)
     assert result.best_network().loss is fourth_power
 
 

@@ -52,9 +52,7 @@ def test_evaluate_and_score_are_those_of_scikit_learn(model):
 def test_an_interval_is_two_of_the_quantiles(model):
     p = model.predict(TABLE[TEST])
     np.testing.assert_array_equal(model.predict_interval(TABLE[TEST]), p[:, [0, 2]])
-    with pytest.raises(
-        ValueError, match=r"allow: 0\.8\. Fit with quantiles=\(0\.05, 0\.5, 0\.95\)"
-    ):
+    with pytest.raises(ValueError, match=r"allow: 0\.8\. Fit with.*\(0\.05, 0\.5, 0\.95\)"):
         model.predict_interval(TABLE[TEST], coverage=0.9)
     with pytest.raises(ValueError, match=r"`coverage` must be a number in \(0, 1\)"):
         model.predict_interval(TABLE[TEST], coverage=80)

@@ -428,6 +428,11 @@ OF_INDICES = ("", "sparse_categorical_crossentropy", "categorical_generalized_cr
 RELATIVE = "mean_absolute_percentage_error"
 
 
+def loss_named(name: str):
+    """Make the Keras loss of a name, an object where Keras has a class of that name."""
+    return LOSSES[name]() if name in LOSSES else keras.losses.get(name)
+
+
 def check_loss(name: str, value: Any) -> Any:
     """Return `value`, what `loss=` accepts: a name, an instance or a function.
 
@@ -437,7 +442,7 @@ def check_loss(name: str, value: Any) -> Any:
     rule = "must be the name of a Keras loss, a Keras loss, or a function of y and the prediction"
     if isinstance(value, str):
         try:
-            keras.losses.get(value)
+            loss_named(value)
         except ValueError:
             remedy = did_you_mean(value, sorted(LOSSES)) or "Such as 'huber'."
             raise invalid(name, rule, value, remedy) from None
@@ -472,7 +477,7 @@ def check_config_of_loss(name, loss):
 
 def keras_name(loss: Any) -> str:
     """Return the name of the function that a Keras loss computes; empty for a custom loss."""
-    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    loss = loss_named(loss) if isinstance(loss, str) else loss
     function = getattr(loss, "fn", loss)
     ours = (getattr(function, "__module__", None) or "").startswith("keras.")
     return getattr(function, "__name__", "") if ours else ""
@@ -523,11 +528,14 @@ def make_loss(head: Head, label_smoothing: float = 0.0):
     if label_smoothing:
         if head.smoothed is None:
             remedy = "Leave it out."
-            rule = f"needs classes and a loss that takes it, not {head.name or head}"
+            what = head.name or head
+            if head.row is not None and head.kind != "number":
+                what = keras_name(head.loss) or head.loss
+            rule = f"needs classes and a loss that takes it, not {what}"
             raise invalid("label_smoothing", rule, label_smoothing, remedy)
         loss = head.smoothed(label_smoothing=label_smoothing)
     elif isinstance(head.loss, str):
-        loss = LOSSES[head.loss]() if head.loss in LOSSES else keras.losses.get(head.loss)
+        loss = loss_named(head.loss)
     else:
         loss = head.loss() if isinstance(head.loss, type) else head.loss
     indices = head.row is not None and head.per_class and not head.one_hot

@@ -23,7 +23,7 @@ from kerasdnn import (
 )
 from kerasdnn.core.arguments import Unstackable
 from kerasdnn.factories import build_for
-from kerasdnn.heads import check_loss, keras_name, key_of, make_loss, with_loss
+from kerasdnn.heads import LOSSES, check_loss, keras_name, key_of, make_loss, with_loss
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4)).astype("float32")
@@ -78,6 +78,21 @@ def test_classes_may_have_the_focal_loss_and_stay_indices():
     assert two.evaluate(X, y, verbose=0)[0] == pytest.approx(expected, rel=1e-4)
     with pytest.raises(ValueError, match="0 to 2"):
         network.fit(X, CLASSES + 1, **FIT)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_every_loss_of_keras_is_known_by_its_name(name):
+    assert check_loss("loss", name) == name
+
+
+def test_robust_losses_of_classes_take_indices():
+    """Generalized cross-entropy, (1 - p^q) / q, is one of the two that Keras defines for them."""
+    network = build_classifier(4, 3, (6,), loss="categorical_generalized_cross_entropy", seed=1)
+    p = network.predict(X, verbose=0)[np.arange(120), CLASSES]
+    expected = ((1 - p**0.5) / 0.5).mean()
+    assert network.evaluate(X, CLASSES, verbose=0)[0] == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match="not categorical_hinge"):
+        build_classifier(4, 3, loss="categorical_hinge", label_smoothing=0.1)
 
 
 def test_one_hot_labels_and_several_labels_take_it_too():
@@ -247,8 +262,8 @@ def test_a_search_minimizes_the_loss_that_is_fixed():
     ):
         best = model.tune(TABLE, Y, **settings).best_network()
         assert keras_name(best.network_.loss) == "huber"
+    settings |= {"hidden_units": (4,), "optimizer": "adam", "learning_rate": 0.001}
     with pytest.warns(kerasdnn.DataWarning, match="one by one"):
-        settings |= {"hidden_units": (4,), "optimizer": "adam", "learning_rate": 0.001}
         result = tune(X, np.tanh(Y), loss=fourth_power, **settings)
     assert result.best_network().loss is fourth_power
 

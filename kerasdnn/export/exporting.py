@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core.arguments import check_choice
 from ..core.messages import DataWarning
-from . import numpy_format
+from . import numpy_format, saved_model_format
 from .description import describe
 from .proof import draw_rows, prove
 
@@ -44,7 +44,10 @@ class Format:
     extra: str = ""
 
 
-FORMATS = {"numpy": Format(numpy_format, as_text=True)}
+FORMATS = {
+    "numpy": Format(numpy_format, as_text=True),
+    "saved_model": Format(saved_model_format),
+}
 
 
 def export(model: Any, path: str | PathLike, format: str = "numpy") -> dict[str, Any]:
@@ -73,20 +76,14 @@ def export(model: Any, path: str | PathLike, format: str = "numpy") -> dict[str,
     description = describe(model)
     with new_folder(path) as folder, undisturbed(model):
         extra = row.module.write(model, description, folder) or {}
+        manifest = {"format": MARK, "version": VERSION, "kind": format,
+                    "model": description["model"], **extra}  # fmt: skip
+        write_manifest(folder, manifest)  # the runtime may need its names
         tables = draw_rows(description, row.as_text)
-        proof = prove(model, description, tables, row.module.RUNTIME, folder)
-        manifest = {
-            "format": MARK,
-            "version": VERSION,
-            "kind": format,
-            "model": description["model"],
-            **extra,
-            "proof": proof,
-            "versions": versions(),
-            "files": checksums(folder),
-        }
-        text = json.dumps(manifest, indent=1, ensure_ascii=True)
-        (folder / MANIFEST).write_text(text, "utf-8")
+        manifest["proof"] = prove(model, description, tables, row.module.RUNTIME, folder)
+        (folder / MANIFEST).unlink()
+        manifest |= {"versions": versions(), "files": checksums(folder)}
+        write_manifest(folder, manifest)
     return manifest
 
 
@@ -138,6 +135,10 @@ def is_export(path):
         return json.loads((path / MANIFEST).read_text("utf-8"))["format"] == MARK
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def write_manifest(folder, manifest):
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
 
 
 def checksums(folder):

@@ -2,8 +2,8 @@
 
     scripts/run scripts/bench_export.py             # about 20 s
 
-14 columns are numbers, 6 text of 4 categories. The export proves that its predictions are those of the
-model; the time is the best of 20 rounds of 500 predictions.
+14 columns are numbers, 6 text of 4 categories. The export proves that its predictions are those of
+the model; the time is the best of 20 rounds of 500 predictions.
 """
 
 import os

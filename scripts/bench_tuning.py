@@ -86,11 +86,11 @@ def compare(task, loader, trials, epochs, cv, aim, args):
     )  # fmt: skip
     own = (time.perf_counter() - began) / trials
 
-    rows = ours.tuner.rows
+    data = ours.tuner.data
     stock_scores, stock_times = [], []
     with tempfile.TemporaryDirectory() as folder:
         for trial, (scores, seconds) in enumerate(
-            stock_trials(rows, ours, epochs, args.stock, folder, by_hand=bool(cv))
+            stock_trials(data, ours, epochs, args.stock, folder, by_hand=bool(cv))
         ):
             stock_scores.append(np.mean(scores))
             stock_times.append(seconds)
@@ -112,23 +112,26 @@ def compare(task, loader, trials, epochs, cv, aim, args):
     print(f"  ratio        {stock / own:8.1f}   (aim {aim})", flush=True)
 
 
-def stock_trials(rows, ours, epochs, count, folder, by_hand):
+def stock_trials(data, ours, epochs, count, folder, by_hand):
     """Scores per fold and seconds of each trial, trained by stock Keras."""
     import keras
     import keras_tuner
 
+    from kerasdnn.factories import build_for
+
+    problem = data.problem
     settings = [ours.hyperparameters_of(i) for i in range(count)]
     # Fresh seeds per fold, as in `tune`. Built before the clock starts.
     weights = [
         [
-            rows.build(**{**one, "seed": one["seed"] + fold}).get_weights()
-            for fold in range(len(rows.splits))
+            build_for(problem, **{**one, "seed": one["seed"] + fold}).get_weights()
+            for fold in range(len(data.pairs))
         ]
         for one in settings
     ]
 
     def build(one, initial):
-        model = keras.Sequential([keras.Input((rows.x.shape[1],))])
+        model = keras.Sequential([keras.Input((problem.n_features,))])
         for units in one["hidden_units"]:
             model.add(keras.layers.Dense(units))
             slope = {"negative_slope": 0.01} if one["activation"] == "leaky_relu" else {}
@@ -136,23 +139,20 @@ def stock_trials(rows, ours, epochs, count, folder, by_hand):
             model.add(
                 keras.layers.LeakyReLU(**slope) if slope else keras.layers.Activation(activation)
             )
-        binary = rows.problem == "binary"
-        model.add(keras.layers.Dense(1 if binary else rows.n_outputs,
-                                     activation="sigmoid" if binary else "softmax"))  # fmt: skip
+        model.add(keras.layers.Dense(problem.units, activation=problem.head.activation))
         rate = one["learning_rate"]
         optimizer = {
             "adam": lambda: keras.optimizers.Adam(rate),
             "momentum": lambda: keras.optimizers.SGD(rate, 0.9),
             "nag": lambda: keras.optimizers.SGD(rate, 0.9, nesterov=True),
         }[one["optimizer"]]()
-        loss = "binary_crossentropy" if binary else "sparse_categorical_crossentropy"
-        model.compile(optimizer, loss, metrics=["accuracy"])
+        model.compile(optimizer, problem.head.loss, metrics=["accuracy"])
         model.set_weights(initial)
         return model
 
     def arrays(fold):
-        (x, y, _), (x_valid, y_valid, _) = (rows.part(r) for r in rows.splits[fold])
-        return {"x": x, "y": y, "validation_data": (x_valid, y_valid), "verbose": 0}
+        train, held = (data.rows.take(rows) for rows in data.pairs[fold])
+        return {"x": train.x, "y": train.y, "validation_data": (held.x, held.y), "verbose": 0}
 
     if by_hand:
         for one, initial in zip(settings, weights, strict=True):

@@ -30,6 +30,7 @@ ROOMS = {
     "factories": "core activations optimizers heads hyperparameters training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
     "factories",
+    "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
 }
@@ -47,7 +48,11 @@ SEARCH |= dict.fromkeys(
 )
 SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
 SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
-UPWARDS = {("estimators/base.py", "search/tuning.py")}  # `TableEstimator.tune`, where it is called
+UPWARDS = {  # methods that import what they do where they are called
+    ("estimators/base.py", "search/tuning.py"),
+    ("estimators/base.py", "export/exporting.py"),
+    ("training/network.py", "export/exporting.py"),
+}
 FACES = {("search/result.py", "plots"), ("search/comparison.py", "plots")}  # where it is drawn
 
 

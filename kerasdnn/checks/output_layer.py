@@ -9,19 +9,18 @@ from dataclasses import dataclass
 import keras
 
 # fmt: off
-KINDS = {  # kind of y: (Keras losses, output activations that give what these losses take)
-    "binary":      (("binary_crossentropy", "binary_focal_crossentropy"),
-                    ("sigmoid", "hard_sigmoid")),
-    "sparse":      (("sparse_categorical_crossentropy",), ("softmax",)),
-    "categorical": (("categorical_crossentropy", "categorical_focal_crossentropy"), ("softmax",)),
-    "count":       (("poisson",), ("exponential", "softplus", "relu", "sigmoid")),
-    "regression":  (("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
-                     "mean_squared_logarithmic_error", "huber", "log_cosh"), ()),
-    "positive":    (("gamma_deviance",), ("exponential", "softplus")),
-    "quantiles":   (("quantiles",), ()),
+KINDS = {  # what y holds: (Keras losses, output activations that give what these losses take)
+    "zero_one":     (("binary_crossentropy", "binary_focal_crossentropy"),
+                     ("sigmoid", "hard_sigmoid")),
+    "index":        (("sparse_categorical_crossentropy",), ("softmax",)),
+    "one_hot":      (("categorical_crossentropy", "categorical_focal_crossentropy"), ("softmax",)),
+    "non_negative": (("poisson",), ("exponential", "softplus", "relu", "sigmoid")),
+    "number":       (("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+                      "mean_squared_logarithmic_error", "huber", "log_cosh"), ()),
+    "positive":     (("gamma_deviance",), ("exponential", "softplus")),
+    "quantiles":    (("quantiles",), ()),
 }
 # fmt: on
-NUMBERS = ("regression", "count", "positive", "quantiles")
 KIND_OF = {loss: kind for kind, (losses, _) in KINDS.items() for loss in losses}
 
 
@@ -30,8 +29,7 @@ class OutputHead:
     """The output end of a network.
 
     Attributes:
-        kind: str, "binary", "sparse", "categorical", "count", "regression", "positive" or
-            "quantiles". None for another loss.
+        kind: str, what y holds: a key of `KINDS`. None for another loss.
         loss: str, the Keras name of the loss.
         units: int, number of outputs. None if it cannot be determined.
         activation: str, Keras name of the output activation. None for a custom one.
@@ -49,14 +47,19 @@ class OutputHead:
     @property
     def multilabel(self):
         """Whether each of several outputs is an independent binary label."""
-        return self.kind == "binary" and self.units is not None and self.units > 1
+        return self.kind == "zero_one" and self.units is not None and self.units > 1
+
+    @property
+    def numbers(self):
+        """Whether the target has numbers instead of classes."""
+        return self.kind in ("number", "non_negative", "positive", "quantiles")
 
     @property
     def classes(self):
         """Number of classes, None if the target has none."""
-        if self.kind == "binary" and self.units == 1:
+        if self.kind == "zero_one" and self.units == 1:
             return 2
-        return self.units if self.kind in ("sparse", "categorical") else None
+        return self.units if self.kind in ("index", "one_hot") else None
 
 
 def read_head(network, y_shape=None):

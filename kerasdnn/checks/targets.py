@@ -4,7 +4,7 @@ import numpy as np
 
 from ..activations import RANGES
 from ..core.messages import quoted_list, to_python, warn
-from .output_layer import KINDS, NUMBERS
+from .output_layer import KINDS
 
 BY_NAME = "`DNNClassifier` accepts labels of any kind."
 TWO_CLASSES = "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
@@ -20,7 +20,7 @@ def check_output(head):
     fitting, name = KINDS.get(head.kind, ((), ()))[1], head.activation
     if name == "softmax" and head.units == 1:
         warn(f"Softmax over one output is always 1. {TWO_CLASSES}")
-    elif head.kind in ("sparse", "categorical") and head.units == 1:
+    elif head.kind in ("index", "one_hot") and head.units == 1:
         warn(f"`{head.loss}` needs one output per class; the network has one. {TWO_CLASSES}")
     elif not fitting or name not in RANGES:
         return
@@ -31,15 +31,14 @@ def check_output(head):
                 f"activation {name!r} is applied twice. Use activation='linear' or "
                 "from_logits=False."
             )
-    elif name == "softmax" and head.kind == "binary":
+    elif name == "softmax" and head.kind == "zero_one":
         warn(
             f"`{head.loss}` treats each output as an independent label, but softmax makes the "
             "outputs sum to 1. For exclusive classes use loss='categorical_crossentropy'; for "
             "several labels per row use activation='sigmoid'."
         )
     elif name not in fitting:
-        logits = ", or from_logits=True with activation='linear'"
-        logits = "" if head.kind in NUMBERS else logits
+        logits = "" if head.numbers else ", or from_logits=True with activation='linear'"
         warn(
             f"`{head.loss}` needs outputs of activation={fitting[0]!r}; the network has "
             f"activation={name!r}. Use activation={fitting[0]!r}{logits}."
@@ -60,11 +59,11 @@ def check_targets(head, y, training=True):
     """
     if y.values.ndim > 2 or head.kind is None:
         return
-    if head.kind == "sparse":
+    if head.kind == "index":
         _check_sparse(head, y)
-    elif head.kind == "categorical":
+    elif head.kind == "one_hot":
         _check_categorical(head, y)
-    elif head.kind == "binary":
+    elif head.kind == "zero_one":
         _check_binary(head, y)
     else:
         _check_numbers(head, y)
@@ -167,7 +166,8 @@ def _check_binary(head, y):
 
 def _check_numbers(head, y):
     _check_shape(head, y, "Otherwise rows would be compared with other rows or outputs.")
-    if y.values.size and (head.kind == "count" or head.loss == "mean_squared_logarithmic_error"):
+    signed = head.kind != "non_negative" and head.loss != "mean_squared_logarithmic_error"
+    if y.values.size and not signed:
         _reject_first(
             y,
             y.values >= 0,
@@ -181,17 +181,17 @@ def _check_numbers(head, y):
 
 def _warn_of_odd_targets(head, y):
     """Warn about soft labels, absent classes, a constant target or unreachable values."""
-    if head.kind in ("sparse", "categorical") and head.units is not None:
+    if head.kind in ("index", "one_hot") and head.units is not None:
         _warn_of_absent(head, y)
         return
-    if head.kind == "binary" and y.values.dtype.kind == "f":
+    if head.kind == "zero_one" and y.values.dtype.kind == "f":
         good = (y.values == 0) | (y.values == 1)
         if not good.all():
             warn(
                 f"{y.describe_first(good)}, which `{head.loss}` treats as a probability (soft "
                 "label). For a quantity use `build_regressor`."
             )
-    elif head.kind in ("regression", "count", "positive"):
+    elif head.numbers and head.kind != "quantiles":
         low, high = RANGES.get(head.activation, RANGES["linear"])
         if y.values.min() < low or y.values.max() > high:
             warn(
@@ -208,7 +208,7 @@ def _warn_of_odd_targets(head, y):
 
 def _warn_of_absent(head, y):
     labels = y.values
-    if head.kind == "categorical":
+    if head.kind == "one_hot":
         counts = labels.sum(axis=0)
     else:
         labels = labels.ravel()

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..core.messages import invalid, quoted_list, to_python, warn
 from .named_array import NamedArray, as_named_array
-from .output_layer import NUMBERS
 from .values import check_finite
 
 SHUFFLE = (
@@ -124,7 +123,7 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
         rule = "must be a dict from class index to weight, such as {0: 1.0, 1: 5.0}"
         remedy = "`DNNClassifier` accepts 'balanced'."
         raise invalid("class_weight", rule, class_weight, remedy)
-    if head.kind in NUMBERS or head.multilabel:
+    if head.numbers or head.multilabel:
         target = "several labels per row" if head.multilabel else f"loss {head.loss!r}"
         raise ValueError(
             f"`class_weight` needs a target with classes; the network has {target}. Weight rows "
@@ -208,7 +207,7 @@ def check_validation(head, y, validation, source):
                 f"a constant prediction looks perfect. Is y sorted? {SHUFFLE}"
             )
     elif (
-        head.kind in NUMBERS
+        head.numbers
         and y.size == len(y)
         and (y.max() < validation.min() or y.min() > validation.max())
     ):

@@ -279,7 +279,7 @@ def overfitting(case):
 
 def imbalance(case):
     head = read_head(case.network, case.y.shape)
-    if head.classes is None or head.kind == "categorical" or head.from_logits:
+    if head.classes is None or head.kind == "one_hot" or head.from_logits:
         return None
     y = case.y.reshape(len(case.y)).astype("int64")
     fractions = np.bincount(y, minlength=head.classes) / len(y)
@@ -308,7 +308,7 @@ def loss_of_constant(case):
     if head.kind is None or head.from_logits or head.ignored is not None:
         return None
     y = case.y.reshape(len(case.y), -1)
-    if head.kind == "sparse":
+    if head.kind == "index":
         y = y.astype("int32")
         constant = np.bincount(y[:, 0], minlength=head.units) / len(y)
     else:

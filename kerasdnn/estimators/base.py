@@ -158,6 +158,37 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         save_estimator(self, path)
 
+    def export(self, path: str | PathLike, format: str = "numpy") -> dict[str, Any]:
+        """Write the fitted estimator to a folder that runs without kerasdnn, with a proof.
+
+        The export is loaded by its own runtime in a fresh process and predicts thousands of
+        ordinary and awkward rows (missing values, unseen categories, extreme numbers, one row,
+        many). It must agree with `predict` and `predict_proba` to 1e-5; if it does not, nothing is
+        written.
+
+        Args:
+            path: str or Path of the folder to create. An earlier export there is replaced.
+            format: str. "numpy" (default) is `model.npz` and `predict.py`, which needs NumPy
+                alone. "saved_model" is a TensorFlow SavedModel with a signature over named columns.
+
+        Returns:
+            dict: the manifest, which is also in the folder as `manifest.json`: columns, number of
+            compared rows, largest difference, versions and checksums.
+
+        Raises:
+            FileExistsError: there is something else at `path`.
+            ValueError: a column or a layer that the format cannot reproduce, by name; predictions
+                that differ.
+
+        Example:
+            model.export("exported")                 # then, anywhere: from predict import load
+            model.export("served/1", format="saved_model")
+        """
+        from ..export.exporting import export  # which imports this room
+
+        check_is_fitted(self)
+        return export(self, path, format)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True

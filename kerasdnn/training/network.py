@@ -21,7 +21,7 @@ from ..checks.fit import check_data, check_fit, check_rows, column_names, match_
 from ..checks.named_array import as_numbers
 from ..core import keras_internals
 from ..core.atomic_files import atomic_write
-from ..core.messages import invalid, to_python, warn
+from ..core.messages import invalid, to_python, unknown_name, warn
 
 STREAMED_STEPS = 32
 MAX_NUMBERS_FAST = 4_096  # in an array for which `predict` takes its fast path
@@ -416,6 +416,32 @@ class Network(keras.Sequential):
             return
         with atomic_write(filepath) as temporary:
             STOCK.save(stock, temporary, zipped=zipped, **kwargs)
+
+    def export(
+        self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None, **kwargs: Any
+    ) -> Any:
+        """Export as `keras.Model.export`, or with a proof of equal predictions.
+
+        Args:
+            filepath: str or Path; with a proof the folder to create.
+            format: str. "numpy" and "saved_model" compare the export with the network in a fresh
+                process, see `DNNClassifier.export`; other formats are those of Keras.
+            verbose: as in Keras; a format with a proof prints nothing.
+
+        Returns:
+            dict: the manifest of an export with a proof, else None.
+
+        Raises:
+            ValueError: a layer that the format cannot compute, or outputs that differ by more than
+                1e-5.
+        """
+        if format not in ("numpy", "saved_model"):
+            return super().export(filepath, format=format, verbose=verbose, **kwargs)
+        from ..export.exporting import export  # which imports this room
+
+        if kwargs:
+            raise unknown_name("export()", next(iter(kwargs)), ("filepath", "format", "verbose"))
+        return export(self, filepath, format)
 
     def as_sequential(self) -> keras.Sequential:
         """Return a stock `Sequential` with the same layers and optimizer, to be saved.

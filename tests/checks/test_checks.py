@@ -253,21 +253,21 @@ def test_binary_cross_entropy_on_softmax_is_warned_of():
 def test_the_head_is_read_from_any_form_of_a_loss():
     logits = keras.losses.BinaryCrossentropy(from_logits=True)
     assert read_head(network(1, None, logits)).from_logits
-    assert read_head(network(1, "sigmoid", keras.losses.binary_crossentropy)).kind == "binary"
-    assert read_head(network(1, "sigmoid", "ce")).kind == "binary"
-    assert read_head(network(3, "softmax", "ce"), (8,)).kind == "sparse"
-    assert read_head(network(3, "softmax", "ce"), (8, 3)).kind == "categorical"
+    assert read_head(network(1, "sigmoid", keras.losses.binary_crossentropy)).kind == "zero_one"
+    assert read_head(network(1, "sigmoid", "ce")).kind == "zero_one"
+    assert read_head(network(3, "softmax", "ce"), (8,)).kind == "index"
+    assert read_head(network(3, "softmax", "ce"), (8, 3)).kind == "one_hot"
     assert read_head(network(3, "softmax", "sparse_categorical_crossentropy")).classes == 3
     unbuilt = keras.Sequential([keras.layers.Dense(8), keras.layers.Dense(4)])
     unbuilt.compile("sgd", ["mse"])
-    assert (read_head(unbuilt).units, read_head(unbuilt).kind) == (4, "regression")
+    assert (read_head(unbuilt).units, read_head(unbuilt).kind) == (4, "number")
 
 
 def test_smoothed_labels_are_class_indices_too():
     from kerasdnn import build_classifier
 
     smoothed = build_classifier(3, 3, label_smoothing=0.1, seed=0)
-    assert (read_head(smoothed).kind, read_head(smoothed).units) == ("sparse", 3)
+    assert (read_head(smoothed).kind, read_head(smoothed).units) == ("index", 3)
     with pytest.raises(ValueError, match="contains 3 in row 2"):
         check_fit(smoothed, X, SPARSE + 1)
 

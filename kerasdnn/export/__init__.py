@@ -1,0 +1,6 @@
+"""Export a fitted estimator or a network to a format that runs without kerasdnn, with a proof.
+
+`exporting` is the entry point, `description` a model as plain numbers and text, `layers` the same
+for the layers of a network, `proof` compares an export with its model in a fresh process. Each
+format has a file: `numpy_format` (whose runtime is `numpy_reader`) and `saved_model_format`.
+"""

@@ -508,7 +508,7 @@ def with_loss(head: Head, loss: Any = None) -> Head:
         raise invalid("loss", f"needs {what}, which a {head.name} problem lacks", loss)
     if head.kind == "number" and ("crossentropy" in name or "hinge" in name):
         raise invalid("loss", f"needs classes, not a {head.name} problem", loss)
-    relative = name == RELATIVE and head.standardize
+    relative = name == RELATIVE and bool(head.standardize)
     return replace(
         head, loss=name if isinstance(loss, str) and name in LOSSES else loss, row=head,
         logits_loss=None, by_mean=head.by_mean or relative,
@@ -528,7 +528,7 @@ def make_loss(head: Head, label_smoothing: float = 0.0):
     if label_smoothing:
         if head.smoothed is None:
             remedy = "Leave it out."
-            what = head.name or head
+            what: object = head.name or head
             if head.row is not None and head.kind != "number":
                 what = keras_name(head.loss) or head.loss
             rule = f"needs classes and a loss that takes it, not {what}"

@@ -38,7 +38,7 @@ def increasing(z: Any) -> Any:
     return ops.concatenate(found, axis=-1) if columns > 1 else found[0]
 
 
-increasing.row_by_row = True  # type: ignore[attr-defined]
+increasing.row_by_row = True
 
 
 def check_quantiles(name: str, value: Any) -> tuple[float, ...]:

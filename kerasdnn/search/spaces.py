@@ -21,7 +21,7 @@ from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
 from ..heads import head_of, make_problem
-from ..hyperparameters import ESTIMATOR, FIT, PRESET, SEARCH, check, names, why_refused
+from ..hyperparameters import FIT, SEARCH, check, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
 
@@ -48,8 +48,9 @@ def settings(space, hp, known=None):
         known_name(
             name, value, known or names(SEARCH), "a hyperparameter that `space(hp)` may return"
         )
-    returned = check(returned, ESTIMATOR | PRESET if known else SEARCH, valid=known or ())
-    if returned.get("hidden_units"):
+    if known is None:
+        return check(returned, SEARCH)
+    if isinstance(returned.get("hidden_units"), list):  # an estimator checks the values of a trial
         returned = {**returned, "hidden_units": tuple(returned["hidden_units"])}
     return returned
 

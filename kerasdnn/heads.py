@@ -49,6 +49,13 @@ class Metric:
     sums: tuple[str, ...] = ()
     above: int = 0
 
+    def __post_init__(self):
+        if not callable(self.make) or isinstance(self.make, keras.metrics.Metric):
+            remedy = "Such as keras.metrics.MeanAbsoluteError, the class, without parentheses."
+            raise invalid("make", "must be what makes a Keras metric", self.make, remedy)
+        if self.direction is not None:
+            check_choice("direction", self.direction, ("min", "max"))
+
     def __call__(self, **arguments) -> keras.Metric:
         """Make a new Keras metric."""
         return self.make(**arguments)
@@ -58,6 +65,8 @@ class Metrics(UserDict):
     """Metrics by name. What makes a Keras metric becomes a `Metric`."""
 
     def __setitem__(self, name: str, metric):
+        if name == "loss":
+            raise invalid("metrics", "must have names other than that of the loss", name)
         super().__setitem__(name, metric if isinstance(metric, Metric) else Metric(metric))
 
 

@@ -132,6 +132,26 @@ def check_columns(name: str, value: Any) -> Any:
     return value
 
 
+def check_categorical(name: str, value: Any) -> Any:
+    """A list of columns; `TableEncoder` checks them against the table."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise invalid(name, "must be a list of columns", value, "Such as ['zip'].")
+    return value
+
+
+def check_callbacks(name: str, value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or not all(hasattr(v, "set_model") for v in value):
+        remedy = "Such as [keras.callbacks.TerminateOnNaN()]."
+        raise invalid(name, "must be a list of Keras callbacks", value, remedy)
+    return value
+
+
+def check_verbose(name: str, value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and value == "auto"):
+        return value
+    return check_integer(name, value, 0)
+
+
 def check_rate(name: str, value: Any) -> Any:
     return optimizers.rate(value)
 
@@ -291,6 +311,7 @@ ROWS = (
         "embedded.", partial(check_integer, at_least=0)),
     Row("categorical", None, ESTIMATOR,
         "list of column names (positions for arrays): numeric columns to treat as categories.",
+        check_categorical,
         none="only text, boolean and categorical columns are categories"),
     Row("columns", None, ESTIMATOR,
         'dict from a column to its kind ("number", "date", "time", "boolean", "category", "text", '
@@ -320,13 +341,13 @@ ROWS = (
         "int, at least 1: number of networks trained from different seeds and averaged. "
         "`history_` and `best_epoch_` are those of the first.", check_integer,
         refused={FACTORY | MANY: "Only estimators average networks."}),
-    Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", none="no callbacks",
-        refused={FACTORY: TO_FIT}),
+    Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", check_callbacks,
+        none="no callbacks", refused={FACTORY: TO_FIT}),
     Row("random_state", None, ESTIMATOR,
         "int or `numpy.random.RandomState`: fixes the weights, the validation set and the order of "
         "rows.", none="different values in every fit", refused={FACTORY | MANY: "Pass `seed`."}),
     Row("verbose", 0, ESTIMATOR, "int: 0 silent, 1 progress bar, 2 one line per epoch.",
-        refused={FACTORY: TO_FIT}),
+        check_verbose, refused={FACTORY: TO_FIT}),
     Row("schedule", "coslog4", PRESET,
         '"coslog4" (four cosine cycles), "flat_cos" or "constant": factor of the learning rate '
         "over the training.", partial(check_choice, valid=("coslog4", "flat_cos", "constant"))),

@@ -12,6 +12,8 @@ import kerasdnn
 from kerasdnn.heads import (
     HEADS,
     ONE_HOT,
+    Head,
+    Metric,
     better,
     head_of,
     head_of_target,
@@ -340,3 +342,17 @@ def test_the_loss_of_logits_is_the_loss_of_the_output(name):
     assert np.mean(ops.convert_to_numpy(found)) == pytest.approx(
         textbook(name, logits(name))[1], rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "metric", [keras.metrics.MeanAbsoluteError(), "mae", Metric(keras.metrics.MeanAbsoluteError)]
+)
+def test_a_metric_that_is_made_already_or_named_like_the_loss_is_refused(metric):
+    name = "loss" if isinstance(metric, Metric) else "mae"
+    with pytest.raises(ValueError, match=r"must be what makes a Keras metric|other than that of"):
+        Head("n", "linear", "huber", {name: metric}, "n floats")
+
+
+def test_a_metric_is_minimized_or_maximized():
+    with pytest.raises(ValueError, match="`direction` must be one of 'min', 'max'"):
+        Metric(keras.metrics.MeanAbsoluteError, "up")

@@ -165,3 +165,29 @@ def test_searches_and_comparisons_refuse_by_name_with_the_reason():
         kerasdnn.compare(X, y, {"random_state": [1, 2]})
     with pytest.raises(ValueError, match=r"hypermodel\(\).*'n_classes'.*n_outputs=10"):
         kerasdnn.hypermodel("multiclass", 3, n_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("callbacks", "x"),
+        ("callbacks", [3]),
+        ("callbacks", keras.callbacks.TerminateOnNaN()),
+        ("categorical", 3),
+        ("verbose", "x"),
+        ("verbose", -1),
+    ],
+)
+def test_an_invalid_argument_of_an_estimator_is_named_before_training(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}="):
+        DNNClassifier("standard", **{name: value}).fit(X, X[:, 0] > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", "x"), ("seed", "x"), ("batch_size", 0), ("hidden_units", 5)]
+)
+def test_an_invalid_value_is_named_by_a_space_and_by_a_hypermodel(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}="):
+        kerasdnn.hypermodel("binary", 3, **{name: value})
+    with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}="):
+        kerasdnn.tune(X, (X[:, 0] > 0) * 1, space=lambda hp: {name: value}, max_trials=1, verbose=0)

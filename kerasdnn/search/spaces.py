@@ -21,7 +21,7 @@ from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
 from ..heads import head_of, make_problem, with_loss
-from ..hyperparameters import FIT, SEARCH, names, why_refused
+from ..hyperparameters import FIT, SEARCH, check, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
 
@@ -48,7 +48,9 @@ def settings(space, hp, known=None):
         known_name(
             name, value, known or names(SEARCH), "a hyperparameter that `space(hp)` may return"
         )
-    if "hidden_units" in returned:
+    if known is None:
+        return check(returned, SEARCH)
+    if isinstance(returned.get("hidden_units"), list):  # an estimator checks the values of a trial
         returned = {**returned, "hidden_units": tuple(returned["hidden_units"])}
     return returned
 
@@ -183,12 +185,11 @@ class NetworkModel(keras_tuner.HyperModel):
         super().__init__(name=f"{problem.name}_network")
         self.problem, self.space = problem, space
         self.fixed = {name: value for name, value in fixed.items() if value is not None}
-        if isinstance(self.fixed.get("hidden_units"), list):
-            self.fixed["hidden_units"] = tuple(self.fixed["hidden_units"])
         smoothed = ("label_smoothing",) if not problem.head.smoothed else ()
         for name, value in self.fixed.items():
             known = [n for n in names(SEARCH) if n not in smoothed]
             known_name(name, value, known, f"a hyperparameter of a {problem.name} network")
+        self.fixed = check(self.fixed, SEARCH)
         if made := factory_settings(self.fixed):
             optimizer = {"optimizer": "nag"} if "momentum" in made else {}
             build_for(problem, **{**optimizer, "seed": 0, **made})  # checks the values

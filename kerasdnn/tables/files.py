@@ -41,9 +41,10 @@ OPEN = {  # compression, as pandas calls it: the first bytes, and what opens it
 }
 GUESSED = ("cp1252", "latin-1")  # for what is not Unicode; the second has a letter for every byte
 # Numbers with a decimal mark d, with thousands separators t alone, and with neither of them.
-NUMBER = r"[+-]?(?:\d*|[1-9]\d{{0,2}}(?:{t}\d{{3}})+){d}\d+(?:[eE][+-]?\d+)?"
-GROUPED = r"[+-]?[1-9]\d{{0,2}}(?:{t}\d{{3}})+"
-WHOLE = r"[+-]?\d+"
+NUMBER = r"[+-]?(?:[0-9]*|[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+){d}[0-9]+(?:[eE][+-]?[0-9]+)?"
+GROUPED = r"[+-]?[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+"
+WHOLE = r"[+-]?[0-9]+"
+CODE = r"0[0-9]{2,}"  # a zip code or a part number, whose zeros pandas would drop
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 
 
@@ -59,8 +60,9 @@ def read_table(
     and `.ndjson` are read by pandas. Every other file is taken for delimited text with a header, in
     the clear or compressed (gzip, bz2, xz, or a zip archive of one file). In text, columns of ISO
     dates become dates, and columns whose numbers are all written with thousands separators become
-    numbers. Columns without a name and without a value, which spreadsheets export, are dropped, and
-    lines of comments before the header are skipped.
+    numbers. Columns of digits with leading zeros, such as zip codes, stay text. Columns without a
+    name and without a value, which spreadsheets export, are dropped, and lines of comments before
+    the header are skipped. `\\N`, as databases write it, is a missing value.
 
     Args:
         path: str or Path.
@@ -195,10 +197,12 @@ def _parse(path, text, complete, settings):
     longer = bool(rows) and all(len(row) == len(header) + 1 for row in rows)
     ends_empty = longer and not any(row[-1] for row in rows)
     escaped = '\\"' in text and '""' not in text
+    codes = _columns_of_codes(rows, len(header))
     table = pd.read_csv(
         path, sep=sep, decimal=decimal, encoding=encoding, compression=compression,
         quotechar=quote, escapechar="\\" if escaped else None, skiprows=skipped + preamble,
-        skipinitialspace=True, low_memory=False,
+        skipinitialspace=True, low_memory=False, na_values=["\\N"],
+        dtype={} if longer and not ends_empty else dict.fromkeys(codes, str),
         index_col=False if ends_empty or not longer else None,
         usecols=list(range(len(header))) if ends_empty else None,
     )  # fmt: skip
@@ -323,13 +327,26 @@ def _without_preamble(records):
     if not fields:
         return 0, []
     usual = Counter(map(len, fields)).most_common(1)[0][0]
-    first = next((i for i, record in enumerate(fields) if len(record) >= usual - 1), 0)
+    # A spreadsheet writes as many separators after a title as elsewhere.
+    widths = [len(record) if any(record[1:]) else 1 for record in fields]
+    first = next((i for i, width in enumerate(widths) if width >= max(1, usual - 1)), 0)
     comments = all(record[0].startswith("#") for record in fields[:first])
     header = [field.strip() for field in fields[first]]
     named = all(header) and not any(re.fullmatch(r"[\d.,+-]+", field) for field in header)
     if first == 0 or first > MAX_PREAMBLE or not named or (usual < 3 and not comments):
         return 0, fields
     return records[first - 1][0], fields[first:]
+
+
+def _columns_of_codes(rows, width):
+    """The positions of columns of digits, some of which have leading zeros."""
+    codes = []
+    for j in range(width):
+        found = [row[j].strip() for row in rows if j < len(row)]
+        numbers = [field for field in found if re.search("[0-9]", field)]
+        if any(re.fullmatch(CODE, field) for field in numbers) and "".join(numbers).isdecimal():
+            codes.append(j)
+    return codes
 
 
 def _decimal_mark(fields, sep):
@@ -352,7 +369,10 @@ def _typed(column, decimal):
         )
 
     if all_match(ISO_DATE):
-        return pd.to_datetime(column.str.strip(), format="ISO8601", errors="coerce")
+        with suppress(ValueError):  # days that do not exist, such as 0000-00-00, stay text
+            return pd.to_datetime(column.str.strip(), format="ISO8601")
+    if all_match(WHOLE) and words.str.strip().str.fullmatch(CODE).any():
+        return column
     other = "," if decimal == "." else "."
     for point, thousands in ((decimal, other), (other, decimal)):
         marks = {"t": re.escape(thousands), "d": re.escape(point)}

@@ -16,7 +16,8 @@ digits, several units. Units are ignored, so that 12% is read as 12.
 
 import re
 import unicodedata
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
@@ -38,10 +39,10 @@ MISSING = words(
 ) | {"", "#n/a n/a", "k. a.", "keine angabe", "not available", "not applicable", "no data"}
 TRUE = words(
     "yes y true t ja j oui o si sí sì s sim tak ano da on wahr vrai verdadero verdadeiro vero waar "
-    "kyllä evet 是 はい 예"
+    "kyllä evet да 是 はい 예"
 )
 FALSE = words(
-    "no n false f nein non não nao nie ne nee nej nei off falsch faux falso onwaar ei hayır 否 "
+    "no n false f nein non não nao nie ne nee nej nei off falsch faux falso onwaar ei hayır нет 否 "
     "いいえ 아니오"
 )
 CURRENCIES = words(
@@ -85,7 +86,7 @@ NUMBER = re.compile(
 )
 GROUPED = re.compile(r"\d{1,3}(\.\d{3})+")
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-TIME = re.compile(r"(\d{1,3}):([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))? ?([ap])?\.?(?:m\.?)?")
+TIME = re.compile(r"(\d{1,3})[:h]([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))? ?([ap])?\.?(?:m\.?)?")
 SPAN = re.compile(r"(-?\d+) days?,? ?(?:([+-]?)(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?))?")
 # Decimal mark and thousands separator, in the order of preference.
 MARKS = [(".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (",", " "), (".", " "),
@@ -251,14 +252,26 @@ CLOCK = re.compile(
     r"(?P<fraction>\.\d{1,9})?(?P<half> ?[ap]m)?(?P<zone> ?(?:Z|[+-]\d{2}(?::?\d{2})?))?"
 )
 WORD = re.compile(r"[^\W\d_]+\.?")
+IDEOGRAPHIC = re.compile(r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?")
+WEEK = re.compile(r"(\d{4})-?w(\d\d)(?:-?([1-7]))?")
 WEEKDAY = re.compile(r"^[^\W\d_]{2,9}\.?,? (?=\d|m\d\d)")
 
 
 def tidy_date(text):
-    """A date as written, in one spelling: month names as m01 to m12, no weekday, no ordinals."""
+    """A date as written, in one spelling: month names as m01 to m12, no weekday, no ordinals.
+
+    A week of ISO 8601, such as 2021-W07, is its Monday.
+    """
     text = " ".join(text.translate(BLANKS).casefold().split())
     if not text:
         return text
+    if week := WEEK.fullmatch(text):
+        with suppress(ValueError):  # not every year has a week 53
+            return date.fromisocalendar(*(int(part or 1) for part in week.groups())).isoformat()
+    text = IDEOGRAPHIC.sub(
+        lambda m: "-".join(f"{int(part):02d}" for part in m.groups() if part), text
+    )
+    text = re.sub(r"(?<=\d)\.$", "", text)
 
     def month(match):
         number = MONTHS.get(match[0].rstrip("."))
@@ -426,7 +439,7 @@ def parse_time(text):
 
 def parse_boolean(text):
     word = text.strip().casefold()
-    return 1.0 if word in TRUE else 0.0 if word in FALSE else None
+    return 1.0 if word in TRUE or word == "1" else 0.0 if word in FALSE or word == "0" else None
 
 
 # ------------------------------------------------------------------------------------- reading
@@ -539,7 +552,7 @@ def recognize(column, wanted=None, hints=None):
         return (None if wanted is None else EMPTY[wanted]), [], False
     two = len(texts) <= len(TRUE | FALSE)
     if two and wanted is None:
-        words = {text.strip().casefold() for text in texts}
+        words = {text.strip().casefold() for text in texts} - {"0", "1"}
         two = words <= TRUE | FALSE and words & TRUE and words & FALSE
     if wanted == "boolean" or (wanted is None and two):
         remarks = [f"{len(texts)} spellings are two values"] if len(texts) > 2 else []

@@ -15,6 +15,7 @@ effect until then, as Keras documents for `compile`.
 import collections
 import enum
 import json
+import threading
 import types
 
 import keras
@@ -31,6 +32,7 @@ from . import metrics as scoring
 
 MAX_TRACES = 128
 traces: collections.OrderedDict = collections.OrderedDict()
+TRACING = threading.RLock()  # threads trace one after the other, equal networks once
 
 # fmt: off
 LAYERS = {

@@ -18,6 +18,7 @@ Other models run the short batch through a function of its own.
 
 import collections
 import functools
+import threading
 
 import keras
 import tensorflow as tf
@@ -74,7 +75,8 @@ def bind(network, kind, specs, rows):
 
     getattr(network, f"make_{kind.function}")()
     function = getattr(network, kind.function)
-    return network.traces[kind.function].get(function, specs, rows, trace)
+    with compile_cache.TRACING:
+        return network.traces[kind.function].get(function, specs, rows, trace)
 
 
 def tensors_of(group):
@@ -105,6 +107,8 @@ class Training:
 
     def __init__(self, model, specs, rows, known):
         self.specs, self.programs, self.names = specs, {}, ()
+        # The packed optimizer holds weights and state during a call, those of one network.
+        self.running = threading.Lock()
         self.flat = (
             known
             and bool(model.trainable_variables)

@@ -148,8 +148,9 @@ class Fit:
         else:
             arguments = (tf.constant(rows // layout.batch),)
         try:
-            program = self.trace.program(layout, self.bound.state)
-            results = program(self.bound.handles, *data, *arguments)
+            with self.trace.running:
+                program = self.trace.program(layout, self.bound.state)
+                results = program(self.bound.handles, *data, *arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
             if not layout.compiled or layout in self.tried:
                 raise

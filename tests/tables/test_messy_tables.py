@@ -64,6 +64,10 @@ def named_day(names, form="{d}. {m} {y}"):
     return lambda column: column.map(write)
 
 
+def by_parts(form):
+    return lambda column: column.map(lambda v: form.format(d=v.day, m=v.month, y=v.year))
+
+
 def words(yes, no):
     return lambda column: column.map({True: yes, False: no})
 
@@ -116,6 +120,12 @@ FILES = {
     "Sweden": dict(amount=number(",", " ", "", " kr"), when=day("%Y-%m-%d"),
         paid=words("Ja", "Nej")),
     "Japan": dict(count=count(",", "¥"), when=day("%Y/%m/%d"), amount=plain),
+    "Japan, characters": dict(count=count(",", "", "円"), when=by_parts("{y}年{m}月{d}日"),
+        moment=day("%Y年%m月%d日 %H:%M:%S")),
+    "Korea": dict(count=count(","), when=by_parts("{y}. {m}. {d}."), paid=words("예", "아니오")),
+    "Korea, characters": dict(when=by_parts("{y}년 {m}월 {d}일"), amount=plain),
+    "Croatia": dict(amount=number(",", "."), when=day("%d.%m.%Y.")),
+    "Russia": dict(amount=number(",", " "), when=day("%d.%m.%Y"), paid=words("да", "нет")),
     "Poland": dict(amount=number(",", " ", "", " zł"), when=day("%d.%m.%Y"),
         paid=words("tak", "nie")),
     # Survey tools
@@ -126,6 +136,9 @@ FILES = {
         city=None),
     "survey with blanks": dict(small=gaps(count(""), " ", ""),
         paid=gaps(words("TRUE", "FALSE"), "n/a"), city=None),
+    "survey of words and digits": dict(
+        paid=lambda c: words("true", "false")(c).where(c.index % 2 == 0, words("1", "0")(c)),
+        rate=plain),
     "survey of spellings": dict(
         paid=lambda c: words("yes", "no")(c).where(np.arange(ROWS) % 2 == 0, words("Y ", "NO")(c)),
         rate=plain),
@@ -254,6 +267,29 @@ def test_the_order_of_day_and_month_is_that_of_the_column_or_of_the_table():
         TableEncoder().fit({"a": some})
     encoder = TableEncoder(columns={"a": "%d/%m/%Y"}).fit({"a": some})
     assert encoder.states_[0].reading["formats"] == ["%d/%m/%Y"]
+
+
+def test_weeks_are_their_mondays_and_hours_may_be_written_with_h():
+    weeks = [f"20{year}-W{week:02d}" for year in (20, 21) for week in range(1, 53)]
+    clocks = [f"{i % 24}h{i % 60:02d}" for i in range(len(weeks))]
+    encoder = silently(lambda: TableEncoder().fit({"week": weeks, "clock": clocks}))
+    assert encoder.columns_["kind"].tolist() == ["date", "time"]
+    mondays = [pd.Timestamp.fromisocalendar(int(w[:4]), int(w[6:]), 1) for w in weeks]
+    plain = [clock.replace("h", ":") for clock in clocks]
+    right = silently(lambda: TableEncoder().fit({"week": mondays, "clock": plain}))
+    matrix = encoder.transform({"week": weeks, "clock": clocks})
+    np.testing.assert_array_equal(matrix, right.transform({"week": mondays, "clock": plain}))
+    np.testing.assert_array_equal(
+        encoder.transform({"week": weeks[7], "clock": clocks[7]}), matrix[[7]]
+    )
+
+
+def test_zeros_and_ones_as_text_are_booleans_where_the_user_says_so():
+    encoder = TableEncoder(columns={"a": "boolean"}).fit({"a": ["1", "0", "0", "1"]})
+    right = TableEncoder().fit({"a": [True, False, False, True]})
+    np.testing.assert_array_equal(
+        encoder.transform({"a": ["0", "1"]}), right.transform({"a": [False, True]})
+    )
 
 
 def test_a_number_that_could_be_written_in_two_ways_is_warned_of():

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import threading
 
 import joblib
 import keras
@@ -436,3 +437,24 @@ def test_a_weight_for_every_time_step():
     network.fit(x, y, sample_weight=weights, verbose=0)
     with pytest.raises(ValueError, match="negative weight"):
         network.fit(x, y, sample_weight=-weights, verbose=0)
+
+
+def test_equal_networks_that_train_in_threads_do_not_mix_their_weights():
+    def made():
+        return build_classifier(3, hidden_units=(5,), seed=1)
+
+    def fit(network, epochs=40):
+        losses = network.fit(X, Y, epochs=epochs, verbose=0).history["loss"]
+        return losses, int(network.optimizer.iterations.numpy())
+
+    fit(made(), 3)  # the step is traced, and the function of 40 epochs is not
+    networks, found = [made() for _ in range(4)], {}
+    threads = [
+        threading.Thread(target=lambda i=i: found.update({i: fit(networks[i])})) for i in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = fit(made())
+    assert [found[i] for i in range(4)] == [expected] * 4

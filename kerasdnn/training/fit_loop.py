@@ -44,16 +44,26 @@ class Fit:
     def __init__(self, network, table, batch, shuffle, epochs, merge_epochs=False, steps=None):
         self.network, self.table, self.batch, self.shuffle = network, table, batch, shuffle
         self.requested, self.merge_epochs, self.steps = epochs, merge_epochs, steps
-        self.bound, self.tried = None, set()
+        self.bound, self.function, self.tried = None, None, set()
 
     def start(self):
         """Trace the step and plan the calls, unless that is done.
 
         Stock Keras traces at the first batch, after `on_epoch_begin`, in which callbacks may have
-        changed the network.
+        changed the network, and again if a callback calls `make_train_function(force=True)`.
+
+        Raises:
+            TypeError: as in stock Keras, a callback has called `compile`.
         """
         if self.bound is not None:
-            return
+            if self.network.train_function is self.function:
+                return
+            if self.network.train_function is None:
+                raise TypeError(
+                    "A callback has called `compile` or has reset `train_function` during `fit`. "
+                    "Call `network.make_train_function(force=True)` after it, or compile before "
+                    "`fit`."
+                )
         network, table, batch, steps = self.network, self.table, self.batch, self.steps
         rows = None if table.rows % batch else batch
         optimizer, weights = network.optimizer, network.trainable_variables
@@ -62,6 +72,7 @@ class Fit:
         self.bound = compiled_steps.bind(
             network, compiled_steps.Training, specs_of(table.parts), rows
         )
+        self.function = network.train_function
         self.trace = trace = self.bound.trace
         self.tail = 0 if trace.padded else table.rows % batch
         self.rows = table.rows - self.tail  # without the short last batch
@@ -142,6 +153,12 @@ class Fit:
             list of the logs of each epoch.
         """
         count, rows = orders.shape
+        bound = self.bound
+        self.start()
+        if self.bound is not bound:  # a callback has had the step traced again
+            layout = layout._replace(padded=self.trace.padded)
+            if rows % layout.batch and not self.trace.padded:
+                layout = Layout(1, 1, rows, False, layout.compiled)
         data = self.data(layout, orders)
         if self.trace.flat:
             arguments = tf.constant(count), tf.constant(rows), tf.constant(reset_metrics)

@@ -90,6 +90,7 @@ class Network(keras.Sequential):
         self.steps_per_call: int | str | None = "auto"
         self.use_xla: bool | str | None = "auto"
         self._predictor: Any = None
+        self.streamed = dict.fromkeys(FUNCTIONS, 1)  # steps per call of a dataset
         self.traces = {name: compile_cache.Retracing() for name in FUNCTIONS} if COMPILED else None
 
     @property
@@ -221,7 +222,7 @@ class Network(keras.Sequential):
             dispatch.prepare(self, parts)
         except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
-            self._stream(x, callbacks, steps_per_epoch or validation_steps)
+            self._stream("train_function", x, callbacks, steps_per_epoch or validation_steps)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_path = "compiled"
@@ -291,7 +292,7 @@ class Network(keras.Sequential):
         callbacks.on_train_end(logs)
         return warn_of_divergence(self.history)
 
-    def _stream(self, x, callbacks, counted):
+    def _stream(self, function, x, callbacks, counted):
         """Let stock Keras run many batches of a dataset per call if no callback needs each of them.
 
         If a number of steps is requested, Keras would run more than that, in complete calls.
@@ -301,10 +302,10 @@ class Network(keras.Sequential):
             return
         hooked = counted or fit_loop.hooks_any_batch(as_list(callbacks))
         steps = STREAMED_STEPS if dispatch.is_stream(x) and not hooked else 1
-        if steps != self.steps_per_execution:  # which enters Keras's traces
-            self.steps_per_execution = steps
-            for name in FUNCTIONS:
-                setattr(self, name, None)
+        if steps != self.streamed[function]:  # which enters Keras's trace
+            self.streamed[function] = steps
+            setattr(self, function, None)
+        self.steps_per_execution = steps
 
     def _evaluator(self, parts, batch, callbacks) -> Callable[[], dict[str, float]]:
         """Return a function that evaluates on `parts` and returns the logs."""
@@ -357,7 +358,7 @@ class Network(keras.Sequential):
             self._need_compiled_evaluation(as_list(callbacks))
         except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
-            self._stream(x, callbacks, steps)
+            self._stream("test_function", x, callbacks, steps)
             return super().evaluate(**stock_arguments)
         self.last_path = "compiled"
         batch = int(batch_size or 32)
@@ -397,7 +398,7 @@ class Network(keras.Sequential):
             array = dispatch.prediction_array(x)
         except dispatch.UseStockKeras as reason:
             self.last_path = f"stock: {reason}"
-            self._stream(x, callbacks, steps)
+            self._stream("predict_function", x, callbacks, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
         self.last_path = "compiled"
         if not self.built:

@@ -862,3 +862,51 @@ def test_devices_can_be_set_after_the_import():
         "tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()])"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Change(keras.callbacks.Callback):
+    """Call `change(model)` once, at the second epoch or batch."""
+
+    def __init__(self, hook, change):
+        super().__init__()
+        setattr(self, hook, lambda place, logs=None: place == 1 and self.once(change))
+
+    def once(self, change):
+        change(self.model)
+        self.once = lambda change: None
+
+
+HOOKS = ["on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end"]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_callback_that_freezes_and_has_the_step_traced_again_is_heard(hook):
+    def freeze(model):
+        model.layers[0].trainable = False
+        model.make_train_function(force=True)
+
+    x = np.random.default_rng(0).normal(size=(45, WIDTH)).astype("float32")
+    layers = lambda: [dense(4, "relu"), dense(1)]
+    fit = lambda: {"callbacks": [Change(hook, freeze)], "epochs": 4}
+    both(layers, lambda model: scored(model, x, x[:, :1], **fit()))
+
+
+@pytest.mark.parametrize("hook", HOOKS[:3])
+def test_a_callback_that_compiles_is_an_error_as_in_stock_keras(hook):
+    compiles = lambda model: model.compile("sgd", "binary_crossentropy")
+    for model in pair()[:2]:
+        x = np.zeros((64, WIDTH), "float32")
+        with pytest.raises(TypeError):
+            model.fit(x, x[:, 0], epochs=3, verbose=0, callbacks=[Change(hook, compiles)])
+
+
+def test_an_evaluation_of_a_dataset_in_a_callback_leaves_the_training_as_it_is():
+    found = []
+    for model in pair()[:2]:
+        x = np.random.default_rng(0).normal(size=(64, WIDTH)).astype("float32")
+        y = (x[:, 0] > 0).astype("float32")
+        evaluate = lambda model: model.evaluate(dataset(x, y), steps=2, verbose=0)
+        change = Change("on_epoch_end", evaluate)
+        found.append(model.fit(dataset(x, y), epochs=3, verbose=0, callbacks=[change]).history)
+    for name, values in found[1].items():
+        np.testing.assert_allclose(found[0][name], values, rtol=1e-5)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from ..core.arguments import check_fraction, check_integer, check_positive, is_number
 from ..core.messages import invalid
+from ..hyperparameters import SEARCH, default
 
-EPOCHS, BATCH_SIZE = 50, 32  # of a trial for which nobody says it
+EPOCHS, BATCH_SIZE = default("epochs", SEARCH), default("batch_size", SEARCH)
 TRIALS_PER_BATCH = 128
 
 

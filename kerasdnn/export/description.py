@@ -69,7 +69,8 @@ def describe_target(target):
     arrays = {
         k: None if v is None else np.asarray(v, "float64").tolist() for k, v in arrays.items()
     }
-    return {"kind": kind, "target": {"flat": bool(target.flat), **arrays}}
+    flat = bool(target.flat) and not target.head.levels
+    return {"kind": kind, "target": {"flat": flat, **arrays}}
 
 
 def describe_encoder(encoder):

@@ -22,6 +22,7 @@ from .. import activations
 from ..core.messages import quoted_list
 from ..nn.average import AverageOf
 from ..nn.embedding import EmbedCategories
+from ..nn.quantiles import increasing
 from ..nn.realmlp_layers import (
     NTKDense,
     ParametricActivation,
@@ -47,6 +48,7 @@ FUNCTIONS: dict[Any, dict[str, Any]] = {
 FUNCTIONS[ka.leaky_relu] = {"name": "leaky_relu", "slope": 0.2}
 FUNCTIONS[activations.leaky_relu] = {"name": "leaky_relu", "slope": activations.ALPHA}
 FUNCTIONS[activations.mish] = {"name": "mish"}
+FUNCTIONS[increasing] = {"name": "increasing"}
 LINEAR = {"name": "linear"}
 
 

@@ -771,6 +771,17 @@ def softmax(x):
     return x / x.sum(axis=1, keepdims=True)
 
 
+def increasing(x):
+    """Quantiles: the middle column, and steps of softplus up and down from it."""
+    middle, gaps = x.shape[1] // 2, softplus(x)
+    found = x.copy()
+    for k in range(middle + 1, x.shape[1]):
+        found[:, k] = found[:, k - 1] + gaps[:, k]
+    for k in range(middle - 1, -1, -1):
+        found[:, k] = found[:, k + 1] - gaps[:, k]
+    return found
+
+
 def log_softmax(x):
     x = x - x.max(axis=1, keepdims=True)
     return x - np.log(np.exp(x).sum(axis=1, keepdims=True))
@@ -809,6 +820,7 @@ FUNCTIONS = {
     "gelu": gelu,
     "softmax": softmax,
     "log_softmax": log_softmax,
+    "increasing": increasing,
     "log_sigmoid": lambda x: -softplus(-x),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
     "tanh_shrink": lambda x: x - np.tanh(x),

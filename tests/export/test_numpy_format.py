@@ -139,6 +139,8 @@ def test_values_of_other_types_mean_what_they_mean_to_the_model(mixed):
         (DNNRegressor("realmlp"), np.arange(N) * 1e6),
         (DNNRegressor("realmlp-s", target="log"), np.arange(N) + 1.0),
         (DNNRegressor("standard", target="count", hidden_units=(8, 4)), LABELS * 7),
+        (DNNRegressor("realmlp", quantiles=(0.1, 0.5, 0.6, 0.9)), np.arange(N) * 3.0),
+        (DNNRegressor("realmlp-s", target="positive"), np.arange(N) + 1.0),
     ],
     ids=str,
 )

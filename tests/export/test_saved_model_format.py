@@ -99,6 +99,7 @@ def test_columns_without_an_operation_are_refused_by_name(tmp_path):
         (DNNClassifier("standard", n_members=2), LABELS),
         (DNNClassifier("realmlp-s"), np.arange(len(LABELS)) % 3),
         (DNNRegressor("realmlp", target="log"), LABELS + 1.5),
+        (DNNRegressor("standard", quantiles=(0.1, 0.5, 0.9)), np.arange(len(LABELS)) * 3.0),
     ],
     ids=str,
 )

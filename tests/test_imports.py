@@ -40,12 +40,14 @@ SEARCH = {
     "spaces": "settings",
     "objective": "settings spaces",
     "data": "settings spaces objective",
+    "table_data": "data",
 }
 SEARCH["engine"] = "settings spaces objective data"
 SEARCH["result"] = SEARCH["engine"] + " engine"
 SEARCH |= dict.fromkeys(
     ["network_search", "preset_search", "any_model", "comparison"], SEARCH["result"] + " result"
 )
+SEARCH["comparison"] += " table_data"
 SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
 SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called

@@ -2,8 +2,8 @@
 
 `tuning` has `tune`; `network_search`, `preset_search` and `table_search` are its three kinds, and
 `any_model` searches any Keras model; `comparison` has `compare`; `settings` holds the settings of a
-search, `data` its rows, `spaces` search spaces, `objective` scores, `result` what was found;
-`engine` trains the trials.
+search, `data` its rows and `table_data` those of a table, `spaces` search spaces, `objective`
+scores, `result` what was found; `engine` trains the trials.
 """
 
 from .comparison import Comparison as Comparison

@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks.table_columns import told_once
 from ..core.arguments import check_choice, check_integer
 from ..core.messages import invalid
 from ..core.rows import Rows
 from ..core.statistics import holm, mean_interval, paired_test
 from ..heads import direction_of
 from ..hyperparameters import SEARCH, check_name
+from ..tables.problem_type import is_table
+from ..tables.rows import separate_columns
 from .data import defined_splits, read_data
 from .engine.trial_batch import train
 from .result import cell_value
 from .settings import BATCH_SIZE, EPOCHS, SearchSettings
+from .table_data import encode_table, kept_positions
 
 
 def compare(
@@ -49,8 +53,11 @@ def compare(
     """Train every combination of `options` with every seed and compare the scores.
 
     Args:
-        X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1.
-        y: numbers of shape (rows,) or (rows, outputs), see `problem_type.infer_problem`.
+        X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1; or a
+            DataFrame with any columns, which the encoder of the estimators makes numbers of.
+        y: numbers of shape (rows,) or (rows, outputs), see `problem_type.infer_problem`; labels of
+            any type if X is such a DataFrame. The loss of a regression on it is in squared standard
+            deviations of the target.
         options: dict from a hyperparameter's name to the values to cross, or a list of dicts, one
             per option: `{"optimizer": ["nag", "adam"], "learning_rate": [0.001, 0.01]}`.
         seeds: int, runs per combination. A run draws validation rows, initial weights, dropout and
@@ -105,11 +112,17 @@ def compare(
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
     settings = SearchSettings(validation_fraction=validation_fraction, cv=cv, seed=seed).checked()
     given = Rows(X, y, sample_weight, groups=groups, time=time)
-    data = read_data(given, problem, class_weight, validation_data)
+    cv = settings.cv
+    if is_table(separate_columns(given).x, y):
+        with told_once():
+            data = encode_table(given, problem, class_weight, validation_data)
+        cv = kept_positions(cv, sample_weight)
+    else:
+        data = read_data(given, problem, class_weight, validation_data)
     sign = 1 if direction_of(objective, head=data.problem.head) == "min" else -1
     drawn = not data.pairs
     data = data.split(
-        cv=settings.cv, validation_fraction=validation_fraction, seed=settings.seed, repeats=seeds
+        cv=cv, validation_fraction=validation_fraction, seed=settings.seed, repeats=seeds
     )
     defined = {id(pair) for pair in defined_splits(data, objective)}
     splits = [run % len(data.pairs) for run in range(seeds)]  # the split of each run

@@ -10,26 +10,20 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ..core.messages import invalid, unknown_name, warn
-from ..core.rows import unpack_validation_data
-from ..estimators.estimators import DNNClassifier, DNNRegressor
+from ..core.messages import unknown_name, warn
 from ..estimators.fit import check_settings, rows_per_step
 from ..estimators.presets import PRESETS
 from ..heads import make_problem
 from ..hyperparameters import ESTIMATOR, FIT, SEARCH, names, why_refused
-from ..tables.encoder import TableEncoder
-from ..tables.problem_type import infer_target
-from ..tables.rows import check_exclusive, read_rows, read_weights, weigh_classes
+from ..tables.rows import check_exclusive
 from ..tables.splits import split, strata_of
-from ..tables.targets import learn_classes
 from .data import SearchData, TableData
 from .engine.project import open_project, resolve_seed
 from .network_search import tune_rows
 from .preset_search import tune_preset
 from .settings import BATCH_SIZE, EPOCHS
 from .spaces import default_space
-
-MAX_CATEGORIES = 1000  # of a column; a population one-hot encodes, it does not embed
+from .table_data import fit_encoder, kept_positions, read_table_data
 
 
 def tune_table(given, estimator, class_weight, validation_data, settings):
@@ -120,34 +114,6 @@ def prepared(estimator, settings):
     return estimator, settings.replace(seed=seed, fixed={})
 
 
-def read_table_data(given, estimator, class_weight, validation_data):
-    """Read the rows, and the weights of their classes, as `TableData` without splits."""
-    make_target = learn_classes
-    if isinstance(estimator, DNNRegressor):
-        make_target = estimator._make_target()
-        if class_weight is not None:
-            raise invalid("class_weight", "needs classes, not numbers", class_weight)
-    elif class_weight is None:
-        class_weight = estimator.class_weight
-    else:
-        estimator.set_params(class_weight=class_weight)
-    rows, target = read_rows(given, make_target=make_target)
-    parts = [rows]
-    if validation_data is not None:
-        parts.append(read_rows(unpack_validation_data(validation_data), target)[0])
-    return TableData([weigh_classes(part, class_weight, target) for part in parts], target)
-
-
-def kept_positions(cv, sample_weight):
-    """`cv`, index pairs of all rows, for the rows that do not weigh 0; other `cv` as they are."""
-    if not isinstance(cv, list) or sample_weight is None:
-        return cv
-    keep = np.asarray(read_weights(sample_weight)).ravel() > 0
-    every, place = np.arange(len(keep)), np.cumsum(keep) - 1
-    pairs = [[every[np.asarray(part)] for part in pair] for pair in cv]
-    return [tuple(place[part[keep[part]]] for part in pair) for pair in pairs]
-
-
 def search_preset(estimator):
     """The preset to search around: plain networks, unless something is given that they lack."""
     given = {n for n, value in estimator.get_params(deep=False).items() if value is not None}
@@ -155,25 +121,6 @@ def search_preset(estimator):
         given & PRESETS["realmlp"].hyperparameters.keys() - PRESETS["standard"].hyperparameters
     )
     return estimator._chosen_preset() if lacking else "standard"
-
-
-def estimator_for(y, problem):
-    """An estimator of the kind that y asks for."""
-    target = infer_target(y, problem)
-    return DNNClassifier() if target is None else DNNRegressor(target=target)
-
-
-def fit_encoder(estimator, rows):
-    """The estimator's encoder, fitted on `rows`.
-
-    It embeds no column of up to `MAX_CATEGORIES`, unless the estimator was given another limit.
-    """
-    settings = estimator._hyperparameters()
-    limit = estimator.one_hot_limit or MAX_CATEGORIES
-    encoder = TableEncoder(
-        settings["scaling"], limit, estimator.categorical or (), estimator.columns
-    )
-    return encoder.fit(rows.x, sample_weight=rows.weights)
 
 
 def warn_of_embedding(encoder, frame):

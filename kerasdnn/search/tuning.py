@@ -147,7 +147,8 @@ def tune(
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
     if estimator is None and not is_table(separate_columns(given).x, y):
         return tune_arrays(given, problem, class_weight, validation_data, settings)
-    from .table_search import estimator_for, tune_table
+    from .table_data import estimator_for
+    from .table_search import tune_table
 
     estimator = estimator_for(y, problem) if estimator is None else estimator
     with told_once():

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -123,3 +124,44 @@ def test_a_function_among_activations_is_trained_alone_and_told():
     np.testing.assert_allclose(
         found.runs["score"].astype(float), both.runs["score"].astype(float), rtol=1e-4
     )
+
+
+def people(rows=120):
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 80, rows).astype("float64")
+    X = pd.DataFrame(
+        {"age": np.where(age > 75, np.nan, age), "city": rng.choice(["Oslo", "Bonn"], rows)}
+    )
+    return X, np.where((age > 50) ^ (X["city"] == "Oslo"), "yes", "no")
+
+
+@pytest.mark.parametrize("problem", ["classes", "numbers"])
+def test_tables_of_any_columns_are_compared_on(problem):
+    X, y = people()
+    y = y if problem == "classes" else X["age"].fillna(77).to_numpy() * 1000
+    found = compare(
+        X, y, {"learning_rate": [1e-5, 0.01]}, seeds=4, epochs=30, hidden_units=(8,), verbose=0
+    )
+    assert found.table["learning_rate"].iloc[0] == 0.01
+    assert found.runs["score"].notna().all()
+    assert found.table["mean"].max() < 3  # in standard deviations of y, or a cross-entropy
+
+
+def test_a_column_of_thousands_of_categories_keeps_the_frequent_ones():
+    X, y = people(1_500)
+    X["street"] = [f"street {i // 2}" if i < 1_200 else "main" for i in range(len(X))]
+    X.loc[:899, "street"] = [f"lane {i}" for i in range(900)]
+    X["other"] = [f"shop {i % 1_100}" for i in range(len(X))]
+    options = {"activation": ["relu", "tanh"]}
+    with pytest.warns(DataWarning, match=r"'other' of `X` has 1,100 categories. The 999 most"):
+        found = compare(X, y, options, seeds=2, epochs=1, hidden_units=(4,), verbose=0)
+    assert found.runs["score"].notna().all()
+
+
+def test_groups_named_by_a_column_of_a_table_stay_together():
+    X, y = people()
+    X["customer"] = np.arange(len(X)) // 6
+    found = compare(
+        X, y, {"activation": ["relu", "tanh"]}, seeds=2, epochs=1, groups="customer", verbose=0
+    )
+    assert found.runs["score"].notna().all()

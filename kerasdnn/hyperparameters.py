@@ -179,7 +179,8 @@ ROWS = (
     Row("preset", None, ESTIMATOR,
         'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
         'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant) or "standard" (the plain network of the `build_*` functions).',
+        'variant), "tabm" (TabM, 2025, many networks that share their kernels) or "standard" (the '
+        "plain network of the `build_*` functions).",
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1` or "
              "`batch_norm`"),
@@ -324,8 +325,9 @@ ROWS = (
         "int, at least 1: length of the vector that represents a category of an embedded column.",
         check_integer),
     Row("numeric_embedding", None, ESTIMATOR,
-        'str, "periodic": embed numeric columns, see `PeriodicEmbedding`.',
-        partial(check_choice, valid=("periodic",)), none="no embedding",
+        'str, "periodic" or "piecewise": embed numeric columns, see `PeriodicEmbedding` and '
+        "`PiecewiseLinearEmbedding`.",
+        partial(check_choice, valid=("periodic", "piecewise")), none="no embedding",
         refused={FACTORY | MANY: BY_PRESET}),
     Row("weight_decay", 0.0, ESTIMATOR,
         "non-negative float: decoupled weight decay of `GroupAdam`.",
@@ -338,9 +340,22 @@ ROWS = (
         "label_smoothing=0.",
         partial(check_choice, valid=("loss", "accuracy"))),
     Row("n_members", 1, ESTIMATOR,
-        "int, at least 1: number of networks trained from different seeds and averaged. "
-        "`history_` and `best_epoch_` are those of the first.", check_integer,
+        "int, at least 1: number of networks trained from different seeds and averaged, as one "
+        "compiled function where no callbacks are given. `history_` and `best_epoch_` are those of "
+        "the first.", check_integer, refused={FACTORY | MANY: "Only estimators average networks."},
+        in_estimators="With `bagging` None means 5."),
+    Row("bagging", None, ESTIMATOR,
+        'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
+        "and trains on the others, so that every row is trained on; `oof_predict_` and "
+        '`oof_score_` then tell how new rows are predicted) or "bootstrap" (each trains on rows '
+        "drawn with replacement and validates on those that were not drawn).",
+        partial(check_choice, valid=("folds", "bootstrap")),
+        none="all members share one validation set",
         refused={FACTORY | MANY: "Only estimators average networks."}),
+    Row("k", 16, ESTIMATOR,
+        "int, at least 1: number of members that share the kernels of one network, see "
+        "`BatchEnsembleDense`. Fewer train faster: the time grows with k.", check_integer,
+        refused={FACTORY | MANY: 'It belongs to the preset "tabm" of the estimators.'}),
     Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", check_callbacks,
         none="no callbacks", refused={FACTORY: TO_FIT}),
     Row("random_state", None, ESTIMATOR,
@@ -356,6 +371,12 @@ ROWS = (
     Row("parametric", True, PRESET,
         "bool: a learned mix of the activation and the identity per unit.", check_bool),
     Row("data_start", True, PRESET, "bool: initial weights from the training rows.", check_bool),
+    Row("sharing", "full", PRESET,
+        '"full" (an input scale, an output scale and a bias per member in each hidden layer) or '
+        '"mini" (one input scale per member).', partial(check_choice, valid=("full", "mini"))),
+    Row("n_bins", 48, PRESET, "int, bins per column of a piecewise-linear embedding.",
+        check_integer),
+    Row("numeric_size", 8, PRESET, "int, length of a piecewise-linear embedding.", check_integer),
     Row("clip", True, PRESET,
         "bool: keep the predictions of a regression within the range of the training target.",
         check_bool),

@@ -55,10 +55,10 @@ def test_the_docstring_of_an_estimator_has_the_values_of_every_preset(numbers):
     text = " ".join(inspect.getdoc(DNNRegressor if numbers else DNNClassifier).split())
     rate = 0.2 if numbers else 0.04
     assert f'None means {rate} for "realmlp"' in text
-    assert '(256, 256, 256) for "realmlp" and "realmlp-s"; (64, 32) for "standard"' in text
+    assert '(256, 256, 256) for "realmlp" and "realmlp-s"; (128, 128) for "tabm"; (64, 32)' in text
     assert "l2 * sum(kernel ** 2)" in text
-    assert '"realmlp" and "realmlp-s" reject it.' in text
-    assert 'None means False for "realmlp" and "realmlp-s"; True for "standard".' in text
+    assert '"realmlp", "tabm" and "realmlp-s" reject it.' in text
+    assert 'None means False for "realmlp" and "realmlp-s"; True for "tabm" and "standard".' in text
 
 
 def test_no_two_rows_of_a_name_are_for_the_same_entry_point():

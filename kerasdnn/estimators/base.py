@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
+from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +23,13 @@ from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
 
 PREDICTION_ROWS = 16  # a prediction is for a multiple of so many rows
+
+
+class Output:
+    """What a network has returned for rows, to be predicted from like a table."""
+
+    def __init__(self, values):
+        self.values = values
 
 
 class ScoredByRow:
@@ -58,9 +66,45 @@ class TableEstimator(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _fit(self, given, validation_data, make_target):
+        for name in [name for name in vars(self) if name.startswith("oof_")]:
+            delattr(self, name)  # of an earlier fit
         with told_once():
-            self._set_fitted(fit_table(self, given, validation_data, make_target))
+            fitted = fit_table(self, given, validation_data, make_target)
+            output, rows = (fitted.pop(name, None) for name in ("oof_output_", "oof_rows_"))
+            self._set_fitted(fitted)
+        if output is not None:
+            self._set_out_of_fold(output, rows)
         return self
+
+    def _set_out_of_fold(self, output, rows):
+        """Set what the members predict for rows that they were not trained on.
+
+        Args:
+            output: float64 `(rows, outputs)`, NaN where every member was trained on the row.
+            rows: `Rows` of the table, y encoded.
+        """
+        known = np.isfinite(output).all(axis=1)
+        for method in ("predict", "predict_proba"):
+            if hasattr(self, method):
+                found = getattr(self, method)(Output(output[known]))
+                kind = found.dtype if known.all() or found.dtype.kind == "f" else object
+                missing = None if kind is object else np.nan
+                values = np.full((len(output), *found.shape[1:]), missing, kind)
+                values[known] = found
+                setattr(self, f"oof_{method}_", values)
+        rows = rows.take(known)
+        self.oof_score_ = self._score_encoded(rows, self.predict(Output(output[known])))
+
+    def _score_encoded(self, rows, prediction):
+        """`score` of a prediction for rows whose y is encoded."""
+        head, y = self.target_.head, rows.y
+        if head.levels:
+            return mean_d2(y[:, 0], prediction, head.levels, rows.weights)
+        if is_regressor(self):
+            return float(r2_score(y.reshape(prediction.shape), prediction,
+                                  sample_weight=rows.weights))  # fmt: skip
+        y = y if head.kind == "labels" else self.target_.classes[y]
+        return float(accuracy_score(y, prediction, sample_weight=rows.weights))
 
     def _set_fitted(self, fitted):
         """Set the attributes that `fit_table` returned, or that a file contains."""
@@ -76,6 +120,8 @@ class TableEstimator(BaseEstimator):
         """The network's output for a table, float64 `(rows, outputs)`."""
         if "network_" not in self.__dict__:  # the check itself takes a tenth of a prediction
             check_is_fitted(self)
+        if type(X) is Output:
+            return X.values
         matrix = self.encoder_.transform(X, warn_unseen=True)
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
@@ -224,6 +270,15 @@ class TableEstimator(BaseEstimator):
             own = own_functions(state)
             state = {**state, "network_": network_from_bytes(*state["network_"], trusted=own)}
         super().__setstate__(state)
+
+
+def mean_d2(y, prediction, levels, weights=None):
+    """Compute the mean of D2, the analog of R2 for the pinball loss, over the quantiles."""
+    found = [
+        d2_pinball_score(y, prediction[:, k], alpha=level, sample_weight=weights)
+        for k, level in enumerate(levels)
+    ]
+    return float(np.mean(found))
 
 
 def original_columns(encoder):

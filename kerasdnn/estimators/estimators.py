@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.arguments import is_number
@@ -18,7 +17,7 @@ from ..nn.quantiles import check_quantiles
 from ..tables.rows import read_table
 from ..tables.targets import NumberTarget, learn_classes, read_target
 from .archive import ESTIMATORS
-from .base import ScoredByRow, TableEstimator
+from .base import ScoredByRow, TableEstimator, mean_d2
 from .presets import by_name
 
 SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
@@ -43,6 +42,10 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        oof_predict_, oof_predict_proba_, oof_score_: with `bagging`, what `predict`,
+            `predict_proba` and `score` give for the rows of `fit` by the members that were not
+            trained on them, without rows of weight 0 or without a target. NaN (None for a class)
+            where all were, which "bootstrap" leaves over. A file has the score alone.
 
     Example:
         model = DNNClassifier(random_state=0).fit(frame, labels)
@@ -84,6 +87,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         weight_decay: float | None = None,
         monitor: str | None = None,
         n_members: int | None = None,
+        bagging: str | None = None,
+        k: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -182,6 +187,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        oof_predict_, oof_score_: with `bagging`, what `predict` and `score` give for the rows of
+            `fit` by the members that were not trained on them; see `DNNClassifier`.
 
     Example:
         model = DNNRegressor(random_state=0).fit(frame, prices)
@@ -222,6 +229,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         weight_decay: float | None = None,
         monitor: str | None = None,
         n_members: int | None = None,
+        bagging: str | None = None,
+        k: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -308,12 +317,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
             return super().score(X, y, sample_weight)
         rows, _ = read_table(Rows(X, y, sample_weight))
         p, y = self.predict(rows.x), self.target_.encode(read_target(rows.y)[0])[:, 0]
-        levels = enumerate(self.target_.head.levels)
-        found = [
-            d2_pinball_score(y, p[:, k], alpha=level, sample_weight=rows.weights)
-            for k, level in levels
-        ]
-        return float(np.mean(found))
+        return mean_d2(y, p, self.target_.head.levels, rows.weights)
 
 
 ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

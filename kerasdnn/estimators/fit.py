@@ -31,6 +31,15 @@ from ..tables.rows import (
 )
 from ..tables.splits import holdout, strata_of
 from ..tables.targets import drop_missing_targets
+from .bagging import (
+    N_FOLDS,
+    Member,
+    check_bagging,
+    equal_steps,
+    out_of_fold,
+    split_members,
+    train_members,
+)
 from .ensemble import average
 from .presets import PRESETS
 
@@ -52,6 +61,7 @@ def fit_table(estimator, given, validation_data, make_target):
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     check_settings(estimator)
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
+    own_rows = check_bagging(estimator, given, validation_data)
     rng = np.random.default_rng(estimator._draw_seed())
     class_weight = getattr(estimator, "class_weight", None)
 
@@ -63,20 +73,34 @@ def fit_table(estimator, given, validation_data, make_target):
         told.append(CONSTANT)
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
-    rows = sort_rows(weigh_classes(repeat_by_weight(rows), class_weight, target))
-    validation = None
+    scored = rows
+    if own_rows:  # a row that is repeated would be in several folds; `time` carries its position
+        rows = rows.replace(time=np.arange(n_rows))
+    else:
+        rows = repeat_by_weight(rows)
+    rows = sort_rows(weigh_classes(rows, class_weight, target))
+    validation = pairs = None
     if validation_data is not None:
         validation, _ = read_rows(unpack_validation_data(validation_data), target)
         validation = weigh_classes(validation, class_weight, target)
+    elif own_rows:
+        place, rows = rows.time, rows.replace(time=None)
+        n = estimator.n_members or N_FOLDS
+        strata = strata_of(rows.y, target.head.kind == "class")
+        pairs = split_members(estimator.bagging, rows, strata, n, rng)
     elif fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
         strata = strata_of(rows.y, target.head.kind == "class")
         train, held = holdout(rows, strata, fraction, rng)
         if len(held):
             rows, validation = rows.take(train), rows.take(held)
     with silenced(*told):
-        fitted = fit_rows(estimator, rows, validation, target, rng)
+        fitted = fit_rows(estimator, rows, validation, target, rng, pairs)
     if validation_data is not None:
         fitted["encoder_"].warn_of_unseen(validation.x)
+    if own_rows:
+        outputs = np.empty_like(fitted["oof_output_"])
+        outputs[place] = fitted["oof_output_"]
+        fitted |= {"oof_output_": outputs, "oof_rows_": scored}
     return {**fitted, "n_rows_": n_rows}
 
 
@@ -92,7 +116,7 @@ def check_settings(estimator):
     return check(settings, ESTIMATOR | PRESET)
 
 
-def fit_rows(estimator, rows, validation, target, rng):
+def fit_rows(estimator, rows, validation, target, rng, pairs=None):
     """Train on rows that are read and split.
 
     Args:
@@ -101,11 +125,16 @@ def fit_rows(estimator, rows, validation, target, rng):
         validation: such `Rows` to evaluate each epoch on, or None.
         target: target of `tables/targets.py`; it learns its units from `rows`.
         rng: `numpy.random.Generator` that draws the seed of each member.
+        pairs: for each member (training rows, validation rows), positions in `rows`. None means
+            that all members train on all rows.
 
     Returns:
-        dict of the estimator's fitted attributes.
+        dict of the estimator's fitted attributes; with `pairs` also "oof_output_", the output of
+        the members that were not trained on a row, `(rows, outputs)`.
     """
     settings = check_settings(estimator)
+    if pairs is not None:
+        settings["n_members"] = len(pairs)
     epochs = settings["epochs"]
     patience = settings["patience"] if settings["early_stopping"] else epochs
     build = PRESETS[estimator._chosen_preset()].build
@@ -125,45 +154,46 @@ def fit_rows(estimator, rows, validation, target, rng):
     in_units = rows if validation is None else validation
     rows = encode_rows(rows, encoder, target)
     problem = make_problem(target.head, rows.x.shape[1], target.n)
-    settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
+    n_train = len(rows) if pairs is None else max(len(train) for train, _ in pairs)
+    settings["batch_size"] = rows_per_step(settings["batch_size"], n_train)
     if validation is not None:
         validation = encode_rows(validation, encoder, target)
     if settings["loss"] is not None and target.head.units == "1":
         # A custom loss may subtract y from the prediction, which has two dimensions.
         rows = rows.replace(y=rows.y.reshape(-1, 1))
         validation = validation and validation.replace(y=validation.y.reshape(-1, 1))
-    if validation is not None:
-        validation = validation.x, validation.y, validation.weights
 
-    def train(seed):
-        """A trained network, and the number of the epoch whose weights it has."""
-        network = build(problem, encoder, settings, seed, rows.x, rows.y)
-        callbacks, best = list(estimator.callbacks or ()), None
-        if validation is not None:
-            best = best_epoch_callback(monitored, patience)
-            callbacks.append(best)
-        network.fit(
-            rows.x,
-            rows.y,
-            sample_weight=rows.weights,
-            batch_size=settings["batch_size"],
-            epochs=epochs,
-            verbose=estimator.verbose,
-            callbacks=callbacks or None,
-            validation_data=validation,
-        )
-        reject_divergence(network, settings["learning_rate"])
-        return network, best.best_epoch + 1 if best else len(network.history.epoch)
+    def member(number):
+        seed = int(rng.integers(2**31))
+        if pairs is None:
+            return Member(seed, rows, validation)
+        train, held = pairs[number]
+        return Member(seed, rows.take(train).unit_weights(), rows.take(held).unit_weights())
 
-    members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]
-    network, best_epoch = members[0]
+    members = [member(number) for number in range(settings["n_members"])]
+    if pairs is not None:
+        sizes = [len(one.rows) for one in members]
+        settings["batch_size"] = equal_steps(settings["batch_size"], sizes)
+    networks = [build(problem, encoder, settings, m.seed, m.rows.x, m.rows.y) for m in members]
+    own = list(estimator.callbacks or ())
+    bests = [m.validation and best_epoch_callback(monitored, patience) for m in members]
+    callbacks = [own + ([best] if best else []) for best in bests]
+    train_members(networks, members, settings, callbacks, bool(own), estimator.verbose)
+    for one in networks:
+        reject_divergence(one, settings["learning_rate"])
+    network = networks[0]
+    best_epoch = bests[0].best_epoch + 1 if bests[0] else len(network.history.epoch)
     history = network.history
-    predictor = network if len(members) == 1 else average([member for member, _ in members])
+    predictor = network if len(networks) == 1 else average(networks)
+    fitted = {} if pairs is None else {"oof_output_": out_of_fold(networks, rows.x, pairs)}
     if getattr(target, "log", False) and not target.head.levels:
-        inputs = rows.x if validation is None else validation[0]
-        output = predictor.predict(inputs, verbose=0)
-        target.learn_bias(output, in_units.y, in_units.weights)
+        inputs = rows if validation is None else validation
+        output = fitted.get("oof_output_", predictor.predict(inputs.x, verbose=0))
+        known = np.isfinite(output).all(axis=1)  # all but some with bagging="bootstrap"
+        in_units = in_units.take(known) if not known.all() else in_units
+        target.learn_bias(output[known], in_units.y, in_units.weights)
     return {
+        **fitted,
         "encoder_": encoder,
         "target_": target,
         "network_": predictor,

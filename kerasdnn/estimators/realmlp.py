@@ -23,6 +23,7 @@ from ..core.messages import invalid
 from ..heads import check_metrics, make_loss, make_metrics
 from ..nn.embedding import EmbedCategories
 from ..nn.group_adam import GroupAdam
+from ..nn.numeric_embeddings import PiecewiseLinearEmbedding, quantile_edges
 from ..nn.realmlp_layers import (
     NTKDense,
     ParametricActivation,
@@ -47,7 +48,8 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     head, rng = problem.head, np.random.default_rng(seed)
     batch_size = len(x) if settings["batch_size"] == "full" else settings["batch_size"]
     steps = settings["epochs"] * math.ceil(len(x) / batch_size)
-    layers = [keras.Input((x.shape[1],)), *first_layers(encoder, settings, rng)]
+    layers = [keras.Input((x.shape[1],)), *first_layers(encoder, settings, rng, x)]
+    layers += [Scale()] if settings["front_scale"] else []
     layers += hidden_layers(settings, steps, rng)
     gain = 2.0 if head.activation == "sigmoid" else 1.0
     # The logarithm of a count starts at that of the mean: an exponential of random numbers may
@@ -67,23 +69,27 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     if metrics is None:
         metrics = [*head.metrics][:1]  # areas under curves take long to compute every epoch
     network.compile(
-        optimizer=make_optimizer(settings, steps),
+        optimizer=make_optimizer(settings, steps, GROUPS),
         loss=make_loss(head, settings["label_smoothing"]),
         weighted_metrics=make_metrics(head, problem.n_outputs, check_metrics(head, metrics)),
     )
     return network
 
 
-def first_layers(encoder, settings, rng):
-    """The layers before the first dense layer."""
-    layers = []
+def first_layers(encoder, settings, rng, x):
+    """The layers that embed categories and numbers."""
+    layers, n = [], encoder.n_numeric_
     if encoder.cardinalities_:
         size = settings["embedding_size"]
         embed = EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=draw(rng))
         layers.append(embed)
-    if settings["numeric_embedding"] is not None and encoder.n_numeric_:
-        layers.append(PeriodicEmbedding(encoder.n_numeric_, seed=draw(rng)))
-    return layers + ([Scale()] if settings["front_scale"] else [])
+    if settings["numeric_embedding"] == "periodic" and n:
+        layers.append(PeriodicEmbedding(n, seed=draw(rng)))
+    elif settings["numeric_embedding"] == "piecewise" and n:
+        edges = quantile_edges(x[:, :n], settings["n_bins"])
+        size = settings["numeric_size"]
+        layers.append(PiecewiseLinearEmbedding(edges, size, seed=draw(rng)))
+    return layers
 
 
 def hidden_layers(settings, steps, rng):
@@ -103,15 +109,16 @@ def hidden_layers(settings, steps, rng):
     return layers
 
 
-def make_optimizer(settings, steps):
+def make_optimizer(settings, steps, groups):
     rate, decay = settings["learning_rate"], settings["weight_decay"]
     if not is_number(rate):
         rule = "must be a number in the RealMLP presets, which have a schedule of their own"
         raise invalid("learning_rate", rule, rate, 'preset="standard" accepts schedules.')
     if settings["schedule"] != "constant":
         rate = {"coslog4": CosLog, "flat_cos": FlatCos}[settings["schedule"]](rate, steps)
-    decay = FlatCos(decay, steps) if decay else 0.0
-    return GroupAdam(rate, decay, GROUPS, beta_2=settings["beta_2"])
+    if decay and settings["schedule"] != "constant":
+        decay = FlatCos(decay, steps)
+    return GroupAdam(rate, decay, groups, beta_2=settings["beta_2"])
 
 
 def draw(rng):

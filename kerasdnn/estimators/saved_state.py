@@ -45,6 +45,8 @@ def estimator_to_state(estimator):
         "rows": int(estimator.n_rows_),
         "network_seed": int(estimator.network_.seed),
     }
+    if hasattr(estimator, "oof_score_"):
+        state["oof_score"] = float(estimator.oof_score_)
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
         warn(
@@ -87,6 +89,8 @@ def estimator_from_state(classes, state, make_network):
                 "n_rows_": state["rows"],
             }
         )
+        if "oof_score" in state:
+            estimator.oof_score_ = float(state["oof_score"])
     except BadFile:
         raise
     except Exception as error:  # of any type: a state may contain anything

@@ -6,7 +6,13 @@
     mix          x + m (f(x) - x)                 ParametricActivation
     layer_norm   (x - mean) / sqrt(variance + epsilon), over the columns of a row
     periodic     see `PeriodicEmbedding`
+    piecewise    see `PiecewiseLinearEmbedding`
+    cosine       see `CosineEmbedding`
     embed        see `EmbedCategories`
+    members      a_m x_m + b_m of each member m   (rows, d) becomes (rows, members, d)
+    each         other steps for each member
+    separate     x_m W_m + b_m
+    mean         the mean of f(x_m)               (rows, members, d) becomes (rows, d)
     average      the mean of several lists of steps
 
 A step is a dict; its arrays are float32 or int32 NumPy arrays.
@@ -21,7 +27,9 @@ import numpy as np
 from .. import activations
 from ..core.messages import quoted_list
 from ..nn.average import AverageOf
+from ..nn.batch_ensemble import BatchEnsembleDense, MeanOfMembers, MemberDense, MemberScale
 from ..nn.embedding import EmbedCategories
+from ..nn.numeric_embeddings import CosineEmbedding, PiecewiseLinearEmbedding
 from ..nn.quantiles import increasing
 from ..nn.realmlp_layers import (
     NTKDense,
@@ -50,6 +58,8 @@ FUNCTIONS[activations.leaky_relu] = {"name": "leaky_relu", "slope": activations.
 FUNCTIONS[activations.mish] = {"name": "mish"}
 FUNCTIONS[increasing] = {"name": "increasing"}
 LINEAR = {"name": "linear"}
+# Layers that take (rows, members, columns); others take (rows, columns) alone.
+OF_MEMBERS = (kl.Dense, MemberScale, BatchEnsembleDense, MemberDense, MeanOfMembers)
 
 
 class NotDescribed(ValueError):
@@ -78,10 +88,15 @@ def describe_layer(layer):
     if layer.compute_dtype != "float32" or getattr(layer, "quantization_mode", None):
         precision = getattr(layer, "quantization_mode", None) or layer.compute_dtype
         raise NotDescribed(f"layer {layer.name!r}, which computes in {precision}")
-    shape = getattr(layer.input, "shape", ()) if layer.built and hasattr(layer, "input") else ()
-    if len(shape) > 2:
-        raise NotDescribed(f"layer {layer.name!r} with input of shape {tuple(shape)}")
+    if rank_of(layer) > 2 and type(layer) not in OF_MEMBERS:
+        raise NotDescribed(f"layer {layer.name!r} with input of shape {tuple(layer.input.shape)}")
     return [step for step in describe(layer) if step != {"op": "activation", "f": LINEAR}]
+
+
+def rank_of(layer):
+    """Number of dimensions of the input of a layer, 2 where it is not known."""
+    known = layer.built and hasattr(layer, "input")
+    return len(getattr(layer.input, "shape", ())) if known else 2
 
 
 def function_of(activation, where):
@@ -107,7 +122,8 @@ def number(value):
 def dense(layer):
     kernel, units = number(layer.kernel), layer.kernel.shape[-1]
     bias = number(layer.bias) if layer.use_bias else np.zeros(units, "float32")
-    yield {"op": "dense", "w": kernel, "b": bias, "f": function_of(layer.activation, layer)}
+    step = {"op": "dense", "w": kernel, "b": bias, "f": function_of(layer.activation, layer)}
+    yield {"op": "each", "of": [step]} if rank_of(layer) == 3 else step
 
 
 def ntk_dense(layer):
@@ -189,6 +205,42 @@ def periodic(layer):
     yield {"op": "periodic", "n": layer.n, **{name: number(v) for name, v in weights.items()}}
 
 
+def piecewise(layer):
+    names = ["edge", "slope", "low", "high"]
+    if layer.size is not None:
+        names += ["piecewise", "bias"] + ["linear"] * (layer.version == "B")
+    weights = {name: number(getattr(layer, name)) for name in names}
+    yield {"op": "piecewise", "n": layer.n, "f": function_of(layer.activation, layer), **weights}
+
+
+def cosine(layer):
+    weights = {"w": layer.frequency, "p": layer.phase, "a": layer.factor, "c": layer.bias}
+    yield {"op": "cosine", "n": layer.n, **{name: number(v) for name, v in weights.items()}}
+
+
+def members(a, b=None):
+    a = number(a)
+    return {"op": "members", "a": a, "b": np.zeros_like(a) if b is None else number(b)}
+
+
+def batch_ensemble(layer):
+    units = np.zeros(layer.units, "float32")
+    f = function_of(layer.activation, layer)
+    yield members(layer.input_scale)
+    product = {"op": "dense", "w": number(layer.kernel), "b": units, "f": LINEAR}
+    yield {"op": "each", "of": [product]}
+    yield members(layer.output_scale, layer.bias)
+    if f != LINEAR:
+        yield {"op": "each", "of": [{"op": "activation", "f": f}]}
+
+
+def member_dense(layer):
+    f = function_of(layer.activation, layer)
+    yield {"op": "separate", "w": number(layer.kernel), "b": number(layer.bias)}
+    if f != LINEAR:
+        yield {"op": "each", "of": [{"op": "activation", "f": f}]}
+
+
 def embed(layer):
     limits = np.array(layer.cardinalities, dtype="int32") - 1
     vectors = number(layer.vectors).reshape(-1, layer.size)
@@ -216,6 +268,12 @@ DESCRIBE = {
     kl.Flatten: flatten,
     PeriodicEmbedding: periodic,
     EmbedCategories: embed,
+    PiecewiseLinearEmbedding: piecewise,
+    CosineEmbedding: cosine,
+    MemberScale: lambda layer: [members(layer.input_scale)],
+    BatchEnsembleDense: batch_ensemble,
+    MemberDense: member_dense,
+    MeanOfMembers: lambda layer: [{"op": "mean", "f": function_of(layer.activation, layer)}],
     AverageOf: lambda layer: [
         {"op": "average", "of": [describe_layers(network) for network in layer.networks]}
     ],

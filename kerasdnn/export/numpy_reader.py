@@ -725,6 +725,67 @@ def periodic(step, arrays):
     return run
 
 
+def piecewise(step, arrays):
+    n, f = step["n"], function_of(step["f"])
+    names = ("edge", "slope", "low", "high", "piecewise", "bias", "linear")
+    edge, slope, low, high, m, bias, linear = (
+        array(step, name, arrays) if name in step else None for name in names
+    )
+
+    def run(x):
+        numbers = x[:, :n, None]
+        parts = np.clip((numbers - edge) * slope, low, high)
+        if m is not None:
+            parts = np.matmul(parts.transpose(1, 0, 2), m).transpose(1, 0, 2) + bias
+            parts = f(parts if linear is None else parts + numbers * linear)
+        return np.concatenate([parts.reshape(len(x), -1), x[:, n:]], axis=1)
+
+    return run
+
+
+def cosine(step, arrays):
+    n, w, p, a, c = (step["n"], *(array(step, name, arrays) for name in "wpac"))
+
+    def run(x):
+        numbers = x[:, :n, None]
+        turns = numbers * w + p
+        turns -= np.round(turns)
+        waves = np.cos(turns * np.float32(2 * math.pi))
+        parts = np.concatenate([numbers, waves], axis=2) * a + c
+        return np.concatenate([parts.reshape(len(x), -1), x[:, n:]], axis=1)
+
+    return run
+
+
+def members(step, arrays):
+    a, b = array(step, "a", arrays), array(step, "b", arrays)
+    return lambda x: (x if x.ndim == 3 else x[:, None]) * a + b
+
+
+def each(step, arrays):
+    network = compile_steps(step["of"], arrays)
+
+    def run(x):
+        return network(x.reshape(-1, x.shape[2])).reshape(*x.shape[:2], -1)
+
+    return run
+
+
+def separate(step, arrays):
+    w, b = array(step, "w", arrays), array(step, "b", arrays)
+
+    def run(x):
+        x = x.transpose(1, 0, 2) if x.ndim == 3 else x[None]
+        return np.matmul(x, w).transpose(1, 0, 2) + b
+
+    return run
+
+
+def mean(step, arrays):
+    f = function_of(step["f"])
+    return lambda x: f(x.reshape(-1, x.shape[2])).reshape(x.shape).mean(axis=1)
+
+
 def embed(step, arrays):
     limits, starts, vectors = (array(step, name, arrays) for name in ("limits", "starts", "v"))
     k = len(limits)
@@ -742,7 +803,8 @@ def average(step, arrays):
 
 
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
-         "layer_norm": layer_norm, "periodic": periodic, "embed": embed,
+         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise, "cosine": cosine,
+         "embed": embed, "members": members, "each": each, "separate": separate, "mean": mean,
          "average": average}  # fmt: skip
 
 

@@ -30,6 +30,7 @@ ROOMS = {
     "factories": "core activations optimizers heads hyperparameters training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
     "factories",
+    "streaming": "core heads checks tables estimators",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
@@ -53,6 +54,8 @@ SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
     ("estimators/base.py", "search/tuning.py"),
     ("estimators/base.py", "export/exporting.py"),
+    ("estimators/base.py", "streaming/training.py"),
+    ("estimators/base.py", "streaming/prediction.py"),
     ("training/network.py", "export/exporting.py"),
 }
 FACES = {("search/result.py", "plots"), ("search/comparison.py", "plots")}  # where it is drawn

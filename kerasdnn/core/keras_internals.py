@@ -1,4 +1,4 @@
-"""Contain every use of a private Keras name, one function each.
+"""Contain every use of a private name of Keras or TensorFlow, one function each.
 
 If an upgrade of Keras changes one, `tests/core/test_keras_internals.py` fails first.
 """
@@ -16,6 +16,7 @@ from keras.src.trainers.compile_utils import CompileMetrics
 from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 from keras.src.utils import python_utils
+from tensorflow.python.eager import context
 
 
 def has_loss(model):
@@ -219,6 +220,11 @@ def load_assets(network, archive):
         saving_lib._load_state(network, None, store, "", visited_saveables=set())
     finally:
         store.close()
+
+
+def runtime():
+    """Return the TensorFlow runtime; after a reset, functions of the earlier one write nothing."""
+    return context.context()
 
 
 @contextlib.contextmanager

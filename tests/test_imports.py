@@ -31,6 +31,7 @@ ROOMS = {
     "records": "core heads plots",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
     "factories records",
+    "streaming": "core heads checks tables estimators",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
     "serving": "core nn tables estimators records",
@@ -57,6 +58,8 @@ SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
     ("estimators/base.py", "search/tuning.py"),
     ("estimators/base.py", "export/exporting.py"),
+    ("estimators/base.py", "streaming/training.py"),
+    ("estimators/base.py", "streaming/prediction.py"),
     ("training/network.py", "export/exporting.py"),
 }
 FACES = {  # where it is drawn

@@ -31,6 +31,7 @@ from ..tables.rows import (
 )
 from ..tables.splits import holdout, strata_of
 from ..tables.targets import drop_missing_targets
+from ..training.size import Size, warn_of_size
 from .ensemble import average
 from .presets import PRESETS
 
@@ -125,6 +126,9 @@ def fit_rows(estimator, rows, validation, target, rng):
     settings["metrics"] = with_metric(settings["metrics"], monitored)
     if settings.get("clip") and target.head.standardize:
         target.keep_range(rows.y)
+    held = 0 if validation is None else len(validation)
+    columns = encoder.n_dense_ + len(encoder.cardinalities_)
+    warn_of_size(Size.of(len(rows), held, columns, target.n, settings))
     in_units = rows if validation is None else validation
     rows = encode_rows(rows, encoder, target)
     problem = make_problem(target.head, rows.x.shape[1], target.n)

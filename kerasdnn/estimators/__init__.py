@@ -1,8 +1,8 @@
 """`DNNClassifier` and `DNNRegressor`: a table in, labels out, as scikit-learn estimators.
 
 `estimators` has the two, `base` what they share, `fit` what fitting is, `presets` named sets of
-hyperparameters, `realmlp` the network of RealMLP and `tabm` that of TabM, `bagging` the rows of
-the members and their training, `ensemble` averages of networks, `archive` the file of an estimator,
+hyperparameters, `realmlp` the network of RealMLP, `tabm` that of TabM, `preset_parts` what both
+have in common, `ensemble` the members of an estimator, `archive` the file of an estimator,
 `saved_state` its state as JSON, `network_file` a network as bytes.
 """
 

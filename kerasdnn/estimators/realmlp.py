@@ -18,21 +18,15 @@ import numpy as np
 from keras import ops
 
 from .. import activations
-from ..core.arguments import is_number
-from ..core.messages import invalid
 from ..heads import check_metrics, make_loss, make_metrics
-from ..nn.embedding import EmbedCategories
-from ..nn.group_adam import GroupAdam
-from ..nn.numeric_embeddings import PiecewiseLinearEmbedding, quantile_edges
 from ..nn.realmlp_layers import (
     NTKDense,
     ParametricActivation,
-    PeriodicEmbedding,
     Scale,
     ScheduledDropout,
 )
-from ..nn.schedules import CosLog, FlatCos
 from ..training.network import Network
+from .preset_parts import draw, first_layers, make_optimizer
 
 # fmt: off
 # Factors of the learning rate and of the weight decay. The authors square the former in the decay.
@@ -76,22 +70,6 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     return network
 
 
-def first_layers(encoder, settings, rng, x):
-    """The layers that embed categories and numbers."""
-    layers, n = [], encoder.n_numeric_
-    if encoder.cardinalities_:
-        size = settings["embedding_size"]
-        embed = EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=draw(rng))
-        layers.append(embed)
-    if settings["numeric_embedding"] == "periodic" and n:
-        layers.append(PeriodicEmbedding(n, seed=draw(rng)))
-    elif settings["numeric_embedding"] == "piecewise" and n:
-        edges = quantile_edges(x[:, :n], settings["n_bins"])
-        size = settings["numeric_size"]
-        layers.append(PiecewiseLinearEmbedding(edges, size, seed=draw(rng)))
-    return layers
-
-
 def hidden_layers(settings, steps, rng):
     activation = activations.get(settings["activation"])
     is_layer = isinstance(activation, keras.layers.Layer)
@@ -107,22 +85,6 @@ def hidden_layers(settings, steps, rng):
         if settings["dropout"]:
             layers.append(ScheduledDropout(settings["dropout"], steps, seed=draw(rng)))
     return layers
-
-
-def make_optimizer(settings, steps, groups):
-    rate, decay = settings["learning_rate"], settings["weight_decay"]
-    if not is_number(rate):
-        rule = "must be a number in the RealMLP presets, which have a schedule of their own"
-        raise invalid("learning_rate", rule, rate, 'preset="standard" accepts schedules.')
-    if settings["schedule"] != "constant":
-        rate = {"coslog4": CosLog, "flat_cos": FlatCos}[settings["schedule"]](rate, steps)
-    if decay and settings["schedule"] != "constant":
-        decay = FlatCos(decay, steps)
-    return GroupAdam(rate, decay, groups, beta_2=settings["beta_2"])
-
-
-def draw(rng):
-    return int(rng.integers(2**31))
 
 
 # Initial values from the data: every unit starts with standard deviation 1 and with the kink of its

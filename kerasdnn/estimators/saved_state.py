@@ -47,6 +47,8 @@ def estimator_to_state(estimator):
     }
     if hasattr(estimator, "oof_score_"):
         state["oof_score"] = float(estimator.oof_score_)
+    if getattr(estimator, "record_", None) is not None:
+        state["record"] = estimator.record_
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
         warn(
@@ -87,6 +89,7 @@ def estimator_from_state(classes, state, make_network):
                 "history_": history,
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
+                "record_": state.get("record"),  # files of earlier versions have none
             }
         )
         if "oof_score" in state:

@@ -28,7 +28,7 @@ from ..nn.batch_ensemble import (
 )
 from ..nn.realmlp_layers import ScheduledDropout
 from ..training.network import Network
-from .realmlp import draw, first_layers, make_optimizer
+from .preset_parts import draw, first_layers, make_optimizer
 
 # Factors of the learning rate and of the weight decay: biases and linear parts do not decay.
 GROUPS = {"bias": (1.0, 0.0), "linear": (1.0, 0.0)}

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras.callbacks import CallbackList
 
 from ..checks.divergence import warn_of_divergence
+from ..checks.fit import check_fit
 from . import compiled_steps, dispatch
 from .compiled_steps import Program, tensor_specs
 from .device_data import specs_of
@@ -41,6 +42,10 @@ def fit_together(networks, parts, batch, epochs, validation=None, callbacks=None
         NotStackable: the networks differ, or a step computes something that has no such form.
             Nothing has been trained.
     """
+    held = validation or [None] * len(networks)
+    for network, arrays, own in zip(networks, parts, held, strict=True):
+        x, y, weight = (*arrays, None)[:3]
+        check_fit(network, x, y, weight, validation_data=own)
     stack = Stack(networks, parts, batch, epochs)
     evaluators = [None] * len(networks)
     lists = []
@@ -51,7 +56,8 @@ def fit_together(networks, parts, batch, epochs, validation=None, callbacks=None
         )  # fmt: skip
         lists.append(given)
         if validation is not None:
-            evaluators[i] = network._evaluator(validation[i], batch, given)
+            rows = dispatch.validation_arrays(validation[i])
+            evaluators[i] = network._evaluator(rows, batch, given)
         network.stop_training = False
         given.on_train_begin()
     running, final, logs = list(range(len(networks))), {}, {}
@@ -171,16 +177,25 @@ class Stack:
             chosen = [orders[i][start : start + chunk] for i in self.members]
             data = [self.gathered(p, chosen, chunk) for p in range(len(self.specs))]
             rows = np.array([len(order) for order in chosen], "int32")
-            with self.trace.running:
-                results = self.program.run(
-                    self.handles, *map(tf.constant, data), tf.constant(rows),
-                    tf.constant(start == 0),
-                )  # fmt: skip
+            results = self.call(*map(tf.constant, data), tf.constant(rows), tf.constant(start == 0))
         names = self.trace.names
         return {
             i: dict(zip(names, row, strict=True))
             for i, row in zip(self.members, results.numpy().tolist(), strict=True)
         }
+
+    def call(self, *arguments):
+        """Run the compiled function."""
+        try:
+            with self.trace.running:
+                return self.program.run(self.handles, *arguments)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            if not self.compiled:
+                raise
+            # A layer has no XLA kernel: compilation fails before anything is computed.
+            self.compiled = False
+            self.keep(self.members)
+            return self.call(*arguments)
 
     def gathered(self, p, orders, chunk):
         """The rows of part `p` in the order of each network, padded with zeros."""

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, r2_score
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
 from kerasdnn.core.rows import Rows
-from kerasdnn.estimators import bagging
+from kerasdnn.estimators import ensemble
 
 RNG = np.random.default_rng(0)
 N = 203
@@ -27,20 +27,20 @@ def members_of(model):
 def test_folds_divide_the_rows_and_keep_classes_and_groups():
     strata, groups = (CLASSES == "yes").astype(int), np.arange(N) // 7
     rng = np.random.default_rng(0)
-    pairs = bagging.split_members("folds", Rows(TABLE, strata), strata, 4, rng)
+    pairs = ensemble.split_members("folds", Rows(TABLE, strata), strata, 4, rng)
     assert (np.sort(np.concatenate([held for _, held in pairs])) == np.arange(N)).all()
     for train, held in pairs:
         assert not np.intersect1d(train, held).size
         assert strata[held].mean() == pytest.approx(strata.mean(), abs=0.02)
     rows = Rows(TABLE, strata, groups=groups)
-    for train, held in bagging.split_members("folds", rows, strata, 4, rng):
+    for train, held in ensemble.split_members("folds", rows, strata, 4, rng):
         assert not np.intersect1d(groups[train], groups[held]).size
 
 
 def test_bootstrap_samples_have_as_many_rows_and_leave_a_third_out():
     rng = np.random.default_rng(0)
     rows = Rows(np.zeros((5_000, 1)), np.zeros(5_000))
-    for drawn, left in bagging.split_members("bootstrap", rows, None, 3, rng):
+    for drawn, left in ensemble.split_members("bootstrap", rows, None, 3, rng):
         assert len(drawn) == 5_000
         assert len(left) / 5_000 == pytest.approx(np.exp(-1), abs=0.02)  # (1 - 1/n)^n
         assert not np.intersect1d(drawn, left).size
@@ -51,7 +51,7 @@ def test_bootstrap_samples_have_as_many_rows_and_leave_a_third_out():
     [(100, [800, 801], 101), (64, [640, 640], 64), ("full", [9, 8], 9)],
 )
 def test_folds_that_differ_by_a_row_take_equally_many_steps(batch, sizes, expected):
-    assert bagging.equal_steps(batch, sizes) == expected
+    assert ensemble.equal_steps(batch, sizes) == expected
 
 
 @pytest.mark.parametrize("preset", ["standard", "realmlp", "tabm"])
@@ -114,15 +114,15 @@ def test_members_are_trained_together_and_equal_members_trained_one_by_one(prese
     few = {"k": 3} if preset == "tabm" else {}
     settings = {**QUICK, "preset": preset, "epochs": 3, "n_members": 3, **few}
     calls = []
-    whole = bagging.fit_together
-    monkeypatch.setattr(bagging, "fit_together", lambda *a: calls.append(1) or whole(*a))
+    whole = ensemble.fit_together
+    monkeypatch.setattr(ensemble, "fit_together", lambda *a: calls.append(1) or whole(*a))
     together = DNNClassifier(**settings).fit(TABLE, CLASSES)
     assert calls == [1]
 
     def refuse(*_):
-        raise bagging.NotStackable
+        raise ensemble.NotStackable
 
-    monkeypatch.setattr(bagging, "fit_together", refuse)
+    monkeypatch.setattr(ensemble, "fit_together", refuse)
     alone = DNNClassifier(**settings).fit(TABLE, CLASSES)
     assert together.predict_proba(TABLE) == pytest.approx(alone.predict_proba(TABLE), abs=2e-4)
     assert together.best_epoch_ == alone.best_epoch_

@@ -27,9 +27,10 @@ ROOMS = {
     "training": "core checks",
     "tables": "core heads activations checks",
     "diagnostics": "core nn heads activations checks",
+    "stopping": "core heads training",
     "factories": "core activations optimizers heads hyperparameters training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories",
+    "factories stopping",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
     "population": "core nn activations optimizers heads hyperparameters checks training factories",

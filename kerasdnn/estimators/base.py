@@ -17,6 +17,7 @@ from ..heads import check_loss, check_metrics, make_metrics, mean_loss
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
+from .continuing import fit_partially
 from .ensemble import first_of
 from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
@@ -60,6 +61,11 @@ class TableEstimator(BaseEstimator):
     def _fit(self, given, validation_data, make_target):
         with told_once():
             self._set_fitted(fit_table(self, given, validation_data, make_target))
+        return self
+
+    def _fit_partially(self, given, make_target):
+        with told_once():
+            self._set_fitted(fit_partially(self, given, make_target))
         return self
 
     def _set_fitted(self, fitted):

@@ -93,7 +93,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
 
     return tune_rows(
         SearchData(matrix, problem, pairs), settings.replace(space=space, fixed=fixed), refit,
-        seed_name="random_state", preset="standard",
+        estimator, target, seed_name="random_state", preset="standard",
     )  # fmt: skip
 
 

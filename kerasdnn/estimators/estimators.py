@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.arguments import is_number
 from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
+from ..core.sources import is_source
 from ..heads import Head, check_loss
 from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, check_labels, documented
 from ..nn.quantiles import check_quantiles
@@ -45,6 +46,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNClassifier(random_state=0).fit(frame, labels)
@@ -110,8 +113,11 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         """Train on a table.
 
         Args:
-            X: table of `(rows, columns)`; see `tables/frame.py`.
-            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
+            X: table of `(rows, columns)`; see `tables/frame.py`. A Parquet file or folder (its
+                path), a `pyarrow.dataset.Dataset` or a lazy frame (Polars, DuckDB, ...) is read in
+                parts and never as a whole; see `streaming/training.py`.
+            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`. Where X is read in parts, the name of
+                its column of labels, or a list of names.
             sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
             validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
                 share of the rows.
@@ -239,6 +245,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNRegressor(random_state=0).fit(frame, prices)
@@ -372,7 +380,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         Args:
             X, y, sample_weight: as in `fit`.
         """
-        if getattr(self, "target_", None) is None or not self.target_.head.levels:
+        if is_source(X) or getattr(self, "target_", None) is None or not self.target_.head.levels:
             return super().score(X, y, sample_weight)
         rows, _ = read_table(Rows(X, y, sample_weight))
         p, y = self.predict(rows.x), self.target_.encode(read_target(rows.y)[0])[:, 0]

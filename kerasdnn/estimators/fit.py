@@ -36,13 +36,14 @@ from ..tables.rows import (
 )
 from ..tables.splits import first_split, holdout, strata_of
 from ..tables.targets import drop_missing_targets
+from ..training.size import Size, warn_of_size
 from .ensemble import average, copy_weights, layers_of_members
 from .presets import PRESETS
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
-def fit_table(estimator, given, validation_data, make_target):
+def fit_table(estimator, given, validation_data, make_target, recorder):
     """Train on a table.
 
     Args:
@@ -51,6 +52,7 @@ def fit_table(estimator, given, validation_data, make_target):
         given: `Rows` as the user passed them.
         validation_data: (X, y) or (X, y, sample_weight). None holds out a part of the rows.
         make_target: function of (y, column names of y) that returns a target.
+        recorder: `records.contents.Recorder` of this training.
 
     Returns:
         dict of the estimator's fitted attributes.
@@ -70,6 +72,7 @@ def fit_table(estimator, given, validation_data, make_target):
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)
     rows, target = read_rows(given, start and start.target_, make_target)
+    recorder.read(given, rows, target)
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
@@ -93,6 +96,7 @@ def fit_table(estimator, given, validation_data, make_target):
         train, held = holdout(rows, strata, fraction, rng)
         if len(held):
             rows, validation = rows.take(train), rows.take(held)
+    recorder.divide(rows, validation, given=validation_data is not None)
     with silenced(*told):
         fitted = fit_rows(
             estimator, rows, validation, target, rng, limit, start, every if refit else None
@@ -155,7 +159,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     predictor = training.predictor(members)
     training.learn_bias(predictor)
     found = {"history_": members[0].history(), "best_epoch_": members[0].epoch}
-    report = training.report(members, limit)
+    report = report_of(members, training, limit)
     if every is not None:
         training = Training(estimator, training.given, every, None, target, start)
         members = [
@@ -200,6 +204,9 @@ class Training:
         if settings.get("clip") and target.head.standardize:
             target.range = None if start is None else target.range
             target.keep_range(rows.y)
+        held = 0 if validation is None else len(validation)
+        columns = self.encoder.n_dense_ + len(self.encoder.cardinalities_)
+        warn_of_size(Size.of(len(rows), held, columns, target.n, settings))
         self.in_units = rows if validation is None else validation
         self.rows = encode_rows(rows, self.encoder, target)
         self.problem = make_problem(target.head, self.rows.x.shape[1], target.n)
@@ -280,29 +287,35 @@ class Training:
             output = predictor.predict(inputs, verbose=0)
             target.learn_bias(output, self.in_units.y, self.in_units.weights)
 
-    def report(self, members, limit):
-        """What was trained and which epoch was kept, as text."""
-        first, epochs = members[0], self.settings["epochs"]
-        done = len(first.network.history.epoch)
-        if first.best is None:
-            found = [f"Trained {done} of {epochs} epochs without a validation set."]
-        else:
-            found = [f"Kept epoch {first.epoch} of {done}, the best by {self.monitor.column}."]
-            if first.best.stopped_epoch and done < epochs:
-                patience = self.settings["patience"]
-                found.append(f"Stopped early: no better epoch among the last {patience}.")
-        if self.planned is not None:
-            found.append(
-                f"Of {self.planned[0]} epochs {self.planned[1]} fit in time_limit="
-                f"{limit.seconds:g}; schedules end with them."
-            )
-        if first.clock is not None and first.clock.stopped:
-            found.append(
-                f"Stopped after epoch {done} of {epochs} because of time_limit={limit.seconds:g}."
-            )
-        if len(members) > 1:
-            found.insert(0, f"The first of {len(members)} networks:")
-        return " ".join(found)
+
+def report_of(members, training, limit):
+    """What was trained and which epoch was kept, as text.
+
+    Args:
+        members: list of `Member`.
+        training: has `settings`, `monitor` and `planned`, as `Training`.
+        limit: `TimeLimit`.
+    """
+    first, settings = members[0], training.settings
+    done, epochs = len(first.network.history.epoch), settings["epochs"]
+    if first.best is None:
+        found = [f"Trained {done} of {epochs} epochs without a validation set."]
+    else:
+        found = [f"Kept epoch {first.epoch} of {done}, the best by {training.monitor.column}."]
+        if first.best.stopped_epoch and done < epochs:
+            found.append(f"Stopped early: no better epoch among the last {settings['patience']}.")
+    if training.planned is not None:
+        found.append(
+            f"Of {training.planned[0]} epochs {training.planned[1]} fit in time_limit="
+            f"{limit.seconds:g}; schedules end with them."
+        )
+    if first.clock is not None and first.clock.stopped:
+        found.append(
+            f"Stopped after epoch {done} of {epochs} because of time_limit={limit.seconds:g}."
+        )
+    if len(members) > 1:
+        found.insert(0, f"The first of {len(members)} networks:")
+    return " ".join(found)
 
 
 class Member:

@@ -86,7 +86,8 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
 
     def refit(hyperparameters, training):
         best = clone(estimator).set_params(
-            **hyperparameters, **training, validation_fraction=0, early_stopping=False,
+            **hyperparameters, **training, validation_fraction=0, validation_split=None,
+            early_stopping=False,
             one_hot_limit=encoder.one_hot_limit,
         )  # fmt: skip
         return best.fit(**fit_arguments)

@@ -16,12 +16,14 @@ from ..core.rows import Rows
 from ..core.sources import is_source
 from ..diagnostics.report import Health, examine
 from ..heads import check_loss, check_metrics, make_metrics, mean_loss
+from ..records.contents import Recorder
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
 from .ensemble import first_of
 from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
+from .saved_state import target_to_state
 
 PREDICTION_ROWS = 16  # a prediction is for a multiple of so many rows
 
@@ -61,7 +63,8 @@ class TableEstimator(BaseEstimator):
         return presets.resolve(self._chosen_preset(), given, is_regressor(self))
 
     def _draw_seed(self):
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._drawn_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return self._drawn_seed
 
     def _fit(self, given, validation_data, make_target):
         fit = fit_table
@@ -70,13 +73,18 @@ class TableEstimator(BaseEstimator):
 
             fit = fit_source
         with told_once():
-            self._set_fitted(fit(self, given, validation_data, make_target))
+            recorder = Recorder()
+            self._set_fitted(fit(self, given, validation_data, make_target, recorder))
+            target = target_to_state(self.target_)
+            parts = {"encoder": self.encoder_.to_dict(), "target": target}
+            self.record_ = recorder.finish(self, parts)
         return self
 
     def _set_fitted(self, fitted):
         """Set the attributes that `fit_table` returned, or that a file contains."""
         for name, value in fitted.items():
             setattr(self, name, value)
+        self.record_ = fitted.get("record_")
         self.n_features_in_ = self.encoder_.n_features_in_
         if hasattr(self.encoder_, "feature_names_in_"):
             self.feature_names_in_ = self.encoder_.feature_names_in_

@@ -44,6 +44,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNClassifier(random_state=0).fit(frame, labels)
@@ -186,6 +188,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNRegressor(random_state=0).fit(frame, prices)

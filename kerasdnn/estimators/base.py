@@ -68,14 +68,14 @@ class TableEstimator(BaseEstimator):
         return self._drawn_seed
 
     def _fit(self, given, validation_data, make_target):
-        with told_once():
-            if is_source(given.x):
-                from ..streaming.training import fit_source  # which imports this room
+        fit = fit_table
+        if is_source(given.x):
+            from ..streaming.training import fit_source  # which imports this room
 
-                self._set_fitted(fit_source(self, given, validation_data, make_target))
-                return self
+            fit = fit_source
+        with told_once():
             recorder = Recorder()
-            self._set_fitted(fit_table(self, given, validation_data, make_target, recorder))
+            self._set_fitted(fit(self, given, validation_data, make_target, recorder))
             target = target_to_state(self.target_)
             parts = {"encoder": self.encoder_.to_dict(), "target": target}
             self.record_ = recorder.finish(self, parts)

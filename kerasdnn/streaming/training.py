@@ -33,7 +33,7 @@ from ..estimators.fit import (
     rows_per_step,
     with_metric,
 )
-from ..estimators.presets import PRESETS
+from ..estimators.presets import PRESETS, has_end
 from ..heads import make_problem, with_loss
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
@@ -310,8 +310,8 @@ class Run:
             member.best = best_epoch_callback(self.monitor, patience)
             callbacks.append(member.best)
         if self.limit.seconds is not None:
-            scheduled = settings.get("schedule", "constant") not in (None, "constant")
-            member.clock = EndInTime(self.limit, epochs, self.survey.n_train, runs, scheduled)
+            rows_per_epoch = self.survey.n_train
+            member.clock = EndInTime(self.limit, epochs, rows_per_epoch, runs, has_end(settings))
             callbacks.append(member.clock)
         network.fit(
             rows,

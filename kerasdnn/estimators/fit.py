@@ -17,6 +17,7 @@ from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
 from ..checks.targets import CONSTANT
 from ..core.arguments import check_fraction
+from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
 from ..heads import better, make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, check, names
@@ -108,7 +109,11 @@ def fit_rows(estimator, rows, validation, target, rng):
     settings = check_settings(estimator)
     epochs = settings["epochs"]
     patience = settings["patience"] if settings["early_stopping"] else epochs
-    build = PRESETS[estimator._chosen_preset()].build
+    preset = PRESETS[estimator._chosen_preset()]
+    if preset.train is not None and estimator.callbacks:
+        remedy = 'Leave them out, or use preset="realmlp".'
+        rule = "must be left out of preset 'pack', whose networks train as one"
+        raise invalid("callbacks", rule, estimator.callbacks, remedy)
     encoder = TableEncoder(
         settings["scaling"],
         settings["one_hot_limit"],
@@ -137,7 +142,7 @@ def fit_rows(estimator, rows, validation, target, rng):
 
     def train(seed):
         """A trained network, and the number of the epoch whose weights it has."""
-        network = build(problem, encoder, settings, seed, rows.x, rows.y)
+        network = preset.build(problem, encoder, settings, seed, rows.x, rows.y)
         callbacks, best = list(estimator.callbacks or ()), None
         if validation is not None:
             best = best_epoch_callback(monitored, patience)
@@ -155,10 +160,17 @@ def fit_rows(estimator, rows, validation, target, rng):
         reject_divergence(network, settings["learning_rate"])
         return network, best.best_epoch + 1 if best else len(network.history.epoch)
 
-    members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]
-    network, best_epoch = members[0]
-    history = network.history
-    predictor = network if len(members) == 1 else average([member for member, _ in members])
+    if preset.train is not None:
+        report = {"monitor": monitored, "verbose": estimator.verbose}
+        pack = preset.train(problem, encoder, settings, rows, validation, rng, report)
+        predictor = average(pack.networks, pack.first, rows.x.shape[1:])
+        history, best_epoch = history_frame(pack.history), pack.best_epoch
+        settings |= pack.drawn
+    else:
+        members = [train(int(rng.integers(2**31))) for _ in range(settings["n_members"])]
+        network, best_epoch = members[0]
+        history = history_frame(network.history.history, network.history.epoch)
+        predictor = network if len(members) == 1 else average([member for member, _ in members])
     if getattr(target, "log", False) and not target.head.levels:
         inputs = rows.x if validation is None else validation[0]
         output = predictor.predict(inputs, verbose=0)
@@ -168,7 +180,7 @@ def fit_rows(estimator, rows, validation, target, rng):
         "target_": target,
         "network_": predictor,
         "hyperparameters_": settings,
-        "history_": history_frame(history.history, history.epoch),
+        "history_": history,
         "best_epoch_": best_epoch,
     }
 
@@ -211,8 +223,9 @@ def rows_per_step(batch_size, rows):
     return math.ceil(rows / max(1, round(rows / wanted)))
 
 
-def history_frame(history, epochs):
-    index = pd.RangeIndex(1, len(epochs) + 1, name="epoch")
+def history_frame(history, epochs=None):
+    n_epochs = len(history["loss"]) if epochs is None else len(epochs)
+    index = pd.RangeIndex(1, n_epochs + 1, name="epoch")
     return pd.DataFrame(history, index=index)
 
 

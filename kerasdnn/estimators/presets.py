@@ -14,6 +14,8 @@ import keras
 from ..core import keras_internals
 from ..core.arguments import check_choice
 from ..core.messages import invalid
+from ..ensembles.pack import train_pack
+from ..ensembles.sampling import Layers, LogUniform, ZeroOrUniform
 from ..factories import build_for
 from ..hyperparameters import ESTIMATOR, NETWORK, default, names
 from ..nn.embedding import EmbedCategories
@@ -32,11 +34,14 @@ class Preset:
         build: `build(problem, encoder, hyperparameters, seed, x, y)` returns a compiled `Network`
             for a `Problem` and x, the matrix that a `TableEncoder` made of the training rows.
         of_numbers: the values of a regressor that differ.
+        train: trains all networks itself, as `ensembles.pack.train_pack`, instead of `build` and
+            `Network.fit`. Its hyperparameters may be a `Range`. None: `build`.
     """
 
     hyperparameters: dict[str, Any]
-    build: Callable[..., Network]
+    build: Callable[..., Network] | None
     of_numbers: dict[str, Any] = field(default_factory=dict)
+    train: Callable[..., Any] | None = None
 
     def values(self, numbers: bool = False) -> dict[str, Any]:
         """The hyperparameters of a classifier, or with `numbers` of a regressor."""
@@ -96,11 +101,21 @@ SIMPLE = FULL | {
     "numeric_embedding": None, "weight_decay": 0.0, "parametric": False, "data_start": False,
     "clip": False,
 }
+# Sizes for two CPU cores; docs/log.md has the measurements.
+PACK = {
+    "hidden_units": Layers((1, 2, 3), (64, 128)), "loss": None, "activation": "relu",
+    "learning_rate": LogUniform(3e-4, 5e-3), "dropout": ZeroOrUniform(0.4),
+    "weight_decay": LogUniform(1e-3, 1.0), "label_smoothing": 0.0, "metrics": None,
+    "batch_size": "auto", "epochs": 100, "early_stopping": True, "patience": 16,
+    "scaling": "robust", "one_hot_limit": 1_000, "embedding_size": 8, "monitor": "accuracy",
+    "n_members": 16, "clip": True,
+}
 NUMBERS = {"activation": "mish", "monitor": "loss", "label_smoothing": 0.0}
 PRESETS = {
     "standard": Preset(STANDARD, build_standard),
     "realmlp": Preset(FULL, build_realmlp, NUMBERS | {"learning_rate": 0.2}),
     "realmlp-s": Preset(SIMPLE, build_realmlp, NUMBERS | {"learning_rate": 0.07}),
+    "pack": Preset(PACK, None, {"monitor": "loss"}, train_pack),
 }
 # fmt: on
 

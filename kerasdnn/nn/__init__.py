@@ -4,7 +4,7 @@
 piecewise-linear functions and cosines, `realmlp_layers` contains the layers of RealMLP, `losses`
 cross-entropy of class indices with label smoothing and the Gamma deviance, `quantiles` the pinball
 loss of quantiles that never cross, `schedules` two learning-rate schedules, `group_adam` an
-optimizer with groups of variables, and `update_rules` the six update rules as pure functions.
+optimizer with groups of variables, and `update_rules` the update rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf

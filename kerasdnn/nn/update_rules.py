@@ -1,4 +1,4 @@
-"""The six update rules as pure functions of tensors, with Keras's formulas.
+"""The update rules as pure functions of tensors, with Keras's formulas.
 
 With weights w, gradient g, learning rate lr, 1-based step t, momentum m, and state variables v, a,
 s that start at zero (a: at `initial_accumulator_value`):
@@ -10,11 +10,12 @@ s that start at zero (a: at `initial_accumulator_value`):
     rmsprop     a = rho a + (1 - rho) g^2           w = w - lr g / sqrt(a + epsilon)
     adam        v = v + (1 - beta_1) (g - v)        s = s + (1 - beta_2) (g^2 - s)
                 w = w - lr sqrt(1 - beta_2^t) / (1 - beta_1^t) v / (sqrt(s) + epsilon)
+    adamw       w = w (1 - lr weight_decay), then adam
 
 `optimizers.py` builds Keras optimizers from Momentum and NAG, and `population/optimizer_rules.py`
-applies all six to stacked networks. A rule is called as `rule(w, g, state, t, h)`, where `h` is a
-dict of hyperparameters, numbers or tensors that broadcast against w, so that networks stacked on a
-leading axis have their own. It also contains "1 - rho" and similar keys, rounded once from Python
+applies all of them to stacked networks. A rule is called as `rule(w, g, state, t, h)`, where `h` is
+a dict of hyperparameters, numbers or tensors that broadcast against w, so that networks stacked on
+a leading axis have their own. It also contains "1 - rho" and similar keys, rounded once from Python
 floats as in Keras. (In float32 alone 1 - 0.999 is wrong by 5e-5 of its value.) A rule returns the
 new w and the new state.
 """
@@ -56,3 +57,7 @@ def adam(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
     v = v + (g - v) * h["1 - beta_1"]
     s = s + (ops.square(g) - s) * h["1 - beta_2"]
     return w - v * (h["learning_rate"] * corrected) / (ops.sqrt(s) + h["epsilon"]), [v, s]
+
+
+def adamw(w: Any, g: Any, state: Any, t: Any, h: dict) -> tuple[Any, list]:
+    return adam(w - w * (h["weight_decay"] * h["learning_rate"]), g, state, t, h)

@@ -1,4 +1,4 @@
-"""Read a Keras optimizer as one of six update rules, its hyperparameters and its state."""
+"""Read a Keras optimizer as one of the update rules, its hyperparameters and its state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,12 +30,14 @@ RULES = {
     "rmsprop":  Rule(update_rules.rmsprop,  ("rho", "epsilon"),              ("_velocities",)),
     "adam":     Rule(update_rules.adam,     ("beta_1", "beta_2", "epsilon"),
                      ("_momentums", "_velocities")),
+    "adamw":    Rule(update_rules.adamw,    ("weight_decay", "beta_1", "beta_2", "epsilon"),
+                     ("_momentums", "_velocities")),
 }
 # fmt: on
 ko = keras.optimizers
 NAMES = {
     ko.SGD: "sgd", Momentum: "momentum", NAG: "nag", ko.Adagrad: "adagrad",
-    ko.RMSprop: "rmsprop", ko.Adam: "adam",
+    ko.RMSprop: "rmsprop", ko.Adam: "adam", ko.AdamW: "adamw",
 }  # fmt: skip
 # Settings that the rules do not implement, with the values that have no effect.
 OTHERS = {
@@ -55,14 +57,15 @@ def rule_of(optimizer):
     remedy = f"Use one of {', '.join(map(repr, RULES))}, or train this network by `Network.fit`."
     name = NAMES.get(type(optimizer))
     if name is None:
-        rule = "must follow one of the six rules"
+        rule = "must follow one of the rules that can be stacked"
         raise invalid("optimizer", rule, optimizer, remedy, Unstackable)
     config = optimizer.get_config()
     if not isinstance(config["learning_rate"], (int, float)):
         received = type(keras_internals.learning_rate_of(optimizer)).__name__
         rule = "must be a number to be stacked"
         raise invalid("learning_rate", rule, received, remedy, Unstackable)
-    refused = {k: config[k] for k, ok in OTHERS.items() if k in config and config[k] not in ok}
+    allowed = {k: ok for k, ok in OTHERS.items() if k not in RULES[name].hyperparameters}
+    refused = {k: config[k] for k, ok in allowed.items() if k in config and config[k] not in ok}
     if name == "rmsprop" and config["momentum"]:
         refused["momentum"] = config["momentum"]
     if refused:

@@ -241,14 +241,18 @@ class Population:
         check_choice("name", name, self._history.columns)
         return self._history.columns[name].T.copy()
 
-    def predict(self, X: Any, best: bool = False) -> np.ndarray:
+    def predict(
+        self, X: Any, best: bool = False, members: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Predict with every member: float32 (members, rows, outputs).
 
         Args:
             X: array (rows, n_features).
             best: bool, True uses the weights of each member's best epoch. Default: False.
+            members: list of int, positions of the members that predict. None means all of them.
         """
-        return self._stacks.predict(as_x(check_rows(self._blank, X)), best)
+        members = range(len(self)) if members is None else [self._number(i) for i in members]
+        return self._stacks.predict(as_x(check_rows(self._blank, X)), best, list(members))
 
     def member(self, i: int, best: bool = False) -> Network:
         """Return member `i` as a compiled `Network`, optimizer state included.

@@ -230,7 +230,6 @@ class StackedMembers:
         return np.concatenate(parts, axis=1)
 
 
-@tf.function(autograph=False)
 def keep(which, new, old):
     return [choose(which, n, o) for n, o in zip(new, old, strict=True)]
 

@@ -143,15 +143,16 @@ class StackManager:
         for i, progress in zip(stack.numbers, stack.get(), strict=True):
             self._progress[i] = progress
 
-    def predict(self, x, best):
-        """Predict with all members for float32 x: float32 (members, rows, units)."""
+    def predict(self, x, best, members):
+        """Predict with some members for float32 x: float32 (members, rows, units)."""
         found = np.empty((len(self.members), len(x), self.problem.units), "float32")
-        unassigned = self._unassigned()
+        unassigned = {i: m for i, m in self._unassigned().items() if i in members}
         batches = dict.fromkeys(unassigned, 1)
         groups = plan(unassigned, self.problem, batches, 1, 1, 1, self.memory)
-        for stack in [*self.stacks, *(self._stack(numbers, 1) for numbers in groups)]:
+        stacks = [stack for stack in self.stacks if set(stack.numbers) & set(members)]
+        for stack in [*stacks, *(self._stack(numbers, 1) for numbers in groups)]:
             found[stack.numbers] = stack.predict(x, best)
-        return found
+        return found[members]
 
     def arrays(self):
         numbers = [stack.numbers for stack in self.stacks]

@@ -1,4 +1,4 @@
-"""The six update rules against Keras's optimizers and against their equations."""
+"""The update rules against Keras's optimizers and against their equations."""
 
 import keras
 import numpy as np
@@ -44,12 +44,25 @@ def test_a_rule_gives_the_steps_of_the_optimizer_of_its_name(name):
         lambda: keras.optimizers.SGD(0.1, momentum=0.7),
         lambda: keras.optimizers.SGD(0.1, momentum=0.7, nesterov=True),
         lambda: keras.optimizers.Adam(0.1, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+        lambda: keras.optimizers.AdamW(0.1, weight_decay=0.3, beta_2=0.9),
         lambda: keras.optimizers.RMSprop(0.1, rho=0.5, epsilon=1e-2),
         lambda: keras.optimizers.Adagrad(0.1, initial_accumulator_value=0.0, epsilon=0.1),
     ],
 )
 def test_hyperparameters_of_an_instance_are_those_of_its_rule(make):
     np.testing.assert_allclose(follow(make()), by_keras(make()), rtol=1e-5)
+
+
+def test_adamw_decays_the_weights_before_the_step_of_adam():
+    lr, decay, b1, b2, epsilon = 0.02, 0.5, 0.9, 0.999, 1e-7
+    w, m, v, expected = START.astype("float64"), 0.0, 0.0, []
+    for t, g in enumerate(GRADIENTS, 1):
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        rate = lr * np.sqrt(1 - b2**t) / (1 - b1**t)
+        w = w * (1 - lr * decay) - rate * m / (np.sqrt(v) + epsilon)
+        expected.append(w)
+    found = follow(keras.optimizers.AdamW(lr, weight_decay=decay))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
 def test_adam_follows_its_equation_in_double_precision():
@@ -75,7 +88,7 @@ def test_the_slots_of_a_built_optimizer_are_found():
 @pytest.mark.parametrize(
     ("optimizer", "words"),
     [
-        (keras.optimizers.Lion(), "one of the six rules"),
+        (keras.optimizers.Lion(), "one of the rules that"),
         (keras.optimizers.Adam(weight_decay=0.01), "weight_decay"),
         (keras.optimizers.Adam(amsgrad=True), "amsgrad"),
         (keras.optimizers.RMSprop(momentum=0.5), "momentum"),

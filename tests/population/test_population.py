@@ -429,7 +429,7 @@ def test_a_population_is_reproducible_and_members_without_a_seed_differ():
         ({"hidden_units": ()}, "`hidden_units`"),
         ({"activation": "rellu"}, "Did you mean 'relu'"),
         ({"activation": keras.activations.relu}, "must be a name to be stacked"),
-        ({"optimizer": "lion"}, "must follow one of the six rules"),
+        ({"optimizer": "lion"}, "must follow one of the rules"),
         ({"learning_rate": 0.0}, "`learning_rate` must be a positive, finite number"),
         ({"learning_rate": lambda: 0.1}, "`learning_rate` must be a number to be stacked"),
         ({"optimizer": "adam", "momentum": 0.5}, "`momentum` is a hyperparameter of"),

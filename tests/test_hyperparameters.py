@@ -56,7 +56,7 @@ def test_the_docstring_of_an_estimator_has_the_values_of_every_preset(numbers):
     rate = 0.2 if numbers else 0.04
     assert f'None means {rate} for "realmlp"' in text
     assert '(256, 256, 256) for "realmlp" and "realmlp-s"; ' in text
-    assert '1/2/3 layers of 64/128 units in each network for "pack"; (64, 32) for "stand' in text
+    assert '2/3 layers of 128/192 units in each network for "pack"; (64, 32) for "stand' in text
     assert "l2 * sum(kernel ** 2)" in text
     assert '"realmlp", "realmlp-s" and "pack" reject it.' in text
     assert 'None means False for "realmlp" and "realmlp-s"; True for "pack" and "sta' in text

@@ -19,6 +19,8 @@ from ..factories import build_for
 from ..heads import Problem
 from ..hyperparameters import Range
 from ..nn.embedding import EmbedCategories
+from ..nn.numeric_embeddings import PiecewiseLinearEmbedding, quantile_edges
+from ..nn.schedules import CosLog, FlatCos
 from ..population.population import Population
 from .greedy import Entry, scorer, select
 from .sampling import draw_members
@@ -113,12 +115,22 @@ class Pack:
     drawn: dict
 
 
-def fixed_layers(problem: Problem, encoder: Any, settings: dict, seed: int) -> list:
-    """The layers before all networks, which are not trained: random vectors for categories."""
-    if not encoder.cardinalities_:
-        return []
-    size = settings["embedding_size"]
-    layers = [EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=seed)]
+def fixed_layers(encoder: Any, settings: dict, x: np.ndarray, seed: int) -> list:
+    """The layers before all networks, which are not trained.
+
+    Categories that are not one-hot become random vectors, and numbers their piecewise-linear
+    encoding, which the first kernel of each network makes an embedding of.
+    """
+    layers, embedding = [], settings["numeric_embedding"]
+    if embedding not in (None, "piecewise"):
+        rule = "must be 'piecewise' in preset 'pack'"
+        raise invalid("numeric_embedding", rule, embedding, "Leave it out.")
+    if encoder.cardinalities_:
+        size = settings["embedding_size"]
+        layers.append(EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=seed))
+    if embedding is not None and encoder.n_numeric_:
+        edges = quantile_edges(x[:, : encoder.n_numeric_], settings["n_bins"])
+        layers.append(PiecewiseLinearEmbedding(edges, size=None))
     for layer in layers:
         layer.trainable = False
     return layers
@@ -147,7 +159,7 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
     Raises:
         ValueError: all networks diverged, or a loss that cannot be stacked.
     """
-    first = fixed_layers(problem, encoder, settings, int(rng.integers(2**31)))
+    first = fixed_layers(encoder, settings, rows.x, int(rng.integers(2**31)))
     x = apply_layers(first, rows.x)
     problem = replace(problem, n_features=x.shape[1])
     members = draw_members(settings, SAMPLED, settings["n_members"], rng)
@@ -166,14 +178,25 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
         x, rows.y, epochs=settings["epochs"], batch_size=settings["batch_size"],
         sample_weight=rows.weights, validation_data=held,
         monitor=(monitored or "val_loss") if held else "loss",
-        patience=patience, on_epoch=selection, verbose=min(1, int(report["verbose"])),
+        patience=patience, schedule=schedule_of(settings), on_epoch=selection, verbose=min(1, int(report["verbose"])),
     )  # fmt: skip
     return collect(population, selection, settings, first, members)
 
 
+def schedule_of(settings):
+    """The factor of the learning rates as a function of the epoch; None means a constant."""
+    if settings["schedule"] == "constant":
+        return None
+    kind = {"coslog4": CosLog, "flat_cos": FlatCos}[settings["schedule"]]
+    factor = kind(1.0, settings["epochs"])
+    return lambda epoch: float(factor(epoch + 0.5))
+
+
 def as_member(drawn, settings, problem, y, seed):
     """The dict of a member of a `Population`."""
-    optimizer = keras.optimizers.AdamW(drawn["learning_rate"], drawn["weight_decay"])
+    optimizer = keras.optimizers.AdamW(
+        drawn["learning_rate"], drawn["weight_decay"], beta_2=settings["beta_2"]
+    )
     member = {
         "hidden_units": drawn["hidden_units"], "dropout": drawn["dropout"],
         "activation": settings["activation"], "loss": settings["loss"],

@@ -103,12 +103,13 @@ SIMPLE = FULL | {
 }
 # Sizes for two CPU cores; docs/log.md has the measurements.
 PACK = {
-    "hidden_units": Layers((1, 2, 3), (64, 128)), "loss": None, "activation": "relu",
-    "learning_rate": LogUniform(3e-4, 5e-3), "dropout": ZeroOrUniform(0.4),
-    "weight_decay": LogUniform(1e-3, 1.0), "label_smoothing": 0.0, "metrics": None,
-    "batch_size": "auto", "epochs": 100, "early_stopping": True, "patience": 16,
-    "scaling": "robust", "one_hot_limit": 1_000, "embedding_size": 8, "monitor": "accuracy",
-    "n_members": 16, "clip": True,
+    "hidden_units": Layers((2, 3), (128, 192)), "loss": None, "activation": "mish",
+    "learning_rate": LogUniform(2e-3, 1e-2), "dropout": ZeroOrUniform(0.25),
+    "weight_decay": LogUniform(1e-3, 1e-1), "label_smoothing": 0.0, "metrics": None,
+    "batch_size": "auto", "epochs": 96, "early_stopping": True, "patience": 40,
+    "scaling": "robust", "one_hot_limit": 1_000, "embedding_size": 8,
+    "numeric_embedding": "piecewise", "n_bins": 8, "monitor": "accuracy", "n_members": 8,
+    "schedule": "coslog4", "beta_2": 0.95, "clip": True,
 }
 NUMBERS = {"activation": "mish", "monitor": "loss", "label_smoothing": 0.0}
 PRESETS = {

@@ -74,12 +74,13 @@ class StackManager:
             if not stack.compiled and worth_compiling(len(stack.numbers), stack.steps.max()):
                 stack.compile()
 
-    def epoch(self, pool, rows, trains):
+    def epoch(self, pool, rows, trains, factor=1.0):
         """Train the members `trains`, bool (members,), for an epoch, and evaluate them.
 
         Args:
             pool: executor; each of its threads trains a group.
             rows: `MemberRows`.
+            factor: float, of every learning rate.
 
         Returns:
             dict from a column of the history to a float array (members,), NaN where not trained.
@@ -93,7 +94,7 @@ class StackManager:
         def run(stack):
             weights_from = rows.weights_from[stack.numbers]
             own_orders = [orders.get(i) for i in stack.numbers]
-            after, loss = stack.train(rows.table, weights_from, own_orders)
+            after, loss = stack.train(rows.table, weights_from, own_orders, factor)
             logs = {"loss": loss}
             if rows.validation is not None:
                 validation = rows.validation_of(stack.numbers)

@@ -42,12 +42,15 @@ class Metric:
         sums: tuple of str, the sums over rows from which a population computes the metric, see
             `population/metrics.py`. Empty: Keras computes it from the predictions.
         above: int, the metric is left out for up to so many classes.
+        scorer: bool, it is computed from the predictions for all rows at once, and networks, which
+            see them batch by batch, do not report it.
     """
 
     make: Callable
     direction: str | None = None
     sums: tuple[str, ...] = ()
     above: int = 0
+    scorer: bool = False
 
     def __post_init__(self):
         if not callable(self.make) or isinstance(self.make, keras.metrics.Metric):
@@ -559,6 +562,17 @@ def mean_loss(head: Head, y, prediction, weights=None) -> float:
         prediction: array (rows, outputs), what the network predicts.
         weights: (rows,), row weights. None means 1 for every row.
     """
+    rows = row_losses(head, y, prediction)
+    # A custom loss may return one number for all rows, which weights no longer change.
+    return float(np.average(rows, weights=weights if len(y) == rows.size else None))
+
+
+def row_losses(head: Head, y, prediction) -> np.ndarray:
+    """Compute the loss of each prediction, without label smoothing; y and prediction as above.
+
+    Returns:
+        array (rows,), or one number of a custom loss that returns it for all rows.
+    """
     loss = make_loss(head)
     loss = loss.call if isinstance(loss, keras.losses.Loss) else loss
     y = np.asarray(y)
@@ -567,9 +581,7 @@ def mean_loss(head: Head, y, prediction, weights=None) -> float:
     else:
         shape = (len(prediction), 1) if head.levels else np.shape(prediction)
         y = y.reshape(shape).astype(prediction.dtype)
-    rows = keras.ops.convert_to_numpy(loss(y, prediction))
-    # A custom loss may return one number for all rows, which weights no longer change.
-    return float(np.average(rows, weights=weights if len(y) == rows.size else None))
+    return keras.ops.convert_to_numpy(loss(y, prediction))
 
 
 def check_metrics(head, metrics):
@@ -599,7 +611,7 @@ def make_metrics(head, n, metrics=None):
         list of Keras metrics, names and functions, as `compile` takes them.
     """
     if metrics is None:
-        metrics = head.metric_names(n)
+        metrics = [name for name in head.metric_names(n) if not head.metrics[name].scorer]
     return [_metric(head, metric) for metric in metrics]
 
 

@@ -20,8 +20,8 @@ from ..heads import Problem
 from ..hyperparameters import Range
 from ..nn.embedding import EmbedCategories
 from ..nn.numeric_embeddings import PiecewiseLinearEmbedding, quantile_edges
-from ..nn.schedules import CosLog, FlatCos
 from ..population.population import Population
+from .duration import Plan
 from .greedy import Entry, scorer, select
 from .sampling import draw_members
 
@@ -37,6 +37,7 @@ class Selection:
         x: float32 (rows, features), the validation set.
         score: function from predictions to numbers, see `greedy.scorer`.
         loss: the same by the loss of the problem type, for the history.
+        plan: `Plan`, what fits in the time.
         patience: int, epochs without an improvement after which training ends. None means never.
         entries: list of `Entry`, the present ensemble.
         weights: dict from the key of an entry to a list of arrays.
@@ -48,6 +49,7 @@ class Selection:
     x: np.ndarray
     score: Any
     loss: Any
+    plan: Plan
     patience: int | None = None
     entries: list = field(default_factory=list)
     weights: dict = field(default_factory=dict)
@@ -73,9 +75,15 @@ class Selection:
             "networks": len(self.entries),
             "training": int((np.array(population.status) == "training").sum()),
         })  # fmt: skip
+        ranked = []
+        if latest:
+            order = np.argsort(self.score(np.stack([entry.prediction for entry in latest])))
+            ranked = [trained[k] for k in order.tolist()]
+        stops = self.plan.stops(epoch, ranked)
         if self.patience is not None and epoch - self.best_epoch >= self.patience:
-            for i in trained:
-                population.stop(i)
+            stops = trained
+        for i in stops:
+            population.stop(i)
 
     def update(self, population, latest, epoch):
         """Select from the present ensemble, the best epochs and the latest one."""
@@ -97,6 +105,17 @@ class Selection:
 
 
 @dataclass
+class Watch:
+    """Ends the training of a population without a validation set in time; as `Selection`."""
+
+    plan: Plan
+
+    def __call__(self, population: Population, epoch: int, logs: dict) -> None:
+        for i in self.plan.stops(epoch, np.argsort(logs["loss"]).tolist()):
+            population.stop(i)
+
+
+@dataclass
 class Pack:
     """What training a pack returns.
 
@@ -106,6 +125,7 @@ class Pack:
         history: dict from a column to a list, one number per epoch.
         best_epoch: int, the epoch of the last change of the ensemble, 1-based.
         drawn: dict from a hyperparameter that was drawn to a tuple, its value in each network.
+        text: what was trained and selected, for a report.
     """
 
     networks: list
@@ -113,6 +133,7 @@ class Pack:
     history: dict
     best_epoch: int
     drawn: dict
+    text: str = ""
 
 
 def fixed_layers(encoder: Any, settings: dict, x: np.ndarray, seed: int) -> list:
@@ -154,7 +175,8 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
         rows: `Rows` with the matrix x, y and weights to train on.
         validation: (x, y, weights), or None: all networks are trained for all epochs and averaged.
         rng: `numpy.random.Generator` that draws members and seeds.
-        report: dict with "monitor", the metric that selects (None means the loss), and "verbose".
+        report: dict with "monitor", the metric that selects (None means the loss), "verbose", and
+            "limit", a `TimeLimit` or None.
 
     Raises:
         ValueError: all networks diverged, or a loss that cannot be stacked.
@@ -166,30 +188,29 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
     given = [as_member(m, settings, problem, rows.y, int(rng.integers(2**31))) for m in members]
     population = population_of(given, problem)
     selection, held, patience = None, None, None
+    plan = Plan(settings["epochs"], settings["schedule"], report["limit"])
     if validation is not None and settings["early_stopping"]:
         patience = settings["patience"]
     if validation is not None:
         held = (apply_layers(first, validation[0]), *validation[1:])
         score = scorer(problem.head, *held[1:], report["monitor"])
         loss = scorer(problem.head, *held[1:], None)
-        selection = Selection(held[0], score, loss, None if patience is None else 2 * patience)
+        selection = Selection(held[0], score, loss, plan, patience and 2 * patience)
     monitored = report["monitor"] and f"val_{report['monitor']}"
     population.fit(
         x, rows.y, epochs=settings["epochs"], batch_size=settings["batch_size"],
         sample_weight=rows.weights, validation_data=held,
         monitor=(monitored or "val_loss") if held else "loss",
-        patience=patience, schedule=schedule_of(settings), on_epoch=selection, verbose=min(1, int(report["verbose"])),
+        patience=patience, schedule=plan.factor, on_epoch=selection or Watch(plan),
+        verbose=min(1, int(report["verbose"])),
     )  # fmt: skip
-    return collect(population, selection, settings, first, members)
-
-
-def schedule_of(settings):
-    """The factor of the learning rates as a function of the epoch; None means a constant."""
-    if settings["schedule"] == "constant":
-        return None
-    kind = {"coslog4": CosLog, "flat_cos": FlatCos}[settings["schedule"]]
-    factor = kind(1.0, settings["epochs"])
-    return lambda epoch: float(factor(epoch + 0.5))
+    pack = collect(population, selection, settings, first, members)
+    done, epochs = len(pack.history["loss"]), settings["epochs"]
+    pack.text = f"Selected {len(pack.networks)} networks of {len(members)} in {done} epochs; "
+    pack.text += f"the last change was in epoch {pack.best_epoch}."
+    if plan.shortened:
+        pack.text += f" time_limit={plan.limit.seconds:g} left time for {done} of {epochs} epochs."
+    return pack
 
 
 def as_member(drawn, settings, problem, y, seed):

@@ -25,6 +25,9 @@ class LogUniform(Range):
     def __repr__(self):
         return f"log-uniform from {self.low:g} to {self.high:g} in each network"
 
+    def largest(self):
+        return self.high
+
     def draw(self, rng):
         return math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
 
@@ -38,6 +41,9 @@ class OneOf(Range):
     def __repr__(self):
         return f"one of {', '.join(map(repr, self.values))} in each network"
 
+    def largest(self):
+        return self.values[-1]
+
     def draw(self, rng):
         return to_python(self.values[rng.integers(len(self.values))])
 
@@ -50,6 +56,9 @@ class ZeroOrUniform(Range):
 
     def __repr__(self):
         return f"0 or uniform from 0 to {self.high:g} in each network"
+
+    def largest(self):
+        return self.high
 
     def draw(self, rng):
         number = rng.uniform(0, self.high)
@@ -66,6 +75,9 @@ class Layers(Range):
     def __repr__(self):
         depths, widths = ("/".join(map(str, v)) for v in (self.depths, self.widths))
         return f"{depths} layers of {widths} units in each network"
+
+    def largest(self):
+        return (max(self.widths),) * max(self.depths)
 
     def draw(self, rng):
         depth, width = OneOf(self.depths).draw(rng), OneOf(self.widths).draw(rng)

@@ -168,8 +168,8 @@ class Population:
                 best epoch. None means "val_loss" with a validation set, else "loss".
             patience: int, non-negative, epochs without an improvement after which a member stops,
                 as in `keras.callbacks.EarlyStopping`. None means never.
-            schedule: function from an epoch (0-based) to a non-negative factor of every learning rate
-                in it. None means 1.
+            schedule: function from an epoch (0-based) to a factor of every learning rate in it, at
+                least 0. None means 1.
             on_epoch: called as `on_epoch(population, epoch, logs)` after each epoch (1-based); logs
                 is a dict from a column of `history` to a float array (members,), NaN for members
                 that do not train. It may call `stop`. None means nothing is called.

@@ -10,6 +10,7 @@ import pytest
 
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
+from kerasdnn.ensembles.duration import Plan
 from kerasdnn.ensembles.pack import Selection
 from kerasdnn.nn.average import AverageOf
 
@@ -34,6 +35,8 @@ def test_it_is_one_network_of_the_selected_ones_and_better_than_a_constant(class
     assert isinstance(last, AverageOf)
     assert len(last.networks) == classifier.history_["networks"].iloc[-1]
     matrix = classifier.encoder_.transform(TABLE)
+    for layer in classifier.network_.layers[:-1]:
+        matrix = layer(matrix)
     mean = np.mean([np.array(network(matrix)) for network in last.networks], axis=0)
     np.testing.assert_allclose(classifier.predict_proba(TABLE), mean, atol=1e-6)
     scores = classifier.evaluate(TABLE, LABELS)
@@ -111,6 +114,43 @@ def test_what_cannot_be_stacked_is_refused_by_name():
         DNNRegressor(**QUICK, loss=lambda y, p: (y - p) ** 2).fit(TABLE, SIGNAL)
 
 
+def test_a_time_limit_ends_training_and_the_report_says_so():
+    model = DNNRegressor(**QUICK | {"epochs": 100_000}, time_limit=6).fit(TABLE, SIGNAL)
+    assert 1 <= len(model.history_) < 5_000
+    assert "time_limit=6" in model.fit_report_
+
+
+class Clock:
+    """A `TimeLimit` whose epochs take given seconds."""
+
+    seconds = 100.0
+
+    def __init__(self, each):
+        self.each, self.epochs = each, -1
+
+    def spent(self):
+        self.epochs += 1
+        return self.epochs * self.each
+
+    def left(self):
+        return self.seconds - self.epochs * self.each
+
+
+@pytest.mark.parametrize(
+    ("each", "networks", "epochs"),
+    [(0.5, 8, 96), (2.0, 8, 45), (8.0, 2, 39), (30.0, 2, 6)],  # 2 + 0.9 left / each 8 / kept
+)
+def test_epochs_that_do_not_fit_shorten_the_schedule_and_then_stop_networks(each, networks, epochs):
+    plan = Plan(96, "coslog4", Clock(each))
+    assert plan.stops(1, list(range(8))) == []
+    assert plan.stops(2, list(range(8))) == list(range(networks, 8))
+    assert plan.epochs == epochs
+    assert plan.shortened == (epochs < 96)
+    assert plan.seconds == pytest.approx(94 * each)
+    assert plan.factor(epochs - 1) < 0.2  # the learning rate still ends near 0
+    assert plan.stops(epochs, [0, 1]) == ([0, 1] if epochs <= 96 else [])
+
+
 class Recorded:
     """Stands in for a `Population` of two members that predict given numbers."""
 
@@ -135,7 +175,7 @@ def test_an_epoch_that_a_network_has_left_behind_stays_in_the_ensemble_with_its_
     values[0, 0], values[1, 1] = 1.0, -0.5  # their mean is best; the rest is bad
     population = Recorded(values)
     score = lambda p: ((p[..., 0] - y) ** 2).mean(1)
-    selection = Selection(np.zeros((4, 1)), score, score, patience=2)
+    selection = Selection(np.zeros((4, 1)), score, score, Plan(9, "constant"), patience=2)
     for epoch in range(1, 5):
         population.epoch = epoch - 1
         for i in range(2):

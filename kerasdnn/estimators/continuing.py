@@ -11,6 +11,7 @@ from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced
 from ..checks.targets import ABSENT, CONSTANT
 from ..core import keras_internals
+from ..core.arguments import is_number
 from ..core.messages import invalid
 from ..heads import make_problem, with_loss
 from ..nn.average import AverageOf
@@ -19,8 +20,7 @@ from ..tables.rows import encode_rows, read_rows, weigh_classes
 from ..tables.targets import drop_missing_targets
 from .ensemble import copy_weights
 from .fit import as_column, check_settings, make_encoder, rows_per_step
-from .presets import PRESETS
-from .presets import check_single as check_preset
+from .presets import PRESETS, has_end, reject_joint
 
 RATE = 0.25  # of a preset whose schedule ends with the last epoch, relative to its peak
 ENDLESS = 10**6  # epochs, after which dropout and weight decay would have decayed
@@ -40,7 +40,7 @@ def fit_partially(estimator, given, make_target):
     settings = check_settings(estimator)
     before = estimator if hasattr(estimator, "network_") else None
     class_weight = getattr(estimator, "class_weight", None)
-    check_preset(estimator._chosen_preset(), "`partial_fit`")
+    reject_joint(estimator._chosen_preset(), "`partial_fit`")
     check_single(estimator, settings, class_weight)
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)
@@ -109,7 +109,9 @@ def check_single(estimator, settings, class_weight):
 
 def without_end(settings):
     """Hyperparameters of a network that is trained for an unknown number of epochs."""
-    if "schedule" not in settings:
+    if not has_end(settings):
         return settings
-    rate = settings["learning_rate"] * RATE
-    return settings | {"schedule": "constant", "learning_rate": rate, "epochs": ENDLESS}
+    rate = settings["learning_rate"]
+    rate = rate * RATE if is_number(rate) else rate
+    endless = {"schedule": "constant", "warmup": None, "learning_rate": rate, "epochs": ENDLESS}
+    return settings | {name: value for name, value in endless.items() if name in settings}

@@ -39,7 +39,7 @@ from ..tables.splits import first_split, holdout, strata_of
 from ..tables.targets import drop_missing_targets
 from ..training.size import Size, warn_of_size
 from .ensemble import average, copy_weights, layers_of_members
-from .presets import PRESETS
+from .presets import PRESETS, has_end
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
@@ -299,8 +299,7 @@ class Training:
             member.best = best_epoch_callback(self.monitor, patience)
             callbacks.append(member.best)
         if limit is not None and limit.seconds is not None:
-            scheduled = settings.get("schedule", "constant") not in (None, "constant")
-            member.clock = EndInTime(limit, settings["epochs"], len(rows), runs, scheduled)
+            member.clock = EndInTime(limit, settings["epochs"], len(rows), runs, has_end(settings))
             callbacks.append(member.clock)
         with silenced(ABSENT) if getattr(self.estimator, "classes", None) else silenced():
             network.fit(

@@ -168,7 +168,7 @@ def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[
         raise invalid(key, f"is not a hyperparameter of preset {name!r}", given[key], remedy)
     if "patience" in given:  # without early stopping it would have no effect
         chosen["early_stopping"] = True
-    elif "schedule" in chosen and is_number(epochs := given.get("epochs")):
+    elif has_end(chosen | given) and is_number(epochs := given.get("epochs")):
         longer = max(1, epochs / chosen["epochs"])  # as are the waves of the learning rate
         chosen["patience"] = round(chosen["patience"] * longer)
     if "loss" in given and "label_smoothing" in chosen:
@@ -176,7 +176,12 @@ def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[
     return chosen | given
 
 
-def check_single(name: str, where: str) -> None:
+def has_end(settings: Mapping[str, Any]) -> bool:
+    """Whether the learning rate of a preset ends with the last epoch."""
+    return settings.get("schedule", "constant") not in (None, "constant")
+
+
+def reject_joint(name: str, where: str) -> None:
     """Reject a preset that trains all networks itself where single networks are trained.
 
     Args:

@@ -32,7 +32,7 @@ class SearchSettings:
     batch_size: int | str | None = None
     validation_fraction: float = 0.2
     cv: object = None
-    objective: str = "val_loss"
+    objective: str | Callable = "val_loss"
     time_budget: float | None = None
     directory: object = None
     resume: bool = True

@@ -15,6 +15,7 @@ from ..training.device_data import FLOPS
 MEASURED = 0.02  # fraction of the time that measuring takes, at least `LEAST` epochs
 LEAST, MOST = 2, 12  # epochs that are measured
 SPARE = 0.9  # fraction of the time that a plan fills
+REST = 0.05  # fraction of the time for what follows the last epoch
 
 
 class TimeLimit:
@@ -83,7 +84,7 @@ class EndInTime(keras.callbacks.Callback):
                 if fit >= 1:
                     self.plan, self.model.stop_training = fit, True
                     return
-        if remaining < each:
+        if remaining < each + REST * self.limit.seconds:
             self.stop()
 
     def stop(self):

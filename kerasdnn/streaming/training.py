@@ -33,8 +33,7 @@ from ..estimators.fit import (
     rows_per_step,
     with_metric,
 )
-from ..estimators.presets import PRESETS
-from ..estimators.presets import check_single as check_preset
+from ..estimators.presets import PRESETS, has_end, reject_joint
 from ..heads import make_problem, with_loss
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
@@ -150,7 +149,7 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         if getattr(estimator, name):
             value = getattr(estimator, name)
             raise invalid(name, "is not supported where X is read in parts", value)
-    check_preset(estimator._chosen_preset(), "a table that is read in parts")
+    reject_joint(estimator._chosen_preset(), "a table that is read in parts")
     limit = TimeLimit(estimator.time_limit)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     settings = check_settings(estimator)
@@ -312,8 +311,8 @@ class Run:
             member.best = best_epoch_callback(self.monitor, patience)
             callbacks.append(member.best)
         if self.limit.seconds is not None:
-            scheduled = settings.get("schedule", "constant") not in (None, "constant")
-            member.clock = EndInTime(self.limit, epochs, self.survey.n_train, runs, scheduled)
+            rows_per_epoch = self.survey.n_train
+            member.clock = EndInTime(self.limit, epochs, rows_per_epoch, runs, has_end(settings))
             callbacks.append(member.clock)
         network.fit(
             rows,

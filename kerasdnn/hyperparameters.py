@@ -72,6 +72,18 @@ ALL = FACTORY | ESTIMATOR | MANY
 ANY = ALL | FIT | PRESET
 
 
+class Range:
+    """A value of a preset that is drawn for each of many networks; its text says from what."""
+
+    def draw(self, rng: Any) -> Any:
+        """Draw one value, of a plain Python type, by a `numpy.random.Generator`."""
+        raise NotImplementedError
+
+    def largest(self) -> Any:
+        """The value with which a network takes most time and memory."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Row:
     """One hyperparameter.
@@ -226,7 +238,8 @@ ROWS = (
     Row("preset", None, ESTIMATOR,
         'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
         'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant) or "standard" (the plain network of the `build_*` functions).',
+        'variant), "pack" (an ensemble selected from many different networks that train as one) '
+        'or "standard" (the plain network of the `build_*` functions).',
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1` or "
              "`batch_norm`"),
@@ -400,8 +413,9 @@ ROWS = (
         "int, at least 1: length of the vector that represents a category of an embedded column.",
         check_integer),
     Row("numeric_embedding", None, ESTIMATOR,
-        'str, "periodic": embed numeric columns, see `PeriodicEmbedding`.',
-        partial(check_choice, valid=("periodic",)), none="no embedding",
+        'str, "periodic" or "piecewise": embed numeric columns, see `PeriodicEmbedding` and '
+        "`PiecewiseLinearEmbedding`.",
+        partial(check_choice, valid=("periodic", "piecewise")), none="no embedding",
         refused={FACTORY | MANY: BY_PRESET}),
     Row("weight_decay", 0.0, ESTIMATOR,
         "non-negative float: decoupled weight decay of `GroupAdam`.",
@@ -418,6 +432,8 @@ ROWS = (
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged. "
         "`history_` and `best_epoch_` are those of the first.", check_integer,
+        in_estimators='In "pack" it is the number of networks that are drawn and trained; those '
+                      "selected are averaged, and the history is that of the ensemble.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", check_callbacks,
         none="no callbacks", refused={FACTORY: TO_FIT}),
@@ -434,6 +450,8 @@ ROWS = (
     Row("parametric", True, PRESET,
         "bool: a learned mix of the activation and the identity per unit.", check_bool),
     Row("data_start", True, PRESET, "bool: initial weights from the training rows.", check_bool),
+    Row("n_bins", 48, PRESET, "int, bins per column of a piecewise-linear embedding.",
+        check_integer),
     Row("clip", True, PRESET,
         "bool: keep the predictions of a regression within the range of the training target.",
         check_bool),
@@ -486,7 +504,8 @@ def check(
         check_name(name, entry, where, valid)
         row = find(name, entry)
         required = entry & FACTORY and row and row.default is not None
-        if row and row.check and (required or value is not None):
+        given = value is not None and not isinstance(value, Range)
+        if row and row.check and (required or given):
             value = row.check(name, value)
         checked[name] = value
     return checked

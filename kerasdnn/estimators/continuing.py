@@ -20,7 +20,7 @@ from ..tables.rows import encode_rows, read_rows, weigh_classes
 from ..tables.targets import drop_missing_targets
 from .ensemble import copy_weights
 from .fit import as_column, check_settings, make_encoder, rows_per_step
-from .presets import PRESETS, has_end
+from .presets import PRESETS, has_end, reject_joint
 
 RATE = 0.25  # of a preset whose schedule ends with the last epoch, relative to its peak
 ENDLESS = 10**6  # epochs, after which dropout and weight decay would have decayed
@@ -40,6 +40,7 @@ def fit_partially(estimator, given, make_target):
     settings = check_settings(estimator)
     before = estimator if hasattr(estimator, "network_") else None
     class_weight = getattr(estimator, "class_weight", None)
+    reject_joint(estimator._chosen_preset(), "`partial_fit`")
     check_single(estimator, settings, class_weight)
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)

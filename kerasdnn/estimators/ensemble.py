@@ -15,7 +15,8 @@ def first_of(network):
     last = network.layers[-1]
     if not isinstance(last, AverageOf):
         return network
-    first = Network([keras.Input(network.input_shape[1:]), *last.networks[0].layers])
+    before = network.layers[:-1]
+    first = Network([keras.Input(network.input_shape[1:]), *before, *last.networks[0].layers])
     first.compile(
         optimizer=stateless(network.optimizer),
         loss=network.loss,
@@ -68,11 +69,18 @@ def stateless(optimizer):
     return keras.optimizers.SGD(rate if isinstance(rate, Schedule) else 0.01)
 
 
-def average(networks):
-    """A compiled `Network` whose output is the mean of those of `networks`."""
+def average(networks, before=(), shape=None):
+    """A compiled `Network` whose output is the mean of those of `networks`.
+
+    Args:
+        networks: list of compiled `Network` with the same input and output shapes.
+        before: list of layers whose output they take.
+        shape: of a row of the input of `before`. None means that of the networks.
+    """
     first = networks[0]
-    members = [keras.Sequential([keras.Input(first.input_shape[1:]), *n.layers]) for n in networks]
-    mean = Network([keras.Input(first.input_shape[1:]), AverageOf(members)], seed=first.seed)
+    inner = first.input_shape[1:]
+    members = [keras.Sequential([keras.Input(inner), *n.layers]) for n in networks]
+    mean = Network([keras.Input(shape or inner), *before, AverageOf(members)], seed=first.seed)
     mean.compile(
         optimizer=stateless(first.optimizer),  # the mean is not trained further
         loss=first.loss,

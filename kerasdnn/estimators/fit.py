@@ -18,9 +18,10 @@ from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
 from ..checks.targets import ABSENT, CONSTANT
 from ..core.arguments import check_fraction
+from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
 from ..heads import make_problem, with_loss
-from ..hyperparameters import ESTIMATOR, PRESET, check, names
+from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
@@ -149,6 +150,8 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     limit = TimeLimit(estimator.time_limit) if limit is None else limit
     every = None if validation is None else every
     training = Training(estimator, settings, rows, validation, target, start)
+    if training.preset.train is not None:
+        return fit_as_one(training, rng, limit, start, every)
     count = settings["n_members"]
     begin = [None] * count if start is None else layers_of_members(start.network_, count)
     seeds = [int(rng.integers(2**31)) for _ in range(count)]
@@ -178,6 +181,50 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     }
 
 
+def fit_as_one(training, rng, limit, start, every):
+    """Train by a preset that trains all networks itself.
+
+    Args:
+        training: `Training`.
+        rng, limit, start, every: see `fit_rows`.
+
+    Returns:
+        dict of the estimator's fitted attributes.
+    """
+    estimator, settings, monitor = training.estimator, training.settings, training.monitor
+    remedy = 'Leave it out, or use preset="realmlp".'
+    rule = "must be left out of preset 'pack', whose networks train as one"
+    for name, given in (
+        ("callbacks", estimator.callbacks),
+        ("refit", every),
+        ("warm_start", start),
+    ):
+        if given:
+            raise invalid(name, rule, getattr(estimator, name), remedy)
+    errors = ("accuracy", "binary_accuracy")
+    if monitor.scorer is not None or monitor.name not in ("loss", *errors):
+        rule = "must be 'loss' or 'accuracy' in preset 'pack'"
+        raise invalid("monitor", rule, settings["monitor"], 'Or use preset="realmlp".')
+    held, rows = training.validation, training.rows
+    pack = training.preset.train(
+        training.problem, training.encoder, settings, rows,
+        held and (held.x, held.y, held.weights), rng,
+        {"monitor": monitor.name if monitor.name in errors else None,
+         "verbose": estimator.verbose, "limit": limit},
+    )  # fmt: skip
+    predictor = average(pack.networks, pack.first, rows.x.shape[1:])
+    training.learn_bias(predictor)
+    return {
+        "encoder_": training.encoder,
+        "target_": training.target,
+        "network_": predictor,
+        "hyperparameters_": settings | pack.drawn,
+        "history_": history_frame(pack.history, pack.history["loss"]),
+        "best_epoch_": pack.best_epoch,
+        "fit_report_": pack.text,
+    }
+
+
 class Training:
     """Rows that are encoded for networks, and how these are trained on them.
 
@@ -191,7 +238,7 @@ class Training:
 
     def __init__(self, estimator, settings, rows, validation, target, start=None):
         self.estimator, self.given, self.target = estimator, settings, target
-        self.build = PRESETS[estimator._chosen_preset()].build
+        self.preset = PRESETS[estimator._chosen_preset()]
         self.encoder = make_encoder(estimator, settings, rows) if start is None else start.encoder_
         target.head = with_loss(target.head, settings["loss"])
         if start is None:
@@ -206,7 +253,7 @@ class Training:
             target.keep_range(rows.y)
         held = 0 if validation is None else len(validation)
         columns = self.encoder.n_dense_ + len(self.encoder.cardinalities_)
-        warn_of_size(Size.of(len(rows), held, columns, target.n, settings))
+        warn_of_size(Size.of(len(rows), held, columns, target.n, largest(settings)))
         self.in_units = rows if validation is None else validation
         self.rows = encode_rows(rows, self.encoder, target)
         self.problem = make_problem(target.head, self.rows.x.shape[1], target.n)
@@ -238,7 +285,7 @@ class Training:
             `Member`.
         """
         settings, rows = self.settings, self.rows
-        network = self.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
+        network = self.preset.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
         if layers is not None:
             copy_weights(layers, network.layers)
         member = Member(network)
@@ -342,6 +389,11 @@ def make_encoder(estimator, settings, rows):
         estimator.columns,
     )
     return encoder.fit(rows.x, sample_weight=rows.weights)
+
+
+def largest(settings):
+    """Settings with the largest value of each hyperparameter that is drawn."""
+    return {k: v.largest() if isinstance(v, Range) else v for k, v in settings.items()}
 
 
 def as_column(rows):

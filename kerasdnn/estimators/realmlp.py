@@ -81,6 +81,9 @@ def first_layers(encoder, settings, rng):
         size = settings["embedding_size"]
         embed = EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=draw(rng))
         layers.append(embed)
+    if settings["numeric_embedding"] == "piecewise":
+        rule = "must be 'periodic' in the RealMLP presets"
+        raise invalid("numeric_embedding", rule, settings["numeric_embedding"], "Leave it out.")
     if settings["numeric_embedding"] is not None and encoder.n_numeric_:
         layers.append(PeriodicEmbedding(encoder.n_numeric_, seed=draw(rng)))
     return layers + ([Scale()] if settings["front_scale"] else [])

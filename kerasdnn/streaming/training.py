@@ -33,7 +33,7 @@ from ..estimators.fit import (
     rows_per_step,
     with_metric,
 )
-from ..estimators.presets import PRESETS, has_end
+from ..estimators.presets import PRESETS, has_end, reject_joint
 from ..heads import make_problem, with_loss
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
@@ -149,6 +149,7 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         if getattr(estimator, name):
             value = getattr(estimator, name)
             raise invalid(name, "is not supported where X is read in parts", value)
+    reject_joint(estimator._chosen_preset(), "a table that is read in parts")
     limit = TimeLimit(estimator.time_limit)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     settings = check_settings(estimator)

@@ -28,8 +28,9 @@ ROOMS = {
     "tables": "core heads activations checks",
     "diagnostics": "core nn heads activations checks",
     "factories": "core activations optimizers heads hyperparameters training",
+    "explain": "core nn tables",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories",
+    "factories explain",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
@@ -47,7 +48,8 @@ SEARCH["result"] = SEARCH["engine"] + " engine"
 SEARCH |= dict.fromkeys(
     ["network_search", "preset_search", "any_model", "comparison"], SEARCH["result"] + " result"
 )
-SEARCH["comparison"] += " table_data"
+SEARCH["comparisons"] = SEARCH["result"] + " result"
+SEARCH["comparison"] += " table_data comparisons"
 SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
 SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
@@ -55,7 +57,13 @@ UPWARDS = {  # methods that import what they do where they are called
     ("estimators/base.py", "export/exporting.py"),
     ("training/network.py", "export/exporting.py"),
 }
-FACES = {("search/result.py", "plots"), ("search/comparison.py", "plots")}  # where it is drawn
+FACES = {  # where it is drawn
+    ("search/result.py", "plots"),
+    ("search/comparisons/result.py", "plots"),
+    ("explain/attributions.py", "plots"),
+    ("explain/importance.py", "plots"),
+    ("explain/methods.py", "plots"),
+}
 
 
 def files():

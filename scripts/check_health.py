@@ -131,7 +131,7 @@ def plateau(x, y):
 
 
 def rate_too_high(x, y):
-    network = classifier(x, (8,), optimizer="rmsprop", activation="tanh", learning_rate=0.7)
+    network = classifier(x, (16,), optimizer="adam", activation="leaky_relu", learning_rate=0.3)
     return monitored(network, x, y, 20)
 
 

@@ -29,10 +29,15 @@ ROOMS = {
     "diagnostics": "core nn heads activations checks",
     "factories": "core activations optimizers heads hyperparameters training",
     "explain": "core nn tables",
+    "records": "core heads plots",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories explain",
+    "factories records explain",
+    "streaming": "core heads checks tables estimators",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
+    "serving": "core nn tables estimators records",
+    "command": "core nn hyperparameters tables estimators records search serving plots",
+    "__main__": "command",
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
 }
 # Inside `search/`: a file or a folder, and what it may import besides itself.
@@ -55,6 +60,8 @@ SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
     ("estimators/base.py", "search/tuning.py"),
     ("estimators/base.py", "export/exporting.py"),
+    ("estimators/base.py", "streaming/training.py"),
+    ("estimators/base.py", "streaming/prediction.py"),
     ("training/network.py", "export/exporting.py"),
 }
 FACES = {  # where it is drawn
@@ -63,6 +70,7 @@ FACES = {  # where it is drawn
     ("explain/attributions.py", "plots"),
     ("explain/importance.py", "plots"),
     ("explain/methods.py", "plots"),
+    ("command/report.py", "plots"),
 }
 
 

@@ -72,6 +72,18 @@ ALL = FACTORY | ESTIMATOR | MANY
 ANY = ALL | FIT | PRESET
 
 
+class Range:
+    """A value of a preset that is drawn for each of many networks; its text says from what."""
+
+    def draw(self, rng: Any) -> Any:
+        """Draw one value, of a plain Python type, by a `numpy.random.Generator`."""
+        raise NotImplementedError
+
+    def largest(self) -> Any:
+        """The value with which a network takes most time and memory."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Row:
     """One hyperparameter.
@@ -160,6 +172,32 @@ def check_categorical(name: str, value: Any) -> Any:
     return value
 
 
+def check_labels(name: str, value: Any) -> Any:
+    """A sequence of labels; `targets.read_vocabulary` checks them against y."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        remedy = "Such as ['no', 'yes']."
+        raise invalid(name, "must be a sequence of at least two labels", value, remedy)
+    return value
+
+
+def check_splitter(name: str, value: Any) -> Any:
+    """A splitter or an iterable; `tables/splits.py` checks what it yields."""
+    if isinstance(value, (str, bytes, dict)) or not (
+        hasattr(value, "split") or hasattr(value, "__iter__")
+    ):
+        remedy = "validation_fraction takes a number."
+        raise invalid(name, "must be a splitter or an iterable of index pairs", value, remedy)
+    return value
+
+
+def check_monitor(name: str, value: Any) -> Any:
+    """A name or a function; `stopping/scores.py` finds which."""
+    if not isinstance(value, str) and not callable(value):
+        rule = "must be the name of a metric or a scorer, or a function of (estimator, X, y)"
+        raise invalid(name, rule, value, "Such as 'accuracy'.")
+    return value
+
+
 def check_callbacks(name: str, value: Any) -> Any:
     if not isinstance(value, (list, tuple)) or not all(hasattr(v, "set_model") for v in value):
         remedy = "Such as [keras.callbacks.TerminateOnNaN()]."
@@ -200,7 +238,8 @@ ROWS = (
     Row("preset", None, ESTIMATOR,
         'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
         'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant) or "standard" (the plain network of the `build_*` functions).',
+        'variant), "pack" (an ensemble selected from many different networks that train as one) '
+        'or "standard" (the plain network of the `build_*` functions).',
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1` or "
              "`batch_norm`"),
@@ -312,17 +351,46 @@ ROWS = (
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
         "for none. Tables under 50 rows are used for training completely.", check_fraction,
         refused={FACTORY: "Pass validation_split to `fit`."}),
+    Row("validation_split", None, ESTIMATOR,
+        "scikit-learn splitter, or iterable of (training rows, validation rows): its first split "
+        "is the validation set instead of `validation_fraction`, also of small tables.",
+        check_splitter, none="`validation_fraction` of the rows is drawn",
+        refused={FACTORY: "Pass validation_split to `fit`.", SEARCH: "Pass `cv`."}),
     Row("early_stopping", True, ESTIMATOR,
         "bool: stop after `patience` epochs without an improvement on the validation set. The "
         "weights of the best epoch are restored either way.", check_bool),
     Row("patience", 20, ESTIMATOR,
         "int, at least 1, epochs without an improvement before early stopping. Setting it turns "
-        "`early_stopping` on unless that is False.", check_integer),
+        "`early_stopping` on unless that is False.", check_integer,
+        in_estimators="Of the RealMLP presets, it grows in proportion to `epochs` where these are "
+                      "more than the preset's."),
+    Row("time_limit", None, ESTIMATOR,
+        "positive float, seconds that `fit` may take; the best epoch so far is kept. The first "
+        "epochs are measured. If not all fit in the time, the RealMLP presets, whose schedules end "
+        "with the last epoch, train again from the start for as many epochs as fit; others stop. "
+        "One epoch is always trained. `fit_report_` reports what was done.", check_positive,
+        none="no limit", refused={FACTORY: "Pass `epochs` to `fit`.",
+                                  SEARCH: "Pass `time_budget`."}),
+    Row("refit", False, ESTIMATOR,
+        "bool: train again on all rows, those of the validation set included, from the same "
+        "initial weights and for as many epochs as the best epoch has. `history_` stays that of "
+        "the first training.", check_bool,
+        refused={FACTORY: "Train on all rows.", MANY: "The best network is trained on all rows."}),
+    Row("warm_start", False, ESTIMATOR,
+        "bool: `fit` of a fitted estimator begins with its weights, and keeps its encoder, classes "
+        "and units of y; schedules and optimizer begin again.", check_bool,
+        refused={FACTORY: "`fit` of a network always continues.",
+                 MANY: "Trials begin with new weights."}),
     Row("class_weight", None, DNN_CLASSIFIER,
         '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
         "labels left out weigh 1.", none="every row weighs 1",
         refused={DNN_REGRESSOR: "A regressor has no classes; pass sample_weight to `fit`.",
                  FACTORY: TO_FIT}),
+    Row("classes", None, DNN_CLASSIFIER,
+        "sequence of labels in any order: the label vocabulary. A class without rows keeps its "
+        "column of `predict_proba`, and a label of y that is not among them is an error.",
+        check_labels, none="the labels of y",
+        refused={DNN_REGRESSOR: "A regressor has no classes."}),
     Row("scaling", "standard", ESTIMATOR,
         '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
         "clipping): scaling of numeric columns, see `TableEncoder`.",
@@ -345,8 +413,9 @@ ROWS = (
         "int, at least 1: length of the vector that represents a category of an embedded column.",
         check_integer),
     Row("numeric_embedding", None, ESTIMATOR,
-        'str, "periodic": embed numeric columns, see `PeriodicEmbedding`.',
-        partial(check_choice, valid=("periodic",)), none="no embedding",
+        'str, "periodic" or "piecewise": embed numeric columns, see `PeriodicEmbedding` and '
+        "`PiecewiseLinearEmbedding`.",
+        partial(check_choice, valid=("periodic", "piecewise")), none="no embedding",
         refused={FACTORY | MANY: BY_PRESET}),
     Row("weight_decay", 0.0, ESTIMATOR,
         "non-negative float: decoupled weight decay of `GroupAdam`.",
@@ -354,13 +423,17 @@ ROWS = (
         refused={FACTORY | MANY: BY_PRESET + " Pass `l2`, or an optimizer such as "
                                  "keras.optimizers.AdamW(weight_decay=0.01)."}),
     Row("monitor", "loss", ESTIMATOR,
-        '"loss" or "accuracy": validation metric that selects the best epoch; among epochs of '
-        'equal accuracy, the last. For well-calibrated probabilities use "loss" with '
-        "label_smoothing=0.",
-        partial(check_choice, valid=("loss", "accuracy"))),
+        '"loss", a metric of the problem type ("accuracy", "auc", "mae", ...), the name of a '
+        'scikit-learn scorer ("average_precision", "neg_log_loss", ...), or a scorer, a function '
+        "of (estimator, X, y) to a number that is to be large: selects the best epoch on the "
+        "validation set; among equal epochs the last, of equal losses the first. For "
+        'well-calibrated probabilities use "loss" with label_smoothing=0.', check_monitor,
+        refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged. "
         "`history_` and `best_epoch_` are those of the first.", check_integer,
+        in_estimators='In "pack" it is the number of networks that are drawn and trained; those '
+                      "selected are averaged, and the history is that of the ensemble.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", check_callbacks,
         none="no callbacks", refused={FACTORY: TO_FIT}),
@@ -377,6 +450,8 @@ ROWS = (
     Row("parametric", True, PRESET,
         "bool: a learned mix of the activation and the identity per unit.", check_bool),
     Row("data_start", True, PRESET, "bool: initial weights from the training rows.", check_bool),
+    Row("n_bins", 48, PRESET, "int, bins per column of a piecewise-linear embedding.",
+        check_integer),
     Row("clip", True, PRESET,
         "bool: keep the predictions of a regression within the range of the training target.",
         check_bool),
@@ -429,7 +504,8 @@ def check(
         check_name(name, entry, where, valid)
         row = find(name, entry)
         required = entry & FACTORY and row and row.default is not None
-        if row and row.check and (required or value is not None):
+        given = value is not None and not isinstance(value, Range)
+        if row and row.check and (required or given):
             value = row.check(name, value)
         checked[name] = value
     return checked

@@ -64,8 +64,8 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     elif head.start:
         network.layers[-1].bias.assign(np.array(head.start))
     metrics = settings["metrics"]
-    if metrics is None:
-        metrics = [*head.metrics][:1]  # areas under curves take long to compute every epoch
+    if metrics is None:  # areas under curves take long to compute every epoch
+        metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
     network.compile(
         optimizer=make_optimizer(settings, steps),
         loss=make_loss(head, settings["label_smoothing"]),
@@ -81,6 +81,9 @@ def first_layers(encoder, settings, rng):
         size = settings["embedding_size"]
         embed = EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=draw(rng))
         layers.append(embed)
+    if settings["numeric_embedding"] == "piecewise":
+        rule = "must be 'periodic' in the RealMLP presets"
+        raise invalid("numeric_embedding", rule, settings["numeric_embedding"], "Leave it out.")
     if settings["numeric_embedding"] is not None and encoder.n_numeric_:
         layers.append(PeriodicEmbedding(encoder.n_numeric_, seed=draw(rng)))
     return layers + ([Scale()] if settings["front_scale"] else [])

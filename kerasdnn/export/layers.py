@@ -6,6 +6,7 @@
     mix          x + m (f(x) - x)                 ParametricActivation
     layer_norm   (x - mean) / sqrt(variance + epsilon), over the columns of a row
     periodic     see `PeriodicEmbedding`
+    piecewise    see `PiecewiseLinearEmbedding`
     embed        see `EmbedCategories`
     average      the mean of several lists of steps
 
@@ -22,6 +23,7 @@ from .. import activations
 from ..core.messages import quoted_list
 from ..nn.average import AverageOf
 from ..nn.embedding import EmbedCategories
+from ..nn.numeric_embeddings import PiecewiseLinearEmbedding
 from ..nn.quantiles import increasing
 from ..nn.realmlp_layers import (
     NTKDense,
@@ -189,6 +191,14 @@ def periodic(layer):
     yield {"op": "periodic", "n": layer.n, **{name: number(v) for name, v in weights.items()}}
 
 
+def piecewise(layer):
+    names = ["edge", "slope", "low", "high"]
+    if layer.size is not None:
+        names += ["piecewise", "bias"] + ["linear"] * (layer.version == "B")
+    weights = {name: number(getattr(layer, name)) for name in names}
+    yield {"op": "piecewise", "n": layer.n, "f": function_of(layer.activation, layer), **weights}
+
+
 def embed(layer):
     limits = np.array(layer.cardinalities, dtype="int32") - 1
     vectors = number(layer.vectors).reshape(-1, layer.size)
@@ -215,6 +225,7 @@ DESCRIBE = {
     kl.Softmax: softmax_layer,
     kl.Flatten: flatten,
     PeriodicEmbedding: periodic,
+    PiecewiseLinearEmbedding: piecewise,
     EmbedCategories: embed,
     AverageOf: lambda layer: [
         {"op": "average", "of": [describe_layers(network) for network in layer.networks]}

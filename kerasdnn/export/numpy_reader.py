@@ -725,6 +725,24 @@ def periodic(step, arrays):
     return run
 
 
+def piecewise(step, arrays):
+    n, f = step["n"], function_of(step["f"])
+    names = ("edge", "slope", "low", "high", "piecewise", "bias", "linear")
+    edge, slope, low, high, m, bias, linear = (
+        array(step, name, arrays) if name in step else None for name in names
+    )
+
+    def run(x):
+        numbers = x[:, :n, None]
+        parts = np.clip((numbers - edge) * slope, low, high)
+        if m is not None:
+            parts = np.matmul(parts.transpose(1, 0, 2), m).transpose(1, 0, 2) + bias
+            parts = f(parts if linear is None else parts + numbers * linear)
+        return np.concatenate([parts.reshape(len(x), -1), x[:, n:]], axis=1)
+
+    return run
+
+
 def embed(step, arrays):
     limits, starts, vectors = (array(step, name, arrays) for name in ("limits", "starts", "v"))
     k = len(limits)
@@ -742,7 +760,8 @@ def average(step, arrays):
 
 
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
-         "layer_norm": layer_norm, "periodic": periodic, "embed": embed,
+         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise,
+         "embed": embed,
          "average": average}  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """Layers, losses, schedules and update rules that work in any Keras model, on any backend.
 
-`average` averages networks, `embedding` embeds categories, `realmlp_layers` contains the layers of
-RealMLP, `losses` cross-entropy of class indices with label smoothing and the Gamma deviance,
-`quantiles` the pinball loss of quantiles that never cross, `schedules` two learning-rate schedules,
-`group_adam` an optimizer with groups of variables, and `update_rules` the six update rules as pure
-functions.
+`average` averages networks, `embedding` embeds categories, `numeric_embeddings` embeds numbers by
+piecewise-linear functions and cosines, `realmlp_layers` contains the layers of RealMLP, `losses`
+cross-entropy of class indices with label smoothing and the Gamma deviance, `quantiles` the pinball
+loss of quantiles that never cross, `schedules` two learning-rate schedules, `group_adam` an
+optimizer with groups of variables, and `update_rules` the update rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf
@@ -13,6 +13,9 @@ from .group_adam import GroupAdam as GroupAdam
 from .losses import GammaDeviance as GammaDeviance
 from .losses import OneHotLoss as OneHotLoss
 from .losses import SmoothedSparseCategoricalCrossentropy as SmoothedSparseCategoricalCrossentropy
+from .numeric_embeddings import CosineEmbedding as CosineEmbedding
+from .numeric_embeddings import PiecewiseLinearEmbedding as PiecewiseLinearEmbedding
+from .numeric_embeddings import quantile_edges as quantile_edges
 from .quantiles import QuantileLoss as QuantileLoss
 from .quantiles import increasing as increasing
 from .realmlp_layers import NTKDense as NTKDense

@@ -183,7 +183,8 @@ def loss_by_row(head):
     """
     loss = make_loss(head)
     loss = loss if isinstance(loss, keras.losses.Loss) else WRAPPER(loss)
-    if not isinstance(head.activation, str) or not is_row_by_row_loss(loss):
+    by_row = isinstance(head.activation, str) or getattr(head.activation, "row_by_row", False)
+    if not by_row or not is_row_by_row_loss(loss):
         rule = "must have a row-wise loss of Keras, or a `logits_loss`, to be stacked"
         remedy = "Train this network by `Network.fit`."
         raise invalid("problem", rule, head.name or str(head), remedy, Unstackable)

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +49,10 @@ class Member:
     def shapes(self, problem):
         widths = self.hidden_units
         return weight_shapes(problem.n_features, widths, problem.units, self.batch_norm)
+
+    def shapes_of_kernels(self, n_features, units):
+        widths = n_features, *self.hidden_units, units
+        return list(pairwise(widths))
 
     @property
     def n_slots(self):

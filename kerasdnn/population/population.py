@@ -16,7 +16,7 @@ import pandas as pd
 import tensorflow as tf
 
 from ..checks.fit import check_rows
-from ..core.arguments import check_choice, check_integer, is_number
+from ..core.arguments import check_choice, check_integer, check_interval, is_number
 from ..core.messages import invalid
 from ..core.readable import Description, Readable
 from ..core.rows import Rows
@@ -144,6 +144,7 @@ class Population(Readable):
         validation_data: tuple | None = None,
         monitor: str | None = None,
         patience: int | None = None,
+        schedule: Callable[[int], float] | None = None,
         on_epoch: Callable | None = None,
         verbose: int = 0,
     ) -> pd.DataFrame:
@@ -168,6 +169,8 @@ class Population(Readable):
                 best epoch. None means "val_loss" with a validation set, else "loss".
             patience: int, non-negative, epochs without an improvement after which a member stops,
                 as in `keras.callbacks.EarlyStopping`. None means never.
+            schedule: function from an epoch (0-based) to a factor of every learning rate in it, at
+                least 0. None means 1.
             on_epoch: called as `on_epoch(population, epoch, logs)` after each epoch (1-based); logs
                 is a dict from a column of `history` to a float array (members,), NaN for members
                 that do not train. It may call `stop`. None means nothing is called.
@@ -207,7 +210,8 @@ class Population(Readable):
             while (trains := history.training() & (history.done < last)).any():
                 epoch = int(history.done[trains].min())
                 trains &= history.done == epoch
-                logs = self._stacks.epoch(pool, table, trains)
+                factor = 1.0 if schedule is None else check_factor(schedule(epoch))
+                logs = self._stacks.epoch(pool, table, trains, factor)
                 self._stacks.keep_best(history.record(epoch, trains, logs, monitor, patience))
                 if verbose:
                     line = history.line(epoch, last.max(), trains.sum(), monitor)
@@ -243,14 +247,18 @@ class Population(Readable):
         check_choice("name", name, self._history.columns)
         return self._history.columns[name].T.copy()
 
-    def predict(self, X: Any, best: bool = False) -> np.ndarray:
+    def predict(
+        self, X: Any, best: bool = False, members: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Predict with every member: float32 (members, rows, outputs).
 
         Args:
             X: array (rows, n_features).
             best: bool, True uses the weights of each member's best epoch. Default: False.
+            members: list of int, positions of the members that predict. None means all of them.
         """
-        return self._stacks.predict(as_x(check_rows(self._blank, X)), best)
+        members = range(len(self)) if members is None else [self._number(i) for i in members]
+        return self._stacks.predict(as_x(check_rows(self._blank, X)), best, list(members))
 
     def member(self, i: int, best: bool = False) -> Network:
         """Return member `i` as a compiled `Network`, optimizer state included.
@@ -277,7 +285,8 @@ class Population(Readable):
         optimizer.iterations.assign(progress.steps)
         for variables, arrays in zip(slots_of(optimizer, member.rule), progress.slots, strict=True):
             for variable, array in zip(variables, arrays, strict=True):
-                variable.assign(array)
+                if variable is not None:  # Muon has one state variable per kernel
+                    variable.assign(array)
         return network
 
     def get_weights(self, i: int, best: bool = False) -> list[np.ndarray]:
@@ -392,3 +401,8 @@ class Population(Readable):
             f"Population for {problem.name or 'a custom'} problem, {problem.n_features} features"
         )
         return Description(title, lines, [("Members", table)])
+
+
+def check_factor(value):
+    """What a schedule returned, as a float."""
+    return check_interval("schedule", value, "[0, inf)", "It returns a factor, such as 0.5.")

@@ -11,7 +11,6 @@ from ..tables.encoder import TableEncoder
 from ..tables.frame import Column, Frame
 from ..tables.problem_type import infer_target
 from ..tables.rows import check_exclusive, read_rows, read_weights, weigh_classes
-from ..tables.targets import learn_classes
 from .data import SearchData, TableData
 
 OTHER = "(other)"  # the category of merged ones
@@ -76,9 +75,8 @@ def merge_rare(parts, position):
 
 def read_table_data(given, estimator, class_weight, validation_data):
     """Read the rows, and the weights of their classes, as `TableData` without splits."""
-    make_target = learn_classes
+    make_target = estimator._make_target()
     if isinstance(estimator, DNNRegressor):
-        make_target = estimator._make_target()
         if class_weight is not None:
             raise invalid("class_weight", "needs classes, not numbers", class_weight)
     elif class_weight is None:
@@ -100,6 +98,11 @@ def kept_positions(cv, sample_weight):
     every, place = np.arange(len(keep)), np.cumsum(keep) - 1
     pairs = [[every[np.asarray(part)] for part in pair] for pair in cv]
     return [tuple(place[part[keep[part]]] for part in pair) for pair in pairs]
+
+
+def estimator_of_kind(kind):
+    """An estimator for a kind of problem, see `heads.Head.kind`."""
+    return DNNRegressor() if kind == "number" else DNNClassifier()
 
 
 def estimator_for(y, problem):

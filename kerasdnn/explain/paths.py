@@ -1,8 +1,9 @@
 """Differentiate a network along straight lines between two rows.
 
 A line needs numbers, and an embedded column holds the code of a category. A line therefore starts
-behind the embedding: in the scaled numbers, the flags and the vectors of the categories. An average
-of networks has one such start per member, and moves along all of them together.
+behind the embedding: in the scaled numbers, the flags and the vectors of the categories. It starts
+behind a piecewise-linear embedding of numbers, too, whose bins may be so narrow that it is a step.
+An average of networks has one such start per member, and moves along all of them together.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from keras import ops
 
 from ..nn.average import AverageOf
 from ..nn.embedding import EmbedCategories
+from ..nn.numeric_embeddings import PiecewiseLinearEmbedding
 
 ROWS_PER_STEP = 4096  # rows of one pass through the network
 ROUNDING = 5e-7  # relative error of a float32 output
@@ -23,12 +25,12 @@ class Stage:
     """A network behind its embedding.
 
     Attributes:
-        embed: the `EmbedCategories` layer in front, or None.
+        front: list of the embedding layers in front.
         members: list of `Stage`, whose outputs are averaged, or empty.
-        layers: list of the layers behind the embedding or the average.
+        layers: list of the layers behind the embeddings or the average.
     """
 
-    embed: EmbedCategories | None
+    front: list
     members: list = field(default_factory=list)
     layers: list = field(default_factory=list)
 
@@ -36,17 +38,23 @@ class Stage:
         """What the line runs through: a list of float32 arrays `(rows, columns)`."""
         if self.members:
             return [start for member in self.members for start in member.starts(x)]
-        return [x if self.embed is None else ops.convert_to_numpy(self.embed(x))]
+        for layer in self.front:
+            x = ops.convert_to_numpy(layer(x))
+        return [x]
 
     def fold(self, fold):
         """`columns.fold_matrix` for each of the arrays of `starts`."""
         if self.members:
             return [part for member in self.members for part in member.fold(fold)]
-        if self.embed is None:
-            return [fold]
-        codes = len(self.embed.cardinalities)
-        vectors = np.repeat(fold[-codes:], self.embed.size, axis=0)
-        return [np.concatenate([fold[:-codes], vectors])]
+        for layer in self.front:
+            if isinstance(layer, EmbedCategories):
+                codes = len(layer.cardinalities)
+                vectors = np.repeat(fold[-codes:], layer.size, axis=0)
+                fold = np.concatenate([fold[:-codes], vectors])
+            else:
+                size = layer.n_bins if layer.size is None else layer.size
+                fold = np.concatenate([np.repeat(fold[: layer.n], size, axis=0), fold[layer.n :]])
+        return [fold]
 
     def output(self, starts):
         """The network's output; `starts` is an iterator of tensors."""
@@ -76,19 +84,18 @@ def stage_of(network, codes):
             "Explanations need gradients of the TensorFlow backend. Received: "
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=tensorflow before importing keras."
         )
-    layers = [*network.layers]
-    first = layers[0]
-    if isinstance(first, AverageOf):
-        return Stage(None, [stage_of(n, codes) for n in first.networks], layers[1:])
-    if isinstance(first, EmbedCategories):
-        return Stage(first, [], layers[1:])
-    if codes:
+    layers, front = [*network.layers], []
+    if isinstance(layers[0], AverageOf):
+        return Stage([], [stage_of(n, codes) for n in layers[0].networks], layers[1:])
+    while isinstance(layers[0], (EmbedCategories, PiecewiseLinearEmbedding)):
+        front.append(layers.pop(0))
+    if codes and not any(isinstance(layer, EmbedCategories) for layer in front):
         raise ValueError(
             "Explanations need the categories to be embedded by the first layer. Received: "
-            f"{type(first).__name__}. Fit with a larger `one_hot_limit`, so that no column is "
+            f"{type(layers[0]).__name__}. Fit with a larger `one_hot_limit`, so that no column is "
             "embedded."
         )
-    return Stage(None, [], layers)
+    return Stage(front, [], layers)
 
 
 def slopes(stage, starts, unit, link):

@@ -31,8 +31,8 @@ def predicted(model, X, output=None):
 @pytest.mark.parametrize(
     ("name", "output"),
     [("realmlp", None), ("realmlp-s", None), ("realmlp-s", "low"), ("standard", None),
-     ("ensemble", None), ("labels", 1), ("regressor", None), ("log", None), ("quantiles", None),
-     ("columns", 1), ("crossed", None)],
+     ("ensemble", None), ("pack", None), ("labels", 1), ("regressor", None), ("log", None),
+     ("quantiles", None), ("columns", 1), ("crossed", None)],
 )  # fmt: skip
 def test_each_row_adds_up_to_its_prediction_minus_the_baseline(name, output):
     model, X = fitted(name), table().head(40)

@@ -252,8 +252,8 @@ def evaluate_with_baseline(estimator, rows):
     output = estimator.network_.predict(
         estimator.encoder_.transform(rows.x, warn_unseen=True), verbose=0
     )
-    if hasattr(target, "from_network"):
-        output = target.from_network(output).reshape(len(output), -1)
+    if hasattr(target, "in_units"):
+        output = target.in_units(output)
     guess = np.broadcast_to(target.baseline, output.shape)
     baseline = scores(estimator, rows, guess)
     return scores(estimator, rows, output) | {f"baseline_{n}": v for n, v in baseline.items()}

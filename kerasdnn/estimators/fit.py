@@ -120,7 +120,7 @@ def fit_rows(estimator, rows, validation, target, rng):
     target.learn(rows.y, rows.weights)
     monitored = monitored_metric(settings["monitor"], target.head)
     settings["metrics"] = with_metric(settings["metrics"], monitored)
-    if settings.get("clip") and target.head.standardize:
+    if settings.get("clip") and target.head.standardize and not target.head.distribution:
         target.keep_range(rows.y)
     in_units = rows if validation is None else validation
     rows = encode_rows(rows, encoder, target)

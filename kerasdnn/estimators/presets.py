@@ -76,7 +76,8 @@ def unused_copy(optimizer):
 # fmt: off
 STANDARD = {name: default(name, ESTIMATOR) for name in (
     "hidden_units", "loss", "activation", "kernel_initializer", "optimizer", "learning_rate",
-    "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm", "label_smoothing", "metrics",
+    "schedule", "warmup", "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm",
+    "layer_norm", "residual", "wide", "label_smoothing", "metrics",
     "batch_size", "epochs", "early_stopping", "patience", "scaling", "one_hot_limit",
     "embedding_size", "monitor", "n_members",
 )}
@@ -88,7 +89,7 @@ FULL = {
     "early_stopping": False,  # the learning rate reaches 0 in the last epoch
     "patience": 40, "scaling": "robust", "one_hot_limit": 8, "embedding_size": 8,
     "numeric_embedding": "periodic", "weight_decay": 0.02, "monitor": "accuracy", "n_members": 1,
-    "schedule": "coslog4", "beta_2": 0.95, "front_scale": True, "parametric": True,
+    "schedule": "coslog4", "warmup": None, "beta_2": 0.95, "front_scale": True, "parametric": True,
     "data_start": True, "clip": True,
 }
 SIMPLE = FULL | {

@@ -116,6 +116,7 @@ def target_from_state(state):
         if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
             raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
+        target.head = head
     else:
         if state.get("quantiles") is not None:
             head = quantile_head(tuple(check_quantiles("quantiles", state["quantiles"])))

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..core.arguments import is_number
 from ..core.messages import invalid
 from ..core.rows import Rows
+from ..core.sources import is_source
 from ..heads import Head, check_loss
 from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, check_ordered, documented
 from ..nn.quantiles import check_quantiles
@@ -50,6 +51,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNClassifier(random_state=0).fit(frame, labels)
@@ -116,8 +119,11 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         """Train on a table.
 
         Args:
-            X: table of `(rows, columns)`; see `tables/frame.py`.
-            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
+            X: table of `(rows, columns)`; see `tables/frame.py`. A Parquet file or folder (its
+                path), a `pyarrow.dataset.Dataset` or a lazy frame (Polars, DuckDB, ...) is read in
+                parts and never as a whole; see `streaming/training.py`.
+            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`. Where X is read in parts, the name of
+                its column of labels, or a list of names.
             sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
             validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
                 share of the rows.
@@ -202,6 +208,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNRegressor(random_state=0).fit(frame, prices)
@@ -358,7 +366,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         Args:
             X, y, sample_weight: as in `fit`.
         """
-        if getattr(self, "target_", None) is None or not self.target_.head.levels:
+        if is_source(X) or getattr(self, "target_", None) is None or not self.target_.head.levels:
             return super().score(X, y, sample_weight)
         rows, _ = read_table(Rows(X, y, sample_weight))
         p, y = self.predict(rows.x), self.target_.encode(read_target(rows.y)[0])[:, 0]

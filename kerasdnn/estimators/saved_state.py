@@ -45,6 +45,8 @@ def estimator_to_state(estimator):
         "rows": int(estimator.n_rows_),
         "network_seed": int(estimator.network_.seed),
     }
+    if getattr(estimator, "record_", None) is not None:
+        state["record"] = estimator.record_
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
         warn(
@@ -85,6 +87,7 @@ def estimator_from_state(classes, state, make_network):
                 "history_": history,
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
+                "record_": state.get("record"),  # files of earlier versions have none
             }
         )
     except BadFile:

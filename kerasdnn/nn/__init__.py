@@ -2,11 +2,10 @@
 
 `average` averages networks, `embedding` embeds categories, `realmlp_layers` contains the layers of
 RealMLP, `losses` cross-entropy of class indices with label smoothing, the asymmetric loss and the
-Gamma deviance,
-`quantiles` the pinball loss of quantiles that never cross, `schedules` learning-rate schedules,
-`distributions` ordered classes, normal and negative binomial outputs,
-`skip` residual layers and wide & deep networks, `group_adam` an optimizer with groups of variables,
-and `update_rules` the six update rules as pure functions.
+Gamma deviance, `quantiles` the pinball loss of quantiles that never cross, `distributions` ordered
+classes, normal and negative binomial outputs, `skip` residual layers and wide & deep networks,
+`schedules` learning-rate schedules, `group_adam` an optimizer with groups of variables, and
+`update_rules` the six update rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf

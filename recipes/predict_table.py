@@ -32,8 +32,9 @@ def main(argv=None):
     args = _common.parse(parser, argv)
     with _common.one_line_errors(parser):
         X, notes = _mixed_table.read(args.csv, args)
-        from kerasdnn.command.actions import known_columns, load_estimator, predictions
+        from kerasdnn.command.actions import known_columns, load_estimator
         from kerasdnn.core.atomic_files import write_bytes
+        from kerasdnn.serving.predictions import predictions
 
         print("\n".join(notes), end="\n" if notes else "")
         model = load_estimator(args.model)

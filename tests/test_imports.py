@@ -34,7 +34,7 @@ ROOMS = {
     "streaming": "core heads checks tables estimators",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
-    "serving": "core nn tables estimators",
+    "serving": "core nn tables estimators records",
     "command": "core nn hyperparameters tables estimators records search serving plots",
     "__main__": "command",
     "population": "core nn activations optimizers heads hyperparameters checks training factories",

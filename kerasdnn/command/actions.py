@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import nn as nn  # a `.keras` file finds registered classes only
 from ..core.messages import quoted_list
 from ..core.rows import Rows
 from ..estimators.archive import load
@@ -19,6 +18,7 @@ from ..records.card import write_card
 from ..records.refitting import record_of
 from ..records.refitting import refit as train_again
 from ..records.text import score_text, text_of
+from ..serving.predictions import predictions
 from ..tables.files import find_column
 from . import options as hyperparameter_options
 from . import streams
@@ -160,33 +160,6 @@ def known_columns(model, X, besides=(), tell=note):
             f"The table has none of the columns of the model: {quoted_list(known, 20)}."
         )
     return X.drop(columns=extra)
-
-
-def predictions(model: Any, X: pd.DataFrame) -> pd.DataFrame:
-    """What a model predicts, a row per row of X.
-
-    Returns:
-        DataFrame with `prediction`, and for a classifier `probability of ...` per class; for
-        several labels or targets a column per label or target, for quantiles one per quantile.
-    """
-    found = np.asarray(model.predict(X))
-    if hasattr(model, "classes_"):
-        labels = [str(label) for label in model.classes_]
-        several = found.ndim == 2
-        table = pd.DataFrame(
-            {f"prediction of {label}": found[:, k] for k, label in enumerate(labels)}
-            if several else {"prediction": found}
-        )  # fmt: skip
-        for label, probability in zip(labels, model.predict_proba(X).T, strict=True):
-            table[f"probability of {label}"] = probability
-        return table
-    if found.ndim == 1:
-        return pd.DataFrame({"prediction": found})
-    levels = getattr(model.target_.head, "levels", ())
-    names = [f"quantile {level:g}" for level in levels] or [
-        f"prediction {k}" for k in range(found.shape[1])
-    ]
-    return pd.DataFrame(dict(zip(names, found.T, strict=True)))
 
 
 def load_estimator(path: Path) -> Any:

@@ -97,9 +97,7 @@ def parser_for(argv):
 
 class Version(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
-        from .. import __version__
-
-        print(f"kerasdnn {__version__}")
+        print(f"kerasdnn {sys.modules['kerasdnn'].__version__}")
         parser.exit()
 
 
@@ -137,6 +135,7 @@ def start_tensorflow():
     """Import TensorFlow and find its devices, which writes to stderr where a driver is missing."""
     import tensorflow as tf
 
+    importlib.import_module("..nn", __package__)  # a `.keras` file finds registered classes only
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError, ValueError):  # it is in use already
             tf.config.experimental.set_memory_growth(gpu, True)  # leave the rest to others

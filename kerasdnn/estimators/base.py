@@ -73,15 +73,11 @@ class TableEstimator(BaseEstimator):
 
             fit = fit_source
         with told_once():
-<<<<<<< HEAD
-            self._set_fitted(fit(self, given, validation_data, make_target))
-=======
             recorder = Recorder()
-            self._set_fitted(fit_table(self, given, validation_data, make_target, recorder))
+            self._set_fitted(fit(self, given, validation_data, make_target, recorder))
             target = target_to_state(self.target_)
             parts = {"encoder": self.encoder_.to_dict(), "target": target}
             self.record_ = recorder.finish(self, parts)
->>>>>>> service
         return self
 
     def _set_fitted(self, fitted):

@@ -61,6 +61,24 @@ class Recorder:
                 name = passed if isinstance(passed, (str, int)) else name_of(passed)
                 self.data[key] = {"name": to_python(name), "sha256": sha256(as_bytes(value))}
 
+    def read_in_parts(self, features, target, rows, validation, given):
+        """Record data that were read in parts: without hashes, which would take a pass over them.
+
+        Args:
+            features, target: lists of the names of columns.
+            rows: int, number of rows with a target.
+            validation: `Rows` that each epoch was evaluated on, or None.
+            given: bool, whether the user passed the validation data.
+        """
+        columns = [{"name": to_python(n), "kind": "", "missing": 0, "sha256": ""} for n in features]
+        name = to_python(target[0]) if len(target) == 1 else [to_python(n) for n in target]
+        self.data = {"rows": int(rows), "columns": columns, "target": {"name": name, "sha256": ""}}
+        self.validation = validation
+        if validation is not None:
+            drawn = 0 if given else len(validation)
+            self.split = {"how": "given" if given else "random", "training": int(rows) - drawn,
+                          "validation": len(validation)}  # fmt: skip
+
     def divide(self, rows, validation, given):
         """Record the split of `rows` (all of them) into training and `validation` rows.
 

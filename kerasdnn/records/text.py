@@ -23,9 +23,7 @@ def sections(record: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     for key in ("target", "weights", "groups", "time"):
         if key in data:
             name = data[key]["name"]
-            about.append(
-                (key, f"{'unnamed' if name is None else name}, sha256 {data[key]['sha256']}")
-            )
+            about.append((key, f"{'unnamed' if name is None else name}, {digest_of(data[key])}"))
     trained = [
         ("started", record["timings"]["started"]),
         ("seconds", f"{record['timings']['seconds']:g}"),
@@ -63,8 +61,13 @@ def split_text(split):
 
 
 def column_text(column):
-    missing = f", {column['missing']:,} missing" if column["missing"] else ""
-    return str(column["name"]), f"{column['kind']}{missing}, sha256 {column['sha256']}"
+    missing = f"{column['missing']:,} missing" if column["missing"] else ""
+    parts = [part for part in (column["kind"], missing, digest_of(column)) if part]
+    return str(column["name"]), ", ".join(parts)
+
+
+def digest_of(part):
+    return f"sha256 {part['sha256']}" if part["sha256"] else "not hashed: read in parts"
 
 
 def text_of(record: dict[str, Any]) -> str:

@@ -61,7 +61,7 @@ class Service:
     def of_file(cls, path: str | PathLike, limits: Limits | None = None) -> "Service":
         """The service of a file that `model.save` wrote."""
         content = Path(path).read_bytes()
-        model = load(path)
+        model = load(Path(path))
         if not hasattr(model, "encoder_"):
             raise ValueError(f"{path} holds a network without an encoder of tables.")
         return cls(model, limits, hashlib.sha256(content).hexdigest())

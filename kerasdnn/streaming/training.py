@@ -124,7 +124,7 @@ class Survey:
         self.held = tuple(map(pd.concat, zip(*held, strict=True))) if held else None
 
 
-def fit_source(estimator, given, validation_data, make_target):
+def fit_source(estimator, given, validation_data, make_target, recorder):
     """Train on a table that is read in parts; see `estimators.fit.fit_table`.
 
     Args:
@@ -132,6 +132,7 @@ def fit_source(estimator, given, validation_data, make_target):
         given: `Rows` of what `open_source` accepts, and the name of a column as y.
         validation_data: (X, y) or None; such a source, or a table in memory.
         make_target: function of (y, column names of y) that returns a target.
+        recorder: `records.contents.Recorder` of this training.
 
     Returns:
         dict of the estimator's fitted attributes.
@@ -165,6 +166,8 @@ def fit_source(estimator, given, validation_data, make_target):
         validation = read_validation(validation_data, target)
     elif survey.held is not None:
         validation, _ = read_rows(Rows(*survey.held), target)
+    given = validation_data is not None
+    recorder.read_in_parts(parts.features, parts.target, survey.n_rows, validation, given=given)
     fitted = fit_parts(estimator, settings, parts, survey, target, validation, rng)
     return {**fitted, "n_rows_": survey.n_rows}
 

@@ -98,6 +98,18 @@ def test_a_hash_depends_on_the_values_and_not_on_their_container():
     assert len({hash_of(values) for values in different}) == len(different)
 
 
+def test_data_that_are_read_in_parts_are_named_but_not_hashed(tmp_path):
+    X.assign(bought=Y).to_parquet(tmp_path / "people.parquet")
+    fitted = DNNClassifier(**SETTINGS).fit(tmp_path / "people.parquet", "bought")
+    record = fitted.record_
+    assert record["data"]["rows"] == 120
+    assert record["data"]["target"]["name"] == "bought"
+    assert hashes(record) == dict.fromkeys(X, "")
+    assert record["split"]["training"] + record["split"]["validation"] == 120
+    assert "not hashed" in text_of(record)
+    assert refit(fitted, tmp_path / "people.parquet", "bought").identical
+
+
 def test_a_file_keeps_the_record(model, tmp_path):
     model.save(tmp_path / "m.kerasdnn")
     assert load(tmp_path / "m.kerasdnn").record_ == model.record_

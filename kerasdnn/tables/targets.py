@@ -426,9 +426,6 @@ def order_of(y, ordered):
 
     Returns:
         list of labels, or None for the order of numbers.
-
-    Raises:
-        ValueError: text without an order.
     """
     if ordered is not True:
         return list(ordered)
@@ -436,13 +433,6 @@ def order_of(y, ordered):
     if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
         used = set(pd.unique(pd.Series(y).dropna()))
         return [label for label in dtype.categories if label in used]
-    values = read_target(y)[0]
-    if values.dtype.kind not in "biuf":
-        raise ValueError(
-            "`ordered=True` needs labels that have an order: numbers, or a pandas Categorical with "
-            f"ordered=True. Received: {quoted_list(pd.unique(pd.Series(values.ravel())))}. Pass "
-            "all labels from lowest to highest, such as ordered=('low', 'medium', 'high')."
-        )
     return None
 
 
@@ -461,6 +451,12 @@ def learn_ordered_classes(order):
             )
         target = learn_classes(y, names)
         classes = target.classes
+        if order is None and classes.dtype.kind not in "biuf":
+            raise ValueError(
+                "`ordered=True` needs labels that have an order: numbers, or a pandas Categorical "
+                f"with ordered=True. Received: {quoted_list(classes)}. Pass all labels from lowest "
+                "to highest, such as ordered=('low', 'medium', 'high')."
+            )
         if order is not None:
             kind = None if classes.dtype.kind == "U" else classes.dtype
             classes = np.array(order, dtype=kind)

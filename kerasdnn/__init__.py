@@ -10,6 +10,9 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+# TensorFlow otherwise takes all memory of a GPU. It reads this when a GPU is first used.
+_os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
 # In the command (`kerasdnn`, `python -m kerasdnn`) the toolkit, too, loads when it is first used:
 # `--help` and wrong options are answered without Keras.
 _PROGRAM = (_sys.argv or [""])[0]

@@ -42,12 +42,15 @@ class Metric:
         sums: tuple of str, the sums over rows from which a population computes the metric, see
             `population/metrics.py`. Empty: Keras computes it from the predictions.
         above: int, the metric is left out for up to so many classes.
+        scorer: bool, it is computed from the predictions for all rows at once, and networks, which
+            see them batch by batch, do not report it.
     """
 
     make: Callable
     direction: str | None = None
     sums: tuple[str, ...] = ()
     above: int = 0
+    scorer: bool = False
 
     def __post_init__(self):
         if not callable(self.make) or isinstance(self.make, keras.metrics.Metric):
@@ -679,7 +682,7 @@ def make_metrics(head, n, metrics=None):
         list of Keras metrics, names and functions, as `compile` takes them.
     """
     if metrics is None:
-        metrics = head.metric_names(n)
+        metrics = [name for name in head.metric_names(n) if not head.metrics[name].scorer]
     return [_metric(head, metric) for metric in metrics]
 
 

@@ -172,6 +172,32 @@ def check_categorical(name: str, value: Any) -> Any:
     return value
 
 
+def check_labels(name: str, value: Any) -> Any:
+    """A sequence of labels; `targets.read_vocabulary` checks them against y."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        remedy = "Such as ['no', 'yes']."
+        raise invalid(name, "must be a sequence of at least two labels", value, remedy)
+    return value
+
+
+def check_splitter(name: str, value: Any) -> Any:
+    """A splitter or an iterable; `tables/splits.py` checks what it yields."""
+    if isinstance(value, (str, bytes, dict)) or not (
+        hasattr(value, "split") or hasattr(value, "__iter__")
+    ):
+        remedy = "validation_fraction takes a number."
+        raise invalid(name, "must be a splitter or an iterable of index pairs", value, remedy)
+    return value
+
+
+def check_monitor(name: str, value: Any) -> Any:
+    """A name or a function; `stopping/scores.py` finds which."""
+    if not isinstance(value, str) and not callable(value):
+        rule = "must be the name of a metric or a scorer, or a function of (estimator, X, y)"
+        raise invalid(name, rule, value, "Such as 'accuracy'.")
+    return value
+
+
 def check_callbacks(name: str, value: Any) -> Any:
     if not isinstance(value, (list, tuple)) or not all(hasattr(v, "set_model") for v in value):
         remedy = "Such as [keras.callbacks.TerminateOnNaN()]."
@@ -359,17 +385,46 @@ ROWS = (
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
         "for none. Tables under 50 rows are used for training completely.", check_fraction,
         refused={FACTORY: "Pass validation_split to `fit`."}),
+    Row("validation_split", None, ESTIMATOR,
+        "scikit-learn splitter, or iterable of (training rows, validation rows): its first split "
+        "is the validation set instead of `validation_fraction`, also of small tables.",
+        check_splitter, none="`validation_fraction` of the rows is drawn",
+        refused={FACTORY: "Pass validation_split to `fit`.", SEARCH: "Pass `cv`."}),
     Row("early_stopping", True, ESTIMATOR,
         "bool: stop after `patience` epochs without an improvement on the validation set. The "
         "weights of the best epoch are restored either way.", check_bool),
     Row("patience", 20, ESTIMATOR,
         "int, at least 1, epochs without an improvement before early stopping. Setting it turns "
-        "`early_stopping` on unless that is False.", check_integer),
+        "`early_stopping` on unless that is False.", check_integer,
+        in_estimators="Of the RealMLP presets, it grows in proportion to `epochs` where these are "
+                      "more than the preset's."),
+    Row("time_limit", None, ESTIMATOR,
+        "positive float, seconds that `fit` may take; the best epoch so far is kept. The first "
+        "epochs are measured. If not all fit in the time, the RealMLP presets, whose schedules end "
+        "with the last epoch, train again from the start for as many epochs as fit; others stop. "
+        "One epoch is always trained. `fit_report_` reports what was done.", check_positive,
+        none="no limit", refused={FACTORY: "Pass `epochs` to `fit`.",
+                                  SEARCH: "Pass `time_budget`."}),
+    Row("refit", False, ESTIMATOR,
+        "bool: train again on all rows, those of the validation set included, from the same "
+        "initial weights and for as many epochs as the best epoch has. `history_` stays that of "
+        "the first training.", check_bool,
+        refused={FACTORY: "Train on all rows.", MANY: "The best network is trained on all rows."}),
+    Row("warm_start", False, ESTIMATOR,
+        "bool: `fit` of a fitted estimator begins with its weights, and keeps its encoder, classes "
+        "and units of y; schedules and optimizer begin again.", check_bool,
+        refused={FACTORY: "`fit` of a network always continues.",
+                 MANY: "Trials begin with new weights."}),
     Row("class_weight", None, DNN_CLASSIFIER,
         '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
         "labels left out weigh 1.", none="every row weighs 1",
         refused={DNN_REGRESSOR: "A regressor has no classes; pass sample_weight to `fit`.",
                  FACTORY: TO_FIT}),
+    Row("classes", None, DNN_CLASSIFIER,
+        "sequence of labels in any order: the label vocabulary. A class without rows keeps its "
+        "column of `predict_proba`, and a label of y that is not among them is an error.",
+        check_labels, none="the labels of y",
+        refused={DNN_REGRESSOR: "A regressor has no classes."}),
     Row("scaling", "standard", ESTIMATOR,
         '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
         "clipping): scaling of numeric columns, see `TableEncoder`.",
@@ -401,10 +456,12 @@ ROWS = (
         refused={FACTORY | MANY: BY_PRESET + " Pass `l2`, or an optimizer such as "
                                  "keras.optimizers.AdamW(weight_decay=0.01)."}),
     Row("monitor", "loss", ESTIMATOR,
-        '"loss" or "accuracy": validation metric that selects the best epoch; among epochs of '
-        'equal accuracy, the last. For well-calibrated probabilities use "loss" with '
-        "label_smoothing=0.",
-        partial(check_choice, valid=("loss", "accuracy"))),
+        '"loss", a metric of the problem type ("accuracy", "auc", "mae", ...), the name of a '
+        'scikit-learn scorer ("average_precision", "neg_log_loss", ...), or a scorer, a function '
+        "of (estimator, X, y) to a number that is to be large: selects the best epoch on the "
+        "validation set; among equal epochs the last, of equal losses the first. For "
+        'well-calibrated probabilities use "loss" with label_smoothing=0.', check_monitor,
+        refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged. "
         "`history_` and `best_epoch_` are those of the first.", check_integer,

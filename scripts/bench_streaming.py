@@ -6,7 +6,7 @@
 The table has 20 columns (16 numbers, some missing, and 4 of categories) and is written in row
 groups of 250,000 rows. Each measurement runs in a process of its own:
 
-    in parts      DNNRegressor("standard").fit(path, y="y"), one epoch more and one less
+    in parts      DNNRegressor("standard").fit(path, y="y"); the fastest epoch counts
     in memory     the same network on a sample of the rows, read as a DataFrame
     tf.data       stock Keras on a hand-written pipeline that reads the same file with pyarrow and
                   feeds the 16 numbers, standardized, without the categories
@@ -34,7 +34,7 @@ FIT = {"preset": "standard", "hidden_units": (64, 32), "batch_size": 256, "rando
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=lambda text: int(text.replace("_", "")), default=3_000_000)
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--folder", help="where the table is written; default: a temporary folder")
     parser.add_argument("--part", choices=list(PARTS), help="one measurement, in this process")
     args = parser.parse_args(argv)
@@ -129,26 +129,42 @@ def clock(function):
     return found, time.perf_counter() - start
 
 
-def in_parts(folder, epochs):
-    """Rows per second of an epoch, from runs with one epoch more and one less."""
-    import pyarrow.parquet as pq
+def fit_timed(epochs, X, y):
+    """Fit; return (estimator, seconds before the first epoch, seconds of the fastest epoch)."""
+    import keras
 
     from kerasdnn import DNNRegressor
 
+    class Clock(keras.callbacks.Callback):
+        begins, ends = (), ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.begins = (*self.begins, time.perf_counter())
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.ends = (*self.ends, time.perf_counter())
+
+    timer, start = Clock(), time.perf_counter()
+    model = DNNRegressor(**FIT, epochs=epochs, callbacks=[timer]).fit(X, y)
+    found = [end - begin for begin, end in zip(timer.begins, timer.ends, strict=True)]
+    return model, timer.begins[0] - start, min(found)
+
+
+def in_parts(folder, epochs):
+    import pyarrow.parquet as pq
+
     warm_up()
-    table, rows = folder / "table.parquet", pq.read_metadata(folder / "table.parquet").num_rows
-    fit = lambda epochs: DNNRegressor(**FIT, epochs=epochs).fit(table, y="y")
+    table = folder / "table.parquet"
+    rows = pq.read_metadata(table).num_rows
     with Peak() as peak:
-        _, short = clock(lambda: fit(epochs))
-        model, long = clock(lambda: fit(epochs + 1))
+        model, before, seconds = fit_timed(epochs, table, "y")
     with Peak() as predicting:
-        out = folder / "predictions.parquet"
-        _, seconds = clock(lambda: model.predict_to(table, out))
+        _, predicted = clock(lambda: model.predict_to(table, folder / "predictions.parquet"))
     return {
-        "rows/s of an epoch": round(rows / (long - short)),
-        "seconds before the epochs": round(max(0, (epochs + 1) * short - epochs * long)),
+        "rows/s of an epoch": round(rows / seconds),
+        "seconds before the epochs": round(before),
         "MiB beyond TensorFlow": peak.mebibytes,
-        "rows/s predicted": round(rows / seconds),
+        "rows/s predicted": round(rows / predicted),
         "MiB to predict": predicting.mebibytes,
         "R2": round(model.score(folder / "test.parquet", "y"), 4),
     }
@@ -157,27 +173,23 @@ def in_parts(folder, epochs):
 def in_memory(folder, epochs):
     import pyarrow.parquet as pq
 
-    from kerasdnn import DNNRegressor
-
     warm_up()
-    groups = range(min(SAMPLE // GROUP, pq.read_metadata(folder / "table.parquet").num_row_groups))
-    frame = pq.ParquetFile(folder / "table.parquet").read_row_groups(list(groups)).to_pandas()
+    file = pq.ParquetFile(folder / "table.parquet")
+    groups = list(range(min(SAMPLE // GROUP, file.num_row_groups)))
+    frame = file.read_row_groups(groups).to_pandas()
     X, y = frame.drop(columns=["y"]), frame["y"]
-    # As many steps as in parts need more epochs of the sample.
-    times = pq.read_metadata(folder / "table.parquet").num_rows // len(X)
-    fit = lambda epochs: DNNRegressor(**FIT, epochs=epochs).fit(X, y)
-    few, many = max(1, times * epochs), max(2, times * (epochs + 1))
+    more = max(1, file.metadata.num_rows // len(X))  # epochs for as many steps as in parts
     with Peak() as peak:
-        _, short = clock(lambda: fit(few))
-        model, long = clock(lambda: fit(many))
+        model, before, seconds = fit_timed(more * epochs, X, y)
     test = pq.read_table(folder / "test.parquet").to_pandas()
-    features = test.drop(columns=["y"])
-    _, seconds = clock(lambda: model.predict(X))
+    _, predicted = clock(lambda: model.predict(X))
     return {
-        "rows/s of an epoch": round((many - few) * len(X) / (long - short)),
+        "rows": len(X),
+        "rows/s of an epoch": round(len(X) / seconds),
+        "seconds before the epochs": round(before),
         "MiB beyond TensorFlow": peak.mebibytes,
-        "rows/s predicted": round(len(X) / seconds),
-        "R2": round(model.score(features, test["y"]), 4),
+        "rows/s predicted": round(len(X) / predicted),
+        "R2": round(model.score(test.drop(columns=["y"]), test["y"]), 4),
     }
 
 

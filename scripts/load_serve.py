@@ -5,8 +5,8 @@
 
 Every client sends requests of random rows over one connection of its own, one after the other, and
 compares each answer with the predictions that the model gave before the server was started, bit for
-bit. With --restart the server is killed halfway and started again; clients then connect again, and
-requests that the kill interrupted are counted apart. Prints throughput, latency and the memory of
+bit. With --restart the server is killed halfway and started again; clients try again until it is
+there; what failed while it was down is counted apart. Prints throughput, latency and the memory of
 the server, and fails if an answer is wrong or missing.
 """
 
@@ -145,7 +145,7 @@ def main(argv=None):
     print(
         f"{args.clients} clients, {args.rows} rows per request, {args.seconds:g} s: "
         f"{len(times):,} answers ({len(times) / args.seconds:,.0f} per second), "
-        f"{clients.wrong} wrong, {clients.interrupted} interrupted by the kill\n"
+        f"{clients.wrong} wrong, {clients.interrupted:,} failed while the server was down\n"
         f"latency in ms: median {at(0.5):.1f}, 95% {at(0.95):.1f}, 99% {at(0.99):.1f}, "
         f"largest {1000 * times[-1]:.1f}\n"
         f"memory in MB: {before:.0f} at the start, {now:.0f} at the end, {peak:.0f} at its peak; "

@@ -58,7 +58,7 @@ def test_the_docstring_of_an_estimator_has_the_values_of_every_preset(numbers):
     assert '(256, 256, 256) for "realmlp" and "realmlp-s"; (64, 32) for "standard"' in text
     assert "l2 * sum(kernel ** 2)" in text
     assert '"realmlp" and "realmlp-s" reject it.' in text
-    assert 'None means False for "realmlp" and "realmlp-s"; True for "standard".' in text
+    assert 'None means True for "realmlp" and "standard"; False for "realmlp-s".' in text
 
 
 def test_no_two_rows_of_a_name_are_for_the_same_entry_point():
@@ -141,12 +141,20 @@ def test_early_stopping_has_an_effect_in_every_preset():
             assert model.hyperparameters_["early_stopping"] is True
 
 
-def test_the_schedules_of_realmlp_end_with_the_last_epoch_unless_stopping_is_asked_for():
-    for name, stops in (("standard", True), ("realmlp", False), ("realmlp-s", False)):
+def test_the_simple_realmlp_trains_to_its_last_epoch_unless_stopping_is_asked_for():
+    for name, stops in (("standard", True), ("realmlp", True), ("realmlp-s", False)):
         assert resolve(name, {})["early_stopping"] is stops
         assert resolve(name, {"early_stopping": True})["patience"] >= 20
         assert resolve(name, {"patience": 5})["early_stopping"] is True
         assert resolve(name, {"patience": 5, "early_stopping": False})["early_stopping"] is False
+
+
+def test_patience_grows_with_the_waves_of_the_learning_rate():
+    assert resolve("realmlp", {})["patience"] == 50
+    assert resolve("realmlp", {"epochs": 64})["patience"] == 50
+    assert resolve("realmlp", {"epochs": 256})["patience"] == 100
+    assert resolve("realmlp", {"epochs": 256, "patience": 7})["patience"] == 7
+    assert resolve("standard", {"epochs": 800})["patience"] == 20
 
 
 def test_a_schedule_is_refused_by_name_where_the_preset_has_its_own():

@@ -27,11 +27,12 @@ ROOMS = {
     "training": "core nn checks",
     "tables": "core heads activations checks",
     "diagnostics": "core nn heads activations checks",
+    "stopping": "core heads training",
     "factories": "core nn activations optimizers heads hyperparameters training",
     "records": "core heads plots",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories records",
-    "streaming": "core heads checks tables estimators",
+    "factories records stopping",
+    "streaming": "core heads checks tables estimators stopping",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
     "serving": "core nn tables estimators records",

@@ -8,6 +8,7 @@ from .output_layer import KINDS
 
 BY_NAME = "`DNNClassifier` accepts labels of any kind."
 TWO_CLASSES = "For two classes use activation='sigmoid' and loss='binary_crossentropy'."
+ABSENT = "Class(es)? .* (has|have) no rows in"  # how that warning begins
 CONSTANT = "(Column .* of )?`y` contains one value only"  # how that warning begins
 
 

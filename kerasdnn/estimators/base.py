@@ -20,6 +20,7 @@ from ..records.contents import Recorder
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
+from .continuing import fit_partially
 from .ensemble import first_of
 from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
@@ -75,9 +76,16 @@ class TableEstimator(BaseEstimator):
         with told_once():
             recorder = Recorder()
             self._set_fitted(fit(self, given, validation_data, make_target, recorder))
-            target = target_to_state(self.target_)
+            target = target_to_state(self.target_, in_file=False)
             parts = {"encoder": self.encoder_.to_dict(), "target": target}
             self.record_ = recorder.finish(self, parts)
+        if self.verbose:
+            print(self.fit_report_)
+        return self
+
+    def _fit_partially(self, given, make_target):
+        with told_once():
+            self._set_fitted(fit_partially(self, given, make_target))
         return self
 
     def _set_fitted(self, fitted):

@@ -1,6 +1,7 @@
 """DNNClassifier and DNNRegressor: scikit-learn estimators for tables of any columns."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,11 +11,17 @@ from sklearn.metrics import d2_pinball_score
 from sklearn.utils.validation import check_is_fitted
 
 from ..core.arguments import is_number
-from ..core.messages import invalid
+from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
 from ..core.sources import is_source
 from ..heads import Head, check_loss
-from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, check_ordered, documented
+from ..hyperparameters import (
+    DNN_CLASSIFIER,
+    DNN_REGRESSOR,
+    check_labels,
+    check_ordered,
+    documented,
+)
 from ..nn.quantiles import check_quantiles
 from ..tables.rows import read_table
 from ..tables.targets import (
@@ -50,6 +57,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         encoder_: the `TableEncoder` that prepares its input.
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
+        fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
@@ -87,9 +95,14 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         batch_size: int | str | None = None,
         epochs: int | None = None,
         validation_fraction: float = 0.2,
+        validation_split: Any = None,
         early_stopping: bool | None = None,
         patience: int | None = None,
+        time_limit: float | None = None,
+        refit: bool = False,
+        warm_start: bool = False,
         class_weight: str | dict | None = None,
+        classes: Sequence | None = None,
         scaling: str | None = None,
         one_hot_limit: int | None = None,
         categorical: Sequence | None = None,
@@ -98,7 +111,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         embedding_size: int | None = None,
         numeric_embedding: str | None = None,
         weight_decay: float | None = None,
-        monitor: str | None = None,
+        monitor: str | Callable | None = None,
         n_members: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -144,12 +157,62 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, self._make_target(y))
 
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Train for one pass over some rows, and keep what was learned from earlier calls.
+
+        The first call of an estimator that is not fitted learns the encoder from its rows, and
+        fixes the columns, the categories and the classes. Let it have rows that are typical of all.
+        The RealMLP presets train at a constant learning rate, a quarter of `learning_rate`, because
+        no last epoch is known. Nothing is held out.
+
+        Args:
+            X: table of `(rows, columns)`.
+            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
+            classes: all labels that will occur. The first call needs them, unless the estimator has
+                them or y has several columns; later calls may repeat them.
+            sample_weight: `(rows,)` from 0, or None for 1.
+
+        Returns:
+            The estimator; `history_` has a row for each call.
+
+        Raises:
+            ValueError: invalid data, other columns, or labels that were not declared.
+
+        Example:
+            model = DNNClassifier(random_state=0)
+            for chunk in pd.read_csv("rows.csv", chunksize=10_000):
+                model.partial_fit(chunk.drop(columns="y"), chunk["y"], classes=["no", "yes"])
+        """
+        known = getattr(self, "classes_", None)
+        if classes is not None:
+            given = {*np.asarray(check_labels("classes", classes)).tolist()}
+            if known is not None and given != {*known.tolist()}:
+                remedy = f"The classes are {quoted_list(known, 10)}."
+                raise invalid("classes", "must be those of the first call", classes, remedy)
+        ordered = check_ordered("ordered", self.ordered)
+        order = None if ordered is False else order_of(y, ordered)
+        declared = self.classes if classes is None else classes
+        declared = order if declared is None else declared
+
+        def make_target(y, names):
+            if declared is None and (y.ndim == 1 or y.shape[1] == 1):
+                raise ValueError(
+                    "`classes` must be passed to the first call of `partial_fit`, or to the "
+                    "estimator: later rows may have labels that these rows lack."
+                )
+            if ordered is not False:
+                return learn_ordered_classes(order, declared, least=1)(y, names)
+            return learn_classes(y, names, declared, least=1)
+
+        return self._fit_partially(Rows(X, y, sample_weight), make_target)
+
     def _make_target(self, y):
         """A function from labels and their column names to their target."""
+        classes = None if self.classes is None else check_labels("classes", self.classes)
         ordered = check_ordered("ordered", self.ordered)
         if ordered is False:
-            return learn_classes
-        return learn_ordered_classes(order_of(y, ordered))
+            return partial(learn_classes, classes=classes)
+        return learn_ordered_classes(order_of(y, ordered), classes)
 
     def _set_fitted(self, fitted):
         super()._set_fitted(fitted)
@@ -207,6 +270,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         encoder_: the `TableEncoder` that prepares its input.
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
+        fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
@@ -243,8 +307,12 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         batch_size: int | str | None = None,
         epochs: int | None = None,
         validation_fraction: float = 0.2,
+        validation_split: Any = None,
         early_stopping: bool | None = None,
         patience: int | None = None,
+        time_limit: float | None = None,
+        refit: bool = False,
+        warm_start: bool = False,
         scaling: str | None = None,
         one_hot_limit: int | None = None,
         categorical: Sequence | None = None,
@@ -253,7 +321,7 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         embedding_size: int | None = None,
         numeric_embedding: str | None = None,
         weight_decay: float | None = None,
-        monitor: str | None = None,
+        monitor: str | Callable | None = None,
         n_members: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -274,6 +342,13 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, self._make_target(y))
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train for one pass over some rows; y is `(rows,)` or `(rows, columns)`.
+
+        The first call fixes the units of y, too. See `DNNClassifier.partial_fit`.
+        """
+        return self._fit_partially(Rows(X, y, sample_weight), self._make_target(y))
 
     def _make_target(self, y):
         """A function from y and its column names to its `NumberTarget`."""

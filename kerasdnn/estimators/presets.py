@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from ..core import keras_internals
-from ..core.arguments import check_choice
+from ..core.arguments import check_choice, is_number
 from ..core.messages import invalid
 from ..factories import build_for
 from ..hyperparameters import ESTIMATOR, NETWORK, default, names
@@ -86,14 +86,16 @@ FULL = {
     "hidden_units": (256, 256, 256), "loss": None, "activation": "selu", "learning_rate": 0.04,
     "dropout": 0.15, "label_smoothing": 0.1, "metrics": None, "batch_size": "auto",
     "epochs": 128,  # the authors: 256. As accurate on validation rows, in half the time
-    "early_stopping": False,  # the learning rate reaches 0 in the last epoch
-    "patience": 40, "scaling": "robust", "one_hot_limit": 8, "embedding_size": 8,
-    "numeric_embedding": "periodic", "weight_decay": 0.02, "monitor": "accuracy", "n_members": 1,
-    "schedule": "coslog4", "warmup": None, "beta_2": 0.95, "front_scale": True, "parametric": True,
-    "data_start": True, "clip": True,
+    # The authors never stop. With a patience of 50, longer than all but the last two waves of the
+    # learning rate, the same epochs are kept in 83% of the time; docs/log.md has the figures.
+    "early_stopping": True, "patience": 50, "scaling": "robust", "one_hot_limit": 8,
+    "embedding_size": 8, "numeric_embedding": "periodic", "weight_decay": 0.02,
+    "monitor": "accuracy", "n_members": 1, "schedule": "coslog4", "warmup": None,
+    "beta_2": 0.95, "front_scale": True, "parametric": True, "data_start": True, "clip": True,
 }
 SIMPLE = FULL | {
-    "dropout": 0.0, "epochs": 256, "patience": 80, "one_hot_limit": 1_000,
+    "dropout": 0.0, "epochs": 256, "early_stopping": False, "patience": 80,
+    "one_hot_limit": 1_000,
     "numeric_embedding": None, "weight_decay": 0.0, "parametric": False, "data_start": False,
     "clip": False,
 }
@@ -151,6 +153,9 @@ def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[
         raise invalid(key, f"is not a hyperparameter of preset {name!r}", given[key], remedy)
     if "patience" in given:  # without early stopping it would have no effect
         chosen["early_stopping"] = True
+    elif "schedule" in chosen and is_number(epochs := given.get("epochs")):
+        longer = max(1, epochs / chosen["epochs"])  # as are the waves of the learning rate
+        chosen["patience"] = round(chosen["patience"] * longer)
     if "loss" in given and "label_smoothing" in chosen:
         chosen["label_smoothing"] = 0.0  # not every loss takes it
     return chosen | given

@@ -75,8 +75,8 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     elif head.start:
         network.layers[-1].bias.assign(np.array(head.start))
     metrics = settings["metrics"]
-    if metrics is None:
-        metrics = [*head.metrics][:1]  # areas under curves take long to compute every epoch
+    if metrics is None:  # areas under curves take long to compute every epoch
+        metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
     network.compile(
         optimizer=make_optimizer(settings, steps),
         loss=make_loss(head, settings["label_smoothing"]),

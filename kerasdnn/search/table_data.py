@@ -100,6 +100,11 @@ def kept_positions(cv, sample_weight):
     return [tuple(place[part[keep[part]]] for part in pair) for pair in pairs]
 
 
+def estimator_of_kind(kind):
+    """An estimator for a kind of problem, see `heads.Head.kind`."""
+    return DNNRegressor() if kind == "number" else DNNClassifier()
+
+
 def estimator_for(y, problem):
     """An estimator of the kind that y asks for."""
     target = infer_target(y, problem)

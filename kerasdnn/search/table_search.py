@@ -86,14 +86,15 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
 
     def refit(hyperparameters, training):
         best = clone(estimator).set_params(
-            **hyperparameters, **training, validation_fraction=0, early_stopping=False,
+            **hyperparameters, **training, validation_fraction=0, validation_split=None,
+            early_stopping=False,
             one_hot_limit=encoder.one_hot_limit,
         )  # fmt: skip
         return best.fit(**fit_arguments)
 
     return tune_rows(
         SearchData(matrix, problem, pairs), settings.replace(space=space, fixed=fixed), refit,
-        seed_name="random_state", preset="standard",
+        estimator, target, seed_name="random_state", preset="standard",
     )  # fmt: skip
 
 

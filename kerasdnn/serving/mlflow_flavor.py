@@ -140,7 +140,7 @@ def autolog(*, log_models: bool = True, disable: bool = False) -> None:
     """
     fit = getattr(TableEstimator._fit, "__wrapped__", TableEstimator._fit)
     if disable:
-        TableEstimator._fit = fit
+        TableEstimator._fit = fit  # type: ignore[method-assign]
         return
     mlflow = imported()
 
@@ -154,7 +154,7 @@ def autolog(*, log_models: bool = True, disable: bool = False) -> None:
                 log_model(fitted, name="model")
         return fitted
 
-    TableEstimator._fit = fit_and_log
+    TableEstimator._fit = fit_and_log  # type: ignore[method-assign]
 
 
 def log_training(model: Any) -> None:

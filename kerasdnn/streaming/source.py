@@ -33,6 +33,7 @@ class Source:
     Args:
         dataset: `pyarrow.dataset.Dataset`.
         folder: `tempfile.TemporaryDirectory` of the dataset, deleted with the source, or None.
+        names: list of the columns that count. None means all but the index of a DataFrame.
 
     Attributes:
         names: list of column names.
@@ -41,9 +42,11 @@ class Source:
 
     in_parts = True
 
-    def __init__(self, dataset, folder=None):
+    def __init__(self, dataset, folder=None, names=None):
         self.dataset, self.folder = dataset, folder
-        self.names = list(dataset.schema.names)
+        index = (dataset.schema.pandas_metadata or {}).get("index_columns", ())
+        names = dataset.schema.names if names is None else names
+        self.names = [name for name in names if name not in index]  # a row label is no feature
         self.pieces, self.rows = [], 0  # (first row, fragment)
         try:
             fragments = list(dataset.get_fragments())
@@ -76,7 +79,7 @@ class Source:
             keep: function from the row numbers, int64 `(rows,)`, to bool `(rows,)`. None means all.
         """
         order = np.arange(len(self.pieces)) if rng is None else rng.permutation(len(self.pieces))
-        readers = [self.read(*self.pieces[i], columns) for i in order]
+        readers = [self.read(self.pieces[i], columns) for i in order]
         turns = MIXED_ROW_GROUPS if rng is not None else 1
         active, waiting = readers[:turns], readers[turns:]
         while active:
@@ -95,8 +98,9 @@ class Source:
                 if len(numbers):
                     yield as_frame(batch, numbers)
 
-    def read(self, start, piece, columns):
+    def read(self, piece, columns):
         """Yield (number of the first row, `pyarrow.RecordBatch`) of a piece of the table."""
+        start, piece = piece
         batches = piece.to_batches(
             schema=self.dataset.schema,
             columns=list(columns),
@@ -147,8 +151,10 @@ def open_source(X: Any) -> Source:
 
     folder = tempfile.TemporaryDirectory(prefix="kerasdnn-")
     file = Path(folder.name) / "table.parquet"
-    nw.from_native(X).sink_parquet(file)
-    return Source(pads.dataset(file, format="parquet"), folder)
+    lazy = nw.from_native(X)
+    lazy.sink_parquet(file)
+    names = lazy.collect_schema().names()  # Dask writes its index, too
+    return Source(pads.dataset(file, format="parquet"), folder, names)
 
 
 def as_frame(batch, numbers):

@@ -24,7 +24,7 @@ from sklearn.exceptions import DataConversionWarning
 from ..checks.named_array import NamedArray
 from ..checks.table_columns import blank_twins
 from ..checks.weights import check_same_rows
-from ..core.messages import quoted_list, to_python, warn
+from ..core.messages import invalid, quoted_list, to_python, warn
 from ..heads import HEADS, head_of, head_of_numbers, make_problem, with_loss
 from .frame import read_frame, unmasked
 
@@ -307,7 +307,8 @@ class NumberTarget:
             self.scale = np.where(spread > 1e-12 * np.abs(y).max(axis=0, initial=0), spread, 1.0)
 
     def keep_range(self, y):
-        """From now on predict no number outside those of y."""
+        """From now on predict no number outside those of y, and of y of earlier calls."""
+        y = y if self.range is None else np.concatenate([self.range, y])
         self.range = np.stack([y.min(axis=0), y.max(axis=0)])
 
     def learn_bias(self, output, y, weights=None):
@@ -436,11 +437,12 @@ def order_of(y, ordered):
     return None
 
 
-def learn_ordered_classes(order):
+def learn_ordered_classes(order, classes=None, least=2):
     """A function from y and its column names to the target of ordered classes.
 
     Args:
         order: list of labels from lowest to highest, or None for sorted ones.
+        classes, least: see `learn_classes`.
     """
 
     def make(y, names=None):
@@ -449,36 +451,48 @@ def learn_ordered_classes(order):
                 "`ordered` needs one class per row. Received: `y` of shape "
                 f"{y.shape}. Leave it out for several labels per row."
             )
-        target = learn_classes(y, names)
-        classes = target.classes
-        if order is None and classes.dtype.kind not in "biuf":
+        target = learn_classes(y, names, classes, least)
+        labels = target.classes
+        if order is None and labels.dtype.kind not in "biuf":
             raise ValueError(
                 "`ordered=True` needs labels that have an order: numbers, or a pandas Categorical "
-                f"with ordered=True. Received: {quoted_list(classes)}. Pass all labels from lowest "
+                f"with ordered=True. Received: {quoted_list(labels)}. Pass all labels from lowest "
                 "to highest, such as ordered=('low', 'medium', 'high')."
             )
         if order is not None:
-            kind = None if classes.dtype.kind == "U" else classes.dtype
-            classes = np.array(order, dtype=kind)
-            unlisted = [label for label in target.classes if label not in set(order)]
+            unlisted = [label for label in labels if label not in set(order)]
             if unlisted:
                 raise ValueError(
                     f"`ordered` must contain every label of `y`. It lacks {quoted_list(unlisted)}. "
                     f"Received: ordered={tuple(order)!r}."
                 )
-        return ClassTarget(classes, ordered=True)
+            kind = None if labels.dtype.kind == "U" else labels.dtype
+            labels = np.array(order, dtype=kind)
+        return ClassTarget(labels, ordered=True)
 
     return make
 
 
-def learn_classes(y, names=None):
+def learn_classes(y, names=None, classes=None, least=2):
     """The target of a classifier: `ClassTarget` or `LabelTarget`.
+
+    Args:
+        y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
+        names: column names of y, or None.
+        classes: the declared label vocabulary, which may have labels that y lacks. None means the
+            labels of y.
+        least: int, the fewest different labels that y may hold.
 
     Raises:
         ValueError: numbers that are no classes ("Unknown label type"), labels of several types,
-            one class alone.
+            one class alone, labels that are not among `classes`.
     """
     if y.ndim == 2 and y.shape[1] > 1:
+        if classes is not None:
+            raise invalid(
+                "classes", "must be None where `y` has several columns of 0 and 1", classes,
+                "The names of the columns of `y` are the labels.",
+            )  # fmt: skip
         good = np.isin(y, (0, 1)) if y.dtype.kind in "fiub" else np.zeros(y.shape, dtype=bool)
         if not good.all():
             row, j = np.argwhere(~good)[0]
@@ -530,21 +544,46 @@ def learn_classes(y, names=None):
             "Unknown label type: continuous. Labels must be strings, whole numbers or booleans. "
             f"Received: row {row} is {y[row]}. `DNNRegressor` predicts numbers."
         )
-    classes = np.unique(y)
+    found = np.unique(y)
+    classes = found if classes is None else read_vocabulary(classes, found)
     if y.dtype.kind in "UO" and (twins := blank_twins(classes)):
         warn(
             f"`y` has classes that differ only in case or blanks. Received: {quoted_list(twins)}. "
             "y = y.str.strip().str.casefold() of a Series makes them one."
         )
-    if y.dtype.kind != "O" and len(classes) > max(20, len(y) / 2):
+    if y.dtype.kind != "O" and len(found) > max(20, len(y) / 2):
         warn(
-            f"`y` should hold classes, each of several rows. Received: {len(classes):,} different "
+            f"`y` should hold classes, each of several rows. Received: {len(found):,} different "
             f"numbers in {len(y):,} rows. `DNNRegressor` predicts numbers."
         )
-    if len(classes) < 2:
+    if len(found) < least:
         raise ValueError(
-            f"`y` must hold at least two classes. Received: one class, {to_python(classes[0])!r}, "
-            "in "
+            f"`y` must hold at least two classes. Received: one class, {to_python(found[0])!r}, in "
             f"all {len(y):,} rows that weigh anything (n_samples={len(y)})."
         )
     return ClassTarget(classes)
+
+
+def read_vocabulary(classes, found):
+    """The declared labels, sorted, in the dtype of y where that holds them.
+
+    Args:
+        classes: labels in any order.
+        found: array of the different labels of y.
+
+    Raises:
+        ValueError: fewer than two labels, a label twice, labels of y that are not among them.
+    """
+    labels, _ = read_target(pd.Series(list(classes)), "classes")
+    if len(labels) < 2 or len(pd.unique(labels)) < len(labels):
+        raise invalid("classes", "must be at least two different labels", classes)
+    same_type = labels.dtype.kind in "biuf" if found.dtype.kind in "biuf" else True
+    unknown = [y for y in found if y not in set(labels.tolist())] if same_type else found
+    if len(unknown):
+        raise ValueError(
+            f"`y` must hold labels of `classes`. Received: {quoted_list(unknown)}; classes are "
+            f"{quoted_list(labels, 10)}. Add them to `classes`, or drop such rows."
+        )
+    if found.dtype.kind in "biuf" and (labels.astype(found.dtype) == labels).all():
+        labels = labels.astype(found.dtype)
+    return np.sort(labels)

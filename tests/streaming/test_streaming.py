@@ -1,6 +1,7 @@
 """Tables that are read in parts: equal statistics, equal scores, any source, atomic predictions."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -84,6 +85,28 @@ def test_integers_with_missing_values_and_texts_are_read_as_in_memory(tmp_path):
     assert kerasdnn.TableEncoder().fit(found).columns_.kind.tolist() == (
         TableEncoder().fit(frame).columns_.kind.tolist()
     )
+
+
+def test_the_index_of_a_dataframe_is_no_column(tmp_path):
+    frame = table(60)[["a", "b"]].sample(frac=1.0, random_state=0)
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "t.parquet").names
+    assert open_source(tmp_path / "t.parquet").names == ["a", "b"]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "dask.dataframe"])
+@pytest.mark.filterwarnings("ignore:Dask support is moving")
+def test_lazy_frames_of_other_engines_are_read_through_a_temporary_file(path, engine):
+    library = pytest.importorskip(engine)
+    X = library.sql(f"select * from '{path}'") if engine == "duckdb" else library.read_parquet(path)
+    source = open_source(X)
+    folder = source.folder.name
+    assert source.names == list(table())
+    pd.testing.assert_frame_equal(
+        pd.concat(source.frames(["a", "b"])), table()[["a", "b"]], check_index_type=False
+    )
+    del source
+    assert not Path(folder).exists()
 
 
 @pytest.mark.parametrize(("bad", "message"), [

@@ -313,8 +313,10 @@ def loss_of_constant(case):
         constant = np.bincount(y[:, 0], minlength=head.units) / len(y)
     else:
         constant = y.astype("float64").mean(axis=0)
-        if head.kind == "quantiles":
+        if head.loss == "quantiles":
             constant = np.quantile(y.astype("float64"), case.network.loss.quantiles)
+        elif head.one_column:
+            constant = case.network.loss.distribution.constant(y[:, 0].astype("float64"), None)
         y = y.astype("float32")
     constant = np.broadcast_to(constant, (len(y), len(constant))).astype("float32")
     loss = case.network.loss

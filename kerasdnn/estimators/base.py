@@ -79,7 +79,7 @@ class TableEstimator(Explained, BaseEstimator):
         with told_once():
             recorder = Recorder()
             self._set_fitted(fit(self, given, validation_data, make_target, recorder))
-            target = target_to_state(self.target_)
+            target = target_to_state(self.target_, in_file=False)
             parts = {"encoder": self.encoder_.to_dict(), "target": target}
             self.record_ = recorder.finish(self, parts)
         if self.verbose:
@@ -313,8 +313,8 @@ def evaluate_with_baseline(estimator, rows):
     output = estimator.network_.predict(
         estimator.encoder_.transform(rows.x, warn_unseen=True), verbose=0
     )
-    if hasattr(target, "from_network"):
-        output = target.from_network(output).reshape(len(output), -1)
+    if hasattr(target, "in_units"):
+        output = target.in_units(output)
     guess = np.broadcast_to(target.baseline, output.shape)
     baseline = scores(estimator, rows, guess)
     return scores(estimator, rows, output) | {f"baseline_{n}": v for n, v in baseline.items()}

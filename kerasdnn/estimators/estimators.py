@@ -15,10 +15,22 @@ from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
 from ..core.sources import is_source
 from ..heads import Head, check_loss
-from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, check_labels, documented
+from ..hyperparameters import (
+    DNN_CLASSIFIER,
+    DNN_REGRESSOR,
+    check_labels,
+    check_ordered,
+    documented,
+)
 from ..nn.quantiles import check_quantiles
 from ..tables.rows import read_table
-from ..tables.targets import NumberTarget, learn_classes, read_target
+from ..tables.targets import (
+    NumberTarget,
+    learn_classes,
+    learn_ordered_classes,
+    order_of,
+    read_target,
+)
 from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator
 from .presets import by_name
@@ -38,7 +50,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         {arguments}
 
     Attributes:
-        classes_: labels, sorted; for a multi-label problem the names of the columns of y.
+        classes_: labels, sorted, or with `ordered` from lowest to highest; for a multi-label
+            problem the names of the columns of y.
         n_features_in_, feature_names_in_: columns of X; names only if all are strings.
         network_: the trained `Network`.
         encoder_: the `TableEncoder` that prepares its input.
@@ -65,12 +78,18 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         kernel_initializer: str | keras.Initializer | None = None,
         optimizer: str | dict | keras.Optimizer | None = None,
         learning_rate: float | Callable | None = None,
+        schedule: str | None = None,
+        warmup: float | None = None,
         momentum: float | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
         l1: float | None = None,
         batch_norm: bool | None = None,
+        layer_norm: bool | None = None,
+        residual: bool | None = None,
+        wide: bool | None = None,
+        ordered: bool | Sequence = False,
         label_smoothing: float | None = None,
         metrics: list | None = None,
         batch_size: int | str | None = None,
@@ -136,7 +155,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             DataWarning: data that is legal, but a mistake more often than not.
         """
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
-        return self._fit(rows, validation_data, self._make_target())
+        return self._fit(rows, validation_data, self._make_target(y))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Train for one pass over some rows, and keep what was learned from earlier calls.
@@ -170,7 +189,10 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             if known is not None and given != {*known.tolist()}:
                 remedy = f"The classes are {quoted_list(known, 10)}."
                 raise invalid("classes", "must be those of the first call", classes, remedy)
+        ordered = check_ordered("ordered", self.ordered)
+        order = None if ordered is False else order_of(y, ordered)
         declared = self.classes if classes is None else classes
+        declared = order if declared is None else declared
 
         def make_target(y, names):
             if declared is None and (y.ndim == 1 or y.shape[1] == 1):
@@ -178,14 +200,19 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
                     "`classes` must be passed to the first call of `partial_fit`, or to the "
                     "estimator: later rows may have labels that these rows lack."
                 )
+            if ordered is not False:
+                return learn_ordered_classes(order, declared, least=1)(y, names)
             return learn_classes(y, names, declared, least=1)
 
         return self._fit_partially(Rows(X, y, sample_weight), make_target)
 
-    def _make_target(self):
-        """A function from y and its column names to its target."""
+    def _make_target(self, y):
+        """A function from labels and their column names to their target."""
         classes = None if self.classes is None else check_labels("classes", self.classes)
-        return partial(learn_classes, classes=classes)
+        ordered = check_ordered("ordered", self.ordered)
+        if ordered is False:
+            return partial(learn_classes, classes=classes)
+        return learn_ordered_classes(order_of(y, ordered), classes)
 
     def _set_fitted(self, fitted):
         super()._set_fitted(fitted)
@@ -265,12 +292,17 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         kernel_initializer: str | keras.Initializer | None = None,
         optimizer: str | dict | keras.Optimizer | None = None,
         learning_rate: float | Callable | None = None,
+        schedule: str | None = None,
+        warmup: float | None = None,
         momentum: float | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
         l1: float | None = None,
         batch_norm: bool | None = None,
+        layer_norm: bool | None = None,
+        residual: bool | None = None,
+        wide: bool | None = None,
         metrics: list | None = None,
         batch_size: int | str | None = None,
         epochs: int | None = None,
@@ -309,16 +341,16 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     ) -> Any:
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
-        return self._fit(rows, validation_data, self._make_target())
+        return self._fit(rows, validation_data, self._make_target(y))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train for one pass over some rows; y is `(rows,)` or `(rows, columns)`.
 
         The first call fixes the units of y, too. See `DNNClassifier.partial_fit`.
         """
-        return self._fit_partially(Rows(X, y, sample_weight), self._make_target())
+        return self._fit_partially(Rows(X, y, sample_weight), self._make_target(y))
 
-    def _make_target(self):
+    def _make_target(self, y):
         """A function from y and its column names to its `NumberTarget`."""
         quantiles = self.quantiles
         if quantiles is not None:
@@ -336,12 +368,39 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         output = self._output(X)  # raises NotFittedError before the target is needed
         return self.target_.from_network(output)
 
+    def predict_dist(self, X: Any) -> Any:
+        """Predict the distribution of the target in each row.
+
+        With `n_members` the parameters are the means of those of the members.
+
+        Args:
+            X: table, as in `fit`.
+
+        Returns:
+            Frozen distribution of `scipy.stats` in the units of y, whose methods return an array of
+            shape `(rows,)`: `norm` of target="normal", `nbinom` of target="negative_binomial".
+
+        Raises:
+            ValueError: the estimator was fitted with another target.
+
+        Example:
+            model = DNNRegressor(target="normal", random_state=0).fit(frame, prices)
+            model.predict_dist(frame).std()
+            model.predict_dist(frame).sf(100)                # P(price > 100) in each row
+        """
+        output = self._output(X)
+        distribution = self.target_.head.distribution
+        if distribution is None:
+            remedy = "Fit with target='normal', or for counts 'negative_binomial'."
+            raise invalid("target", "must be a distribution", self.target, remedy)
+        return distribution.frozen(*self.target_.parameters(output).T)
+
     def predict_interval(self, X: Any, coverage: float = 0.8) -> np.ndarray:
         """Predict an interval that contains a fraction `coverage` of the targets.
 
-        Its ends are the quantiles `(1 - coverage) / 2` and `(1 + coverage) / 2`, of which the
-        estimator must have been given both. As all quantiles of a network, they are estimates: the
-        fraction of new rows within may differ by a few percent.
+        Its ends are the quantiles `(1 - coverage) / 2` and `(1 + coverage) / 2`, of
+        `predict_dist`, or among `quantiles`, which must contain both. As all quantiles of a
+        network, they are estimates: the fraction of new rows within may differ by a few percent.
 
         Args:
             X: table, as in `fit`.
@@ -361,6 +420,8 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         levels = np.array(self.target_.head.levels)
         if not is_number(coverage) or not 0 < coverage < 1:
             raise invalid("coverage", "must be a number in (0, 1)", coverage)
+        if self.target_.head.distribution is not None:
+            return np.column_stack(self.predict_dist(X).interval(coverage))
         ends = [(1 - coverage) / 2, (1 + coverage) / 2]
         found = [np.flatnonzero(np.abs(levels - end) < 1e-9) for end in ends]
         if not all(map(len, found)):

@@ -248,7 +248,7 @@ class Training:
         )
         settings = dict(settings)
         settings["metrics"] = with_metric(settings["metrics"], self.monitor, target)
-        if settings.get("clip") and target.head.standardize:
+        if settings.get("clip") and target.head.standardize and not target.head.distribution:
             target.range = None if start is None else target.range
             target.keep_range(rows.y)
         held = 0 if validation is None else len(validation)

@@ -99,8 +99,12 @@ def estimator_from_state(classes, state, make_network):
     return estimator
 
 
-def target_to_state(target):
-    state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
+def target_to_state(target, in_file=True):
+    """The state of a target; in a file its problem type must be a row of `HEADS`."""
+    head = target.head.row or target.head
+    named = in_file or HEADS.get(head.name) is head
+    problem = key_of(target.head) if named else str(target.head)
+    state = {"problem": problem, "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
         state |= {"n": target.n, "flat": target.flat}
         if target.head.levels:
@@ -121,6 +125,7 @@ def target_from_state(state):
         if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
             raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
+        target.head = head
     else:
         if state.get("quantiles") is not None:
             head = quantile_head(tuple(check_quantiles("quantiles", state["quantiles"])))

@@ -70,7 +70,8 @@ def describe_target(target):
         k: None if v is None else np.asarray(v, "float64").tolist() for k, v in arrays.items()
     }
     flat = bool(target.flat) and not target.head.levels
-    return {"kind": kind, "target": {"flat": flat, **arrays}}
+    mean_first = target.head.distribution is not None
+    return {"kind": kind, "target": {"flat": flat, "mean_first": mean_first, **arrays}}
 
 
 def describe_encoder(encoder):

@@ -324,6 +324,7 @@ def decoder(description):
 
 
 def in_units(y, target):
+    y = y[:, :1] if target["mean_first"] else y  # of a distribution
     y = tf.minimum(y, LARGEST) * np.array(target["scale"]) + np.array(target["center"])
     if target["shift"] is not None:
         y = tf.exp(tf.minimum(y, np.float64(88.0))) * np.array(target["bias"])

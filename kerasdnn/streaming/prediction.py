@@ -86,8 +86,8 @@ def evaluate_source(estimator, X, y):
         labels = frame[names[0]] if len(names) == 1 else frame[names]
         part, _ = read_rows(Rows(frame[features], labels), target)
         output = estimator._output(part.x)
-        if hasattr(target, "from_network"):
-            output = target.from_network(output).reshape(len(output), -1)
+        if hasattr(target, "in_units"):
+            output = target.in_units(output)
         truth = part.y.reshape(len(part), -1).astype("int32" if head.per_class else "float32")
         for k, guess in enumerate((output, np.broadcast_to(target.baseline, output.shape))):
             guess = guess.astype("float32")

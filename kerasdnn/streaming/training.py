@@ -215,7 +215,7 @@ def learn_target(survey, make_target):
 def exact_units(target, moments):
     """Set the units of a standardized target to those of all training rows."""
     if isinstance(target, NumberTarget):
-        if not target.head.levels:
+        if not target.head.one_column:
             target.baseline = moments.mean
         if target.head.standardize and not target.log:
             target.center = moments.mean

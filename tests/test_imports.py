@@ -28,9 +28,10 @@ ROOMS = {
     "tables": "core heads activations checks",
     "diagnostics": "core nn heads activations checks",
     "factories": "core activations optimizers heads hyperparameters training",
+    "decisions": "core nn training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories",
-    "export": "core nn activations checks training tables estimators",
+    "factories decisions",
+    "export": "core nn activations checks training tables estimators decisions",
     "files": "estimators",  # the earlier place of a module
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
 }

@@ -5,6 +5,7 @@
 3. Hold out a stratified random validation set.
 4. Learn the encoding and the target's units from the training rows.
 5. Train and restore the weights of the best epoch.
+6. Calibrate probabilities, choose a threshold, or take residuals, on the validation rows.
 """
 
 import math
@@ -106,6 +107,7 @@ def fit_rows(estimator, rows, validation, target, rng):
         dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
+    estimator._check_decisions(target, validation)
     epochs = settings["epochs"]
     patience = settings["patience"] if settings["early_stopping"] else epochs
     build = PRESETS[estimator._chosen_preset()].build
@@ -163,7 +165,9 @@ def fit_rows(estimator, rows, validation, target, rng):
         inputs = rows.x if validation is None else validation[0]
         output = predictor.predict(inputs, verbose=0)
         target.learn_bias(output, in_units.y, in_units.weights)
+    held_out = (None, None) if validation is None else (validation[0], in_units)
     return {
+        **estimator._decide(target, predictor, *held_out),
         "encoder_": encoder,
         "target_": target,
         "network_": predictor,

@@ -44,6 +44,7 @@ def estimator_to_state(estimator):
         "best_epoch": int(estimator.best_epoch_),
         "rows": int(estimator.n_rows_),
         "network_seed": int(estimator.network_.seed),
+        "decisions": estimator._decisions_to_state(),
     }
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
@@ -85,6 +86,7 @@ def estimator_from_state(classes, state, make_network):
                 "history_": history,
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
+                **estimator._decisions_from_state(state.get("decisions"), target),
             }
         )
     except BadFile:

@@ -352,8 +352,7 @@ ROWS = (
                                  "keras.optimizers.AdamW(weight_decay=0.01)."}),
     Row("monitor", "loss", ESTIMATOR,
         '"loss" or "accuracy": validation metric that selects the best epoch; among epochs of '
-        'equal accuracy, the last. For well-calibrated probabilities use "loss" with '
-        "label_smoothing=0.",
+        "equal accuracy, the last.",
         partial(check_choice, valid=("loss", "accuracy"))),
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged. "

@@ -185,10 +185,14 @@ class Decisions(Spread):
 
     def _scores(self, X):
         """Log-odds or log-probabilities before calibration, see `outputs.class_scores`."""
-        matrix = self._matrix(X)
-        return class_scores(
-            self.network_, lambda network: self._output_of(network, matrix), self.target_.head
-        )
+
+        def scores(table):
+            matrix = self._matrix(table)
+            return class_scores(
+                self.network_, lambda network: self._output_of(network, matrix), self.target_.head
+            )
+
+        return self._in_parts(X, scores)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Compute decision values: those above 0, or the largest one of a row, are predicted.
@@ -236,6 +240,17 @@ class Decisions(Spread):
         """What `evaluate` compares with y: calibrated, in the shape of the network's output."""
         p = self.predict_proba(X)
         return p[:, 1:] if self.target_.head.units == "1" else p
+
+    def _in_units(self, outputs):
+        """The same of outputs of the network."""
+        p = self._of_outputs(outputs)
+        return p[:, 1:] if self.target_.head.units == "1" else p
+
+    def _decided_of(self, p):
+        """The classes that `predict` predicts, of the probabilities of `predict_proba`."""
+        if self.target_.head.units == "1":
+            return self.classes_[(p[:, 1] > self.threshold_).astype("int64")]
+        return self.classes_[p.argmax(axis=1)]
 
     def _of_outputs(self, outputs):
         """Probabilities `(rows, classes)` or `(rows, labels)` of outputs of a network."""

@@ -91,7 +91,11 @@ class TableEstimator(BaseEstimator):
 
     def _output(self, X):
         """The network's output for a table, float64 `(rows, outputs)`."""
-        return self._output_of(self.network_, self._matrix(X))
+        return self._in_parts(X, lambda table: self._output_of(self.network_, self._matrix(table)))
+
+    def _in_parts(self, X, output):
+        """`output` of a table."""
+        return output(X)
 
     def _output_of(self, network, matrix):
         """The output of a network for a matrix, float64 `(rows, outputs)`."""

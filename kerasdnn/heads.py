@@ -559,6 +559,17 @@ def mean_loss(head: Head, y, prediction, weights=None) -> float:
         prediction: array (rows, outputs), what the network predicts.
         weights: (rows,), row weights. None means 1 for every row.
     """
+    rows = row_losses(head, y, prediction)
+    # A custom loss may return one number for all rows, which weights no longer change.
+    return float(np.average(rows, weights=weights if len(y) == rows.size else None))
+
+
+def row_losses(head: Head, y, prediction) -> np.ndarray:
+    """Compute the loss of each prediction, without label smoothing; y and prediction as above.
+
+    Returns:
+        array (rows,), or one number of a custom loss that returns it for all rows.
+    """
     loss = make_loss(head)
     loss = loss.call if isinstance(loss, keras.losses.Loss) else loss
     y = np.asarray(y)
@@ -567,9 +578,7 @@ def mean_loss(head: Head, y, prediction, weights=None) -> float:
     else:
         shape = (len(prediction), 1) if head.levels else np.shape(prediction)
         y = y.reshape(shape).astype(prediction.dtype)
-    rows = keras.ops.convert_to_numpy(loss(y, prediction))
-    # A custom loss may return one number for all rows, which weights no longer change.
-    return float(np.average(rows, weights=weights if len(y) == rows.size else None))
+    return keras.ops.convert_to_numpy(loss(y, prediction))
 
 
 def check_metrics(head, metrics):

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from functools import partial
+from importlib import import_module
 from typing import Any
 
-import keras
-
-from . import activations, heads, optimizers
 from .core.arguments import (
+    MOMENTUM_REMEDY,
     check_bool,
     check_choice,
     check_fraction,
@@ -25,6 +24,26 @@ from .core.arguments import (
     is_number,
 )
 from .core.messages import invalid, unknown_name
+
+
+class Later:
+    """The functions of a module of this package, each of which imports it when it is called.
+
+    The command shows these rows, and checks most values, without Keras.
+    """
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        if function.startswith("__"):
+            raise AttributeError(function)
+        return lambda *args, **kwargs: getattr(
+            import_module(f".{self._name}", __package__), function
+        )(*args, **kwargs)
+
+
+activations, heads, optimizers = Later("activations"), Later("heads"), Later("optimizers")
 
 
 class Entry(Flag):
@@ -100,12 +119,14 @@ def check_activation(name: str, value: Any) -> Any:
 def check_optimizer(name: str, value: Any) -> Any:
     """A known name; anything else is checked by `optimizers.check` where it is used."""
     if isinstance(value, str):
-        check_choice(name, value.lower(), optimizers.BY_NAME)
+        optimizers.check_name(name, value)
     return value
 
 
 def check_initializer(name: str, value: Any) -> Any:
     """The name of a Keras initializer that draws numbers or is constant, or an initializer."""
+    import keras
+
     try:
         made = keras.initializers.get(value)
     except (ValueError, TypeError):
@@ -230,7 +251,7 @@ ROWS = (
         in_estimators="The RealMLP presets, which have a schedule of their own, need a float."),
     Row("momentum", None, ALL,
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
-        '"sgd" only.', partial(check_fraction, remedy=optimizers.MOMENTUM_REMEDY),
+        '"sgd" only.', partial(check_fraction, remedy=MOMENTUM_REMEDY),
         none='0.9 for "momentum" and "nag", 0 for "sgd"'),
     Row("clipnorm", None, ALL,
         "positive float: gradients of a weight tensor whose Euclidean norm is larger are scaled to "

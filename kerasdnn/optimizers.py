@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .core.arguments import check_choice, check_fraction, check_positive, is_number
+from .core.arguments import MOMENTUM_REMEDY, check_choice, check_fraction, check_positive, is_number
 from .core.messages import invalid
 from .nn import update_rules
 
@@ -123,7 +123,6 @@ class NAG(Momentum):
     rule = staticmethod(update_rules.nag)
 
 
-MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."
 RATE_REMEDY = "0.01 is a usual rate for 'sgd', 'momentum' and 'nag', 0.001 for 'adam'."
 
 # fmt: off
@@ -143,6 +142,11 @@ NOT_RULES = ("optimizer", "lossscaleoptimizer", "multioptimizer", "optimizermap"
 for _class in vars(keras.optimizers).values():
     if isinstance(_class, type) and _class.__name__.lower() not in NOT_RULES:
         BY_NAME.setdefault(_class.__name__.lower(), (_class, None))
+
+
+def check_name(name: str, value: str) -> str:
+    """Return the name of an optimizer in lower case; an unknown one raises a ValueError."""
+    return check_choice(name, value.lower(), BY_NAME)
 
 
 def get(

@@ -158,37 +158,9 @@ class Progress:
             print(line, flush=True)
 
 
-class Report:
-    """Keep the results of a recipe: tables as CSV, plots as PNG, all of them in one HTML report."""
+def Report(args, title, device):
+    """The results of a recipe: tables as CSV, plots as PNG, all of them in one HTML report."""
+    from kerasdnn.command.report import Report
 
-    def __init__(self, args, title, device):
-        from kerasdnn.plots import Page
-
-        self.out, self.page = args.out, Page(title)
-        self.page.text(device)
-        if args.quick:
-            self.page.text("A quick run: too short for conclusions.")
-
-    def table(self, name, table, title, digits=4):
-        from kerasdnn.core.atomic_files import write_bytes
-
-        write_bytes(self.out / f"{name}.csv", table.to_csv(index=False).encode())
-        self.page.heading(title)
-        self.page.table(table, digits)
-        print(f"\n{title}\n{table.round(digits).to_string(index=False, na_rep='')}", flush=True)
-
-    def picture(self, name, drawing, caption):
-        from kerasdnn import plots
-
-        plots.save(drawing, self.out / f"{name}.png")
-        self.page.picture(drawing, caption)
-
-    def findings(self, lines):
-        print("\nFindings")
-        for line in lines:
-            print(f"- {line}")
-        self.page.summary(lines)
-
-    def save(self):
-        path = self.page.save(self.out / "index.html")
-        print(f"\nPlots, tables and the report are in {self.out}; open {path}", flush=True)
+    notes = ["A quick run: too short for conclusions."] if args.quick else []
+    return Report(args.out, title, device, *notes)

@@ -6,7 +6,6 @@ import _common
 import _mixed_table
 import numpy as np
 import pandas as pd
-from _baselines import attempt, baselines, loss_name, scores
 
 TEST_FRACTION, TRIALS, EPOCHS, SPLITS = 0.25, 100, 60, 3
 DEFAULT, TUNED = "network, default", "network, tuned"
@@ -57,6 +56,7 @@ def one_split(args, X, y, problem, seed, failures):
     from threadpoolctl import threadpool_limits
 
     import kerasdnn
+    from kerasdnn.command.baselines import attempt, baselines, scores
 
     strata = None if problem == "regression" else y
     X_train, X_test, y_train, y_test = train_test_split(
@@ -120,6 +120,8 @@ def show(report, args, results, failures, found):
 
 def findings(summary, results, found):
     """Sentences computed from the results of this run."""
+    from kerasdnn.command.baselines import loss_name
+
     measure = "root mean squared error" if "R2" in summary else loss_name("binary")
     wide = results.pivot_table(index="split", columns="model", values=measure)
     gain = (wide[DEFAULT] - wide[TUNED]).to_numpy()

@@ -5,7 +5,7 @@
 Writes predictions.csv (--out names another file): one line per row of the table, in its order, with
 the predicted class or number, and for a classification the probability of each class. Columns are
 matched by name; the recipe lists those that the model does not know, such as the target, and
-ignores them. Takes seconds.
+ignores them. Takes seconds. `kerasdnn predict` does the same, in any format.
 """
 
 import sys
@@ -13,8 +13,6 @@ from pathlib import Path
 
 import _common
 import _mixed_table
-import numpy as np
-import pandas as pd
 
 
 def make_parser():
@@ -29,30 +27,18 @@ def make_parser():
     return parser
 
 
-def predictions(model, X):
-    """DataFrame with `prediction`, and for a classifier a column `probability of ...` per class."""
-    known = set(getattr(model, "feature_names_in_", X.columns))
-    extra = [name for name in X if name not in known]
-    if extra:
-        print(f"Columns that the model does not know are ignored: {', '.join(map(str, extra))}")
-        X = X.drop(columns=extra)
-    found = pd.DataFrame({"prediction": np.asarray(model.predict(X)).reshape(len(X))})
-    if hasattr(model, "classes_"):
-        for label, probability in zip(model.classes_, model.predict_proba(X).T, strict=True):
-            found[f"probability of {label}"] = probability
-    return found
-
-
 def main(argv=None):
     parser = make_parser()
     args = _common.parse(parser, argv)
     with _common.one_line_errors(parser):
         X, notes = _mixed_table.read(args.csv, args)
-        import kerasdnn
+        from kerasdnn.command.actions import known_columns, load_estimator
         from kerasdnn.core.atomic_files import write_bytes
+        from kerasdnn.serving.predictions import predictions
 
         print("\n".join(notes), end="\n" if notes else "")
-        found = predictions(kerasdnn.load(args.model), X)
+        model = load_estimator(args.model)
+        found = predictions(model, known_columns(model, X, tell=print))
         write_bytes(args.out, found.to_csv(index=False).encode())
     print(found.head().to_string())
     print(f"{len(found):,} predictions are in {args.out}")

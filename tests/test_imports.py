@@ -28,11 +28,16 @@ ROOMS = {
     "tables": "core heads activations checks",
     "diagnostics": "core nn heads activations checks",
     "factories": "core activations optimizers heads hyperparameters training",
+    "records": "core heads plots",
     "decisions": "core nn training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories decisions",
+    "factories records decisions",
+    "streaming": "core heads checks tables estimators",
     "export": "core nn activations checks training tables estimators decisions",
     "files": "estimators",  # the earlier place of a module
+    "serving": "core nn tables estimators records",
+    "command": "core nn hyperparameters tables estimators records search serving plots",
+    "__main__": "command",
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
 }
 # Inside `search/`: a file or a folder, and what it may import besides itself.
@@ -54,9 +59,15 @@ SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
     ("estimators/base.py", "search/tuning.py"),
     ("estimators/base.py", "export/exporting.py"),
+    ("estimators/base.py", "streaming/training.py"),
+    ("estimators/base.py", "streaming/prediction.py"),
     ("training/network.py", "export/exporting.py"),
 }
-FACES = {("search/result.py", "plots"), ("search/comparison.py", "plots")}  # where it is drawn
+FACES = {  # where it is drawn
+    ("search/result.py", "plots"),
+    ("search/comparison.py", "plots"),
+    ("command/report.py", "plots"),
+}
 
 
 def files():

@@ -18,13 +18,15 @@ from kerasdnn.tables.files import read_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
-import _baselines
 import _common
 import _mixed_table
-import _tuning
 import predict_table
 import train_table
 import tune_classifier
+
+from kerasdnn.command import baselines as baseline_models
+from kerasdnn.command import problems
+from kerasdnn.command import report as reports
 
 RNG = np.random.default_rng(0)
 ROWS = 160
@@ -67,14 +69,14 @@ TARGETS = [
 
 @pytest.mark.parametrize(("values", "problem", "why"), TARGETS)
 def test_the_problem_is_told_from_the_target(values, problem, why):
-    assert _mixed_table.infer_problem(pd.Series(values))[0] == problem
-    assert why in _mixed_table.infer_problem(pd.Series(values))[1]
+    assert problems.infer_problem(pd.Series(values))[0] == problem
+    assert why in problems.infer_problem(pd.Series(values))[1]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=60, max_size=60))
 def test_numbers_with_a_fraction_are_a_quantity_and_never_refused(values):
     values = pd.Series([*values, 0.5])
-    assert _mixed_table.infer_problem(values)[0] == "regression"
+    assert problems.infer_problem(values)[0] == "regression"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_numbers_with_a_fraction_are_a_quantity_and_never_refused(values):
 )
 def test_names_and_dates_are_no_target(y, words):
     with pytest.raises(ValueError, match=words):
-        _mixed_table.infer_problem(y)
+        problems.infer_problem(y)
 
 
 def test_dates_are_read_as_dates_and_codes_as_text(tmp_path):
@@ -99,7 +101,7 @@ def test_dates_are_read_as_dates_and_codes_as_text(tmp_path):
 
 def test_rows_without_a_target_are_dropped_and_counted():
     table = houses().assign(price=lambda t: t["price"].where(t.index >= 9))
-    X, y, dropped = _mixed_table.split_target(table, "price")
+    X, y, dropped = problems.split_target(table, "price")
     assert len(X) == len(y) == ROWS - 9
     assert dropped == ["9 rows without a value of 'price' are dropped."]
 
@@ -114,13 +116,13 @@ UNFIT = [
 @pytest.mark.parametrize(("table", "target", "words"), UNFIT)
 def test_a_table_that_cannot_be_learned_is_refused(table, target, words):
     with pytest.raises(ValueError, match=words):
-        _mixed_table.split_target(table, target)
+        problems.split_target(table, target)
 
 
 def test_a_rare_class_is_refused():
     y = pd.Series(["a"] * 40 + ["b"] * 40 + ["c"], name="kind")
     with pytest.raises(ValueError, match="'c' in 'kind' has 1"):
-        _mixed_table.check_classes(y, "multiclass")
+        problems.check_classes(y, "multiclass")
 
 
 @pytest.mark.parametrize(
@@ -140,21 +142,21 @@ def test_a_wrong_option_ends_with_a_clear_line(options, words, capsys):
 @pytest.mark.parametrize("name", _mixed_table.SHIPPED)
 def test_the_shipped_tables_have_their_target_and_text_columns(name):
     table, target = _mixed_table.shipped(name)
-    X, y, _ = _mixed_table.split_target(table, target)
+    X, y, _ = problems.split_target(table, target)
     assert f"{len(table):,}" in _mixed_table.SHIPPED[name][1]
     assert any(X[column].dtype.kind in "OUT" for column in X)
-    assert _mixed_table.infer_problem(y)[0] == _mixed_table.SHIPPED[name][2]
+    assert problems.infer_problem(y)[0] == _mixed_table.SHIPPED[name][2]
 
 
 @pytest.mark.parametrize("problem", ["binary", "regression"])
 def test_the_baselines_take_text_dates_and_missing_values(problem):
     table = houses()
     X, y = table[["rooms", "district", "built"]], table["dear" if problem == "binary" else "price"]
-    models = _baselines.baselines(problem, 0)
-    train_table.train(models, X[:120], y[:120])
+    models = baseline_models.baselines(problem, 0)
+    reports.train(models, X[:120], y[:120])
     for name, model in models.items():
-        found = _baselines.scores(problem, model, X[120:], y[120:])
-        losses = _baselines.row_losses(problem, model, X[120:], y[120:])
+        found = baseline_models.scores(problem, model, X[120:], y[120:])
+        losses = baseline_models.row_losses(problem, model, X[120:], y[120:])
         mean = found["log loss" if problem == "binary" else "mean absolute error"]
         assert losses.mean() == pytest.approx(mean, rel=1e-6), name
         model.predict(X[120:].assign(district="Insel"))  # a category never seen
@@ -162,17 +164,17 @@ def test_the_baselines_take_text_dates_and_missing_values(problem):
 
 def test_findings_call_a_gap_clear_exactly_when_its_interval_leaves_zero_out():
     base = RNG.normal(1, 0.1, 400)
-    losses = {"near": base + RNG.normal(0, 1, 400), "far": base + 1, train_table.NETWORK: base}
+    losses = {"near": base + RNG.normal(0, 1, 400), "far": base + 1, reports.NETWORK: base}
     columns = ["column", "rise", "half_width"]
     important = pd.DataFrame([("age", 0.25, 0.1), ("size", 0.0, 0.1)], columns=columns)
-    lines = train_table.findings(losses, "log loss", important, (5, 128))
+    lines = reports.findings(losses, "log loss", important, (5, 128))
     near, far = (next(line for line in lines if name in line) for name in ("of near", "of far"))
     assert ("not significant" in near, "not significant" in far) == (True, False)
     assert "1 lower than" in far
     assert any("'age'" in line and "0.25, 95% CI ±0.1" in line for line in lines)
     assert lines[-1] == "Best epoch: 5 of 128 (weights restored)."
     important["half_width"] = 0.3
-    lines = train_table.findings(losses, "log loss", important, (5, 128))
+    lines = reports.findings(losses, "log loss", important, (5, 128))
     assert "No feature is clearly important." in lines
 
 
@@ -184,7 +186,7 @@ def test_the_importance_of_a_column_is_the_rise_of_the_loss_and_leaves_the_table
     table = pd.DataFrame({"a": np.arange(300.0), "b": np.arange(300.0)})
     before = table.copy()
     report = _common.Report(argparse.Namespace(out=tmp_path, quick=True), "t", "CPU")
-    found = train_table.importances(report, Sum(), "regression", table, table["a"], 3, 0)
+    found = reports.importances(report, Sum(), "regression", table, table["a"], 3, 0)
     assert found["column"].tolist() == ["a", "b"]
     assert found["rise"].tolist() == pytest.approx([100, 0], abs=10)  # mean |i - j| is n / 3
     assert found["half_width"][0] < 15
@@ -199,20 +201,22 @@ class Broken:
 def test_a_baseline_that_fails_becomes_a_row_with_the_reason(monkeypatch):
     y = RNG.normal(size=60)
     X = pd.DataFrame({"a": RNG.normal(size=60)})
-    good = _baselines.baselines("regression", 0)["mean predictor"]
-    models = {"broken": Broken(), "mean predictor": good, train_table.NETWORK: DummyRegressor()}
-    seconds, failures, _ = train_table.train(models, X, y)
+    good = baseline_models.baselines("regression", 0)["mean predictor"]
+    models = {"broken": Broken(), "mean predictor": good, reports.NETWORK: DummyRegressor()}
+    seconds, failures, _ = reports.train(models, X, y)
     assert failures == {"broken": "failed: singular matrix"}
-    table = train_table.score_table(models, "regression", X, y, seconds, failures)
-    assert table["model"].tolist() == ["broken", "mean predictor", train_table.NETWORK]
+    table = reports.score_table(models, "regression", X, y, seconds, failures)
+    assert table["model"].tolist() == ["broken", "mean predictor", reports.NETWORK]
     assert table["note"].tolist() == ["failed: singular matrix", "", ""]
     assert table["R2"].isna().tolist() == [True, False, False]
-    assert list(models) == ["mean predictor", train_table.NETWORK]
+    assert list(models) == ["mean predictor", reports.NETWORK]
 
 
 def test_a_baseline_that_fails_in_a_tuning_recipe_is_a_row_too(tmp_path, monkeypatch):
-    all_baselines = _tuning.baselines
-    monkeypatch.setattr(_tuning, "baselines", lambda *a: {"broken": Broken(), **all_baselines(*a)})
+    all_baselines = baseline_models.baselines
+    monkeypatch.setattr(
+        baseline_models, "baselines", lambda *a: {"broken": Broken(), **all_baselines(*a)}
+    )
     tune_classifier.main(["--quick", "--table", "penguins", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "scores.csv").set_index("model")
     assert table.loc["broken", "note"] == "failed: singular matrix"
@@ -265,7 +269,7 @@ def test_a_model_is_trained_reported_saved_and_applied(csv, tmp_path, target, ca
     table = train_table.main(
         ["--csv", str(csv), "--target", target, "--quick", "--out", str(tmp_path)]
     )
-    assert train_table.NETWORK in set(table["model"])
+    assert reports.NETWORK in set(table["model"])
     page = (tmp_path / "index.html").read_text()
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing beside the file
     for heading in ("test set of 40 rows", "Warnings before training", "Columns", "Findings"):
@@ -296,7 +300,7 @@ def test_a_column_that_baselines_cannot_take_ends_in_a_report_or_in_one_line(
     options = ["--csv", str(tmp_path / "odd.csv"), "--target", "price", "--quick", "--preset",
                "standard", "--out", str(tmp_path / "out")]  # fmt: skip
     if fault == "an empty column":
-        assert train_table.NETWORK in set(train_table.main(options)["model"])
+        assert reports.NETWORK in set(train_table.main(options)["model"])
         return
     with pytest.raises(SystemExit, match="2"):
         train_table.main(options)

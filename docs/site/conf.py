@@ -35,6 +35,7 @@ include_patterns = [
     "README.ko.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "RELEASING.md",
     "docs/*.md",
     "docs/site/**.md",
     "recipes/README.md",

@@ -11,6 +11,7 @@ class Unstackable(ValueError):
 
 
 MAX_NAMES = 12  # shown of a long list of valid names
+MOMENTUM_REMEDY = "0.9 is the usual value; 0 is plain gradient descent."
 
 
 def check_choice(name, value, valid):

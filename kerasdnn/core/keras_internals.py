@@ -1,4 +1,4 @@
-"""Contain every use of a private Keras name, one function each.
+"""Contain every use of a private name of Keras or TensorFlow, one function each.
 
 If an upgrade of Keras changes one, `tests/core/test_keras_internals.py` fails first.
 """
@@ -15,7 +15,10 @@ from keras.src.saving.serialization_lib import SafeModeScope
 from keras.src.trainers.compile_utils import CompileMetrics
 from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDataAdapter
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from keras.src.utils import python_utils
+from tensorflow.python.eager import context
 
 
 def has_loss(model):
@@ -172,6 +175,43 @@ def unpack(data):
     return data_adapter_utils.unpack_x_y_sample_weight(data)
 
 
+def epoch_iterator(model, x, steps_per_epoch=None, shuffle=False, class_weight=None):
+    """Return the iterator with which stock Keras reads a dataset, one batch per step.
+
+    Its attribute `dataset` is the `tf.data.Dataset` of all batches.
+    """
+    from keras.src.backend.tensorflow.trainer import TFEpochIterator  # TensorFlow's backend only
+
+    iterator = TFEpochIterator(
+        x=x,
+        steps_per_epoch=steps_per_epoch,
+        shuffle=shuffle,
+        class_weight=class_weight,
+        distribute_strategy=model.distribute_strategy,
+    )
+    iterator.dataset = iterator._distributed_dataset
+    return iterator
+
+
+def set_iterator_maker(iterator, make):
+    """Let an epoch iterator read what `make()` returns instead of its dataset."""
+    iterator._get_iterator = make
+
+
+def close_iterator(iterator):
+    """Let an epoch iterator drop what it reads from."""
+    iterator._current_iterator = iterator._epoch_iterator = None
+
+
+def python_batches(adapter):
+    """Return an iterator over what a generator or a `PyDataset` yields, None for other data."""
+    if type(adapter) is GeneratorDataAdapter:
+        return adapter.generator()
+    if type(adapter) is PyDatasetAdapter and adapter.enqueuer is None:
+        return adapter._get_iterator()
+    return None
+
+
 def split(arrays, validation_split):
     """Split into (training, validation), which has the last rows, as in stock `fit`."""
     return array_slicing.train_validation_split(arrays, validation_split)
@@ -219,6 +259,11 @@ def load_assets(network, archive):
         saving_lib._load_state(network, None, store, "", visited_saveables=set())
     finally:
         store.close()
+
+
+def runtime():
+    """Return the TensorFlow runtime; after a reset, functions of the earlier one write nothing."""
+    return context.context()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 
 from .messages import invalid
 
+PER_ROW = ("y", "weights", "groups", "time", "places")  # attributes with a value per row
 VALIDATION_NAMES = tuple(f"validation_data[{i}]" for i in range(3))
 
 
@@ -23,6 +24,7 @@ class Rows:
             together when rows are split. None means that there are no groups.
         time: what the user passed, then an int array of shape (rows,), the rank of each row's
             time. None means that the rows have no order in time.
+        places: int array of shape (rows,), the position of each row in the user's table, or None.
     """
 
     x: object
@@ -31,6 +33,7 @@ class Rows:
     names: tuple[str, str, str] = ("X", "y", "sample_weight")
     groups: object = None
     time: object = None
+    places: np.ndarray | None = None
 
     def __len__(self):
         return len(self.x if self.y is None else self.y)
@@ -38,7 +41,7 @@ class Rows:
     def take(self, indices):
         """The rows at `indices`, a boolean mask or positions."""
         x = self.x[indices] if isinstance(self.x, np.ndarray) else self.x.take(indices)
-        arrays = {name: getattr(self, name) for name in ("y", "weights", "groups", "time")}
+        arrays = {name: getattr(self, name) for name in PER_ROW}
         taken = {name: None if a is None else a[indices] for name, a in arrays.items()}
         return self.replace(x=x, **taken)
 

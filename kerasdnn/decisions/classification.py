@@ -241,11 +241,6 @@ class Decisions(Spread):
         p = self.predict_proba(X)
         return p[:, 1:] if self.target_.head.units == "1" else p
 
-    def _in_units(self, outputs):
-        """The same of outputs of the network."""
-        p = self._of_outputs(outputs)
-        return p[:, 1:] if self.target_.head.units == "1" else p
-
     def _decided_of(self, p):
         """The classes that `predict` predicts, of the probabilities of `predict_proba`."""
         if self.target_.head.units == "1":

@@ -113,11 +113,8 @@ class Intervals(Spread):
 
     def _evaluated(self, X):
         """What `evaluate` compares with y."""
-        return self._in_units(self.network_.predict(self._matrix(X), verbose=0))
-
-    def _in_units(self, outputs):
-        """The same of outputs of the network."""
-        return self.target_.from_network(outputs).reshape(len(outputs), -1)
+        output = self.network_.predict(self._matrix(X), verbose=0)
+        return self.target_.from_network(output).reshape(len(output), -1)
 
     def _of_outputs(self, outputs):
         """Predictions of outputs of a network."""

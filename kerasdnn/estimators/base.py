@@ -1,5 +1,6 @@
 """TableEstimator: the methods that `DNNClassifier` and `DNNRegressor` share."""
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -12,14 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 from ..checks.table_columns import told_once
 from ..core import keras_internals
 from ..core.rows import Rows
+from ..core.sources import is_source
 from ..diagnostics.report import Health, examine
 from ..heads import check_loss, check_metrics, make_metrics, mean_loss
+from ..records.contents import Recorder
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
 from .ensemble import first_of
 from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
+from .saved_state import target_to_state
 
 PREDICTION_ROWS = 16  # a prediction is for a multiple of so many rows
 OF_DECISIONS = ("accuracy", "precision", "recall")  # metrics of the predicted classes
@@ -34,6 +38,10 @@ class ScoredByRow:
         Args:
             X, y, sample_weight: as in `fit`.
         """
+        if is_source(X):
+            from ..streaming.prediction import score_source
+
+            return score_source(self, X, y)
         rows, _ = read_table(Rows(X, y, sample_weight))
         return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
@@ -56,17 +64,28 @@ class TableEstimator(BaseEstimator):
         return presets.resolve(self._chosen_preset(), given, is_regressor(self))
 
     def _draw_seed(self):
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._drawn_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return self._drawn_seed
 
     def _fit(self, given, validation_data, make_target):
+        fit = fit_table
+        if is_source(given.x):
+            from ..streaming.training import fit_source  # which imports this room
+
+            fit = fit_source
         with told_once():
-            self._set_fitted(fit_table(self, given, validation_data, make_target))
+            recorder = Recorder()
+            self._set_fitted(fit(self, given, validation_data, make_target, recorder))
+            target = target_to_state(self.target_)
+            parts = {"encoder": self.encoder_.to_dict(), "target": target}
+            self.record_ = recorder.finish(self, parts)
         return self
 
     def _set_fitted(self, fitted):
         """Set the attributes that `fit_table` returned, or that a file contains."""
         for name, value in fitted.items():
             setattr(self, name, value)
+        self.record_ = fitted.get("record_")
         self.n_features_in_ = self.encoder_.n_features_in_
         if hasattr(self.encoder_, "feature_names_in_"):
             self.feature_names_in_ = self.encoder_.feature_names_in_
@@ -75,8 +94,6 @@ class TableEstimator(BaseEstimator):
 
     def _matrix(self, X):
         """The matrix of a table that the network takes, float32 `(rows, columns)`."""
-        if "network_" not in self.__dict__:  # the check itself takes a tenth of a prediction
-            check_is_fitted(self)
         return self.encoder_.transform(X, warn_unseen=True)
 
     def _held_out(self, X, y, sample_weight):
@@ -94,7 +111,13 @@ class TableEstimator(BaseEstimator):
         return self._in_parts(X, lambda table: self._output_of(self.network_, self._matrix(table)))
 
     def _in_parts(self, X, output):
-        """`output` of a table."""
+        """`output` of a table, or of each part of one that is read in parts."""
+        if "network_" not in self.__dict__:  # the check itself takes a tenth of a prediction
+            check_is_fitted(self)
+        if is_source(X):
+            from ..streaming.prediction import outputs  # which imports this room
+
+            return outputs(self, X, output)
         return output(X)
 
     def _output_of(self, network, matrix):
@@ -127,6 +150,10 @@ class TableEstimator(BaseEstimator):
             the mean) of the training rows. Errors of a regressor are in the units of y.
         """
         check_is_fitted(self)
+        if is_source(X):
+            from ..streaming.prediction import evaluate_source
+
+            return evaluate_source(self, X, y)
         rows, _ = read_rows(Rows(X, y, sample_weight), self.target_)
         return evaluate_with_baseline(self, rows)
 
@@ -166,6 +193,29 @@ class TableEstimator(BaseEstimator):
 
         with told_once():
             return tune(X, y, estimator=self, **search)
+
+    def predict_to(self, X: Any, path: str | PathLike, copy: Sequence[str] = ()) -> int:
+        """Write predictions for a table that is read in parts to a Parquet file, atomically.
+
+        Args:
+            X: Parquet path, `pyarrow.dataset.Dataset` or lazy frame, as in `fit`.
+            path: str or Path of the file to write.
+            copy: names of columns of X that are written next to the predictions. Default: none.
+
+        Returns:
+            int: number of rows. The file has the column "prediction" (one per column of y or
+            quantile if there are several), and of a classifier "probability of ..." per class.
+
+        Raises:
+            ValueError: a name that X does not have; X as in `predict`.
+
+        Example:
+            model.predict_to("customers.parquet", "predictions.parquet", copy=["customer"])
+        """
+        from ..streaming.prediction import predict_to  # which imports this room
+
+        check_is_fitted(self)
+        return predict_to(self, X, path, copy)
 
     def summary(self) -> None:
         """Print the network's layers."""

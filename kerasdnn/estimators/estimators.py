@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
 
 from ..core.rows import Rows
+from ..core.sources import is_source
 from ..decisions.classification import Decisions
 from ..decisions.regression import Intervals
 from ..heads import Head, check_loss
@@ -43,6 +44,8 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         temperature_: float, what log-odds are divided by in `predict_proba`; 1 without calibration.
         threshold_: float, the probability of the second class above which it is predicted; None for
             more classes and for labels.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNClassifier(random_state=0).fit(frame, labels)
@@ -105,8 +108,11 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         """Train on a table.
 
         Args:
-            X: table of `(rows, columns)`; see `tables/frame.py`.
-            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
+            X: table of `(rows, columns)`; see `tables/frame.py`. A Parquet file or folder (its
+                path), a `pyarrow.dataset.Dataset` or a lazy frame (Polars, DuckDB, ...) is read in
+                parts and never as a whole; see `streaming/training.py`.
+            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`. Where X is read in parts, the name of
+                its column of labels, or a list of names.
             sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
             validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
                 share of the rows.
@@ -155,6 +161,8 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         hyperparameters_: dict, the hyperparameters that were used.
+        record_: dict, the record of the training: seeds, data hashes, split, versions, device,
+            timings and scores; see `records/contents.py`.
 
     Example:
         model = DNNRegressor(random_state=0).fit(frame, prices)
@@ -242,7 +250,7 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         Args:
             X, y, sample_weight: as in `fit`.
         """
-        if getattr(self, "target_", None) is None or not self.target_.head.levels:
+        if is_source(X) or getattr(self, "target_", None) is None or not self.target_.head.levels:
             return super().score(X, y, sample_weight)
         rows, _ = read_table(Rows(X, y, sample_weight))
         p, y = self.predict(rows.x), self.target_.encode(read_target(rows.y)[0])[:, 0]

@@ -32,13 +32,14 @@ from ..tables.rows import (
 )
 from ..tables.splits import holdout, strata_of
 from ..tables.targets import drop_missing_targets
+from ..training.size import Size, warn_of_size
 from .ensemble import average
 from .presets import PRESETS
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
-def fit_table(estimator, given, validation_data, make_target):
+def fit_table(estimator, given, validation_data, make_target, recorder):
     """Train on a table.
 
     Args:
@@ -46,6 +47,7 @@ def fit_table(estimator, given, validation_data, make_target):
         given: `Rows` as the user passed them.
         validation_data: (X, y) or (X, y, sample_weight). None holds out a part of the rows.
         make_target: function of (y, column names of y) that returns a target.
+        recorder: `records.contents.Recorder` of this training.
 
     Returns:
         dict of the estimator's fitted attributes.
@@ -59,6 +61,7 @@ def fit_table(estimator, given, validation_data, make_target):
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)
     rows, target = read_rows(given, make_target=make_target)
+    recorder.read(given, rows, target)
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
@@ -74,6 +77,7 @@ def fit_table(estimator, given, validation_data, make_target):
         train, held = holdout(rows, strata, fraction, rng)
         if len(held):
             rows, validation = rows.take(train), rows.take(held)
+    recorder.divide(rows, validation, given=validation_data is not None)
     with silenced(*told):
         fitted = fit_rows(estimator, rows, validation, target, rng)
     if validation_data is not None:
@@ -124,6 +128,9 @@ def fit_rows(estimator, rows, validation, target, rng):
     settings["metrics"] = with_metric(settings["metrics"], monitored)
     if settings.get("clip") and target.head.standardize:
         target.keep_range(rows.y)
+    held = 0 if validation is None else len(validation)
+    columns = encoder.n_dense_ + len(encoder.cardinalities_)
+    warn_of_size(Size.of(len(rows), held, columns, target.n, settings))
     in_units = rows if validation is None else validation
     rows = encode_rows(rows, encoder, target)
     problem = make_problem(target.head, rows.x.shape[1], target.n)

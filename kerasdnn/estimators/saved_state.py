@@ -46,6 +46,8 @@ def estimator_to_state(estimator):
         "network_seed": int(estimator.network_.seed),
         "decisions": estimator._decisions_to_state(),
     }
+    if getattr(estimator, "record_", None) is not None:
+        state["record"] = estimator.record_
     if lost:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(lost))
         warn(
@@ -87,6 +89,7 @@ def estimator_from_state(classes, state, make_network):
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
                 **estimator._decisions_from_state(state.get("decisions"), target),
+                "record_": state.get("record"),  # files of earlier versions have none
             }
         )
     except BadFile:

@@ -869,7 +869,7 @@ def parse(text, reading):
                 return float(text)
             except ValueError:
                 pass
-        return parse_number(text, *marks)
+        return parse_number(text, *marks, reading.get("factors", {}))
     if kind == "date":
         return parse_formats(text, reading["formats"])
     return parse_time(text) if kind == "time" else parse_boolean(text)

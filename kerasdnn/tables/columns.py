@@ -329,10 +329,15 @@ def center_and_scale(values, weights, scaling):
             values, [0.25, 0.5, 0.75], weights=weights, method="inverted_cdf"
         )
         spread = high - low if high > low else (values.max() - values.min()) / 2
-    noise = 10 * np.finfo("float64").eps * np.abs(values).max()
+    return float(center), scale_of(spread, np.abs(values).max())
+
+
+def scale_of(spread, largest):
+    """Return 1 / spread, or 0 where `spread` is rounding noise of values up to `largest`."""
+    noise = 10 * np.finfo("float64").eps * largest
     if spread <= max(noise, np.finfo("float64").tiny):  # whose inverse is finite
-        return float(center), 0.0
-    return float(center), float(1 / spread)
+        return 0.0
+    return float(1 / spread)
 
 
 def scaled(values, center, scale, scaling):

@@ -81,7 +81,8 @@ def read_table(
         ValueError: the file is not a table, or its encoding cannot be determined.
 
     Warns:
-        DataWarning: the encoding was guessed, or lines before the header were skipped.
+        DataWarning: the encoding was guessed, lines before the header were skipped, or there are
+            further sheets.
 
     Example:
         import pandas as pd
@@ -149,15 +150,24 @@ def find_column(table: pd.DataFrame, name: str) -> Hashable:
     raise ValueError(f"The table has no column {name!r}. {hint}")
 
 
+def _first_sheet(path):
+    with pd.ExcelFile(path) as workbook:
+        first, *others = workbook.sheet_names
+        if others:
+            names = ", ".join(map(repr, others))
+            warn(f"{path.name}: the sheet {first!r} is read, and not {names}.")
+        return pd.read_excel(workbook)
+
+
 READERS = {
     ".parquet": pd.read_parquet,
     ".pq": pd.read_parquet,
     ".feather": pd.read_feather,
     ".arrow": pd.read_feather,
-    ".xlsx": pd.read_excel,
-    ".xlsm": pd.read_excel,
-    ".xls": pd.read_excel,
-    ".ods": pd.read_excel,
+    ".xlsx": _first_sheet,
+    ".xlsm": _first_sheet,
+    ".xls": _first_sheet,
+    ".ods": _first_sheet,
     ".jsonl": lambda path: pd.read_json(path, lines=True),
     ".ndjson": lambda path: pd.read_json(path, lines=True),
 }

@@ -82,7 +82,7 @@ def read_table(given):
             frame = hide(frame, place)
         elif value is not None:
             found[name] = read_ranks(value, name, table)
-    return Rows(frame, y, weights, names, **found), columns
+    return Rows(frame, y, weights, names, **found, places=np.arange(frame.rows)), columns
 
 
 def check_exclusive(**arguments):

@@ -11,7 +11,8 @@ single row is read like the same row in its table:
 
 The rules are conservative: text becomes a number only if every value but a few strays is one.
 Codes stay categories: leading zeros, nine digits or more of equal length, letters before the
-digits, several units. Units are ignored, so that 12% is read as 12.
+digits, several units. Units are ignored, so that 12% is read as 12. Multiples such as k and mio.
+count, so that 1.5k is 1500; a reading holds them as "factors": {"k": 1000.0}.
 """
 
 import re
@@ -50,6 +51,11 @@ CURRENCIES = words(
     "kr kr. kč zł ft rs rs. fr. fr"
 )
 # fmt: on
+MULTIPLES = {
+    **dict.fromkeys(words("k tsd tsd. thousand thousands"), 1e3),
+    **dict.fromkeys(words("m mn mln mio mio. million millions millionen"), 1e6),
+    **dict.fromkeys(words("b bn mrd mrd. mld billion billions milliarden"), 1e9),
+}
 MONTHS: dict[str, int] = {}
 for _names in (
     "january february march april may june july august september october november december",
@@ -123,14 +129,35 @@ def split_number(text):
         return None
     after = part["after"].strip().casefold()
     bound = part["bound"] + ("+" if after == "+" else "")
-    return bound, before or ("" if after == "+" else after), minus, part["digits"], part["power"]
+    unit = before + after if after in MULTIPLES else before or ("" if after == "+" else after)
+    return bound, unit, minus, part["digits"], part["power"]
 
 
 def is_currency(text):
     return text in CURRENCIES or (len(text) == 1 and unicodedata.category(text) == "Sc")
 
 
-def parse_number(text, decimal, thousands, units):
+def factor_of(unit):
+    """What a unit such as k, mio. eur or $m multiplies by, or None."""
+    words = "".join(" " if is_currency(c) else c for c in unit).split()
+    words = [word for word in words if word not in CURRENCIES]
+    return MULTIPLES.get(words[0]) if len(words) == 1 else None
+
+
+def factors_of(texts, units):
+    """The factors of a column's multiples by unit, {} if its units are others.
+
+    A lone m or b is a multiple of money, or when written as in 1.5M; else it is a meter or a byte.
+    """
+    factors = {unit: factor for unit in units if (factor := factor_of(unit))}
+    clear = any(unit not in ("m", "b") for unit in factors)
+    if not clear and not any(re.search(r"\d[MB]$", text) for text in texts):
+        return {}
+    others = {unit for unit in units if unit and unit not in factors}
+    return {} if any(not is_currency(unit) for unit in others) else factors
+
+
+def parse_number(text, decimal, thousands, units, factors):
     """A text as a float, or None; `units` are those that may follow or precede the digits."""
     if PLAIN.fullmatch(text) and decimal == "." and "" in units:
         return float(text)
@@ -141,7 +168,8 @@ def parse_number(text, decimal, thousands, units):
     if not SHAPES[decimal, thousands].fullmatch(digits):
         return None
     digits = digits.replace(thousands, "") if thousands else digits
-    return float(f"{sign}{digits.replace(decimal, '.')}e{power or 0}")
+    number = float(f"{sign}{digits.replace(decimal, '.')}e{power or 0}")
+    return number * factors.get(parts[1], 1)
 
 
 def infer_number(texts, counts, forced, hints):
@@ -161,7 +189,8 @@ def infer_number(texts, counts, forced, hints):
     good = [(p, n) for p, n in zip(parts, counts, strict=True) if p is not None]
     if not good:
         return None
-    units = common_units([(p[1], n) for p, n in good])
+    factors = factors_of(texts, {p[1] for p, _ in good})
+    units = sorted({"", *(p[1] for p, _ in good)}) if factors else common_units(good)
     good = [(p, n) for p, n in good if p[1] in units]
     digits = [p[3] for p, _ in good]
     if not digits:
@@ -180,8 +209,11 @@ def infer_number(texts, counts, forced, hints):
     if not forced and (limit * strays > sum(fits) or limit_rows * stray_rows > rows):
         return None
     remarks = []
-    if units != [""]:
-        remarks.append(f"the unit {' or '.join(repr(u) for u in units if u)} is ignored")
+    if factors:
+        shown = [f"{unit!r} multiplies by {factor:,.0f}" for unit, factor in factors.items()]
+        remarks.append(" and ".join(shown))
+    if ignored := [unit for unit in units if unit and unit not in factors]:
+        remarks.append(f"the unit {' or '.join(map(repr, ignored))} is ignored")
     if marks != (".", ""):
         names = f"{marks[0]!r} is the decimal mark"
         remarks.append(names + (f", {marks[1]!r} separates thousands" if marks[1] else ""))
@@ -190,13 +222,15 @@ def infer_number(texts, counts, forced, hints):
     if any(p[0] for p, _ in good):
         remarks.append("limits such as < and > are read as the number")
     reading = {"as": "number", "decimal": marks[0], "thousands": marks[1], "units": units}
+    if factors:
+        reading["factors"] = factors
     return reading, remarks, bool(ambiguous)
 
 
 def common_units(found):
     """The units of a column, "" included: one unit and its plural, of most values."""
     rows = {}
-    for unit, count in found:
+    for (_, unit, *_), count in found:
         rows[unit] = rows.get(unit, 0) + count
     named = {unit: count for unit, count in rows.items() if unit}
     if not named:
@@ -465,7 +499,8 @@ def parse(texts, reading):
             found = parse_plain(texts) if marks[0] == "." else None
             if found is not None:
                 return found, np.zeros(len(texts), dtype=bool)
-            found = [parse_number(text, *marks) for text in texts]
+            factors = reading.get("factors", {})
+            found = [parse_number(text, *marks, factors) for text in texts]
         else:
             found = list(map({"time": parse_time, "boolean": parse_boolean}[kind], texts))
         values = np.array([np.nan if v is None else v for v in found], dtype="float64")

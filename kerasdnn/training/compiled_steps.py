@@ -70,7 +70,8 @@ def bind(network, kind, specs, rows):
     def trace(rows):
         key = compile_cache.cache_key(network, **kind.depends_on)
         make = functools.partial(kind, network, specs, rows, known=key is not None)
-        found = make() if key is None else compile_cache.get_or_trace((kind, specs, key), make)
+        key = key and (kind, specs, key, keras_internals.runtime())
+        found = make() if key is None else compile_cache.get_or_trace(key, make)
         return Bound(found, found.state_of(network))
 
     getattr(network, f"make_{kind.function}")()

@@ -73,6 +73,22 @@ def is_stream(x):
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
 
 
+def need_stream_arguments(y, sample_weight, validation_split=0.0):
+    """Raise `UseStockKeras` for arguments next to a dataset, which stock Keras rejects."""
+    if y is not None or sample_weight is not None or validation_split:
+        raise UseStockKeras("an argument that goes with arrays only")
+
+
+def need_no_hooks(hooked):
+    """Raise `UseStockKeras` if a callback hooks each batch.
+
+    Args:
+        hooked: True, or 1 step between the hooks.
+    """
+    if hooked == 1:
+        raise UseStockKeras("a callback hooks the batches of a dataset")
+
+
 def training_arrays(x, y, sample_weight=None, class_weight=None):
     """Convert to `(x, y)` or `(x, y, sample_weight)`, dense numeric arrays."""
     parts = arrays(x, y, sample_weight, class_weight)

@@ -44,7 +44,7 @@ class Fit:
     def __init__(self, network, table, batch, shuffle, epochs, merge_epochs=False, steps=None):
         self.network, self.table, self.batch, self.shuffle = network, table, batch, shuffle
         self.requested, self.merge_epochs, self.steps = epochs, merge_epochs, steps
-        self.bound, self.function, self.tried = None, None, set()
+        self.bound, self.function, self.tried, self.without_xla = None, None, set(), False
 
     def start(self):
         """Trace the step and plan the calls, unless that is done.
@@ -55,29 +55,15 @@ class Fit:
         Raises:
             TypeError: as in stock Keras, a callback has called `compile`.
         """
-        if self.bound is not None:
-            if self.network.train_function is self.function:
-                return
-            if self.network.train_function is None:
-                raise TypeError(
-                    "A callback has called `compile` or has reset `train_function` during `fit`. "
-                    "Call `network.make_train_function(force=True)` after it, or compile before "
-                    "`fit`."
-                )
+        if not self.needs_trace():
+            return
         network, table, batch, steps = self.network, self.table, self.batch, self.steps
-        rows = None if table.rows % batch else batch
-        optimizer, weights = network.optimizer, network.trainable_variables
-        if weights and not optimizer.built and is_elementwise(optimizer):
-            optimizer.build(weights)  # others during the trace, as in stock Keras
-        self.bound = compiled_steps.bind(
-            network, compiled_steps.Training, specs_of(table.parts), rows
-        )
-        self.function = network.train_function
-        self.trace = trace = self.bound.trace
+        self.trace_step(specs_of(table.parts), None if table.rows % batch else batch)
+        trace = self.trace
         self.tail = 0 if trace.padded else table.rows % batch
         self.rows = table.rows - self.tail  # without the short last batch
         in_epoch = math.ceil(self.rows / batch)
-        most = steps or steps_in_half_a_second(network, table, batch)
+        most = steps or steps_in(SECONDS_PER_CALL, network, specs_of(table.parts), batch)
         size = round_up(min(in_epoch, most)) if steps is None else min(in_epoch, steps)
         at_once = (
             self.merge_epochs and trace.flat and not self.tail and in_epoch < MAX_STEPS_SHORT_EPOCH
@@ -85,6 +71,27 @@ class Fit:
         compiled = network.use_xla is True or in_epoch * self.requested >= MIN_STEPS_XLA
         count = min(MAX_EPOCHS_PER_CALL, most // size, self.requested) if at_once else 1
         self.layout = Layout(power_of_two(max(1, count)), size, batch, trace.padded, compiled)
+
+    def needs_trace(self):
+        """Return whether the step is to be traced, for the first time or again."""
+        if self.bound is None:
+            return True
+        if self.network.train_function is None:
+            raise TypeError(
+                "A callback has called `compile` or has reset `train_function` during `fit`. "
+                "Call `network.make_train_function(force=True)` after it, or compile before `fit`."
+            )
+        return self.network.train_function is not self.function
+
+    def trace_step(self, specs, rows):
+        """Trace the step for data of `specs` in batches of `rows` rows, None for any number."""
+        network = self.network
+        optimizer, weights = network.optimizer, network.trainable_variables
+        if weights and not optimizer.built and is_elementwise(optimizer):
+            optimizer.build(weights)  # others during the trace, as in stock Keras
+        self.bound = compiled_steps.bind(network, compiled_steps.Training, specs, rows)
+        self.function = network.train_function
+        self.trace = self.bound.trace
 
     def catch_up(self):
         """Advance the random generators of layers by the steps taken so far.
@@ -159,7 +166,15 @@ class Fit:
             layout = layout._replace(padded=self.trace.padded)
             if rows % layout.batch and not self.trace.padded:
                 layout = Layout(1, 1, rows, False, layout.compiled)
-        data = self.data(layout, orders)
+        return self.execute(layout, self.data(layout, orders), count, rows, reset_metrics)
+
+    def execute(self, layout, data, count, rows, reset_metrics=False):
+        """Run `count` epochs of `rows` rows each; the arguments are as in `run`.
+
+        Args:
+            data: (x, y) or (x, y, sample_weight), tensors as the layout requires.
+        """
+        layout = layout._replace(compiled=layout.compiled and not self.without_xla)
         if self.trace.flat:
             arguments = tf.constant(count), tf.constant(rows), tf.constant(reset_metrics)
         else:
@@ -172,8 +187,8 @@ class Fit:
             if not layout.compiled or layout in self.tried:
                 raise
             # A layer has no XLA kernel: compilation fails before anything is computed.
-            self.layout = self.layout._replace(compiled=False)
-            return self.run(layout._replace(compiled=False), orders, reset_metrics)
+            self.without_xla = True
+            return self.execute(layout, data, count, rows, reset_metrics)
         self.tried.add(layout)
         if not self.trace.flat:
             return [keras_internals.to_numbers(self.network.get_metrics_result())]
@@ -256,12 +271,11 @@ def steps_taken(optimizer):
     return int(keras_internals.step_counter(optimizer).numpy())
 
 
-def steps_in_half_a_second(network, table, batch):
-    """Return how many steps take about half a second and fit into `BYTES_PER_CALL`."""
-    seconds = SECONDS_PER_STEP + 6 * network.count_params() * batch / FLOPS
-    specs = specs_of(table.parts)
+def steps_in(seconds, network, specs, batch):
+    """Return how many steps take about `seconds` and fit into `BYTES_PER_CALL`."""
+    step = SECONDS_PER_STEP + 6 * network.count_params() * batch / FLOPS
     row_bytes = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, *shape in specs)
-    most = min(SECONDS_PER_CALL / seconds, BYTES_PER_CALL / (row_bytes * batch))
+    most = min(seconds / step, BYTES_PER_CALL / (row_bytes * batch))
     return power_of_two(max(1, int(most)))
 
 

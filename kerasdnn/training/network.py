@@ -38,6 +38,7 @@ if COMPILED:
     from .device_data import DeviceData
     from .evaluation import Evaluation, Prediction
     from .fit_loop import Fit
+    from .streams import Stream, StreamEvaluation, StreamFit
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -51,6 +52,9 @@ class Network(keras.Sequential):
     - `fit(batch_size="full")`: one step per epoch over all rows, batch gradient descent.
     - A callback that hooks batches sees every batch, as in Keras, so that a call is one step. Pass
       `steps_per_execution` to call it once per so many steps.
+    - A `tf.data.Dataset`, generator or `PyDataset` is read ahead and trained on in compiled calls,
+      too. Where what a generator yields depends on the network that is being trained, pass
+      `steps_per_execution=1`.
     - `compile(jit_compile="auto")`, the default: XLA is used if the number of steps of the `fit`
       justifies the compilation. True means always; False means stock Keras.
     - Stock Keras opens a saved file as a `Sequential`. `kerasdnn.load`, pickle, copies and
@@ -206,6 +210,9 @@ class Network(keras.Sequential):
             return warn_of_divergence(super().fit(**stock_arguments))
         try:
             dispatch.need_plain_training(self)
+            if dispatch.is_stream(x):
+                dispatch.need_stream_arguments(y, sample_weight, validation_split)
+                return self._fit_stream(stock_arguments)
             if steps_per_epoch or validation_steps:
                 raise dispatch.UseStockKeras("a number of steps is given")
             if shuffle == "batch":
@@ -231,16 +238,7 @@ class Network(keras.Sequential):
         validation_batch = int(validation_batch_size or batch_size or 32)
         epochs, initial_epoch = int(epochs), keras_internals.first_epoch(self, int(initial_epoch))
         merge_epochs = not (verbose or callbacks or validation)
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_history=True,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=epochs,
-                steps=math.ceil(table.rows / batch),
-                model=self,
-            )
+        callbacks = self._callbacks(callbacks, verbose, epochs, math.ceil(table.rows / batch))
         steps = self.steps_per_call
         if steps in ("auto", None):
             steps = fit_loop.steps_between_hooks(callbacks.callbacks)
@@ -249,6 +247,73 @@ class Network(keras.Sequential):
         if validation is not None:
             validate = self._evaluator(validation, validation_batch, callbacks)
         return self._run(fit, validate, callbacks, initial_epoch, epochs, validation_freq)
+
+    def _callbacks(self, callbacks, verbose, epochs, steps, history=True):
+        """Return a `CallbackList`, as stock Keras makes it."""
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks,
+            add_history=history,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+            model=self,
+        )
+
+    def _fit_stream(self, given):
+        """Train on a dataset, a generator or a `PyDataset` in compiled calls.
+
+        Args:
+            given: dict of the arguments of `fit`. Before a fallback to stock Keras its data are
+                replaced by Keras's adapters, which hold the batches that have been read.
+
+        Raises:
+            UseStockKeras: anything that compiled calls do not support.
+        """
+        listed, epochs = as_list(given.get("callbacks")), given["epochs"]
+        dispatch.need_no_hooks(fit_loop.steps_between_hooks(listed))
+        validation, validation_steps = given.get("validation_data"), given.get("validation_steps")
+        streamed = validation is not None and dispatch.is_stream(validation)
+        parts = None
+        if streamed:
+            dispatch.need_no_hooks(fit_loop.hooks_test_batches(listed))
+        elif validation is not None:
+            if validation_steps:
+                raise dispatch.UseStockKeras("a number of steps is given")
+            parts = dispatch.validation_arrays(validation)
+        names = "steps_per_epoch", "shuffle", "class_weight"
+        stream = Stream(self, given["x"], **{name: given.get(name) for name in names})
+        given["x"] = stream.adapter
+        dispatch.prepare(self, stream.need_dense())
+        if streamed:
+            dispatch.need_sums_over_rows(self)
+            validation_stream = Stream(self, validation, steps_per_epoch=validation_steps)
+            given["validation_data"] = validation_stream.adapter
+            validation_stream.need_dense()
+        self.last_path = "compiled"
+        stream.epochs.reset()
+        initial_epoch = keras_internals.first_epoch(self, int(given["initial_epoch"]))
+        callbacks = self._callbacks(
+            given.get("callbacks"), given["verbose"], epochs, stream.epochs.num_batches
+        )
+        steps = self.steps_per_call
+        if steps in ("auto", None):
+            steps = fit_loop.steps_between_hooks(callbacks.callbacks)
+        fit = StreamFit(self, stream, epochs - initial_epoch, steps)
+        validate = None
+        if streamed:
+            evaluation = StreamEvaluation(self, validation_stream)
+            validate = lambda: evaluation.run(callbacks)
+        elif parts is not None:
+            batch = int(given.get("validation_batch_size") or given.get("batch_size") or 32)
+            validate = self._evaluator(parts, batch, callbacks)
+        try:
+            frequency = given["validation_freq"]
+            return self._run(fit, validate, callbacks, initial_epoch, epochs, frequency)
+        finally:
+            stream.close()
 
     def _run(self, fit, validate, callbacks, initial_epoch, epochs, validation_freq):
         def max_steps():  # as in Keras, `stop_training` takes effect after the next batch
@@ -279,7 +344,7 @@ class Network(keras.Sequential):
                     callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
-            if fit.steps:  # a callback may have changed them
+            if fit.steps or logs is None:  # a callback may have changed them
                 logs = keras_internals.to_numbers(self.get_metrics_result())
             if validate is not None and keras_internals.is_validated(self, epoch, validation_freq):
                 logs = logs | {f"val_{name}": value for name, value in validate().items()}
@@ -349,11 +414,19 @@ class Network(keras.Sequential):
         keras_internals.assert_compiled(self, "evaluate")
         if not COMPILED or kwargs or is_patched("evaluate"):  # kwargs: from within stock `fit`
             return super().evaluate(**stock_arguments)
+        stream: Stream | None = None
         try:
             dispatch.need_plain_training(self)
-            if steps:
+            if dispatch.is_stream(x):
+                dispatch.need_stream_arguments(y, sample_weight)
+                dispatch.need_no_hooks(fit_loop.hooks_test_batches(as_list(callbacks)))
+                stream = Stream(self, x, steps_per_epoch=steps)
+                stock_arguments["x"] = stream.adapter
+                parts = stream.need_dense()
+            elif steps:
                 raise dispatch.UseStockKeras("a number of steps is given")
-            parts = dispatch.training_arrays(x, y, sample_weight)
+            else:
+                parts = dispatch.training_arrays(x, y, sample_weight)
             dispatch.prepare(self, parts)
             self._need_compiled_evaluation(as_list(callbacks))
         except dispatch.UseStockKeras as reason:
@@ -361,17 +434,17 @@ class Network(keras.Sequential):
             self._stream("test_function", x, callbacks, steps)
             return super().evaluate(**stock_arguments)
         self.last_path = "compiled"
-        batch = int(batch_size or 32)
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                epochs=1,
-                steps=math.ceil(len(parts[0]) / batch),
-                model=self,
-            )
-        logs = Evaluation(self, DeviceData(parts), batch).run(callbacks)
+        if stream is not None:
+            callbacks = self._callbacks(callbacks, verbose, 1, stream.epochs.num_batches, False)
+            try:
+                logs = StreamEvaluation(self, stream).run(callbacks)
+            finally:
+                stream.close()
+        else:
+            batch = int(batch_size or 32)
+            steps = math.ceil(len(parts[0]) / batch)
+            callbacks = self._callbacks(callbacks, verbose, 1, steps, False)
+            logs = Evaluation(self, DeviceData(parts), batch).run(callbacks)
         return dict(sorted(logs.items())) if return_dict else keras_internals.as_list(self, logs)
 
     def predict(

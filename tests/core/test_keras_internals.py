@@ -1,5 +1,7 @@
 """Every private name of Keras that kerasdnn uses is there, and means what it is used for."""
 
+import subprocess
+import sys
 import zipfile
 
 import keras
@@ -107,3 +109,34 @@ def test_files(model, tmp_path):
 
     internals.name_in_h5_files(OfAnH5File)
     assert keras.src.layers.OfAnH5File is OfAnH5File
+
+
+RESET = """
+import keras
+import numpy as np
+from tensorflow.python.eager import context
+
+from kerasdnn import Network
+from kerasdnn.core import keras_internals
+
+
+def weights(kind):
+    keras.utils.set_random_seed(0)
+    model = kind([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 3)), np.ones((8, 2)), shuffle=False, verbose=0)
+    return model.get_weights()
+
+
+weights(Network)
+before = keras_internals.runtime()
+assert keras_internals.runtime() is before
+context._reset_context()
+assert keras_internals.runtime() is not before
+for ours, stock in zip(weights(Network), weights(keras.Sequential)):
+    np.testing.assert_allclose(ours, stock, rtol=1e-6)
+"""
+
+
+def test_after_a_reset_of_the_runtime_equal_networks_are_traced_again():
+    subprocess.run([sys.executable, "-c", RESET], check=True)

@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import importlib.util
 import itertools
 import lzma
 import sys
@@ -197,14 +196,22 @@ def test_other_formats_follow_from_the_ending(tmp_path, ending):
 
 def test_excel_is_read_or_the_line_that_installs_it_is_named(tmp_path, monkeypatch):
     path = tmp_path / "t.xlsx"
-    if importlib.util.find_spec("openpyxl"):
-        EXPECTED.to_excel(path, index=False)
-        assert_is_the_table(read_table(path))
+    EXPECTED.to_excel(path, index=False)
+    assert_is_the_table(read_table(path))
     with zipfile.ZipFile(path, "w") as workbook:
         workbook.writestr("xl/workbook.xml", "")
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(ImportError, match=r"t\.xlsx .* pip install openpyxl"):
         read_table(path)
+
+
+def test_of_a_workbook_with_several_sheets_the_first_is_read_and_named(tmp_path):
+    path = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(path) as workbook:
+        EXPECTED.to_excel(workbook, sheet_name="sales", index=False)
+        EXPECTED.to_excel(workbook, sheet_name="notes", index=False)
+    with pytest.warns(DataWarning, match=r"sheet 'sales'.* 'notes'"):
+        assert_is_the_table(read_table(path))
 
 
 # fmt: off

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, TableEncoder
 from kerasdnn.checks.table_columns import told_once
+from kerasdnn.tables.text_formats import parse
 
 ROWS = 120
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -305,6 +306,30 @@ def test_numbers_in_several_units_are_warned_of():
     with pytest.warns(DataWarning, match=r"'w'.*several units \('g', 'kg'\)"):
         encoder = TableEncoder().fit({"w": values * 2})
     assert encoder.columns_["kind"].tolist() == ["category"]
+
+
+MULTIPLES = {
+    "income": (["$1.2k", "$900", "$3M", "$45k"], [1200, 900, 3e6, 45e3]),
+    "followers": (["950", "1.5K", "12K", "2.1M"], [950, 1500, 12e3, 2.1e6]),
+    "euros": (["1,5 Mio. €", "300 Tsd. €", "2 Mrd. €", "0,5 Mio. €"], [1.5e6, 3e5, 2e9, 5e5]),
+    "budgets": (["5m USD", "7m USD", "120k USD", "8m USD"], [5e6, 7e6, 120e3, 8e6]),
+    "views": (["1.5M", "2.5M", "0.5M", "7M"], [1.5e6, 2.5e6, 0.5e6, 7e6]),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), MULTIPLES.values(), ids=MULTIPLES)
+def test_multiples_such_as_k_and_m_are_read_as_the_numbers_they_stand_for(values, expected):
+    with pytest.warns(DataWarning, match=r"multiplies by 1,000"):
+        encoder = TableEncoder().fit({"a": values * 9})
+    found, stray = parse(values, encoder.states_[0].reading)
+    np.testing.assert_allclose(found, expected)
+    assert not stray.any()
+
+
+def test_meters_and_bytes_are_units_and_no_multiples():
+    with pytest.warns(DataWarning, match="the unit 'm' is ignored"):
+        encoder = TableEncoder().fit({"a": ["5 m", "7 m", "12 m", "8"] * 9})
+    assert "factors" not in encoder.states_[0].reading
 
 
 def test_an_answer_that_is_frequent_does_not_turn_numbers_into_categories():

@@ -1,0 +1,389 @@
+"""Fit an estimator on a table that is read in parts.
+
+1. One pass counts rows and classes, and collects two random samples: rows to validate on (at most
+   100,000, in memory) and up to 131,072 training rows, on which the encoder is begun.
+2. One pass over the training rows learns the encoding; see `statistics`.
+3. Each epoch is one pass: row groups come in random order, four at a time in turns; rows are
+   encoded in a background thread and shuffled in a buffer of up to 262,144 rows (64 MB).
+
+The order of an epoch depends on the seed and the training step at its start. Therefore a run that
+`keras.callbacks.BackupAndRestore` resumes sees the rows of one that was not interrupted.
+"""
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ..checks.divergence import reject_divergence
+from ..core import keras_internals
+from ..core.arguments import check_fraction
+from ..core.messages import invalid, warn
+from ..core.rows import Rows, unpack_validation_data
+from ..core.sources import is_source
+from ..estimators.ensemble import average
+from ..estimators.fit import (
+    MIN_ROWS_TO_SPLIT,
+    best_epoch_callback,
+    check_settings,
+    history_frame,
+    monitored_metric,
+    rows_per_step,
+    with_metric,
+)
+from ..estimators.presets import PRESETS
+from ..heads import make_problem, with_loss
+from ..tables.encoder import TableEncoder
+from ..tables.frame import read_frame
+from ..tables.rows import read_rows, weigh_classes
+from ..tables.targets import NumberTarget, read_target
+from .source import Source, open_source, target_columns, uniform
+from .statistics import Moments, learn_encoder
+
+SAMPLE_ROWS = 131_072
+MAX_VALIDATION_ROWS = 100_000
+BUFFER_ROWS, BUFFER_BYTES = 262_144, 64 * 2**20
+
+
+@dataclass
+class Parts:
+    """Which rows of a source are trained on, validated on and sampled.
+
+    Attributes:
+        source: `Source`.
+        target: list of the names of the target's columns.
+        seed: int, of the split.
+        validation: fraction of the rows to validate on.
+        drop: bool, whether rows without a target are left out; otherwise they are an error.
+    """
+
+    source: Source
+    target: list[str]
+    seed: int
+    validation: float
+    drop: bool
+
+    @property
+    def features(self):
+        return [name for name in self.source.names if name not in self.target]
+
+    def trains(self, numbers):
+        return uniform(numbers, self.seed) >= self.validation
+
+    def samples(self, numbers):
+        return uniform(numbers, self.seed + 1) < SAMPLE_ROWS / self.source.rows
+
+    def frames(self, keep=None, rng=None):
+        """Yield (X, y) DataFrames."""
+        for frame in self.source.frames(self.source.names, rng, keep):
+            missing = frame[self.target].isna().any(axis=1)
+            if missing.any() and not self.drop:
+                raise ValueError(
+                    f"Input y contains NaN: {int(missing.sum()):,} of {len(missing):,} rows from "
+                    f"row {frame.index[0]:,} on have a missing target (first: row "
+                    f"{frame.index[missing.to_numpy().argmax()]:,}). Pass missing_target='drop'."
+                )
+            if missing.any():
+                frame = frame[~missing]
+            y = frame[self.target]
+            yield frame[self.features], y[self.target[0]] if len(self.target) == 1 else y
+
+
+class Survey:
+    """What the first pass finds.
+
+    Attributes:
+        n_rows: int, rows with a target; n_train: those that are trained on.
+        classes: Series, how many training rows have each label; of numbers `moments` instead.
+        sample, held: (X, y) of the sampled training rows and of those to validate on.
+    """
+
+    def __init__(self, parts, labels):
+        self.n_rows = self.n_train = 0
+        self.classes, self.moments = {}, Moments()
+        samples, held = [], []
+        for x, y in parts.frames():
+            numbers = x.index.to_numpy()
+            trains = parts.trains(numbers)
+            self.n_rows, self.n_train = self.n_rows + len(x), self.n_train + int(trains.sum())
+            if labels and y.ndim == 1:
+                for label in y.unique():
+                    self.classes.setdefault(label, 0)
+                for label, count in y[trains].value_counts().items():
+                    self.classes[label] += int(count)
+            elif all(map(pd.api.types.is_numeric_dtype, y.dtypes if y.ndim == 2 else [y.dtype])):
+                self.moments.add(y[trains].to_numpy("float64").reshape(int(trains.sum()), -1))
+            for mask, found in ((trains & parts.samples(numbers), samples), (~trains, held)):
+                if mask.any():
+                    found.append((x[mask], y[mask]))
+        if not samples:
+            raise ValueError("`y` must have values. Received: none that is not missing.")
+        self.sample = tuple(map(pd.concat, zip(*samples, strict=True)))
+        self.held = tuple(map(pd.concat, zip(*held, strict=True))) if held else None
+
+
+def fit_source(estimator, given, validation_data, make_target, recorder):
+    """Train on a table that is read in parts; see `estimators.fit.fit_table`.
+
+    Args:
+        estimator: `TableEstimator`.
+        given: `Rows` of what `open_source` accepts, and the name of a column as y.
+        validation_data: (X, y) or None; such a source, or a table in memory.
+        make_target: function of (y, column names of y) that returns a target.
+        recorder: `records.contents.Recorder` of this training.
+
+    Returns:
+        dict of the estimator's fitted attributes.
+    """
+    for name, value in zip(("sample_weight", "groups", "time"),
+                           (given.weights, given.groups, given.time), strict=True):  # fmt: skip
+        if value is not None:
+            received = f"an object of type {type(value).__name__}"
+            raise invalid(name, "is not supported where X is read in parts", received=received)
+    fraction = check_fraction("validation_fraction", estimator.validation_fraction)
+    settings = check_settings(estimator)
+    rng = np.random.default_rng(estimator._draw_seed())
+    source = open_source(given.x)
+    small = source.rows < MIN_ROWS_TO_SPLIT or validation_data is not None
+    parts = Parts(
+        source,
+        target_columns(source, given.y),
+        int(rng.integers(2**31)),
+        0.0 if small else min(fraction, MAX_VALIDATION_ROWS / source.rows),
+        estimator.missing_target == "drop",
+    )
+    survey = Survey(parts, labels=hasattr(estimator, "class_weight"))
+    if survey.n_rows < source.rows:
+        warn(
+            f"`y` has missing values in {source.rows - survey.n_rows:,} of {source.rows:,} rows, "
+            "which are dropped."
+        )
+    target = learn_target(survey, make_target)
+    validation = None
+    if validation_data is not None:
+        validation = read_validation(validation_data, target)
+    elif survey.held is not None:
+        validation, _ = read_rows(Rows(*survey.held), target)
+    given = validation_data is not None
+    recorder.read_in_parts(parts.features, parts.target, survey.n_rows, validation, given=given)
+    fitted = fit_parts(estimator, settings, parts, survey, target, validation, rng)
+    return {**fitted, "n_rows_": survey.n_rows}
+
+
+def read_validation(validation_data, target):
+    """Read `validation_data`, in memory or a source, as `Rows` of a `Frame`."""
+    rows = unpack_validation_data(validation_data)
+    if is_source(rows.x):
+        source = open_source(rows.x)
+        names = target_columns(source, rows.y)
+        frame = pd.concat(list(source.frames(source.names)))
+        y = frame[names[0]] if len(names) == 1 else frame[names]
+        rows = rows.replace(x=frame.drop(columns=names), y=y)
+    return read_rows(rows, target)[0]
+
+
+def learn_target(survey, make_target):
+    """The target, with the units or class frequencies of all training rows.
+
+    The units of logarithms, and of targets that are divided by their mean, are those of the sample.
+    """
+    y, names = read_target(survey.sample[1])
+    if survey.classes:
+        labels = pd.Series(list(survey.classes), dtype=survey.sample[1].dtype)
+        y, _ = read_target(pd.concat([survey.sample[1], labels]))
+        target = make_target(y, names)
+        codes = target.encode(read_target(labels)[0])
+        target.learn(codes, np.array(list(survey.classes.values()), dtype="float64"))
+        return target
+    target = make_target(y, names)
+    target.learn(target.encode(y), None)
+    return target
+
+
+def exact_units(target, moments):
+    """Set the units of a standardized target to those of all training rows."""
+    if isinstance(target, NumberTarget):
+        if not target.head.levels:
+            target.baseline = moments.mean
+        if target.head.standardize and not target.log:
+            target.center = moments.mean
+            spread, largest = moments.deviation, np.maximum(abs(moments.low), abs(moments.high))
+            target.scale = np.where(spread > 1e-12 * largest, spread, 1.0)
+
+
+def fit_parts(estimator, settings, parts, survey, target, validation, rng):
+    """Train on the parts of a source that are found; returns the fitted attributes."""
+    if settings["batch_size"] == "full":
+        raise invalid("batch_size", "must be an integer where X is read in parts", "full")
+    estimator._check_decisions(target, validation)
+    epochs = settings["epochs"]
+    patience = settings["patience"] if settings["early_stopping"] else epochs
+    encoder = TableEncoder(
+        settings["scaling"],
+        settings["one_hot_limit"],
+        estimator.categorical or (),
+        estimator.columns,
+    )
+    frames = lambda: (x for x, _ in parts.frames(parts.trains))
+    learn_encoder(encoder, survey.sample[0], frames, len(survey.sample[0]) == survey.n_train)
+    target.head = with_loss(target.head, settings["loss"])
+    exact_units(target, survey.moments)
+    monitored = monitored_metric(settings["monitor"], target.head)
+    settings["metrics"] = with_metric(settings["metrics"], monitored)
+    if settings.get("clip") and target.head.standardize:
+        target.keep_range(np.stack([survey.moments.low, survey.moments.high]))
+    encode = Encode(encoder, target, settings["loss"] is not None, *class_factors(
+        getattr(estimator, "class_weight", None), target, survey
+    ))  # fmt: skip
+    sample = encode(*survey.sample)
+    problem = make_problem(target.head, sample[0].shape[1], target.n)
+    settings["batch_size"] = rows_per_step(settings["batch_size"], survey.n_train)
+    held = None if validation is None else encode.rows(validation)
+    members, best_epoch = [], 0
+    for _ in range(settings["n_members"]):
+        seed = int(rng.integers(2**31))
+        rows = Batches(parts, encode, settings["batch_size"], survey.n_train, seed)
+        # A preset computes the number of steps from those of its rows, here a sample.
+        as_sampled = {"batch_size": len(sample[0]), "epochs": epochs * len(rows)}
+        build = PRESETS[estimator._chosen_preset()].build
+        network = build(problem, encoder, settings | as_sampled, seed, *sample[:2])
+        rows.network = network
+        callbacks, best = list(estimator.callbacks or ()), None
+        if held is not None:
+            best = best_epoch_callback(monitored, patience)
+            callbacks.append(best)
+        network.fit(
+            rows,
+            epochs=epochs,
+            shuffle=False,
+            verbose=estimator.verbose,
+            callbacks=callbacks or None,
+            validation_data=held,
+        )
+        reject_divergence(network, settings["learning_rate"])
+        best_epoch = best_epoch or (best.best_epoch + 1 if best else len(network.history.epoch))
+        members.append(network)
+    history = members[0].history
+    predictor = members[0] if len(members) == 1 else average(members)
+    if getattr(target, "log", False) and not target.head.levels:
+        inputs, y = sample[0], target.encode(read_target(survey.sample[1])[0])
+        if validation is not None:
+            inputs, y = held[0], validation.y
+        target.learn_bias(predictor.predict(inputs, verbose=0), y)
+    weights = held[2] if held is not None and len(held) == 3 else None
+    held_out = (None, None) if held is None else (held[0], validation.replace(weights=weights))
+    return {
+        **estimator._decide(target, predictor, *held_out),
+        "encoder_": encoder,
+        "target_": target,
+        "network_": predictor,
+        "hyperparameters_": settings,
+        "history_": history_frame(history.history, history.epoch),
+        "best_epoch_": best_epoch,
+    }
+
+
+def class_factors(class_weight, target, survey):
+    """Return (the weight of each class or None, the mean weight of the training rows)."""
+    if class_weight is None:
+        return None, 1.0
+    codes = target.encode(np.array(list(survey.classes)))
+    mass = np.zeros(target.n)
+    mass[codes] = list(survey.classes.values())
+    rows = Rows(None, np.arange(target.n), mass)
+    factors = weigh_classes(rows, class_weight, target).weights / np.maximum(mass, 1)
+    return factors, (factors * mass).sum() / mass.sum()
+
+
+class Encode:
+    """Encode (X, y) of DataFrames as the network takes them.
+
+    Args:
+        encoder, target: fitted.
+        column: bool, whether y of one output has two dimensions, as a custom loss requires.
+        factors: float `(classes,)`, the weight of each class, or None.
+        mean_weight: of the training rows.
+    """
+
+    def __init__(self, encoder, target, column, factors, mean_weight):
+        self.encoder, self.target, self.column = encoder, target, column
+        self.factors, self.mean_weight = factors, mean_weight
+
+    def __call__(self, x, y):
+        """Return (x, y) or (x, y, weights)."""
+        return self.rows(Rows(read_frame(x), self.target.encode(read_target(y)[0])))
+
+    def rows(self, rows):
+        """Return the same of `Rows` whose y is encoded."""
+        y = self.target.to_network(rows.y) if hasattr(self.target, "to_network") else rows.y
+        if self.column and self.target.head.units == "1":
+            y = y.reshape(-1, 1)
+        x = self.encoder.transform(rows.x)
+        if self.factors is None and rows.weights is None:
+            return x, y
+        weights = 1.0 if rows.weights is None else rows.weights / rows.weights.mean()
+        if self.factors is not None:
+            weights = weights * self.factors[rows.y] / self.mean_weight
+        return x, y, weights.astype("float32")
+
+
+class Batches(keras.utils.PyDataset):
+    """The batches of every epoch, in an order that depends on the seed and the training step.
+
+    Args:
+        parts: `Parts`.
+        encode: `Encode`.
+        batch_size, rows: int, rows per step and per epoch.
+        seed: int.
+    """
+
+    def __init__(self, parts, encode, batch_size, rows, seed):
+        super().__init__()
+        self.parts, self.encode, self.batch_size = parts, encode, batch_size
+        self.n_rows, self.seed = rows, seed
+        self.network = self.reader = self.empty = None
+
+    def __len__(self):
+        return math.ceil(self.n_rows / self.batch_size)
+
+    def on_epoch_begin(self):
+        step = int(keras_internals.step_counter(self.network.optimizer).numpy())
+        self.reader = self.epoch(np.random.default_rng([self.seed, step]))
+
+    def on_epoch_end(self):
+        self.reader = None
+
+    def __getitem__(self, index):
+        """Return the next batch; before the first epoch Keras only looks at its shapes."""
+        if self.reader is not None:
+            return next(self.reader)
+        if self.empty is None:
+            x, y = next(iter(self.parts.frames(self.parts.trains)))
+            self.empty = tuple(part[:1] for part in self.encode(x[:1], y[:1]))
+        return self.empty
+
+    def epoch(self, rng):
+        """Yield the batches of one epoch."""
+        waiting, count, size = [], 0, None
+        for x, y in self.parts.frames(self.parts.trains, rng):
+            waiting.append(self.encode(x, y))
+            count += len(x)
+            size = size or min(BUFFER_ROWS, BUFFER_BYTES // (4 * waiting[0][0].shape[1]))
+            if count >= max(size, self.batch_size):
+                rest = yield from self.shuffled(waiting, rng, count % self.batch_size)
+                waiting, count = [rest], len(rest[0])
+        if count:
+            yield from self.shuffled(waiting, rng, 0)
+
+    def shuffled(self, waiting, rng, left):
+        """Yield batches of the waiting rows in random order; return the last `left` rows."""
+        parts = [np.concatenate(part) for part in zip(*waiting, strict=True)]
+        waiting.clear()
+        order = rng.permutation(len(parts[0]))
+        for start in range(0, len(order) - left, self.batch_size):
+            rows = order[start : start + self.batch_size]
+            yield tuple(part[rows] for part in parts)
+        rows = order[len(order) - left :]
+        return tuple(part[rows] for part in parts)

@@ -1,0 +1,230 @@
+"""Train on and predict a Parquet table in parts: rows per second, and peak memory.
+
+    scripts/run scripts/bench_streaming.py                      # 3 million rows, a few minutes
+    scripts/run scripts/bench_streaming.py --rows 100_000_000   # the table of the documentation
+
+The table has 20 columns (16 numbers, some missing, and 4 of categories) and is written in row
+groups of 250,000 rows. Each measurement runs in a process of its own:
+
+    in parts      DNNRegressor("standard").fit(path, y="y"); the fastest epoch counts
+    in memory     the same network on a sample of the rows, read as a DataFrame
+    tf.data       stock Keras on a hand-written pipeline that reads the same file with pyarrow and
+                  feeds the 16 numbers, standardized, without the categories
+
+Peak memory is the largest resident set of the process, minus what it was after TensorFlow had
+trained a first small network. Scores are R2 on 100,000 new rows.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+GROUP, SAMPLE, TEST = 250_000, 500_000, 100_000
+NUMBERS, CATEGORIES = 16, 4
+FIT = {"preset": "standard", "hidden_units": (64, 32), "batch_size": 256, "random_state": 0,
+       "early_stopping": False}  # fmt: skip
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=lambda text: int(text.replace("_", "")), default=3_000_000)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--folder", help="where the table is written; default: a temporary folder")
+    parser.add_argument("--part", choices=list(PARTS), help="one measurement, in this process")
+    args = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if args.part:
+        print(json.dumps(PARTS[args.part](Path(args.folder), args.epochs)))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(args.folder or temporary)
+        write(folder / "table.parquet", args.rows, seed=0)
+        write(folder / "test.parquet", TEST, seed=1)
+        size = (folder / "table.parquet").stat().st_size / 2**20
+        print(f"{args.rows:,} rows x {NUMBERS + CATEGORIES} columns, {size:,.0f} MiB of Parquet")
+        for part in PARTS:
+            command = [sys.executable, __file__, "--part", part, "--folder", str(folder)]
+            command += ["--epochs", str(args.epochs)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                sys.exit(done.stderr)
+            found = json.loads(done.stdout.splitlines()[-1])
+            print(f"{part:10}", ", ".join(f"{k} {v:,}" for k, v in found.items()), flush=True)
+
+
+def write(path, rows, seed):
+    """Write a table in row groups, one in memory at a time."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.exists():
+        return
+    rng = np.random.default_rng(seed)
+    weights = np.random.default_rng(7).normal(size=NUMBERS)
+    towns = np.array([f"town {i}" for i in range(40)])
+    effects = np.random.default_rng(8).normal(size=len(towns))
+    writer = None
+    for start in range(0, rows, GROUP):
+        n = min(GROUP, rows - start)
+        x = rng.normal(size=(n, NUMBERS))
+        codes = rng.integers(0, len(towns), size=(n, CATEGORIES))
+        y = np.tanh(x @ weights / 2) + effects[codes[:, 0]] + 0.3 * rng.normal(size=n)
+        x[rng.random(n) < 0.05, 0] = np.nan
+        columns = {f"x{j}": x[:, j] for j in range(NUMBERS)}
+        columns |= {f"c{j}": towns[codes[:, j]] for j in range(CATEGORIES)}
+        table = pa.table({**columns, "y": y})
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table, row_group_size=GROUP)
+    writer.close()
+
+
+class Peak:
+    """The largest resident set of this process while the block runs, beyond that at its start."""
+
+    def __enter__(self):
+        self.start = self.most = resident()
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while not self.done.wait(0.02):
+            self.most = max(self.most, resident())
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
+
+    @property
+    def mebibytes(self):
+        return round((self.most - self.start) / 2**20)
+
+
+def resident():
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def warm_up():
+    """Load TensorFlow and train a small network, so that neither counts."""
+    import numpy as np
+
+    from kerasdnn import DNNRegressor
+
+    X = np.random.default_rng(0).normal(size=(4_000, 4))
+    DNNRegressor(**FIT, epochs=2).fit(X, X[:, 0])
+
+
+def clock(function):
+    start = time.perf_counter()
+    found = function()
+    return found, time.perf_counter() - start
+
+
+def fit_timed(epochs, X, y):
+    """Fit; return (estimator, seconds before the first epoch, seconds of the fastest epoch)."""
+    import keras
+
+    from kerasdnn import DNNRegressor
+
+    class Clock(keras.callbacks.Callback):
+        begins, ends = (), ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.begins = (*self.begins, time.perf_counter())
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.ends = (*self.ends, time.perf_counter())
+
+    timer, start = Clock(), time.perf_counter()
+    model = DNNRegressor(**FIT, epochs=epochs, callbacks=[timer]).fit(X, y)
+    found = [end - begin for begin, end in zip(timer.begins, timer.ends, strict=True)]
+    return model, timer.begins[0] - start, min(found)
+
+
+def in_parts(folder, epochs):
+    import pyarrow.parquet as pq
+
+    warm_up()
+    table = folder / "table.parquet"
+    rows = pq.read_metadata(table).num_rows
+    with Peak() as peak:
+        model, before, seconds = fit_timed(epochs, table, "y")
+    with Peak() as predicting:
+        _, predicted = clock(lambda: model.predict_to(table, folder / "predictions.parquet"))
+    return {
+        "rows/s of an epoch": round(rows / seconds),
+        "seconds before the epochs": round(before),
+        "MiB beyond TensorFlow": peak.mebibytes,
+        "rows/s predicted": round(rows / predicted),
+        "MiB to predict": predicting.mebibytes,
+        "R2": round(model.score(folder / "test.parquet", "y"), 4),
+    }
+
+
+def in_memory(folder, epochs):
+    import pyarrow.parquet as pq
+
+    warm_up()
+    file = pq.ParquetFile(folder / "table.parquet")
+    groups = list(range(min(SAMPLE // GROUP, file.num_row_groups)))
+    frame = file.read_row_groups(groups).to_pandas()
+    X, y = frame.drop(columns=["y"]), frame["y"]
+    more = max(1, file.metadata.num_rows // len(X))  # epochs for as many steps as in parts
+    with Peak() as peak:
+        model, before, seconds = fit_timed(more * epochs, X, y)
+    test = pq.read_table(folder / "test.parquet").to_pandas()
+    _, predicted = clock(lambda: model.predict(X))
+    return {
+        "rows": len(X),
+        "rows/s of an epoch": round(len(X) / seconds),
+        "seconds before the epochs": round(before),
+        "MiB beyond TensorFlow": peak.mebibytes,
+        "rows/s predicted": round(len(X) / predicted),
+        "R2": round(model.score(test.drop(columns=["y"]), test["y"]), 4),
+    }
+
+
+def tf_data(folder, epochs):
+    import keras
+    import numpy as np
+    import pyarrow.parquet as pq
+    import tensorflow as tf
+
+    warm_up()
+    file = pq.ParquetFile(folder / "table.parquet")
+    names = [f"x{j}" for j in range(NUMBERS)]
+
+    def chunks():
+        for batch in file.iter_batches(65_536, columns=[*names, "y"]):
+            x = np.column_stack([batch[name].to_numpy(zero_copy_only=False) for name in names])
+            yield np.nan_to_num(x).astype("float32"), batch["y"].to_numpy().astype("float32")
+
+    specs = tf.TensorSpec((None, NUMBERS), "float32"), tf.TensorSpec((None,), "float32")
+    dataset = tf.data.Dataset.from_generator(chunks, output_signature=specs)
+    dataset = dataset.unbatch().shuffle(16_384).batch(256).prefetch(tf.data.AUTOTUNE)
+    dense = [keras.layers.Dense(units, "relu") for units in (64, 32)]
+    model = keras.Sequential([keras.Input((NUMBERS,)), *dense, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    steps = min(2_000, file.metadata.num_rows // 256)
+    with Peak() as peak:
+        model.fit(dataset.take(100), verbose=0, shuffle=False)
+        _, seconds = clock(lambda: model.fit(dataset.take(steps), verbose=0, shuffle=False))
+    return {
+        "rows/s of an epoch": round(256 * steps / seconds),
+        "MiB beyond TensorFlow": peak.mebibytes,
+    }
+
+
+PARTS = {"in parts": in_parts, "in memory": in_memory, "tf.data": tf_data}
+
+if __name__ == "__main__":
+    sys.exit(main())

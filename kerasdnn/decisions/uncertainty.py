@@ -1,6 +1,6 @@
 """How much predictions vary between the members of an ensemble, or under dropout."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -12,6 +12,10 @@ from .outputs import members_of, outputs_of, outputs_with_dropout
 
 class Spread:
     """The standard deviation of several predictions of one row."""
+
+    if TYPE_CHECKING:  # the other attributes are those of the estimator that inherits this
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def predict_std(
         self, X: Any, method: str = "members", *, n_samples: int = 50, random_state: int = 0

@@ -438,6 +438,24 @@ ROWS = (
         "column of `predict_proba`, and a label of y that is not among them is an error.",
         check_labels, none="the labels of y",
         refused={DNN_REGRESSOR: "A regressor has no classes."}),
+    Row("calibrate", True, DNN_CLASSIFIER,
+        'True or "temperature" (divide the log-odds by one number, `temperature_`, which changes '
+        'no predicted class), "isotonic" (a non-decreasing function per class, for hundreds of '
+        "validation rows) or False: calibrate the probabilities on the validation rows, after "
+        "training. Without validation rows they are those of the network. The method "
+        "`calibrate(X, y)` takes other held-out rows.",
+        refused={DNN_REGRESSOR: "A regressor has intervals, `predict_interval`.",
+                 FACTORY | MANY: "Only estimators calibrate; see `DNNClassifier`."}),
+    Row("threshold", None, DNN_CLASSIFIER,
+        "float in (0, 1), name of a scorer of scikit-learn, scorer, or dict: the probability of "
+        "the second of two classes above which it is predicted. A scorer, such as "
+        '"f1" or "balanced_accuracy", chooses the best one on the validation rows, with the second '
+        'class as the positive one; costs such as `{"false_positive": 1, "false_negative": 5}` '
+        '(also "true_positive" and "true_negative") the one with the lowest expected cost. '
+        "`threshold_` holds it.",
+        none="0.5",
+        refused={DNN_REGRESSOR: "Only two classes have a threshold.",
+                 FACTORY | MANY: "Only estimators predict classes; see `DNNClassifier`."}),
     Row("scaling", "standard", ESTIMATOR,
         '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
         "clipping): scaling of numeric columns, see `TableEncoder`.",

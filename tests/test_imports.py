@@ -32,10 +32,11 @@ ROOMS = {
     "ensembles": "core nn heads hyperparameters factories population",
     "explain": "core nn tables",
     "records": "core heads plots",
+    "decisions": "core nn training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories ensembles records stopping explain",
+    "factories ensembles records stopping explain decisions",
     "streaming": "core heads checks tables estimators stopping",
-    "export": "core nn activations checks training tables estimators",
+    "export": "core nn activations checks training tables estimators decisions",
     "files": "estimators",  # the earlier place of a module
     "serving": "core nn tables estimators records",
     "command": "core nn hyperparameters tables estimators records search serving plots",

@@ -8,12 +8,12 @@ import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils.validation import check_is_fitted
 
-from ..core.arguments import is_number
 from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
 from ..core.sources import is_source
+from ..decisions.classification import Decisions
+from ..decisions.regression import Intervals
 from ..heads import Head, check_loss
 from ..hyperparameters import (
     DNN_CLASSIFIER,
@@ -35,11 +35,9 @@ from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator
 from .presets import by_name
 
-SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
-
 
 @documented(DNN_CLASSIFIER, by_name())
-class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
+class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
     """A dense network that classifies the rows of a table with any columns.
 
     Numbers, text, booleans, dates and missing values need no preprocessing; see `TableEncoder`.
@@ -59,6 +57,9 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
+        temperature_: float, what log-odds are divided by in `predict_proba`; 1 without calibration.
+        threshold_: float, the probability of the second class above which it is predicted; None for
+            more classes and for labels.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
 
@@ -103,6 +104,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         warm_start: bool = False,
         class_weight: str | dict | None = None,
         classes: Sequence | None = None,
+        calibrate: bool | str = True,
+        threshold: float | str | Mapping | Callable | None = None,
         scaling: str | None = None,
         one_hot_limit: int | None = None,
         categorical: Sequence | None = None,
@@ -218,35 +221,6 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         super()._set_fitted(fitted)
         self.classes_ = self.target_.classes
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`."""
-        p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.head.units == "1":
-            return np.column_stack([1 - p[:, 0], p[:, 0]])
-        return p if self.target_.head.kind == "labels" else p / p.sum(axis=1, keepdims=True)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Compute decision values: those above 0, or the largest one of a row, are predicted.
-
-        Returns:
-            float64: the log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows,
-            labels)`; the log-probabilities of more classes `(rows, classes)`.
-        """
-        p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.head.per_class:
-            return np.log(p)
-        odds = np.log(p) - np.log1p(-p)
-        return odds[:, 0] if self.target_.head.units == "1" else odds
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`."""
-        p = self._output(X)
-        if self.target_.head.kind == "labels":
-            return (p > 0.5).astype("int64")
-        if self.target_.head.units == "1":
-            return self.classes_[(p[:, 0] > 0.5).astype("int64")]
-        return self.classes_[p.argmax(axis=1)]
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -254,7 +228,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
 
 
 @documented(DNN_REGRESSOR, by_name(numbers=True))
-class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
+class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
     """A dense network that predicts numbers from a table with any columns.
 
     Numbers, text, booleans, dates and missing values need no preprocessing; see `TableEncoder`. A
@@ -394,43 +368,6 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
             remedy = "Fit with target='normal', or for counts 'negative_binomial'."
             raise invalid("target", "must be a distribution", self.target, remedy)
         return distribution.frozen(*self.target_.parameters(output).T)
-
-    def predict_interval(self, X: Any, coverage: float = 0.8) -> np.ndarray:
-        """Predict an interval that contains a fraction `coverage` of the targets.
-
-        Its ends are the quantiles `(1 - coverage) / 2` and `(1 + coverage) / 2`, of
-        `predict_dist`, or among `quantiles`, which must contain both. As all quantiles of a
-        network, they are estimates: the fraction of new rows within may differ by a few percent.
-
-        Args:
-            X: table, as in `fit`.
-            coverage: float in (0, 1). Default: 0.8, the quantiles 0.1 and 0.9.
-
-        Returns:
-            float64 `(rows, 2)`, lower and upper end.
-
-        Raises:
-            ValueError: the estimator has no such quantiles.
-
-        Example:
-            model = DNNRegressor(quantiles=(0.1, 0.5, 0.9), random_state=0).fit(frame, prices)
-            low, high = model.predict_interval(frame, coverage=0.8).T
-        """
-        check_is_fitted(self)
-        levels = np.array(self.target_.head.levels)
-        if not is_number(coverage) or not 0 < coverage < 1:
-            raise invalid("coverage", "must be a number in (0, 1)", coverage)
-        if self.target_.head.distribution is not None:
-            return np.column_stack(self.predict_dist(X).interval(coverage))
-        ends = [(1 - coverage) / 2, (1 + coverage) / 2]
-        found = [np.flatnonzero(np.abs(levels - end) < 1e-9) for end in ends]
-        if not all(map(len, found)):
-            pairs = [2 * b - 1 for b in levels for a in levels if b > a and abs(a + b - 1) < 1e-9]
-            known = ", ".join(f"{pair:.6g}" for pair in sorted(pairs)) or "none"
-            remedy = f"Its quantiles allow: {known}. Fit with quantiles=({ends[0]:.6g}, 0.5, "
-            remedy += f"{ends[1]:.6g})."
-            raise invalid("coverage", "needs its two quantiles", coverage, remedy)
-        return self.predict(X)[:, [found[0][0], found[1][0]]]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute R2 as scikit-learn does; with `quantiles` D2, its analog for the pinball loss.

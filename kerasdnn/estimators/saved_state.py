@@ -45,6 +45,7 @@ def estimator_to_state(estimator):
         "rows": int(estimator.n_rows_),
         "report": str(getattr(estimator, "fit_report_", "")),
         "network_seed": int(estimator.network_.seed),
+        "decisions": estimator._decisions_to_state(),
     }
     if getattr(estimator, "record_", None) is not None:
         state["record"] = estimator.record_
@@ -89,6 +90,7 @@ def estimator_from_state(classes, state, make_network):
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
                 "fit_report_": str(state.get("report", "")),  # earlier versions wrote none
+                **estimator._decisions_from_state(state.get("decisions"), target),
                 "record_": state.get("record"),  # files of earlier versions have none
             }
         )

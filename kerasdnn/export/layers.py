@@ -10,6 +10,8 @@
     embed        see `EmbedCategories`
     average      the mean of several lists of steps
     sum          the sum of several lists of steps, of which an empty one is x
+    log_odds     those of the mean of the sigmoids of several lists of steps, which end before them
+    temperature  sigmoid(x / t) of log-odds, sigmoid(log(x / (1 - x)) / t), or softmax(log(x) / t)
 
 A step is a dict; its arrays are float32 or int32 NumPy arrays.
 """
@@ -254,6 +256,34 @@ DESCRIBE = {
         {"op": "average", "of": [describe_layers(network) for network in layer.networks]}
     ],
 }
+
+
+def with_temperature(steps, temperature, sigmoid):
+    """The steps of a network whose probabilities are calibrated with a temperature.
+
+    It goes into the weights of the last layer, if that is a dense one. Log-odds are computed before
+    a sigmoid rounds their probability to 1.
+
+    Args:
+        steps: of the network, which end with probabilities.
+        temperature: float.
+        sigmoid: bool, whether each output has a sigmoid, instead of all of them a softmax.
+    """
+    *others, last = steps
+    name = "sigmoid" if sigmoid else "softmax"
+    if ends_with(steps, name):
+        weights = {k: (last[k].astype("float64") / temperature).astype("float32") for k in "wb"}
+        return [*others, last | weights]
+    of = "probabilities"
+    if sigmoid and last["op"] == "average" and all(ends_with(one, name) for one in last["of"]):
+        parts = [[*one[:-1], one[-1] | {"f": LINEAR}] for one in last["of"]]
+        steps, of = [*others, {"op": "log_odds", "of": parts}], "log-odds"
+    step = {"op": "temperature", "t": temperature, "sigmoid": sigmoid, "of_what": of}
+    return [*steps, step]
+
+
+def ends_with(steps, activation):
+    return steps[-1]["op"] == "dense" and steps[-1]["f"]["name"] == activation
 
 
 def supported():

@@ -94,7 +94,7 @@ class Model:
         output = self.output(X)
         if self.kind == "classifier":
             if self.target["binary"]:
-                return self.classes[(output[:, 0] > 0.5).astype("int64")]
+                return self.classes[(output[:, 0] > self.target["threshold"]).astype("int64")]
             return self.classes[output.argmax(axis=1)]
         if self.kind == "labels":
             return (output > 0.5).astype("int64")
@@ -765,10 +765,36 @@ def sum_of(step, arrays):
     return lambda x: sum(part(x) for part in parts)
 
 
+def log_odds(step, arrays):
+    """The log-odds of the mean of several sigmoids."""
+    networks = [compile_steps(steps, arrays) for steps in step["of"]]
+
+    def run(x):
+        z = np.stack([network(x) for network in networks]).astype("float64")
+        yes, no = -np.logaddexp(0, -z), -np.logaddexp(0, z)  # log-probabilities
+        return np.logaddexp.reduce(yes) - np.logaddexp.reduce(no)
+
+    return run
+
+
+def temperature(step, arrays):
+    t = step["t"]
+
+    def run(x):
+        if step["of_what"] == "log-odds":
+            return sigmoid(x / t)
+        p = x.astype("float64").clip(SMALLEST_P, LARGEST_P)
+        return (
+            sigmoid((np.log(p) - np.log1p(-p)) / t) if step["sigmoid"] else softmax(np.log(p) / t)
+        )
+
+    return run
+
+
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
-         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise,
-         "embed": embed,
-         "average": average, "sum": sum_of}  # fmt: skip
+         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise, "embed": embed,
+         "average": average, "sum": sum_of, "log_odds": log_odds,
+         "temperature": temperature}  # fmt: skip
 
 
 def function_of(f):

@@ -30,9 +30,10 @@ ROOMS = {
     "stopping": "core heads training",
     "factories": "core activations optimizers heads hyperparameters training",
     "ensembles": "core nn heads hyperparameters factories population",
+    "explain": "core nn tables",
     "records": "core heads plots",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories ensembles records stopping",
+    "factories ensembles records stopping explain",
     "streaming": "core heads checks tables estimators stopping",
     "export": "core nn activations checks training tables estimators",
     "files": "estimators",  # the earlier place of a module
@@ -54,7 +55,8 @@ SEARCH["result"] = SEARCH["engine"] + " engine"
 SEARCH |= dict.fromkeys(
     ["network_search", "preset_search", "any_model", "comparison"], SEARCH["result"] + " result"
 )
-SEARCH["comparison"] += " table_data"
+SEARCH["comparisons"] = SEARCH["result"] + " result"
+SEARCH["comparison"] += " table_data comparisons"
 SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
 SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
@@ -66,7 +68,10 @@ UPWARDS = {  # methods that import what they do where they are called
 }
 FACES = {  # where it is drawn
     ("search/result.py", "plots"),
-    ("search/comparison.py", "plots"),
+    ("search/comparisons/result.py", "plots"),
+    ("explain/attributions.py", "plots"),
+    ("explain/importance.py", "plots"),
+    ("explain/methods.py", "plots"),
     ("command/report.py", "plots"),
 }
 

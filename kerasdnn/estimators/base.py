@@ -15,6 +15,9 @@ from ..core import keras_internals
 from ..core.rows import Rows
 from ..core.sources import is_source
 from ..diagnostics.report import Health, examine
+from ..explain.columns import original_columns
+from ..explain.methods import Explained
+from ..explain.summary import Summary, summarize
 from ..heads import check_loss, check_metrics, make_metrics, mean_loss
 from ..records.contents import Recorder
 from ..tables.rows import encode_rows, read_rows, read_table
@@ -46,7 +49,7 @@ class ScoredByRow:
         return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
 
-class TableEstimator(BaseEstimator):
+class TableEstimator(Explained, BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
 
     def _keep(self, arguments):
@@ -202,10 +205,17 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         return predict_to(self, X, path, copy)
 
-    def summary(self) -> None:
-        """Print the network's layers."""
+    def summary(self) -> Summary:
+        """Describe the fitted estimator: problem, training, layers and columns.
+
+        Returns:
+            `Summary`, which prints, and which notebooks show. `network_.summary()` is Keras's.
+
+        Example:
+            print(model.summary())
+        """
         check_is_fitted(self)
-        self.network_.summary()
+        return summarize(self)
 
     def save(self, path: str | PathLike) -> None:
         """Write the fitted estimator to one file atomically; `kerasdnn.load` reads it.
@@ -282,13 +292,6 @@ class TableEstimator(BaseEstimator):
             own = own_functions(state)
             state = {**state, "network_": network_from_bytes(*state["network_"], trusted=own)}
         super().__setstate__(state)
-
-
-def original_columns(encoder):
-    """For each column of the encoder's matrix, the column of the table that it comes from."""
-    names = [str(name) for name in encoder.columns_["column"]]
-    features = encoder.get_feature_names_out()
-    return [max((n for n in names if f.startswith(n)), key=len, default=f) for f in features]
 
 
 def own_functions(state):

@@ -24,6 +24,7 @@ from .core.arguments import (
     is_number,
 )
 from .core.messages import invalid, unknown_name
+from .nn.schedules import SHAPES
 
 
 class Later:
@@ -70,6 +71,18 @@ ESTIMATOR = DNN_CLASSIFIER | DNN_REGRESSOR
 MANY = SEARCH | MEMBER  # entry points that train many networks
 ALL = FACTORY | ESTIMATOR | MANY
 ANY = ALL | FIT | PRESET
+
+
+class Range:
+    """A value of a preset that is drawn for each of many networks; its text says from what."""
+
+    def draw(self, rng: Any) -> Any:
+        """Draw one value, of a plain Python type, by a `numpy.random.Generator`."""
+        raise NotImplementedError
+
+    def largest(self) -> Any:
+        """The value with which a network takes most time and memory."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,17 @@ def check_initializer(name: str, value: Any) -> Any:
     return value
 
 
+def check_ordered(name: str, value: Any) -> Any:
+    """True, False, or the labels in order, which are compared with those of y later."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        return check_bool(name, value)
+    labels = list(value)
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        rule = "must be True, False, or a sequence of different labels, at least two"
+        raise invalid(name, rule, value, "Such as ('low', 'medium', 'high').")
+    return value
+
+
 def check_target(name: str, value: Any) -> Any:
     """What `target=` of an estimator may be; a factory rejects "log", which y is encoded by."""
     if not (isinstance(value, str) and value == "log"):
@@ -157,6 +181,32 @@ def check_categorical(name: str, value: Any) -> Any:
     """A list of columns; `TableEncoder` checks them against the table."""
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise invalid(name, "must be a list of columns", value, "Such as ['zip'].")
+    return value
+
+
+def check_labels(name: str, value: Any) -> Any:
+    """A sequence of labels; `targets.read_vocabulary` checks them against y."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        remedy = "Such as ['no', 'yes']."
+        raise invalid(name, "must be a sequence of at least two labels", value, remedy)
+    return value
+
+
+def check_splitter(name: str, value: Any) -> Any:
+    """A splitter or an iterable; `tables/splits.py` checks what it yields."""
+    if isinstance(value, (str, bytes, dict)) or not (
+        hasattr(value, "split") or hasattr(value, "__iter__")
+    ):
+        remedy = "validation_fraction takes a number."
+        raise invalid(name, "must be a splitter or an iterable of index pairs", value, remedy)
+    return value
+
+
+def check_monitor(name: str, value: Any) -> Any:
+    """A name or a function; `stopping/scores.py` finds which."""
+    if not isinstance(value, str) and not callable(value):
+        rule = "must be the name of a metric or a scorer, or a function of (estimator, X, y)"
+        raise invalid(name, rule, value, "Such as 'accuracy'.")
     return value
 
 
@@ -200,11 +250,12 @@ ROWS = (
     Row("preset", None, ESTIMATOR,
         'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
         'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant), "tabm" (TabM, 2025, many networks that share their kernels) or "standard" (the '
-        "plain network of the `build_*` functions).",
+        'variant), "tabm" (TabM, 2025, many networks that share their kernels), "pack" (an '
+        "ensemble selected from many different networks that train as one) or "
+        '"standard" (the plain network of the `build_*` functions).',
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
-             "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1` or "
-             "`batch_norm`"),
+             "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1`, "
+             "`batch_norm`, `layer_norm`, `residual` or `wide`"),
     Row("hidden_units", (64, 32), ALL,
         "sequence of int, each at least 1: units of each hidden layer, first to last. `(64, 32)` "
         "is `[Dense(64), Dense(32)]` before the output layer; `()` is the linear model, an output "
@@ -214,14 +265,17 @@ ROWS = (
         '"real" for any finite numbers (mean squared error), "huber" and "log_cosh" for the same '
         'with outliers (losses that grow linearly far from 0), "positive" for numbers above 0 '
         '(Gamma deviance, log link: errors relative to y), "count" for non-negative integers '
-        "(Poisson loss; the output is the expected count), a custom `Head`, or the name of a row "
-        "for numbers that was added to `HEADS`.", check_target,
+        "(Poisson loss; the output is the expected count), \"normal\" (one column, of which the "
+        "mean and the standard deviation are learned), \"negative_binomial\" (one column of "
+        "counts with a learned mean and dispersion), a custom `Head`, or the name of a row for "
+        "numbers that was added to `HEADS`.", check_target,
         in_estimators='"log" is for non-negative numbers of several orders of magnitude: the '
                       "network is trained on their logarithm and predicts the mean."),
     Row("loss", None, ALL,
         "str, Keras loss, or function of y and the prediction that returns a number per row: "
-        'minimized instead of the loss of the problem type, such as "mean_absolute_error" or '
-        '"categorical_focal_crossentropy". A loss of one-hot labels gets them; a custom one of '
+        'minimized instead of the loss of the problem type, such as "mean_absolute_error". For '
+        'rare classes "focal" (well predicted rows count less) or "asymmetric" (well predicted '
+        "negatives count less). A loss of one-hot labels gets them; a custom one of "
         "several classes gets their indices. Loading a file with a custom loss takes "
         "`kerasdnn.load(path, custom_objects=...)`.", heads.check_loss,
         none="the loss of the problem type",
@@ -249,7 +303,19 @@ ROWS = (
         "brings its own.", check_rate,
         none='0.01 for "sgd", "momentum", "nag" and "adagrad", 0.001 for "rmsprop" and "adam", and '
              "the default of Keras for other names",
-        in_estimators="The RealMLP presets, which have a schedule of their own, need a float."),
+        in_estimators="The RealMLP presets need a float."),
+    Row("schedule", "constant", ALL,
+        'str, how the learning rate changes over the training: "constant", "cosine" (half a cosine '
+        'down to 0), "one_cycle" (up in the first 30% of the steps, then down to 0), "exponential" '
+        '(down to 1%), "flat_cos" (constant for one half, then down to 0) or "coslog4" (four '
+        "cosine waves). `learning_rate` is its peak. It spans the epochs of each `fit`.",
+        partial(check_choice, valid=tuple(SHAPES)),
+        in_estimators="It spans `epochs`, also where early stopping ends the training before."),
+    Row("warmup", None, ALL,
+        "float in [0, 1): fraction of the steps in which the learning rate increases to its peak, "
+        "before the schedule starts.",
+        partial(check_fraction, remedy="0.1 is a usual value."),
+        none='0.3 for "one_cycle", 0 for other schedules'),
     Row("momentum", None, ALL,
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
         '"sgd" only.', partial(check_fraction, remedy=MOMENTUM_REMEDY),
@@ -270,6 +336,26 @@ ROWS = (
     Row("batch_norm", False, ALL,
         "bool: put batch normalization between each hidden Dense layer and its activation. These "
         "Dense layers then have no bias, because batch normalization adds one.", check_bool),
+    Row("layer_norm", False, ALL,
+        "bool: put layer normalization between each hidden Dense layer and its activation. It "
+        "excludes `batch_norm`.", check_bool),
+    Row("residual", False, ALL,
+        "bool: add the input of each hidden layer to its output. Where their widths differ, a "
+        "matrix without bias adapts the input.", check_bool),
+    Row("wide", False, ALL,
+        "bool: add a linear function of the columns to the outputs, before their activation (wide "
+        "& deep).", check_bool, in_estimators="It includes the vectors of embedded columns."),
+    Row("ordered", False, CLASSIFIER,
+        "bool: the classes 0..n_classes-1 are ordered, from lowest to highest; one score and "
+        "thresholds decide between them (proportional odds).", check_bool,
+        refused={SEARCH | MEMBER | NETWORK: "Pass problem='ordinal'.",
+                 MULTILABEL: "Labels have no order."}),
+    Row("ordered", False, DNN_CLASSIFIER,
+        "True if the labels are ordered (numbers, or a pandas Categorical with ordered=True), or a "
+        'sequence of all labels from lowest to highest, such as `("low", "medium", "high")`: one '
+        "score and thresholds decide between them (proportional odds), and `classes_` has that "
+        "order.", check_ordered,
+        refused={REGRESSOR | DNN_REGRESSOR: "Numbers are ordered."}),
     Row("one_hot_labels", False, CLASSIFIER,
         "bool: y has shape `(rows, n_classes)` with a single 1 in each row; the output is "
         "`n_classes` probabilities, also for two classes.", check_bool,
@@ -313,17 +399,64 @@ ROWS = (
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
         "for none. Tables under 50 rows are used for training completely.", check_fraction,
         refused={FACTORY: "Pass validation_split to `fit`."}),
+    Row("validation_split", None, ESTIMATOR,
+        "scikit-learn splitter, or iterable of (training rows, validation rows): its first split "
+        "is the validation set instead of `validation_fraction`, also of small tables.",
+        check_splitter, none="`validation_fraction` of the rows is drawn",
+        refused={FACTORY: "Pass validation_split to `fit`.", SEARCH: "Pass `cv`."}),
     Row("early_stopping", True, ESTIMATOR,
         "bool: stop after `patience` epochs without an improvement on the validation set. The "
         "weights of the best epoch are restored either way.", check_bool),
     Row("patience", 20, ESTIMATOR,
         "int, at least 1, epochs without an improvement before early stopping. Setting it turns "
-        "`early_stopping` on unless that is False.", check_integer),
+        "`early_stopping` on unless that is False.", check_integer,
+        in_estimators="Of the RealMLP presets, it grows in proportion to `epochs` where these are "
+                      "more than the preset's."),
+    Row("time_limit", None, ESTIMATOR,
+        "positive float, seconds that `fit` may take; the best epoch so far is kept. The first "
+        "epochs are measured. If not all fit in the time, the RealMLP presets, whose schedules end "
+        "with the last epoch, train again from the start for as many epochs as fit; others stop. "
+        "One epoch is always trained. `fit_report_` reports what was done.", check_positive,
+        none="no limit", refused={FACTORY: "Pass `epochs` to `fit`.",
+                                  SEARCH: "Pass `time_budget`."}),
+    Row("refit", False, ESTIMATOR,
+        "bool: train again on all rows, those of the validation set included, from the same "
+        "initial weights and for as many epochs as the best epoch has. `history_` stays that of "
+        "the first training.", check_bool,
+        refused={FACTORY: "Train on all rows.", MANY: "The best network is trained on all rows."}),
+    Row("warm_start", False, ESTIMATOR,
+        "bool: `fit` of a fitted estimator begins with its weights, and keeps its encoder, classes "
+        "and units of y; schedules and optimizer begin again.", check_bool,
+        refused={FACTORY: "`fit` of a network always continues.",
+                 MANY: "Trials begin with new weights."}),
     Row("class_weight", None, DNN_CLASSIFIER,
         '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
         "labels left out weigh 1.", none="every row weighs 1",
         refused={DNN_REGRESSOR: "A regressor has no classes; pass sample_weight to `fit`.",
                  FACTORY: TO_FIT}),
+    Row("classes", None, DNN_CLASSIFIER,
+        "sequence of labels in any order: the label vocabulary. A class without rows keeps its "
+        "column of `predict_proba`, and a label of y that is not among them is an error.",
+        check_labels, none="the labels of y",
+        refused={DNN_REGRESSOR: "A regressor has no classes."}),
+    Row("calibrate", True, DNN_CLASSIFIER,
+        'True or "temperature" (divide the log-odds by one number, `temperature_`, which changes '
+        'no predicted class), "isotonic" (a non-decreasing function per class, for hundreds of '
+        "validation rows) or False: calibrate the probabilities on the validation rows, after "
+        "training. Without validation rows they are those of the network. The method "
+        "`calibrate(X, y)` takes other held-out rows.",
+        refused={DNN_REGRESSOR: "A regressor has intervals, `predict_interval`.",
+                 FACTORY | MANY: "Only estimators calibrate; see `DNNClassifier`."}),
+    Row("threshold", None, DNN_CLASSIFIER,
+        "float in (0, 1), name of a scorer of scikit-learn, scorer, or dict: the probability of "
+        "the second of two classes above which it is predicted. A scorer, such as "
+        '"f1" or "balanced_accuracy", chooses the best one on the validation rows, with the second '
+        'class as the positive one; costs such as `{"false_positive": 1, "false_negative": 5}` '
+        '(also "true_positive" and "true_negative") the one with the lowest expected cost. '
+        "`threshold_` holds it.",
+        none="0.5",
+        refused={DNN_REGRESSOR: "Only two classes have a threshold.",
+                 FACTORY | MANY: "Only estimators predict classes; see `DNNClassifier`."}),
     Row("scaling", "standard", ESTIMATOR,
         '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
         "clipping): scaling of numeric columns, see `TableEncoder`.",
@@ -356,15 +489,20 @@ ROWS = (
         refused={FACTORY | MANY: BY_PRESET + " Pass `l2`, or an optimizer such as "
                                  "keras.optimizers.AdamW(weight_decay=0.01)."}),
     Row("monitor", "loss", ESTIMATOR,
-        '"loss" or "accuracy": validation metric that selects the best epoch; among epochs of '
-        'equal accuracy, the last. For well-calibrated probabilities use "loss" with '
-        "label_smoothing=0.",
-        partial(check_choice, valid=("loss", "accuracy"))),
+        '"loss", a metric of the problem type ("accuracy", "auc", "mae", ...), the name of a '
+        'scikit-learn scorer ("average_precision", "neg_log_loss", ...), or a scorer, a function '
+        "of (estimator, X, y) to a number that is to be large: selects the best epoch on the "
+        "validation set; among equal epochs the last, of equal losses the first. For "
+        'well-calibrated probabilities use "loss" with label_smoothing=0.', check_monitor,
+        refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged, as one "
-        "compiled function where no callbacks are given. `history_` and `best_epoch_` are those of "
-        "the first.", check_integer, refused={FACTORY | MANY: "Only estimators average networks."},
-        in_estimators="With `bagging` None means 5."),
+        "compiled function where nothing needs to see one network at a time. `history_` and "
+        "`best_epoch_` are those of the first.", check_integer,
+        in_estimators='With `bagging` None means 5. In "pack" it is the number of networks that '
+                      "are drawn and trained; those selected are averaged, and the history is "
+                      "that of the ensemble.",
+        refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("bagging", None, ESTIMATOR,
         'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
         "and trains on the others, so that every row is trained on; `oof_predict_` and "
@@ -384,9 +522,6 @@ ROWS = (
         "rows.", none="different values in every fit", refused={FACTORY | MANY: "Pass `seed`."}),
     Row("verbose", 0, ESTIMATOR, "int: 0 silent, 1 progress bar, 2 one line per epoch.",
         check_verbose, refused={FACTORY: TO_FIT}),
-    Row("schedule", "coslog4", PRESET,
-        '"coslog4" (four cosine cycles), "flat_cos" or "constant": factor of the learning rate '
-        "over the training.", partial(check_choice, valid=("coslog4", "flat_cos", "constant"))),
     Row("beta_2", 0.95, PRESET, "float in [0, 1), of Adam.", check_fraction),
     Row("front_scale", True, PRESET, "bool: a learned factor per input column.", check_bool),
     Row("parametric", True, PRESET,
@@ -450,7 +585,8 @@ def check(
         check_name(name, entry, where, valid)
         row = find(name, entry)
         required = entry & FACTORY and row and row.default is not None
-        if row and row.check and (required or value is not None):
+        given = value is not None and not isinstance(value, Range)
+        if row and row.check and (required or given):
             value = row.check(name, value)
         checked[name] = value
     return checked

@@ -5,7 +5,8 @@
 Every source yields the same batches in the same order. Before any time is printed, the weights
 after one epoch are checked to be equal for all sources. `source alone` is how fast the batches are
 produced without any training: where it is little faster than training on arrays, producing the
-data is the bottleneck, not training.
+data is the bottleneck, not training. `more us/step` is the CPU time by which the thread that trains
+is longer busy with a step: it remains where other cores produce the data.
 """
 
 import argparse
@@ -68,10 +69,12 @@ def bench(name, rounds, steps=None):
     for source in sources:
         run(source)  # the warm-up, too
     check_equal(name, networks)
-    seconds = {source: [] for source in sources}
+    seconds, thread = ({source: [] for source in sources} for _ in range(2))
     for _ in range(rounds):
         for source in sources:
+            start = time.thread_time()
             seconds[source].append(clock(run, source))
+            thread[source].append(time.thread_time() - start)
     for source, times in seconds.items():
         alone = None
         if source == "generator":
@@ -79,12 +82,14 @@ def bench(name, rounds, steps=None):
         elif source != "arrays":
             alone = min(clock(read, data[source]) for _ in range(2))
         ratio = np.median(np.array(seconds["arrays"]) / np.array(times))
+        more = np.median(np.array(thread[source]) - np.array(thread["arrays"])) / steps * 1e6
         yield {
             "net": name,
             "batch": batch,
             "source": source,
             "steps/s": round(steps / float(np.median(times))),
             "of arrays": f"{ratio:.2f}",
+            "more us/step": round(float(more), 1),
             "source alone": "" if alone is None else round(steps / alone),
         }
 

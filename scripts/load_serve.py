@@ -6,8 +6,8 @@
 Every client sends requests of random rows over one connection of its own, one after the other, and
 compares each answer with the predictions that the model gave before the server was started, bit for
 bit. With --restart the server is killed halfway and started again; clients try again until it is
-there, and what failed while it was down is counted apart. Prints throughput, latency and the memory of
-the server, and fails if an answer is wrong or missing.
+there, and what failed while it was down is counted apart. Prints throughput, latency and the memory
+of the server, and fails if an answer is wrong or missing.
 """
 
 import argparse

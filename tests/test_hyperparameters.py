@@ -55,10 +55,11 @@ def test_the_docstring_of_an_estimator_has_the_values_of_every_preset(numbers):
     text = " ".join(inspect.getdoc(DNNRegressor if numbers else DNNClassifier).split())
     rate = 0.2 if numbers else 0.04
     assert f'None means {rate} for "realmlp"' in text
-    assert '(256, 256, 256) for "realmlp" and "realmlp-s"; (128, 128) for "tabm"; (64, 32)' in text
+    assert '(256, 256, 256) for "realmlp" and "realmlp-s"; (128, 128) for "tabm"; ' in text
+    assert '2/3 layers of 128/192 units in each network for "pack"; (64, 32) for "stand' in text
     assert "l2 * sum(kernel ** 2)" in text
-    assert '"realmlp", "tabm" and "realmlp-s" reject it.' in text
-    assert 'None means False for "realmlp" and "realmlp-s"; True for "tabm" and "standard".' in text
+    assert '"realmlp", "realmlp-s", "tabm" and "pack" reject it.' in text
+    assert 'True for "realmlp", "tabm", "pack" and "standard"; False for "realmlp-s".' in text
 
 
 def test_no_two_rows_of_a_name_are_for_the_same_entry_point():
@@ -137,16 +138,26 @@ def test_early_stopping_has_an_effect_in_every_preset():
         assert len(off.history_) == 30
         for on in ({"early_stopping": True, "patience": 2}, {"patience": 2}):
             model = DNNClassifier(**common, **on).fit(X, y)
-            assert len(model.history_) == model.best_epoch_ + 2 < 30, preset
+            assert len(model.history_) < 30, preset
+            if preset != "pack":  # whose networks stop one by one
+                assert len(model.history_) == model.best_epoch_ + 2, preset
             assert model.hyperparameters_["early_stopping"] is True
 
 
-def test_the_schedules_of_realmlp_end_with_the_last_epoch_unless_stopping_is_asked_for():
-    for name, stops in (("standard", True), ("realmlp", False), ("realmlp-s", False)):
+def test_the_simple_realmlp_trains_to_its_last_epoch_unless_stopping_is_asked_for():
+    for name, stops in (("standard", True), ("realmlp", True), ("realmlp-s", False)):
         assert resolve(name, {})["early_stopping"] is stops
         assert resolve(name, {"early_stopping": True})["patience"] >= 20
         assert resolve(name, {"patience": 5})["early_stopping"] is True
         assert resolve(name, {"patience": 5, "early_stopping": False})["early_stopping"] is False
+
+
+def test_patience_grows_with_the_waves_of_the_learning_rate():
+    assert resolve("realmlp", {})["patience"] == 50
+    assert resolve("realmlp", {"epochs": 64})["patience"] == 50
+    assert resolve("realmlp", {"epochs": 256})["patience"] == 100
+    assert resolve("realmlp", {"epochs": 256, "patience": 7})["patience"] == 7
+    assert resolve("standard", {"epochs": 800})["patience"] == 20
 
 
 def test_a_schedule_is_refused_by_name_where_the_preset_has_its_own():

@@ -28,6 +28,7 @@ def check_monitors(callbacks, names, validated):
     callbacks = as_list(callbacks)
     custom = [c for c in callbacks if not type(c).__module__.startswith(("keras.", "kerasdnn."))]
     # ReduceLROnPlateau and LearningRateScheduler add the learning rate to the logs.
+    names = [*names, *(name for c in callbacks for name in getattr(c, "reports", ()))]
     names = [*names, "learning_rate"]
     valid = [*names, *(f"val_{name}" for name in names[:-1])] if validated else names
     for callback in callbacks:

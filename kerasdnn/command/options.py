@@ -14,7 +14,7 @@ from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, ESTIMATOR, SEARCH, 
 from .main import UsageError
 
 # Python objects, and what the command decides itself.
-NOT_OPTIONS = ("callbacks", "verbose", "random_state")
+NOT_OPTIONS = ("callbacks", "verbose", "random_state", "validation_split", "warm_start")
 RENAMED = {"target": "--target-type"}  # --target is the column
 CONSTANTS = {"none": None, "true": True, "false": False, "inf": "inf", "nan": "nan"}
 

@@ -6,8 +6,6 @@ bagging="bootstrap"    each trains on rows drawn with replacement, validates on 
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -16,28 +14,15 @@ from ..core import keras_internals
 from ..core.arguments import check_integer
 from ..core.messages import invalid
 from ..nn.average import AverageOf
+from ..nn.realmlp_layers import ScheduledDropout
 from ..nn.schedules import Schedule
 from ..tables.rows import check_exclusive
 from ..tables.splits import folds
 from ..training.network import Network
 from ..training.together import NotStackable, fit_together
+from .presets import reject_joint
 
 N_FOLDS = 5  # members where `n_members` is None
-
-
-@dataclass(frozen=True)
-class Member:
-    """A network, and the rows that it is trained on and evaluated on.
-
-    Attributes:
-        seed: int, of its initial weights and of the order of its rows.
-        rows: `Rows` of a matrix.
-        validation: such `Rows`, or None.
-    """
-
-    seed: int
-    rows: Any
-    validation: Any
 
 
 def check_bagging(estimator, given, validation_data):
@@ -45,6 +30,10 @@ def check_bagging(estimator, given, validation_data):
     if estimator.bagging is None:
         return False
     check_exclusive(bagging=estimator.bagging, validation_data=validation_data)
+    for name in ("validation_split", "time_limit", "refit", "warm_start"):
+        value = getattr(estimator, name)
+        check_exclusive(bagging=estimator.bagging, **{name: None if value is False else value})
+    reject_joint(estimator._chosen_preset(), "`bagging`")
     if given.time is not None:
         remedy = "Rows before the first fold would never be validated on. Leave one of them out."
         raise invalid("bagging", "must be None where `time` is given", estimator.bagging, remedy)
@@ -85,40 +74,24 @@ def equal_steps(batch_size, sizes):
     return batch_size
 
 
-def train_members(networks, members, settings, callbacks, one_by_one, verbose):
-    """Train the networks as one compiled function, or one after the other where that has no form.
+def train_together(members, settings):
+    """Train members as one compiled function; returns whether that was possible.
 
     Args:
-        networks: list of compiled `Network`.
-        members: list of `Member`.
+        members: list of `fit.Member`, which are not trained.
         settings: the hyperparameters.
-        callbacks: for each network a list of Keras callbacks.
-        one_by_one: bool, because callbacks of the user must see one network at a time.
-        verbose: as in `fit`.
     """
     fits = [arguments_of(member.rows) for member in members]
-    validations = [member.validation and arguments_of(member.validation) for member in members]
-    epochs, batch = settings["epochs"], settings["batch_size"]
-    batch = len(members[0].rows) if batch == "full" else batch
-    if len(networks) > 1 and not (one_by_one or verbose):
-        try:
-            held = validations if all(validations) else None
-            fit_together(networks, fits, batch, epochs, held, callbacks)
-            return
-        except NotStackable:
-            pass
-    for network, rows, held, own in zip(networks, fits, validations, callbacks, strict=True):
-        x, y, *weights = rows
-        network.fit(
-            x,
-            y,
-            sample_weight=weights[0] if weights else None,
-            batch_size=settings["batch_size"],
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=own or None,
-            validation_data=held,
-        )
+    held = [member.validation and arguments_of(member.validation) for member in members]
+    batch = len(members[0].rows) if settings["batch_size"] == "full" else settings["batch_size"]
+    try:
+        fit_together(
+            [member.network for member in members], fits, batch, settings["epochs"],
+            held if all(held) else None, [member.callbacks for member in members],
+        )  # fmt: skip
+    except NotStackable:
+        return False
+    return True
 
 
 def arguments_of(rows):
@@ -143,7 +116,8 @@ def first_of(network):
     last = network.layers[-1]
     if not isinstance(last, AverageOf):
         return network
-    first = Network([keras.Input(network.input_shape[1:]), *last.networks[0].layers])
+    before = network.layers[:-1]
+    first = Network([keras.Input(network.input_shape[1:]), *before, *last.networks[0].layers])
     first.compile(
         optimizer=stateless(network.optimizer),
         loss=network.loss,
@@ -152,17 +126,62 @@ def first_of(network):
     return first
 
 
+def layers_of_members(network, count):
+    """The layers of each member of an average of `count` networks, or of a single network.
+
+    Raises:
+        ValueError: the network has another number of members.
+    """
+    last = network.layers[-1]
+    members = last.networks if isinstance(last, AverageOf) else [network]
+    if len(members) != count:
+        remedy = f"Keep n_members={len(members)}, or pass warm_start=False."
+        raise invalid("n_members", "must be as before to continue", count, remedy)
+    return [member.layers for member in members]
+
+
+def copy_weights(layers, others):
+    """Copy weights between layers of the same shapes, except the steps that dropout has counted.
+
+    Args:
+        layers: list of built Keras layers to copy from.
+        others: such layers to copy to.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    rule = "needs the hidden layers, the embeddings and the loss of the fitted network"
+    remedy = "Pass warm_start=False to train from new weights."
+    pairs = [
+        [layer for layer in these if not isinstance(layer, ScheduledDropout) and layer.weights]
+        for these in (layers, others)
+    ]
+    shapes = [[tuple(w.shape) for layer in these for w in layer.weights] for these in pairs]
+    if shapes[0] != shapes[1]:
+        received = f"weights of shapes {shapes[1]} instead of {shapes[0]}"
+        raise invalid("warm_start", rule, received=received, remedy=remedy)
+    for layer, other in zip(*pairs, strict=True):
+        other.set_weights(layer.get_weights())
+
+
 def stateless(optimizer):
     """SGD, with the same schedule if it is ours: `health` checks whether the rate was cyclic."""
     rate = keras_internals.learning_rate_of(optimizer)
     return keras.optimizers.SGD(rate if isinstance(rate, Schedule) else 0.01)
 
 
-def average(networks):
-    """A compiled `Network` whose output is the mean of those of `networks`."""
+def average(networks, before=(), shape=None):
+    """A compiled `Network` whose output is the mean of those of `networks`.
+
+    Args:
+        networks: list of compiled `Network` with the same input and output shapes.
+        before: list of layers whose output they take.
+        shape: of a row of the input of `before`. None means that of the networks.
+    """
     first = networks[0]
-    members = [keras.Sequential([keras.Input(first.input_shape[1:]), *n.layers]) for n in networks]
-    mean = Network([keras.Input(first.input_shape[1:]), AverageOf(members)], seed=first.seed)
+    inner = first.input_shape[1:]
+    members = [keras.Sequential([keras.Input(inner), *n.layers]) for n in networks]
+    mean = Network([keras.Input(shape or inner), *before, AverageOf(members)], seed=first.seed)
     mean.compile(
         optimizer=stateless(first.optimizer),  # the mean is not trained further
         loss=first.loss,

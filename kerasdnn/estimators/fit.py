@@ -5,21 +5,30 @@
 3. Hold out a stratified random validation set.
 4. Learn the encoding and the target's units from the training rows.
 5. Train and restore the weights of the best epoch.
+6. Calibrate probabilities, choose a threshold, or take residuals, on the validation rows.
+7. With `refit`, train again on all rows for as many epochs.
+
+With `bagging` each member holds out rows of its own in step 3, and all rows take part in step 4.
 """
 
 import math
 
-import keras
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import PredefinedSplit
 
 from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
-from ..checks.targets import CONSTANT
+from ..checks.targets import ABSENT, CONSTANT
 from ..core.arguments import check_fraction
+from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
-from ..heads import better, make_problem, with_loss
-from ..hyperparameters import ESTIMATOR, PRESET, check, names
+from ..heads import make_problem, with_loss
+from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
+from ..stopping.best_epoch import BestEpoch as BestEpoch
+from ..stopping.best_epoch import best_epoch_callback
+from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
+from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
 from ..tables.rows import (
     check_exclusive,
@@ -29,20 +38,21 @@ from ..tables.rows import (
     sort_rows,
     weigh_classes,
 )
-from ..tables.splits import holdout, strata_of
+from ..tables.splits import first_split, holdout, strata_of
 from ..tables.targets import drop_missing_targets
 from ..training.size import Size, warn_of_size
 from .ensemble import (
     N_FOLDS,
-    Member,
     average,
     check_bagging,
+    copy_weights,
     equal_steps,
+    layers_of_members,
     out_of_fold,
     split_members,
-    train_members,
+    train_together,
 )
-from .presets import PRESETS
+from .presets import PRESETS, has_end
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
@@ -51,7 +61,8 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     """Train on a table.
 
     Args:
-        estimator: `TableEstimator`.
+        estimator: `TableEstimator`. Where it is fitted and has `warm_start`, training begins with
+            its weights, its encoder and its target.
         given: `Rows` as the user passed them.
         validation_data: (X, y) or (X, y, sample_weight). None holds out a part of the rows.
         make_target: function of (y, column names of y) that returns a target.
@@ -62,50 +73,67 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     """
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     check_settings(estimator)
+    limit = TimeLimit(estimator.time_limit)
+    splitter, refit = estimator.validation_split, estimator.refit
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
+    check_exclusive(validation_split=splitter, validation_data=validation_data)
+    check_exclusive(refit=refit or None, validation_data=validation_data)
     own_rows = check_bagging(estimator, given, validation_data)
     rng = np.random.default_rng(estimator._draw_seed())
     class_weight = getattr(estimator, "class_weight", None)
+    start = estimator if estimator.warm_start and hasattr(estimator, "network_") else None
 
+    total = len(given.y) if splitter is not None and hasattr(given.y, "__len__") else 0
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)
-    rows, target = read_rows(given, make_target=make_target)
+    rows, target = read_rows(given, start and start.target_, make_target)
     recorder.read(given, rows, target)
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
-    scored = rows
-    if own_rows:  # a row that is repeated would be in several folds; `time` carries its position
-        rows = rows.replace(time=np.arange(n_rows))
-    else:
-        rows = repeat_by_weight(rows)
-    rows = sort_rows(weigh_classes(rows, class_weight, target))
-    validation = pairs = None
+    if own_rows:
+        recorder.divide(rows, None, given=False)
+        with silenced(*told):
+            return fit_bags(estimator, rows, class_weight, target, rng)
+    rows = rows if splitter is not None else repeat_by_weight(rows)
+    rows = weigh_classes(rows, class_weight, target)
+    strata = strata_of(rows.y, target.head.kind == "class")
+    parts, validation = None, None
+    if splitter is not None:  # which may hold positions: before the rows are sorted
+        check_positions(splitter, total, len(rows))
+        parts = first_split(rows, strata, splitter)
+        validation = rows.take(parts[1])
+    every = sort_rows(rows)
+    rows = every if parts is None else sort_rows(rows.take(parts[0]))
     if validation_data is not None:
         validation, _ = read_rows(unpack_validation_data(validation_data), target)
         validation = weigh_classes(validation, class_weight, target)
-    elif own_rows:
-        place, rows = rows.time, rows.replace(time=None)
-        n = estimator.n_members or N_FOLDS
-        strata = strata_of(rows.y, target.head.kind == "class")
-        pairs = split_members(estimator.bagging, rows, strata, n, rng)
-    elif fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
+    elif parts is None and fraction and len(rows) >= MIN_ROWS_TO_SPLIT:
         strata = strata_of(rows.y, target.head.kind == "class")
         train, held = holdout(rows, strata, fraction, rng)
         if len(held):
             rows, validation = rows.take(train), rows.take(held)
     recorder.divide(rows, validation, given=validation_data is not None)
     with silenced(*told):
-        fitted = fit_rows(estimator, rows, validation, target, rng, pairs)
+        fitted = fit_rows(
+            estimator, rows, validation, target, rng, limit, start, every if refit else None
+        )
     if validation_data is not None:
         fitted["encoder_"].warn_of_unseen(validation.x)
-    if own_rows:
-        outputs = np.empty_like(fitted["oof_output_"])
-        outputs[place] = fitted["oof_output_"]
-        fitted |= {"oof_output_": outputs, "oof_rows_": scored}
     return {**fitted, "n_rows_": n_rows}
+
+
+def check_positions(splitter, total, count):
+    """Reject positions of rows where some rows are left out."""
+    by_position = not hasattr(splitter, "split") or isinstance(splitter, PredefinedSplit)
+    if by_position and count != total:
+        raise ValueError(
+            "`validation_split` must not hold positions where rows are left out. Received: "
+            f"{total:,} rows, of which {total - count:,} weigh 0 or lack a target. Drop them from "
+            "X and y, and count the positions without them."
+        )
 
 
 def check_settings(estimator):
@@ -120,7 +148,7 @@ def check_settings(estimator):
     return check(settings, ESTIMATOR | PRESET)
 
 
-def fit_rows(estimator, rows, validation, target, rng, pairs=None):
+def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, every=None):
     """Train on rows that are read and split.
 
     Args:
@@ -129,110 +157,389 @@ def fit_rows(estimator, rows, validation, target, rng, pairs=None):
         validation: such `Rows` to evaluate each epoch on, or None.
         target: target of `tables/targets.py`; it learns its units from `rows`.
         rng: `numpy.random.Generator` that draws the seed of each member.
-        pairs: for each member (training rows, validation rows), positions in `rows`. None means
-            that all members train on all rows.
+        limit: `TimeLimit`. None begins the one of the estimator.
+        start: fitted estimator to begin with the weights of, or None.
+        every: such `Rows` to train on again, for the best number of epochs, or None.
 
     Returns:
-        dict of the estimator's fitted attributes; with `pairs` also "oof_output_", the output of
-        the members that were not trained on a row, `(rows, outputs)`.
+        dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
-    if pairs is not None:
-        settings["n_members"] = len(pairs)
-    epochs = settings["epochs"]
-    patience = settings["patience"] if settings["early_stopping"] else epochs
-    build = PRESETS[estimator._chosen_preset()].build
+    estimator._check_decisions(target, validation)
+    limit = TimeLimit(estimator.time_limit) if limit is None else limit
+    every = None if validation is None else every
+    training = Training(estimator, settings, rows, validation, target, start)
+    if training.preset.train is not None:
+        return fit_as_one(training, rng, limit, start, every)
+    count = settings["n_members"]
+    begin = [None] * count if start is None else layers_of_members(start.network_, count)
+    seeds = [int(rng.integers(2**31)) for _ in range(count)]
+    runs = 1.0 if every is None else 1 + len(every) / len(rows)
+    members = []
+    if every is None and start is None and limit.seconds is None:
+        members = training.train_all([training.member(seed) for seed in seeds])
+    else:
+        for number, (seed, layers) in enumerate(zip(seeds, begin, strict=True)):
+            members.append(training.train(seed, limit, runs * (count - number), layers))
+    predictor = training.predictor(members)
+    training.learn_bias(predictor)
+    decisions = training.decide(predictor)
+    found = {"history_": members[0].history(), "best_epoch_": members[0].epoch}
+    report = report_of(members, training, limit)
+    if every is not None:
+        training = Training(estimator, training.given, every, None, target, start)
+        members = [
+            training.train(seed, until=member.epoch, layers=layers)
+            for seed, member, layers in zip(seeds, members, begin, strict=True)
+        ]
+        predictor = training.predictor(members)
+        report += f" Trained again on all {len(every):,} rows for {members[0].epoch} epochs."
+    return {
+        **decisions,
+        "encoder_": training.encoder,
+        "target_": target,
+        "network_": predictor,
+        "hyperparameters_": training.settings,
+        "fit_report_": report,
+        **found,
+    }
+
+
+def fit_bags(estimator, rows, class_weight, target, rng):
+    """Train members each of which has rows of its own to train on and to validate on.
+
+    Args:
+        estimator, target, rng: see `fit_rows`.
+        rows: `Rows` of a `Frame`, all of them, in the order of the user.
+        class_weight: of the estimator.
+
+    Returns:
+        dict of the estimator's fitted attributes, "oof_output_", the output `(rows, outputs)` of
+        the members that were not trained on a row, and "oof_rows_", `rows`.
+    """
+    # A row that is repeated by its weight would be in several folds. `time` carries positions.
+    mixed = weigh_classes(rows.replace(time=np.arange(len(rows))), class_weight, target)
+    mixed = sort_rows(mixed)
+    places, mixed = mixed.time, mixed.replace(time=None)
+    strata = strata_of(mixed.y, target.head.kind == "class")
+    pairs = split_members(estimator.bagging, mixed, strata, estimator.n_members or N_FOLDS, rng)
+    settings = check_settings(estimator) | {"n_members": len(pairs)}
+    estimator._check_decisions(target, mixed)
+    training = Training(estimator, settings, mixed, None, target)
+    sizes = [len(train) for train, _ in pairs]
+    batch = rows_per_step(settings["batch_size"], max(sizes))
+    training.settings["batch_size"] = equal_steps(batch, sizes)
+    members = []
+    for train, held in pairs:
+        parts = [training.rows.take(places).unit_weights() for places in (train, held)]
+        seed = int(rng.integers(2**31))
+        members.append(training.member(seed, *parts, mixed.take(held)))
+    members = training.train_all(members)
+    outputs = out_of_fold([member.network for member in members], training.rows.x, pairs)
+    known = np.isfinite(outputs).all(axis=1)  # all but some with bagging="bootstrap"
+    predicted, held = outputs[known], training.in_units.take(known)
+    if training.corrects:
+        target.learn_bias(predicted, held.y, held.weights)
+    in_order = np.empty_like(outputs)
+    in_order[places] = outputs
+    return {
+        **estimator._decide_by_outputs(target, predicted, held),
+        "encoder_": training.encoder,
+        "target_": target,
+        "network_": training.predictor(members),
+        "hyperparameters_": training.settings,
+        "history_": members[0].history(),
+        "best_epoch_": members[0].epoch,
+        "fit_report_": report_of(members, training, None),
+        "n_rows_": len(rows),
+        "oof_output_": in_order,
+        "oof_rows_": rows,
+    }
+
+
+def fit_as_one(training, rng, limit, start, every):
+    """Train by a preset that trains all networks itself.
+
+    Args:
+        training: `Training`.
+        rng, limit, start, every: see `fit_rows`.
+
+    Returns:
+        dict of the estimator's fitted attributes.
+    """
+    estimator, settings, monitor = training.estimator, training.settings, training.monitor
+    remedy = 'Leave it out, or use preset="realmlp".'
+    rule = "must be left out of preset 'pack', whose networks train as one"
+    for name, given in (
+        ("callbacks", estimator.callbacks),
+        ("refit", every),
+        ("warm_start", start),
+    ):
+        if given:
+            raise invalid(name, rule, getattr(estimator, name), remedy)
+    errors = ("accuracy", "binary_accuracy")
+    if monitor.scorer is not None or monitor.name not in ("loss", *errors):
+        rule = "must be 'loss' or 'accuracy' in preset 'pack'"
+        raise invalid("monitor", rule, settings["monitor"], 'Or use preset="realmlp".')
+    held, rows = training.validation, training.rows
+    pack = training.preset.train(
+        training.problem, training.encoder, settings, rows,
+        held and (held.x, held.y, held.weights), rng,
+        {"monitor": monitor.name if monitor.name in errors else None,
+         "verbose": estimator.verbose, "limit": limit},
+    )  # fmt: skip
+    predictor = average(pack.networks, pack.first, rows.x.shape[1:])
+    training.learn_bias(predictor)
+    return {
+        **training.decide(predictor),
+        "encoder_": training.encoder,
+        "target_": training.target,
+        "network_": predictor,
+        "hyperparameters_": settings | pack.drawn,
+        "history_": history_frame(pack.history, pack.history["loss"]),
+        "best_epoch_": pack.best_epoch,
+        "fit_report_": pack.text,
+    }
+
+
+class Training:
+    """Rows that are encoded for networks, and how these are trained on them.
+
+    Args:
+        estimator, rows, validation, target, start: see `fit_rows`.
+        settings: dict of checked hyperparameters; it is changed where a time limit ends training.
+
+    Attributes:
+        settings: dict of the hyperparameters, resolved for these rows.
+    """
+
+    def __init__(self, estimator, settings, rows, validation, target, start=None):
+        self.estimator, self.given, self.target = estimator, settings, target
+        self.preset = PRESETS[estimator._chosen_preset()]
+        self.encoder = make_encoder(estimator, settings, rows) if start is None else start.encoder_
+        target.head = with_loss(target.head, settings["loss"])
+        if start is None:
+            target.learn(rows.y, rows.weights)
+        self.monitor = find_monitor(
+            settings["monitor"], target.head, others=names_of(settings["metrics"])
+        )
+        settings = dict(settings)
+        settings["metrics"] = with_metric(settings["metrics"], self.monitor, target)
+        if settings.get("clip") and target.head.standardize and not target.head.distribution:
+            target.range = None if start is None else target.range
+            target.keep_range(rows.y)
+        held = 0 if validation is None else len(validation)
+        columns = self.encoder.n_dense_ + len(self.encoder.cardinalities_)
+        warn_of_size(Size.of(len(rows), held, columns, target.n, largest(settings)))
+        self.in_units = rows if validation is None else validation
+        self.rows = encode_rows(rows, self.encoder, target)
+        self.problem = make_problem(target.head, self.rows.x.shape[1], target.n)
+        settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
+        self.settings = settings
+        self.validation = None
+        self.planned = None  # epochs that were asked for, and those that fit in the time
+        if validation is not None:
+            self.validation = encode_rows(validation, self.encoder, target)
+        if settings["loss"] is not None and target.head.units == "1":
+            # A custom loss may subtract y from the prediction, which has two dimensions.
+            self.rows, self.validation = map(as_column, (self.rows, self.validation))
+
+    def member(self, seed, rows=None, held=None, in_units=None):
+        """A network that is not trained, with the callbacks that decide on its epochs.
+
+        Args:
+            seed: int.
+            rows: encoded `Rows` to train on. None means all.
+            held: encoded `Rows` to evaluate each epoch on. None means those of the training.
+            in_units: `held` before it was encoded.
+
+        Returns:
+            `Member`.
+        """
+        settings = self.settings
+        rows = self.rows if rows is None else rows
+        if held is None:
+            held, in_units = self.validation, self.in_units
+        network = self.preset.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
+        member = Member(network, rows, held)
+        member.callbacks = list(self.estimator.callbacks or ())
+        if held is not None:
+            if self.monitor.scorer is not None:
+                X, fitted = as_table(in_units.x), {"encoder_": self.encoder}
+                score = Scored(self.monitor, self.estimator, self.target, X, fitted)
+                member.callbacks.insert(0, EpochScore(score, held.x, in_units.y, held.weights))
+            patience = settings["patience"] if settings["early_stopping"] else settings["epochs"]
+            member.best = best_epoch_callback(self.monitor, patience)
+            member.callbacks.append(member.best)
+        return member
+
+    def train_all(self, members):
+        """Train members as one compiled function, or one after the other; returns them."""
+        seen = self.estimator.callbacks or self.estimator.verbose or self.monitor.scorer is not None
+        if len(members) > 1 and not seen:
+            with self.silenced():
+                done = train_together(members, self.settings)
+            if done:
+                for member in members:
+                    reject_divergence(member.network, self.settings["learning_rate"])
+                return members
+        for member in members:
+            self.run(member, self.settings["epochs"])
+        return members
+
+    def silenced(self):
+        """A context without warnings of classes that were announced and are absent."""
+        return silenced(ABSENT) if getattr(self.estimator, "classes", None) else silenced()
+
+    def run(self, member, epochs):
+        """Train a member alone."""
+        rows, held = member.rows, member.validation
+        with self.silenced():
+            member.network.fit(
+                rows.x,
+                rows.y,
+                sample_weight=rows.weights,
+                batch_size=self.settings["batch_size"],
+                epochs=epochs,
+                verbose=self.estimator.verbose,
+                callbacks=member.callbacks or None,
+                validation_data=held and (held.x, held.y, held.weights),
+            )
+        if member.clock is None or member.clock.plan is None:
+            reject_divergence(member.network, self.settings["learning_rate"])
+
+    def train(self, seed, limit=None, runs=1.0, layers=None, until=None):
+        """Train a network.
+
+        Args:
+            seed: int.
+            limit: `TimeLimit`, or None.
+            runs: float, trainings to come before the limit, this one included.
+            layers: layers to begin with the weights of, or None.
+            until: int, the last epoch. None means that the hyperparameters say it.
+
+        Returns:
+            `Member`.
+        """
+        settings, count = self.settings, len(self.rows)
+        member = self.member(seed)
+        if layers is not None:
+            copy_weights(layers, member.network.layers)
+        if limit is not None and limit.seconds is not None:
+            member.clock = EndInTime(limit, settings["epochs"], count, runs, has_end(settings))
+            member.callbacks.append(member.clock)
+        self.run(member, until or settings["epochs"])
+        if member.clock is not None and member.clock.plan is not None:
+            self.planned = self.settings["epochs"], member.clock.plan
+            self.given = self.given | {"epochs": member.clock.plan}
+            self.settings["epochs"] = member.clock.plan
+            return self.train(seed, limit, runs, layers)
+        return member
+
+    def predictor(self, members):
+        """The network that predicts: the only one, or the average."""
+        networks = [member.network for member in members]
+        return networks[0] if len(networks) == 1 else average(networks)
+
+    def decide(self, predictor):
+        """The attributes that are learned from the validation rows after training."""
+        held = (None, None) if self.validation is None else (self.validation.x, self.in_units)
+        return self.estimator._decide(self.target, predictor, *held)
+
+    def learn_bias(self, predictor):
+        """Learn the correction of a target that is trained on its logarithm."""
+        if self.corrects:
+            inputs = (self.rows if self.validation is None else self.validation).x
+            output = predictor.predict(inputs, verbose=0)
+            self.target.learn_bias(output, self.in_units.y, self.in_units.weights)
+
+    @property
+    def corrects(self):
+        """Whether the target is trained on its logarithm and then corrected."""
+        return getattr(self.target, "log", False) and not self.target.head.levels
+
+
+def report_of(members, training, limit):
+    """What was trained and which epoch was kept, as text.
+
+    Args:
+        members: list of `Member`.
+        training: has `settings`, `monitor` and `planned`, as `Training`.
+        limit: `TimeLimit`.
+    """
+    first, settings = members[0], training.settings
+    done, epochs = len(first.network.history.epoch), settings["epochs"]
+    if first.best is None:
+        found = [f"Trained {done} of {epochs} epochs without a validation set."]
+    else:
+        found = [f"Kept epoch {first.epoch} of {done}, the best by {training.monitor.column}."]
+        if first.best.stopped_epoch and done < epochs:
+            found.append(f"Stopped early: no better epoch among the last {settings['patience']}.")
+    if training.planned is not None:
+        found.append(
+            f"Of {training.planned[0]} epochs {training.planned[1]} fit in time_limit="
+            f"{limit.seconds:g}; schedules end with them."
+        )
+    if first.clock is not None and first.clock.stopped:
+        found.append(
+            f"Stopped after epoch {done} of {epochs} because of time_limit={limit.seconds:g}."
+        )
+    if len(members) > 1:
+        found.insert(0, f"The first of {len(members)} networks:")
+    return " ".join(found)
+
+
+class Member:
+    """A network with the callbacks that decide on its epochs, and its encoded rows."""
+
+    def __init__(self, network, rows=None, validation=None):
+        self.network, self.rows, self.validation = network, rows, validation
+        self.callbacks, self.best, self.clock = [], None, None
+
+    @property
+    def epoch(self):
+        """The number of the epoch whose weights the network has."""
+        return self.best.best_epoch + 1 if self.best else len(self.network.history.epoch)
+
+    def history(self):
+        found = self.network.history
+        return history_frame(found.history, found.epoch)
+
+
+def make_encoder(estimator, settings, rows):
+    """The encoder of an estimator, fitted on `Rows` of a `Frame`."""
     encoder = TableEncoder(
         settings["scaling"],
         settings["one_hot_limit"],
         estimator.categorical or (),
         estimator.columns,
     )
-    encoder.fit(rows.x, sample_weight=rows.weights)
-    target.head = with_loss(target.head, settings["loss"])
-    target.learn(rows.y, rows.weights)
-    monitored = monitored_metric(settings["monitor"], target.head)
-    settings["metrics"] = with_metric(settings["metrics"], monitored)
-    if settings.get("clip") and target.head.standardize:
-        target.keep_range(rows.y)
-    held = 0 if validation is None else len(validation)
-    columns = encoder.n_dense_ + len(encoder.cardinalities_)
-    warn_of_size(Size.of(len(rows), held, columns, target.n, settings))
-    in_units = rows if validation is None else validation
-    rows = encode_rows(rows, encoder, target)
-    problem = make_problem(target.head, rows.x.shape[1], target.n)
-    n_train = len(rows) if pairs is None else max(len(train) for train, _ in pairs)
-    settings["batch_size"] = rows_per_step(settings["batch_size"], n_train)
-    if validation is not None:
-        validation = encode_rows(validation, encoder, target)
-    if settings["loss"] is not None and target.head.units == "1":
-        # A custom loss may subtract y from the prediction, which has two dimensions.
-        rows = rows.replace(y=rows.y.reshape(-1, 1))
-        validation = validation and validation.replace(y=validation.y.reshape(-1, 1))
-
-    def member(number):
-        seed = int(rng.integers(2**31))
-        if pairs is None:
-            return Member(seed, rows, validation)
-        train, held = pairs[number]
-        return Member(seed, rows.take(train).unit_weights(), rows.take(held).unit_weights())
-
-    members = [member(number) for number in range(settings["n_members"])]
-    if pairs is not None:
-        sizes = [len(one.rows) for one in members]
-        settings["batch_size"] = equal_steps(settings["batch_size"], sizes)
-    networks = [build(problem, encoder, settings, m.seed, m.rows.x, m.rows.y) for m in members]
-    own = list(estimator.callbacks or ())
-    bests = [m.validation and best_epoch_callback(monitored, patience) for m in members]
-    callbacks = [own + ([best] if best else []) for best in bests]
-    train_members(networks, members, settings, callbacks, bool(own), estimator.verbose)
-    for one in networks:
-        reject_divergence(one, settings["learning_rate"])
-    network = networks[0]
-    best_epoch = bests[0].best_epoch + 1 if bests[0] else len(network.history.epoch)
-    history = network.history
-    predictor = network if len(networks) == 1 else average(networks)
-    fitted = {} if pairs is None else {"oof_output_": out_of_fold(networks, rows.x, pairs)}
-    if getattr(target, "log", False) and not target.head.levels:
-        inputs = rows if validation is None else validation
-        output = fitted.get("oof_output_", predictor.predict(inputs.x, verbose=0))
-        known = np.isfinite(output).all(axis=1)  # all but some with bagging="bootstrap"
-        in_units = in_units.take(known) if not known.all() else in_units
-        target.learn_bias(output[known], in_units.y, in_units.weights)
-    return {
-        **fitted,
-        "encoder_": encoder,
-        "target_": target,
-        "network_": predictor,
-        "hyperparameters_": settings,
-        "history_": history_frame(history.history, history.epoch),
-        "best_epoch_": best_epoch,
-    }
+    return encoder.fit(rows.x, sample_weight=rows.weights)
 
 
-def monitored_metric(monitor, head):
-    """The metric that selects the best epoch; None means the loss."""
-    return None if monitor == "loss" or head.kind == "number" else next(iter(head.metrics))
+def largest(settings):
+    """Settings with the largest value of each hyperparameter that is drawn."""
+    return {k: v.largest() if isinstance(v, Range) else v for k, v in settings.items()}
 
 
-def with_metric(metrics, name):
-    """The metrics asked for, with `name` among them; None means the default ones."""
-    if metrics is None or name is None:
+def as_column(rows):
+    return rows and rows.replace(y=rows.y.reshape(-1, 1))
+
+
+def names_of(metrics):
+    """The names among metrics, which may be one, several or None."""
+    metrics = metrics if isinstance(metrics, (list, tuple)) else [metrics]
+    return [metric for metric in metrics if isinstance(metric, str)]
+
+
+def with_metric(metrics, monitor, target):
+    """The metrics asked for, with the monitored one among them; None means the default ones."""
+    name, default = monitor.name, target.head.metric_names(target.n)
+    if name == "loss" or monitor.scorer is not None or (metrics is None and name in default):
         return metrics
+    metrics = default if metrics is None else metrics
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     return metrics if name in metrics else [*metrics, name]
-
-
-def best_epoch_callback(metric, patience):
-    """Make the callback that restores the weights of the best epoch and stops early.
-
-    Args:
-        metric: str, name of the validation metric; None means the loss.
-        patience: int, epochs without an improvement after which training stops.
-    """
-    if metric is not None:
-        return BestEpoch(f"val_{metric}", patience)
-    return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
 def rows_per_step(batch_size, rows):
@@ -251,25 +558,3 @@ def rows_per_step(batch_size, rows):
 def history_frame(history, epochs):
     index = pd.RangeIndex(1, len(epochs) + 1, name="epoch")
     return pd.DataFrame(history, index=index)
-
-
-class BestEpoch(keras.callbacks.EarlyStopping):
-    """Early stopping that restores the weights of the best epoch, among equal ones the last.
-
-    An error rate takes few values, therefore many epochs tie. The last of them has trained longest
-    at a falling learning rate.
-
-    Args:
-        monitor: str, name of a column of the history.
-        patience: int, epochs without a better or an equal one after which training stops.
-    """
-
-    def __init__(self, monitor, patience):
-        mode = better(monitor.removeprefix("val_"))
-        self.falls = mode == "min"
-        super().__init__(monitor, patience=patience, mode=mode, restore_best_weights=True)
-
-    def _is_improvement(self, value, best):
-        if best is None:
-            return value == value  # not NaN
-        return value <= best if self.falls else value >= best

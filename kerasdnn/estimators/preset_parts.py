@@ -6,7 +6,9 @@ from ..nn.embedding import EmbedCategories
 from ..nn.group_adam import GroupAdam
 from ..nn.numeric_embeddings import PiecewiseLinearEmbedding, quantile_edges
 from ..nn.realmlp_layers import PeriodicEmbedding
-from ..nn.schedules import CosLog, FlatCos
+from ..nn.schedules import CosLog, FlatCos, NamedSchedule
+
+OF_REALMLP = {"coslog4": CosLog, "flat_cos": FlatCos}
 
 
 def first_layers(encoder, settings, rng, x):
@@ -25,15 +27,25 @@ def first_layers(encoder, settings, rng, x):
     return layers
 
 
-def make_optimizer(settings, steps, groups):
+def make_optimizer(settings, steps, groups, decays=True):
+    """`GroupAdam` with the schedule of the settings.
+
+    Args:
+        settings: dict of hyperparameters.
+        steps: int, of the training.
+        groups: as `GroupAdam` takes them.
+        decays: bool, whether the weight decay falls to 0 towards the end.
+    """
     rate, decay = settings["learning_rate"], settings["weight_decay"]
     if not is_number(rate):
-        rule = "must be a number in the RealMLP presets, which have a schedule of their own"
+        rule = "must be a number in this preset, the peak of its schedule"
         raise invalid("learning_rate", rule, rate, 'preset="standard" accepts schedules.')
-    if settings["schedule"] != "constant":
-        rate = {"coslog4": CosLog, "flat_cos": FlatCos}[settings["schedule"]](rate, steps)
-    if decay and settings["schedule"] != "constant":
-        decay = FlatCos(decay, steps)
+    schedule, warmup = settings["schedule"], settings["warmup"]
+    if schedule in OF_REALMLP and not warmup:
+        rate = OF_REALMLP[schedule](rate, steps)
+    elif schedule != "constant" or warmup:
+        rate = NamedSchedule(schedule, rate, steps, warmup)
+    decay = FlatCos(decay, steps) if decay and decays else decay or 0.0
     return GroupAdam(rate, decay, groups, beta_2=settings["beta_2"])
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import keras
 
 from ..core import keras_internals
-from ..core.arguments import check_choice
+from ..core.arguments import check_choice, is_number
 from ..core.messages import invalid
+from ..ensembles.pack import train_pack
+from ..ensembles.sampling import Layers, LogUniform, ZeroOrUniform
 from ..factories import build_for
 from ..hyperparameters import ESTIMATOR, NETWORK, default, names
 from ..nn.embedding import EmbedCategories
@@ -33,11 +35,14 @@ class Preset:
         build: `build(problem, encoder, hyperparameters, seed, x, y)` returns a compiled `Network`
             for a `Problem` and x, the matrix that a `TableEncoder` made of the training rows.
         of_numbers: the values of a regressor that differ.
+        train: trains all networks itself, as `ensembles.pack.train_pack`, instead of `build` and
+            `Network.fit`. Its hyperparameters may be a `Range`. None: `build`.
     """
 
     hyperparameters: dict[str, Any]
-    build: Callable[..., Network]
+    build: Callable[..., Network] | None
     of_numbers: dict[str, Any] = field(default_factory=dict)
+    train: Callable[..., Any] | None = None
 
     def values(self, numbers: bool = False) -> dict[str, Any]:
         """The hyperparameters of a classifier, or with `numbers` of a regressor."""
@@ -77,7 +82,8 @@ def unused_copy(optimizer):
 # fmt: off
 STANDARD = {name: default(name, ESTIMATOR) for name in (
     "hidden_units", "loss", "activation", "kernel_initializer", "optimizer", "learning_rate",
-    "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm", "label_smoothing", "metrics",
+    "schedule", "warmup", "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm",
+    "layer_norm", "residual", "wide", "label_smoothing", "metrics",
     "batch_size", "epochs", "early_stopping", "patience", "scaling", "one_hot_limit",
     "embedding_size", "monitor", "n_members",
 )}
@@ -86,14 +92,17 @@ FULL = {
     "hidden_units": (256, 256, 256), "loss": None, "activation": "selu", "learning_rate": 0.04,
     "dropout": 0.15, "label_smoothing": 0.1, "metrics": None, "batch_size": "auto",
     "epochs": 128,  # the authors: 256. As accurate on validation rows, in half the time
-    "early_stopping": False,  # the learning rate reaches 0 in the last epoch
-    "patience": 40, "scaling": "robust", "one_hot_limit": 8, "embedding_size": 8,
-    "numeric_embedding": "periodic", "weight_decay": 0.02, "monitor": "accuracy", "n_members": 1,
-    "schedule": "coslog4", "beta_2": 0.95, "front_scale": True, "parametric": True,
-    "data_start": True, "clip": True, "n_bins": 48, "numeric_size": 8,
+    # The authors never stop. With a patience of 50, longer than all but the last two waves of the
+    # learning rate, the same epochs are kept in 83% of the time; docs/log.md has the figures.
+    "early_stopping": True, "patience": 50, "scaling": "robust", "one_hot_limit": 8,
+    "embedding_size": 8, "numeric_embedding": "periodic", "weight_decay": 0.02,
+    "monitor": "accuracy", "n_members": 1, "schedule": "coslog4", "warmup": None,
+    "beta_2": 0.95, "front_scale": True, "parametric": True, "data_start": True, "clip": True,
+    "n_bins": 48, "numeric_size": 8,
 }
 SIMPLE = FULL | {
-    "dropout": 0.0, "epochs": 256, "patience": 80, "one_hot_limit": 1_000,
+    "dropout": 0.0, "epochs": 256, "early_stopping": False, "patience": 80,
+    "one_hot_limit": 1_000,
     "numeric_embedding": None, "weight_decay": 0.0, "parametric": False, "data_start": False,
     "clip": False,
 }
@@ -103,16 +112,27 @@ TABM = {
     "dropout": 0.1, "label_smoothing": 0.0, "metrics": None, "batch_size": "auto", "epochs": 128,
     "early_stopping": True, "patience": 16, "scaling": "robust", "one_hot_limit": 32,
     "embedding_size": 8, "numeric_embedding": "piecewise", "weight_decay": 3e-4,
-    "monitor": "loss", "n_members": 1, "schedule": "constant", "beta_2": 0.999, "clip": True,
-    "k": 16,  # the paper: 32. As accurate on validation rows, in half the time
+    "monitor": "loss", "n_members": 1, "schedule": "constant", "warmup": None, "beta_2": 0.999,
+    "clip": True, "k": 16,  # the paper: 32. As accurate on validation rows, in half the time
     "sharing": "full", "n_bins": 48, "numeric_size": 8,
+}
+# Sizes for two CPU cores; docs/log.md has the measurements.
+PACK = {
+    "hidden_units": Layers((2, 3), (128, 192)), "loss": None, "activation": "mish",
+    "learning_rate": LogUniform(2e-3, 1e-2), "dropout": ZeroOrUniform(0.25),
+    "weight_decay": LogUniform(1e-3, 1e-1), "label_smoothing": 0.0, "metrics": None,
+    "batch_size": "auto", "epochs": 96, "early_stopping": True, "patience": 40,
+    "scaling": "robust", "one_hot_limit": 1_000, "embedding_size": 8,
+    "numeric_embedding": "piecewise", "n_bins": 8, "monitor": "accuracy", "n_members": 8,
+    "schedule": "coslog4", "beta_2": 0.95, "clip": True,
 }
 NUMBERS = {"activation": "mish", "monitor": "loss", "label_smoothing": 0.0}
 PRESETS = {
     "standard": Preset(STANDARD, build_standard),
     "realmlp": Preset(FULL, build_realmlp, NUMBERS | {"learning_rate": 0.2}),
-    "tabm": Preset(TABM, build_tabm),
     "realmlp-s": Preset(SIMPLE, build_realmlp, NUMBERS | {"learning_rate": 0.07}),
+    "tabm": Preset(TABM, build_tabm),
+    "pack": Preset(PACK, None, {"monitor": "loss"}, train_pack),
 }
 # fmt: on
 
@@ -162,6 +182,26 @@ def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[
         raise invalid(key, f"is not a hyperparameter of preset {name!r}", given[key], remedy)
     if "patience" in given:  # without early stopping it would have no effect
         chosen["early_stopping"] = True
+    elif has_end(chosen | given) and is_number(epochs := given.get("epochs")):
+        longer = max(1, epochs / chosen["epochs"])  # as are the waves of the learning rate
+        chosen["patience"] = round(chosen["patience"] * longer)
     if "loss" in given and "label_smoothing" in chosen:
         chosen["label_smoothing"] = 0.0  # not every loss takes it
     return chosen | given
+
+
+def has_end(settings: Mapping[str, Any]) -> bool:
+    """Whether the learning rate of a preset ends with the last epoch."""
+    return settings.get("schedule", "constant") not in (None, "constant")
+
+
+def reject_joint(name: str, where: str) -> None:
+    """Reject a preset that trains all networks itself where single networks are trained.
+
+    Args:
+        name: of the preset.
+        where: str, what trains single networks, for the message.
+    """
+    if PRESETS[name].train is not None:
+        rule = f"must be one that trains single networks to be used with {where}"
+        raise invalid("preset", rule, name, f"Such as preset={DEFAULT!r}.")

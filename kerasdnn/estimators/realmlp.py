@@ -19,6 +19,7 @@ from keras import ops
 
 from .. import activations
 from ..heads import check_metrics, make_loss, make_metrics
+from ..nn.distributions import OrdinalOutput
 from ..nn.realmlp_layers import (
     NTKDense,
     ParametricActivation,
@@ -50,18 +51,27 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     # fall to 0 in the first steps, where its gradient vanishes.
     logarithmic = head.activation == "exponential"
     zero = logarithmic or bool(head.start) or not settings["data_start"]
-    layers.append(NTKDense(problem.units, head.activation, gain, draw(rng), zero, name="output"))
+    units, activation = (1, None) if head.ordered else (problem.units, head.activation)
+    layers.append(NTKDense(units, activation, gain, draw(rng), zero, name="output"))
+    if head.ordered:
+        layers.append(OrdinalOutput(problem.n_outputs, name="thresholds"))
     network = Network(layers, seed=seed)
     if settings["data_start"]:
         start_from_data(network, x, rng)
-    if logarithmic:
+    if head.ordered:
+        counts = 1 + np.bincount(y, minlength=problem.n_outputs)
+        network.layers[-1].bias.assign(head.bias(counts))
+    elif head.distribution is not None:
+        lowest = -np.inf if head.standardize else 1e-6
+        network.layers[-1].bias.assign(head.bias(np.maximum(np.mean(y, axis=0), lowest)))
+    elif logarithmic:
         bias = network.layers[-1].bias
         bias.assign_add(np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel())
     elif head.start:
         network.layers[-1].bias.assign(np.array(head.start))
     metrics = settings["metrics"]
-    if metrics is None:
-        metrics = [*head.metrics][:1]  # areas under curves take long to compute every epoch
+    if metrics is None:  # areas under curves take long to compute every epoch
+        metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
     network.compile(
         optimizer=make_optimizer(settings, steps, GROUPS),
         loss=make_loss(head, settings["label_smoothing"]),

@@ -38,6 +38,9 @@ KERAS_CHOOSES = ("acc", "crossentropy", "ce")  # the metric, by the shape of y
 def build_tabm(problem, encoder, settings, seed, x, y):
     """Build a compiled `Network` for the matrix of a `TableEncoder`; see `presets.Preset`."""
     head, rng = problem.head, np.random.default_rng(seed)
+    if head.ordered:
+        remedy = 'Use preset="realmlp", or leave the order of the classes out.'
+        raise invalid("ordered", "must be left out of preset 'tabm'", received=True, remedy=remedy)
     batch_size = len(x) if settings["batch_size"] == "full" else settings["batch_size"]
     steps = settings["epochs"] * math.ceil(len(x) / batch_size)
     layers = [keras.Input((x.shape[1],)), *first_layers(encoder, settings, rng, x)]
@@ -49,15 +52,15 @@ def build_tabm(problem, encoder, settings, seed, x, y):
     if bias is not None:
         network.layers[-2].bias.assign_add(np.broadcast_to(bias, (settings["k"], problem.units)))
     metrics = settings["metrics"]
-    if metrics is None:
-        metrics = [*head.metrics][:1]  # areas under curves take long to compute every epoch
+    if metrics is None:  # areas under curves take long to compute every epoch
+        metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
     metrics = make_metrics(head, problem.n_outputs, check_metrics(head, metrics))
     for metric in metrics:
         if isinstance(metric, str) and metric in KERAS_CHOOSES:
             remedy = f"Name it in full, such as {next(iter(head.metrics), 'accuracy')!r}."
             raise invalid("metrics", "must not depend on the shape of y", metric, remedy)
     network.compile(
-        optimizer=make_optimizer(settings, steps, GROUPS),
+        optimizer=make_optimizer(settings, steps, GROUPS, settings["schedule"] != "constant"),
         loss=MemberLoss(make_loss(head, settings["label_smoothing"]), problem.units),
         weighted_metrics=[MemberMetric(metric, problem.units) for metric in metrics],
     )
@@ -66,6 +69,9 @@ def build_tabm(problem, encoder, settings, seed, x, y):
 
 def start_of_output(head, y):
     """What is added to the initial output bias, one number per unit, or None."""
+    if head.distribution is not None:
+        lowest = -np.inf if head.standardize else 1e-6
+        return head.bias(np.maximum(np.mean(y, axis=0).reshape(-1), lowest))
     if head.activation == "exponential":  # see `build_realmlp`
         return np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel()
     return np.array(head.start) if head.start else None

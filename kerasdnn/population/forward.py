@@ -24,9 +24,10 @@ EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization
 class Layout(NamedTuple):
     """What a function is compiled for, besides the shapes of its arguments.
 
-    `counts` says for each hidden layer how many networks, from the first, compute it; `constants`
-    mark those of them that lack it (a few, because counts are rounded up). `activations` and
-    `rules` are those present, sorted; `dropout` and `l2` whether any network uses it.
+    `units` is the number of outputs. `counts` says for each hidden layer how many networks, from
+    the first, compute it; `constants` mark those of them that lack it (a few, because counts are
+    rounded up). `activations` and `rules` are those present, sorted; `dropout` and `l2` whether any
+    network uses it.
     """
 
     head: Head
@@ -183,7 +184,8 @@ def loss_by_row(head):
     """
     loss = make_loss(head)
     loss = loss if isinstance(loss, keras.losses.Loss) else WRAPPER(loss)
-    if not isinstance(head.activation, str) or not is_row_by_row_loss(loss):
+    by_row = isinstance(head.activation, str) or getattr(head.activation, "row_by_row", False)
+    if not by_row or not is_row_by_row_loss(loss):
         rule = "must have a row-wise loss of Keras, or a `logits_loss`, to be stacked"
         remedy = "Train this network by `Network.fit`."
         raise invalid("problem", rule, head.name or str(head), remedy, Unstackable)

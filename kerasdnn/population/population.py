@@ -16,11 +16,12 @@ import pandas as pd
 import tensorflow as tf
 
 from ..checks.fit import check_rows
-from ..core.arguments import check_choice, check_integer, is_number
+from ..core.arguments import check_choice, check_integer, check_interval, is_number
 from ..core.messages import invalid
+from ..core.readable import Description, Readable
 from ..core.rows import Rows
 from ..factories import build_for
-from ..heads import Head, key_of, make_problem
+from ..heads import Head, better, key_of, make_problem
 from ..hyperparameters import FIT, check
 from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
 from ..training.network import Network
@@ -33,7 +34,7 @@ from .optimizer_rules import slots_of
 from .stack_manager import StackManager
 
 
-class Population:
+class Population(Readable):
     """Networks with different hyperparameters, trained together.
 
     Args:
@@ -45,7 +46,8 @@ class Population:
             default there; `batch_size` and `epochs` are those of `fit`.
         n_features: int, at least 1, columns of X.
         problem: str, a key of `HEADS` ("binary", "multiclass", "multilabel", "regression",
-            "huber", "log_cosh", "positive", "count", or a row that was added), or a `Head`.
+            "huber", "log_cosh", "positive", "count", "normal", "negative_binomial", "ordinal", or a
+            row that was added), or a `Head`.
         n_outputs: int, number of classes, labels or columns of y; 1 for "binary". Default: 1.
         one_hot: bool, y of a "multiclass" problem has one column per class. Default: False.
         seed: int, non-negative; members without a seed get `seed`, `seed + 1`, ... None means a
@@ -143,6 +145,7 @@ class Population:
         validation_data: tuple | None = None,
         monitor: str | None = None,
         patience: int | None = None,
+        schedule: Callable[[int], float] | None = None,
         on_epoch: Callable | None = None,
         verbose: int = 0,
     ) -> pd.DataFrame:
@@ -167,6 +170,8 @@ class Population:
                 best epoch. None means "val_loss" with a validation set, else "loss".
             patience: int, non-negative, epochs without an improvement after which a member stops,
                 as in `keras.callbacks.EarlyStopping`. None means never.
+            schedule: function from an epoch (0-based) to a factor of every learning rate in it, at
+                least 0. None means 1.
             on_epoch: called as `on_epoch(population, epoch, logs)` after each epoch (1-based); logs
                 is a dict from a column of `history` to a float array (members,), NaN for members
                 that do not train. It may call `stop`. None means nothing is called.
@@ -192,6 +197,7 @@ class Population:
             self._blank, self.problem, len(self), data, rows, validation_rows, validation_data
         )
         monitor = check_monitor(monitor, self.problem, table.validation is not None)
+        self._monitor = monitor
         history = self._history
         last = np.array([min(epochs, m.epochs) if m.epochs else epochs for m in self.members])
         waiting = history.status == STATUS.index("finished")
@@ -205,7 +211,8 @@ class Population:
             while (trains := history.training() & (history.done < last)).any():
                 epoch = int(history.done[trains].min())
                 trains &= history.done == epoch
-                logs = self._stacks.epoch(pool, table, trains)
+                factor = 1.0 if schedule is None else check_factor(schedule(epoch))
+                logs = self._stacks.epoch(pool, table, trains, factor)
                 self._stacks.keep_best(history.record(epoch, trains, logs, monitor, patience))
                 if verbose:
                     line = history.line(epoch, last.max(), trains.sum(), monitor)
@@ -241,14 +248,18 @@ class Population:
         check_choice("name", name, self._history.columns)
         return self._history.columns[name].T.copy()
 
-    def predict(self, X: Any, best: bool = False) -> np.ndarray:
+    def predict(
+        self, X: Any, best: bool = False, members: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Predict with every member: float32 (members, rows, outputs).
 
         Args:
             X: array (rows, n_features).
             best: bool, True uses the weights of each member's best epoch. Default: False.
+            members: list of int, positions of the members that predict. None means all of them.
         """
-        return self._stacks.predict(as_x(check_rows(self._blank, X)), best)
+        members = range(len(self)) if members is None else [self._number(i) for i in members]
+        return self._stacks.predict(as_x(check_rows(self._blank, X)), best, list(members))
 
     def member(self, i: int, best: bool = False) -> Network:
         """Return member `i` as a compiled `Network`, optimizer state included.
@@ -275,7 +286,8 @@ class Population:
         optimizer.iterations.assign(progress.steps)
         for variables, arrays in zip(slots_of(optimizer, member.rule), progress.slots, strict=True):
             for variable, array in zip(variables, arrays, strict=True):
-                variable.assign(array)
+                if variable is not None:  # Muon has one state variable per kernel
+                    variable.assign(array)
         return network
 
     def get_weights(self, i: int, best: bool = False) -> list[np.ndarray]:
@@ -359,3 +371,39 @@ class Population:
             population = cls(about.pop("members"), **about, **settings)
             population.load_state(arrays)
         return population
+
+    _monitor: str | None = None  # by which `fit` has selected the best epochs
+
+    def _describe(self):
+        """What prints: the best member, how many there are and how they stopped, the first ones."""
+        status, scores = pd.Series(self.status), self.best_scores
+        counts = ", ".join(f"{count:,} {name}" for name, count in status.value_counts().items())
+        problem = self.problem
+        lines = [f"{len(self):,} networks: {counts}."]
+        table = pd.DataFrame([member.given for member in self.members])
+        table.insert(0, "member", range(len(self)))
+        known = np.isfinite(scores)
+        if known.any() and self._monitor is not None:
+            smaller = better(self._monitor.removeprefix("val_"), problem.head) == "min"
+            order = np.argsort(scores if smaller else -scores, kind="stable")  # NaN comes last
+            first = int(order[0])
+            lines.insert(
+                0,
+                f"The best {self._monitor} is {scores[first]:.4g}, of member {first} in epoch "
+                f"{self.best_epochs[first]}.",
+            )
+            lines.append(
+                f"{'Smaller' if smaller else 'Larger'} is better. {self._history.done.max()} "
+                "epochs at most."
+            )
+            table["best_epoch"], table[f"best_{self._monitor}"] = self.best_epochs, scores
+            table = table.assign(status=status).iloc[order].reset_index(drop=True)
+        title = (
+            f"Population for {problem.name or 'a custom'} problem, {problem.n_features} features"
+        )
+        return Description(title, lines, [("Members", table)])
+
+
+def check_factor(value):
+    """What a schedule returned, as a float."""
+    return check_interval("schedule", value, "[0, inf)", "It returns a factor, such as 0.5.")

@@ -51,7 +51,8 @@ class StackedMembers:
         layers = zip(self.counts, self.widths, strict=True)
         self.moving_shapes = [layer for layer in layers for _ in range(2 * batch_norm)]
         self.n_slots = max(len(RULES[name].slots) for name in self.layout.rules)
-        self.constants = constants_of(self.layout, self.widths, self.count, members)
+        features = self.problem.n_features
+        self.constants = constants_of(self.layout, self.widths, self.count, members, features)
 
     def put(self, progress):
         """Copy members to the device; `progress`: a `Progress` per member."""
@@ -119,13 +120,14 @@ class StackedMembers:
         """Memory that the tensors take on the device between epochs."""
         return 4 * (2 + self.n_slots) * sum(map(math.prod, self.shapes))
 
-    def train(self, table, weights_from, orders):
+    def train(self, table, weights_from, orders, factor=1.0):
         """Train for one epoch; changes nothing in this object.
 
         Args:
             table: x, y and flat row weights, tensors.
             weights_from: int (members,), position of a member's first row weight.
             orders: per member the rows of its epoch in order, None for one that does not train.
+            factor: float, of every learning rate.
 
         Returns:
             The new `stack`, and the mean of what was minimized, float64 (members,), NaN for a
@@ -143,6 +145,8 @@ class StackedMembers:
             if order is not None:
                 line[: len(order)] = order
         constants = self.constants | {"weights_from": self._per_network(weights_from)}
+        rates = constants["rates"]
+        constants["rates"] = rates | {"learning_rate": rates["learning_rate"] * factor}
         run, stack, total = train_function(self.layout), self.stack, 0.0
         for first in range(0, n_steps, chunk):
             part = lines[:, first * self.batch : (first + chunk) * self.batch]
@@ -230,7 +234,6 @@ class StackedMembers:
         return np.concatenate(parts, axis=1)
 
 
-@tf.function(autograph=False)
 def keep(which, new, old):
     return [choose(which, n, o) for n, o in zip(new, old, strict=True)]
 
@@ -239,7 +242,7 @@ def layout_of(problem, members, batch, counts, compiled):
     """Return the `Layout` of members; `counts`: how many networks compute each hidden layer."""
     return Layout(
         head=with_loss(problem.head, members[0].loss),
-        units=problem.units,
+        units=problem.outputs,
         counts=counts,
         batch=batch,
         batch_norm=members[0].batch_norm,
@@ -251,7 +254,7 @@ def layout_of(problem, members, batch, counts, compiled):
     )
 
 
-def constants_of(layout, widths, count, members):
+def constants_of(layout, widths, count, members, n_features):
     """Collect what training does not change, a value per network; padding repeats the first."""
     members = members + [members[0]] * (count - len(members))
 
@@ -270,6 +273,10 @@ def constants_of(layout, widths, count, members):
     layers = list(enumerate(zip(widths, layout.counts, strict=True)))
     found["masks"] = [numbers(np.arange(w) < u[i] for u in units[:n]) for i, (w, n) in layers]
     found["present"] = [numbers((u[i] > 0 for u in units[:n]), "bool") for i, (_, n) in layers]
+    if any(RULES[name].kernel for name in layout.rules):
+        found["sizes"] = [
+            numbers(sides) for sides in larger_sides(layout, members, n_features)
+        ]  # fmt: skip
     if layout.head.smoothed and layout.head.logits_loss:
         found["label_smoothing"] = numbers(m.label_smoothing for m in members)
     if layout.dropout:
@@ -279,3 +286,15 @@ def constants_of(layout, widths, count, members):
     if layout.l2:
         found["l2"] = numbers(m.l2 for m in members)
     return found
+
+
+def larger_sides(layout, members, n_features):
+    """Return, per kernel, the larger side of that of each network; 1 where it has none."""
+    sides = [
+        [max(shape) for shape in m.shapes_of_kernels(n_features, layout.units)] for m in members
+    ]
+    hidden = [
+        [own[i] if i < len(own) - 1 else 1 for own in sides[:count]]
+        for i, count in enumerate(layout.counts)
+    ]
+    return [*hidden, [own[-1] for own in sides]]

@@ -74,12 +74,13 @@ class StackManager:
             if not stack.compiled and worth_compiling(len(stack.numbers), stack.steps.max()):
                 stack.compile()
 
-    def epoch(self, pool, rows, trains):
+    def epoch(self, pool, rows, trains, factor=1.0):
         """Train the members `trains`, bool (members,), for an epoch, and evaluate them.
 
         Args:
             pool: executor; each of its threads trains a group.
             rows: `MemberRows`.
+            factor: float, of every learning rate.
 
         Returns:
             dict from a column of the history to a float array (members,), NaN where not trained.
@@ -93,7 +94,7 @@ class StackManager:
         def run(stack):
             weights_from = rows.weights_from[stack.numbers]
             own_orders = [orders.get(i) for i in stack.numbers]
-            after, loss = stack.train(rows.table, weights_from, own_orders)
+            after, loss = stack.train(rows.table, weights_from, own_orders, factor)
             logs = {"loss": loss}
             if rows.validation is not None:
                 validation = rows.validation_of(stack.numbers)
@@ -143,15 +144,16 @@ class StackManager:
         for i, progress in zip(stack.numbers, stack.get(), strict=True):
             self._progress[i] = progress
 
-    def predict(self, x, best):
-        """Predict with all members for float32 x: float32 (members, rows, units)."""
-        found = np.empty((len(self.members), len(x), self.problem.units), "float32")
-        unassigned = self._unassigned()
+    def predict(self, x, best, members):
+        """Predict with some members for float32 x: float32 (members, rows, units)."""
+        found = np.empty((len(self.members), len(x), self.problem.outputs), "float32")
+        unassigned = {i: m for i, m in self._unassigned().items() if i in members}
         batches = dict.fromkeys(unassigned, 1)
         groups = plan(unassigned, self.problem, batches, 1, 1, 1, self.memory)
-        for stack in [*self.stacks, *(self._stack(numbers, 1) for numbers in groups)]:
+        stacks = [stack for stack in self.stacks if set(stack.numbers) & set(members)]
+        for stack in [*stacks, *(self._stack(numbers, 1) for numbers in groups)]:
             found[stack.numbers] = stack.predict(x, best)
-        return found
+        return found[members]
 
     def arrays(self):
         numbers = [stack.numbers for stack in self.stacks]

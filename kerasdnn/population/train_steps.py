@@ -103,6 +103,10 @@ def update(layout, stack, gradients, constants):
             n_slots = len(RULES[name].slots)
             old = [slot[i] for slot in stack.slots[:n_slots]]
             w_k, slots_k = RULES[name].update(w, g, old, t[:count][axes], h)
+            if RULES[name].kernel is not None and len(w.shape) == 3:
+                size = {"size": constants["sizes"][i // layout.per_layer][axes]}
+                by_kernel = RULES[name].kernel(w, g, old, t[:count][axes], h | size)
+                w_k, slots_k = choose_rule(i, stack, by_kernel, (w_k, slots_k), h)
             if len(layout.rules) == 1:
                 new, slots[:n_slots] = w_k, slots_k
                 continue
@@ -115,6 +119,15 @@ def update(layout, stack, gradients, constants):
         for kept, slot in zip(all_slots, slots, strict=True):
             kept.append(slot)
     return all_weights, all_slots
+
+
+def choose_rule(i, stack, of_kernels, of_others, h):
+    """The result of the rule of kernels; for the output kernel only of networks that use it."""
+    if i != len(stack.weights) - 2:
+        return of_kernels
+    use = h["muon_output"] > 0
+    pairs = zip(of_kernels[1], of_others[1], strict=True)
+    return tf.where(use, of_kernels[0], of_others[0]), [tf.where(use, a, b) for a, b in pairs]
 
 
 def choose(which, new, old):

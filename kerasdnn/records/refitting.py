@@ -118,6 +118,9 @@ def refit(model: Any, X: Any, y: Any, sample_weight: Any = None, **fit: Any) -> 
 def check_arguments(model, record):
     """Raise a ValueError if an argument, such as a custom metric, is not that of the training."""
     present = model.get_params(deep=False)
+    if present.get("warm_start"):
+        remedy = "The weights that its training began with are not in the record."
+        raise invalid("warm_start", "must be False to train again", True, remedy)
     for name, value in record["arguments"].items():
         if name not in ("verbose", "random_state") and plain(present.get(name)) != value:
             raise invalid(
@@ -148,6 +151,9 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[Differenc
                 continue
             if old.get(name) != new.get(name):
                 found.append(Difference(f"{part}: {name}", old.get(name), new.get(name), WHY[part]))
+    old, new = before["training"]["epochs"], after["training"]["epochs"]
+    if before["arguments"].get("time_limit") is not None and old != new:
+        found.append(Difference("epochs within the time limit", old, new, "the clock decides"))
     old, new = before["split"], after["split"]
     keys = ("how", "training", "validation", "sha256")
     if not data and any(old.get(key) != new.get(key) for key in keys):  # it depends on the data

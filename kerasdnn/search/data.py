@@ -156,6 +156,8 @@ def defined_splits(data, objective):
         ValueError: it is defined in none.
     """
     metric, rows = data.problem.head.metrics.get(objective.removeprefix("val_")), data.rows
+    if metric is not None and metric.scorer:
+        return splits_with_scores(data, objective, metric)
     if metric is None or metric.sums not in (ROC, PRECISION_RECALL):
         return data.pairs
     y = rows.y.reshape(len(rows), -1) > 0.5
@@ -177,3 +179,22 @@ def defined_splits(data, objective):
             "They are left out; the score is the mean over the others."
         )
     return [data.pairs[i] for i in good]
+
+
+def splits_with_scores(data, objective, metric):
+    """The splits of `data` in which a scorer is defined, tried with constant predictions."""
+    units, rows, good = data.problem.units, data.rows, []
+    for pair in data.pairs:
+        held = rows.take(pair[1])
+        made, constant = metric(), np.full((len(held), units), 1 / max(2, units), "float32")
+        made.update_state(held.y, constant, held.weights)
+        good += [pair] if np.isfinite(made.result()) else []
+    if not good:
+        raise ValueError(
+            f"{objective!r} must be defined for some validation rows. Received: {len(data.pairs)} "
+            "splits without a score. Take objective='val_loss', or other validation rows."
+        )
+    if len(good) < len(data.pairs):
+        lacking = f"{len(data.pairs) - len(good)} of {len(data.pairs)} splits"
+        warn(f"{objective!r} is not defined in {lacking}, which are left out of the mean.")
+    return good

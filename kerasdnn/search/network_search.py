@@ -5,7 +5,6 @@ import pandas as pd
 from ..checks.divergence import reject_divergence
 from ..core.arguments import check_choice
 from ..factories import build_for
-from ..heads import check_objective
 from .data import read_data
 from .engine.oracles import ORACLES, oracle_of
 from .engine.population_tuner import PopulationTuner
@@ -17,18 +16,20 @@ from .engine.project import (
     resolve_seed,
     space_of,
 )
+from .objective import find_objective, with_objective
 from .result import search_tail
 from .settings import BATCH_SIZE, EPOCHS, TRIALS_PER_BATCH
 from .spaces import NetworkModel, default_space
 
 
-def tune_arrays(given, problem, class_weight, validation_data, settings):
+def tune_arrays(given, problem, class_weight, validation_data, settings, stand_in):
     """`tune` over arrays; the best network is trained on all of them.
 
     Args:
         given: `Rows` as the user passed them.
         problem, class_weight, validation_data: see `tune`.
         settings: checked `SearchSettings`.
+        stand_in: function from a kind of problem to an estimator, see `objective.with_objective`.
     """
     data = read_data(given, problem, class_weight, validation_data)
     rows = data.rows.take(data.pairs[0][0]) if data.pairs else data.rows
@@ -46,16 +47,17 @@ def tune_arrays(given, problem, class_weight, validation_data, settings):
         reject_divergence(network, None)
         return network
 
-    return tune_rows(data, settings, refit)
+    return tune_rows(data, settings, refit, stand_in(data.problem.kind))
 
 
-def tune_rows(data, settings, refit, **about):
+def tune_rows(data, settings, refit, estimator, target=None, **about):
     """`tune` over rows that are checked.
 
     Args:
         data: `SearchData`; where it has no splits they are drawn.
         settings: checked `SearchSettings` with a space.
         refit: function of (hyperparameters, training) that trains the best network.
+        estimator, target: see `objective.with_objective`.
         about: other attributes of the result.
 
     Returns:
@@ -68,11 +70,12 @@ def tune_rows(data, settings, refit, **about):
     )  # fmt: skip
     if isinstance(settings.oracle, str):
         check_choice("oracle", settings.oracle, ORACLES)
-        check_objective(settings.objective, data.problem.head, data.problem.one_hot)
+    model = NetworkModel(data.problem, settings.space, settings.fixed)
+    monitor, settings = find_objective(settings, data.problem.head)
+    data = with_objective(data, monitor, estimator, target)
     data = data.split(
         cv=settings.cv, validation_fraction=settings.validation_fraction, seed=settings.seed
     )
-    model = NetworkModel(data.problem, settings.space, settings.fixed)
     about_search = {"data": fingerprint(data.rows, data.pairs), "space": space_of(model)}
     check_resumable(project, about_search | settings.for_resume())
     oracle, wave = oracle_of(settings, data.problem.head), settings.wave

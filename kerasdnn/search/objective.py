@@ -1,13 +1,19 @@
 """Compute the objective of a search from predictions: one number per network.
 
+It is the loss, a metric of the problem type, or a scorer, which `with_objective` makes a metric.
+
 The loss is the head's own, without regularization and label smoothing, so that trials that differ
 in these compare.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from ..core.messages import invalid
 from ..heads import mean_loss
+from ..stopping.scores import Scored, find_monitor
+from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
 
 
 def check_comparable(objective, losses):
@@ -21,6 +27,61 @@ def check_comparable(objective, losses):
         remedy = "Pass a metric that all networks report, such as 'val_mae' or 'val_accuracy'."
         rule = "must not be the loss where the networks minimize different losses"
         raise invalid("objective", rule, objective, remedy)
+
+
+def find_objective(settings, head):
+    """The objective of checked `SearchSettings`.
+
+    Returns:
+        (`stopping.scores.Monitor`, settings with its name and its direction).
+    """
+    value = settings.measured if settings.scorer is None else settings.scorer
+    monitor = find_monitor(value, head, "objective", "val_")
+    if isinstance(settings.oracle, str):
+        settings = settings.replace(objective=monitor.column, direction=monitor.direction)
+    return monitor, settings
+
+
+def with_objective(data, monitor, estimator, target=None):
+    """`SearchData` whose problem has the objective among its metrics.
+
+    Args:
+        data: `SearchData`.
+        monitor: `stopping.scores.Monitor`.
+        estimator: `DNNClassifier` or `DNNRegressor`, whose like a scorer asks for predictions.
+        target: target of `tables/targets.py` that has encoded y. None makes one for numbers that
+            are the target of the network as they are.
+    """
+    head = data.problem.head
+    if monitor.scorer is None:
+        return data
+    own = target_of(data.problem, data.rows.y) if target is None else target
+
+    def from_network(y):
+        if head.kind == "class":
+            return indices(head, y)
+        y = y.reshape(len(y), -1)
+        return y if target is None or head.kind == "labels" else decoded(target, y)
+
+    metric = Scored(monitor, estimator, own, argument="objective").metric(from_network)
+    scored = replace(head, metrics={**head.metrics, monitor.name: metric})
+    return data.replace(problem=replace(data.problem, head=scored))
+
+
+def decoded(target, y):
+    return target.from_network(y).reshape(len(y), -1)
+
+
+def target_of(problem, y):
+    """The target of numbers that are not encoded."""
+    if problem.kind == "class":
+        target = ClassTarget(np.arange(max(2, problem.n_outputs)))
+    elif problem.kind == "labels":
+        target = LabelTarget(np.arange(problem.n_outputs))
+    else:
+        target = NumberTarget(problem.head, problem.n_outputs, flat=np.ndim(y) == 1)
+    target.head = problem.head
+    return target
 
 
 def score(objective, head, y, prediction, weights=None):
@@ -47,6 +108,10 @@ def score(objective, head, y, prediction, weights=None):
     if metric.sums in PER_ROW:
         value = float(np.average(PER_ROW[metric.sums](head, y, p), weights=weights))
         return value**0.5 if metric.sums == ("squared",) else value
+    if metric.scorer:
+        made = metric()
+        made.update_state(y, p, weights)
+        return float(made.result())
     target = y.astype("float32").reshape(len(p), -1)
     if metric.sums in (ROC, PRECISION_RECALL):
         return area(metric, target, p, weights)

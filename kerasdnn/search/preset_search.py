@@ -10,13 +10,14 @@ from sklearn.base import clone, is_regressor
 
 from ..core.arguments import check_choice
 from ..core.messages import invalid
-from ..estimators.fit import fit_rows, monitored_metric
+from ..estimators.fit import fit_rows
 from ..hyperparameters import FIT, names
 from ..tables.encoder import TableEncoder
 from ..tables.rows import sort_rows
 from .engine.estimator_tuner import EstimatorModel, EstimatorTuner
 from .engine.oracles import ORACLES, oracle_of
 from .engine.project import Progress, check_resumable, fingerprint, open_project, space_of
+from .objective import find_objective
 from .result import SearchResult, search_tail
 from .settings import described
 from .spaces import preset_space
@@ -44,7 +45,7 @@ def tune_preset(estimator, table, settings, fit_arguments):
         check_choice("oracle", settings.oracle, ORACLES)
     held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
     estimator.set_params(random_state=settings.seed)
-    apply_settings(estimator, table.target.head, settings)
+    settings = apply_settings(estimator, table.target.head, settings)
     settings = settings.replace(
         epochs=estimator.epochs, batch_size=estimator.batch_size, objective=settings.measured,
         space=settings.space or preset_space(
@@ -77,20 +78,19 @@ def tune_preset(estimator, table, settings, fit_arguments):
 
 
 def apply_settings(estimator, head, settings):
-    """Set on the estimator what holds for all trials.
+    """Set on the estimator what holds for all trials; returns settings with the objective's name.
 
     Raises:
         ValueError: an objective that no epoch is evaluated by.
     """
-    monitored, objective = monitored_metric("accuracy", head), settings.measured
-    known = ["val_loss"] + ([f"val_{monitored}"] if monitored else [])
-    check_choice("objective", objective, known)
-    estimator.set_params(monitor="loss" if objective == "val_loss" else "accuracy")
-    if objective == "val_loss" and getattr(estimator, "label_smoothing", 0.0) is None:
+    objective, settings = find_objective(settings, head)
+    estimator.set_params(monitor=settings.scorer or objective.name)
+    if objective.name == "loss" and getattr(estimator, "label_smoothing", 0.0) is None:
         estimator.set_params(label_smoothing=0.0)
     if settings.batch_size is not None:
         estimator.set_params(batch_size=settings.batch_size)
     estimator.set_params(epochs=settings.epochs or estimator._hyperparameters()["epochs"])
+    return settings
 
 
 def fitted_encoder(estimator, frame):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..core.arguments import check_fraction, check_integer, check_positive, is_number
 from ..core.messages import invalid
 from ..hyperparameters import SEARCH, default
+from ..stopping.scores import name_of
 
 EPOCHS, BATCH_SIZE = default("epochs", SEARCH), default("batch_size", SEARCH)
 TRIALS_PER_BATCH = 128
@@ -20,6 +21,8 @@ class SearchSettings:
 
     Attributes:
         fixed: dict of the hyperparameters that all trials share.
+        scorer: the objective where it is a function; `objective` is then its name.
+        direction: "min" or "max". None means as the name of the objective says.
     """
 
     space: Callable | None = None
@@ -29,7 +32,7 @@ class SearchSettings:
     batch_size: int | str | None = None
     validation_fraction: float = 0.2
     cv: object = None
-    objective: str = "val_loss"
+    objective: str | Callable = "val_loss"
     time_budget: float | None = None
     directory: object = None
     resume: bool = True
@@ -38,6 +41,8 @@ class SearchSettings:
     tensorboard: object = None
     verbose: int = 1
     fixed: dict = field(default_factory=dict)
+    scorer: Callable | None = None
+    direction: str | None = None
 
     def checked(self):
         """These settings in plain Python types.
@@ -46,6 +51,8 @@ class SearchSettings:
             ValueError: one is out of its range.
         """
         plain = {"fixed": {name: v for name, v in self.fixed.items() if v is not None}}
+        if callable(self.objective):
+            plain |= {"scorer": self.objective, "objective": f"val_{name_of(self.objective)}"}
         for name in ("max_trials", "epochs", "wave"):
             if getattr(self, name) is not None:
                 plain[name] = check_integer(name, getattr(self, name))

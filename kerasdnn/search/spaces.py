@@ -21,7 +21,7 @@ from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
 from ..heads import head_of, make_problem, with_loss
-from ..hyperparameters import FIT, SEARCH, check, names, why_refused
+from ..hyperparameters import FIT, SEARCH, Range, check, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam
 
@@ -140,15 +140,19 @@ def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
         activation      "selu", "mish", "relu"
         dropout         0, 0.15, 0.3 and the preset's
         weight_decay    0, 0.02, 0.05 and the preset's
+
+        without those that the preset draws for each network.
     """
     if preset == "standard":
         held = {"l2": 0.0, "label_smoothing": 0.0} | dict(fixed)
         return default_space("regression", rows, coarse, held)
     own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
-    width, rate = own["hidden_units"][0], own["learning_rate"]
+    drawn = {name for name, value in own.items() if isinstance(value, Range)}
+    rate = own["learning_rate"]
     activations = list(dict.fromkeys([own["activation"], "selu", "mish", "relu"]))
 
     def hidden_units(hp):
+        width = own["hidden_units"][0]
         units = hp.Choice("units", [width // 2, width, width * 3 // 2], default=width)
         return (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"]))
 
@@ -164,7 +168,8 @@ def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
         "dropout": choice("dropout", [0.0, 0.15, 0.3]),
         "weight_decay": choice("weight_decay", [0.0, 0.02, 0.05]),
     }
-    return lambda hp: {name: draw(hp) for name, draw in draws.items() if name not in fixed}
+    left = {name: draw for name, draw in draws.items() if name not in drawn | {*fixed}}
+    return lambda hp: {name: draw(hp) for name, draw in left.items()}
 
 
 def varied(chosen, fixed, model):

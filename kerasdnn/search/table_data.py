@@ -6,12 +6,11 @@ import pandas as pd
 from ..core.messages import invalid, warn
 from ..core.rows import unpack_validation_data
 from ..estimators.estimators import DNNClassifier, DNNRegressor
-from ..heads import make_problem
+from ..heads import head_of, make_problem
 from ..tables.encoder import TableEncoder
 from ..tables.frame import Column, Frame
 from ..tables.problem_type import infer_target
 from ..tables.rows import check_exclusive, read_rows, read_weights, weigh_classes
-from ..tables.targets import learn_classes
 from .data import SearchData, TableData
 
 OTHER = "(other)"  # the category of merged ones
@@ -76,9 +75,8 @@ def merge_rare(parts, position):
 
 def read_table_data(given, estimator, class_weight, validation_data):
     """Read the rows, and the weights of their classes, as `TableData` without splits."""
-    make_target = learn_classes
+    make_target = estimator._make_target(given.y)
     if isinstance(estimator, DNNRegressor):
-        make_target = estimator._make_target()
         if class_weight is not None:
             raise invalid("class_weight", "needs classes, not numbers", class_weight)
     elif class_weight is None:
@@ -102,9 +100,16 @@ def kept_positions(cv, sample_weight):
     return [tuple(place[part[keep[part]]] for part in pair) for pair in pairs]
 
 
+def estimator_of_kind(kind):
+    """An estimator for a kind of problem, see `heads.Head.kind`."""
+    return DNNRegressor() if kind == "number" else DNNClassifier()
+
+
 def estimator_for(y, problem):
     """An estimator of the kind that y asks for."""
     target = infer_target(y, problem)
+    if target is None and problem is not None and head_of(problem).ordered:
+        return DNNClassifier(ordered=True)
     return DNNClassifier() if target is None else DNNRegressor(target=target)
 
 

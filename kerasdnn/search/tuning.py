@@ -30,7 +30,7 @@ def tune(
     cv: Any = None,
     groups: Any = None,
     time: Any = None,
-    objective: str = "val_loss",
+    objective: str | Callable = "val_loss",
     sample_weight: Any = None,
     class_weight: dict | str | None = None,
     time_budget: float | None = None,
@@ -78,10 +78,13 @@ def tune(
         time: name of a column of X, or array of shape (rows,) of numbers or dates: trials are
             evaluated on rows that are later than those they are trained on. A column named here is
             not a feature. None means that the order in time does not matter.
-        objective: "val_loss" (without regularization and label smoothing, so that trials compare)
-            or "val_" and a metric of the problem type. The score of a trial is that of its best
-            epoch. An area under a curve needs validation rows of both classes: folds that lack one
-            are left out of the mean, with a `DataWarning`. Default: "val_loss".
+        objective: "val_loss" (without regularization and label smoothing, so that trials compare),
+            or "val_" and a metric of the problem type or the name of a scikit-learn scorer, such as
+            "val_average_precision"; or a scorer, a function of (estimator, X, y) to a number that
+            is to be large. X is None where trials are trained together: the estimator has the
+            predictions. The score of a trial is that of its best epoch. An area under a curve needs
+            validation rows of both classes: folds that lack one are left out of the mean, with a
+            `DataWarning`. Default: "val_loss".
         sample_weight: array of shape (rows,), non-negative; weights rows in training and in the
             objective. None means 1 for every row.
         class_weight: "balanced", or dict from class to weight, likewise. None means 1.
@@ -145,9 +148,12 @@ def tune(
         return tune_any_model(build, given, validation_data, processes, settings, unused)
     if cv is not None and validation_data is not None:
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
+    from .table_data import estimator_for, estimator_of_kind
+
     if estimator is None and not is_table(separate_columns(given).x, y):
-        return tune_arrays(given, problem, class_weight, validation_data, settings)
-    from .table_data import estimator_for
+        return tune_arrays(
+            given, problem, class_weight, validation_data, settings, estimator_of_kind
+        )
     from .table_search import tune_table
 
     estimator = estimator_for(y, problem) if estimator is None else estimator

@@ -26,15 +26,18 @@ from ..core.sources import is_source
 from ..estimators.ensemble import average
 from ..estimators.fit import (
     MIN_ROWS_TO_SPLIT,
-    best_epoch_callback,
+    Member,
     check_settings,
-    history_frame,
-    monitored_metric,
+    names_of,
+    report_of,
     rows_per_step,
     with_metric,
 )
-from ..estimators.presets import PRESETS
+from ..estimators.presets import PRESETS, has_end, reject_joint
 from ..heads import make_problem, with_loss
+from ..stopping.best_epoch import best_epoch_callback
+from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
+from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
 from ..tables.frame import read_frame
 from ..tables.rows import read_rows, weigh_classes
@@ -145,6 +148,12 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         if value is not None:
             received = f"an object of type {type(value).__name__}"
             raise invalid(name, "is not supported where X is read in parts", received=received)
+    for name in ("validation_split", "refit", "warm_start"):
+        if getattr(estimator, name):
+            value = getattr(estimator, name)
+            raise invalid(name, "is not supported where X is read in parts", value)
+    reject_joint(estimator._chosen_preset(), "a table that is read in parts")
+    limit = TimeLimit(estimator.time_limit)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     settings = check_settings(estimator)
     rng = np.random.default_rng(estimator._draw_seed())
@@ -171,7 +180,8 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         validation, _ = read_rows(Rows(*survey.held), target)
     given = validation_data is not None
     recorder.read_in_parts(parts.features, parts.target, survey.n_rows, validation, given=given)
-    fitted = fit_parts(estimator, settings, parts, survey, target, validation, rng)
+    run = Run(estimator, settings, parts, survey, target, validation, limit)
+    fitted = run.fit(rng)
     return {**fitted, "n_rows_": survey.n_rows}
 
 
@@ -208,7 +218,7 @@ def learn_target(survey, make_target):
 def exact_units(target, moments):
     """Set the units of a standardized target to those of all training rows."""
     if isinstance(target, NumberTarget):
-        if not target.head.levels:
+        if not target.head.one_column:
             target.baseline = moments.mean
         if target.head.standardize and not target.log:
             target.center = moments.mean
@@ -216,72 +226,117 @@ def exact_units(target, moments):
             target.scale = np.where(spread > 1e-12 * largest, spread, 1.0)
 
 
-def fit_parts(estimator, settings, parts, survey, target, validation, rng):
-    """Train on the parts of a source that are found; returns the fitted attributes."""
-    if settings["batch_size"] == "full":
-        raise invalid("batch_size", "must be an integer where X is read in parts", "full")
-    epochs = settings["epochs"]
-    patience = settings["patience"] if settings["early_stopping"] else epochs
-    encoder = TableEncoder(
-        settings["scaling"],
-        settings["one_hot_limit"],
-        estimator.categorical or (),
-        estimator.columns,
-    )
-    frames = lambda: (x for x, _ in parts.frames(parts.trains))
-    learn_encoder(encoder, survey.sample[0], frames, len(survey.sample[0]) == survey.n_train)
-    target.head = with_loss(target.head, settings["loss"])
-    exact_units(target, survey.moments)
-    monitored = monitored_metric(settings["monitor"], target.head)
-    settings["metrics"] = with_metric(settings["metrics"], monitored)
-    if settings.get("clip") and target.head.standardize:
-        target.keep_range(np.stack([survey.moments.low, survey.moments.high]))
-    encode = Encode(encoder, target, settings["loss"] is not None, *class_factors(
-        getattr(estimator, "class_weight", None), target, survey
-    ))  # fmt: skip
-    sample = encode(*survey.sample)
-    problem = make_problem(target.head, sample[0].shape[1], target.n)
-    settings["batch_size"] = rows_per_step(settings["batch_size"], survey.n_train)
-    held = None if validation is None else encode.rows(validation)
-    members, best_epoch = [], 0
-    for _ in range(settings["n_members"]):
-        seed = int(rng.integers(2**31))
-        rows = Batches(parts, encode, settings["batch_size"], survey.n_train, seed)
+class Run:
+    """Trains on the parts of a source that are found.
+
+    Args:
+        estimator: `TableEstimator`.
+        settings: dict of checked hyperparameters; it is changed.
+        parts, survey: `Parts`, `Survey`.
+        target: target of `tables/targets.py`.
+        validation: `Rows` of a `Frame` to evaluate each epoch on, or None.
+        limit: `TimeLimit`.
+    """
+
+    def __init__(self, estimator, settings, parts, survey, target, validation, limit):
+        if settings["batch_size"] == "full":
+            raise invalid("batch_size", "must be an integer where X is read in parts", "full")
+        estimator._check_decisions(target, validation)
+        self.estimator, self.settings, self.target = estimator, settings, target
+        self.parts, self.survey, self.validation, self.limit = parts, survey, validation, limit
+        self.planned = None  # epochs that were asked for, and those that fit in the time
+        self.encoder = encoder = TableEncoder(
+            settings["scaling"],
+            settings["one_hot_limit"],
+            estimator.categorical or (),
+            estimator.columns,
+        )
+        frames = lambda: (x for x, _ in parts.frames(parts.trains))
+        learn_encoder(encoder, survey.sample[0], frames, len(survey.sample[0]) == survey.n_train)
+        target.head = with_loss(target.head, settings["loss"])
+        exact_units(target, survey.moments)
+        self.monitor = find_monitor(
+            settings["monitor"], target.head, others=names_of(settings["metrics"])
+        )
+        settings["metrics"] = with_metric(settings["metrics"], self.monitor, target)
+        if settings.get("clip") and target.head.standardize:
+            target.keep_range(np.stack([survey.moments.low, survey.moments.high]))
+        self.encode = Encode(encoder, target, settings["loss"] is not None, *class_factors(
+            getattr(estimator, "class_weight", None), target, survey
+        ))  # fmt: skip
+        self.sample = self.encode(*survey.sample)
+        self.problem = make_problem(target.head, self.sample[0].shape[1], target.n)
+        settings["batch_size"] = rows_per_step(settings["batch_size"], survey.n_train)
+        self.held = None if validation is None else self.encode.rows(validation)
+        self.score = None
+        if validation is not None and self.monitor.scorer is not None:
+            X = as_table(validation.x)
+            self.score = Scored(self.monitor, estimator, target, X, {"encoder_": encoder})
+
+    def fit(self, rng):
+        """Train all members; returns the fitted attributes."""
+        count = self.settings["n_members"]
+        members = [self.train(int(rng.integers(2**31)), count - k) for k in range(count)]
+        networks = [member.network for member in members]
+        predictor = networks[0] if count == 1 else average(networks)
+        target = self.target
+        if getattr(target, "log", False) and not target.head.levels:
+            inputs, y = self.sample[0], target.encode(read_target(self.survey.sample[1])[0])
+            if self.validation is not None:
+                inputs, y = self.held[0], self.validation.y
+            target.learn_bias(predictor.predict(inputs, verbose=0), y)
+        held = (None, None)
+        if self.held is not None:
+            weights = self.held[2] if len(self.held) == 3 else None
+            held = self.held[0], self.validation.replace(weights=weights)
+        return {
+            **self.estimator._decide(target, predictor, *held),
+            "encoder_": self.encoder,
+            "target_": target,
+            "network_": predictor,
+            "hyperparameters_": self.settings,
+            "history_": members[0].history(),
+            "best_epoch_": members[0].epoch,
+            "fit_report_": report_of(members, self, self.limit),
+        }
+
+    def train(self, seed, runs):
+        """Train a network; `runs`: how many are still to come before the limit."""
+        settings, held = self.settings, self.held
+        epochs = settings["epochs"]
+        rows = Batches(self.parts, self.encode, settings["batch_size"], self.survey.n_train, seed)
         # A preset computes the number of steps from those of its rows, here a sample.
-        as_sampled = {"batch_size": len(sample[0]), "epochs": epochs * len(rows)}
-        build = PRESETS[estimator._chosen_preset()].build
-        network = build(problem, encoder, settings | as_sampled, seed, *sample[:2])
+        as_sampled = {"batch_size": len(self.sample[0]), "epochs": epochs * len(rows)}
+        build = PRESETS[self.estimator._chosen_preset()].build
+        network = build(self.problem, self.encoder, settings | as_sampled, seed, *self.sample[:2])
         rows.network = network
-        callbacks, best = list(estimator.callbacks or ()), None
+        member = Member(network)
+        callbacks = list(self.estimator.callbacks or ())
         if held is not None:
-            best = best_epoch_callback(monitored, patience)
-            callbacks.append(best)
+            if self.score is not None:
+                weights = held[2] if len(held) > 2 else None
+                callbacks.insert(0, EpochScore(self.score, held[0], self.validation.y, weights))
+            patience = settings["patience"] if settings["early_stopping"] else epochs
+            member.best = best_epoch_callback(self.monitor, patience)
+            callbacks.append(member.best)
+        if self.limit.seconds is not None:
+            rows_per_epoch = self.survey.n_train
+            member.clock = EndInTime(self.limit, epochs, rows_per_epoch, runs, has_end(settings))
+            callbacks.append(member.clock)
         network.fit(
             rows,
             epochs=epochs,
             shuffle=False,
-            verbose=estimator.verbose,
+            verbose=self.estimator.verbose,
             callbacks=callbacks or None,
             validation_data=held,
         )
+        if member.clock is not None and member.clock.plan is not None:
+            self.planned = epochs, member.clock.plan
+            settings["epochs"] = member.clock.plan
+            return self.train(seed, runs)
         reject_divergence(network, settings["learning_rate"])
-        best_epoch = best_epoch or (best.best_epoch + 1 if best else len(network.history.epoch))
-        members.append(network)
-    history = members[0].history
-    predictor = members[0] if len(members) == 1 else average(members)
-    if getattr(target, "log", False) and not target.head.levels:
-        inputs, y = sample[0], target.encode(read_target(survey.sample[1])[0])
-        if validation is not None:
-            inputs, y = held[0], validation.y
-        target.learn_bias(predictor.predict(inputs, verbose=0), y)
-    return {
-        "encoder_": encoder,
-        "target_": target,
-        "network_": predictor,
-        "hyperparameters_": settings,
-        "history_": history_frame(history.history, history.epoch),
-        "best_epoch_": best_epoch,
-    }
+        return member
 
 
 def class_factors(class_weight, target, survey):

@@ -261,7 +261,9 @@ def weigh_classes(rows, class_weight, target):
     classes = [to_python(label) for label in target.classes]
     if isinstance(class_weight, str) and class_weight == "balanced":
         mass = np.bincount(rows.y, rows.weights, target.n)
-        factors = mass.sum() / (target.n * mass)
+        present = mass > 0  # a declared class may have no rows
+        factors = np.ones(target.n)
+        factors[present] = mass.sum() / (present.sum() * mass[present])
     elif isinstance(class_weight, dict):
         unknown = [key for key in class_weight if key not in classes]
         if unknown:

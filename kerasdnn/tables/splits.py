@@ -4,6 +4,8 @@ Every split is a pair of int arrays, (training rows, validation rows). Nothing e
 decides which rows a network is trained on and which it is evaluated on.
 """
 
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
@@ -163,10 +165,24 @@ def fold_numbers(strata, k, rng):
     return fold
 
 
-def _given_folds(rows, strata, cv):
-    """The splits of a scikit-learn splitter or of an iterable, checked."""
+def first_split(rows, strata, splitter, name="validation_split"):
+    """The first split of a splitter, as (training rows, validation rows).
+
+    Args:
+        rows, strata: see `split`.
+        splitter: scikit-learn splitter, or an iterable of (training rows, validation rows).
+        name: str, the argument's name, for messages.
+    """
+    return _given_folds(rows, strata, splitter, name, most=1)[0]
+
+
+def _given_folds(rows, strata, cv, name="cv", most=None):
+    """At most `most` splits of a scikit-learn splitter or of an iterable, checked."""
     if isinstance(cv, (str, dict)) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
-        raise invalid("cv", "must be an integer, a splitter or an iterable of index pairs", cv)
+        kinds = "a splitter or an iterable of index pairs"
+        kinds = kinds if most else f"an integer, {kinds}"
+        remedy = "validation_fraction takes a number." if most else ""
+        raise invalid(name, f"must be {kinds}", cv, remedy)
     order = np.arange(len(rows))
     if hasattr(cv, "split"):
         if rows.time is not None:  # a splitter such as TimeSeriesSplit reads the order of the rows
@@ -175,19 +191,19 @@ def _given_folds(rows, strata, cv):
         groups = None if rows.groups is None else rows.groups[order]
         cv = cv.split(np.zeros((len(rows), 1)), labels[order], groups)
     pairs = []
-    for number, pair in enumerate(cv):
+    for number, pair in enumerate(islice(cv, most)):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise invalid("cv", "must yield (training rows, validation rows)", pair)
+            raise invalid(name, "must yield (training rows, validation rows)", pair)
         try:
             train, held = (order[np.asarray(part)] if len(part) else order[:0] for part in pair)
         except IndexError as error:
             raise ValueError(
-                f"Split {number} of `cv` must hold row positions below {len(rows):,}: {error}."
+                f"Split {number} of `{name}` must hold row positions below {len(rows):,}: {error}."
             ) from error
-        _check_apart(rows, train, held, f"Split {number} of `cv`")
+        _check_apart(rows, train, held, f"Split {number} of `{name}`")
         pairs.append((train, held))
     if not pairs:
-        raise ValueError("`cv` must yield at least one split. Received: none.")
+        raise ValueError(f"`{name}` must yield at least one split. Received: none.")
     return pairs
 
 

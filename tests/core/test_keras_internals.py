@@ -140,3 +140,19 @@ for ours, stock in zip(weights(Network), weights(keras.Sequential)):
 
 def test_after_a_reset_of_the_runtime_equal_networks_are_traced_again():
     subprocess.run([sys.executable, "-c", RESET], check=True)
+
+
+def test_the_epoch_iterator_of_stock_keras_reads_what_it_is_given(model):
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
+    epochs = internals.epoch_iterator(model, dataset)
+    assert epochs.num_batches == 2
+    assert epochs.dataset.element_spec == dataset.element_spec
+    assert internals.python_batches(epochs.data_adapter) is None
+    internals.set_iterator_maker(epochs, lambda: iter("ab"))
+    epochs.reset()
+    assert [next(source) for _, _, source in epochs] == ["a", "b"]
+    assert epochs._current_iterator is not None
+    internals.close_iterator(epochs)
+    assert epochs._current_iterator is None
+    generator = internals.epoch_iterator(model, ((X, Y) for _ in range(3)), steps_per_epoch=3)
+    assert len(list(internals.python_batches(generator.data_adapter))) == 3

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import KFold
 
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
@@ -64,12 +65,14 @@ def test_out_of_fold_predictions_are_those_of_the_member_that_did_not_see_the_ro
     )
     matrix = model.encoder_.transform(TABLE)
     of_members = np.stack([np.array(network(matrix))[:, 0] for network in members_of(model)])
-    found = model.oof_predict_proba_[:, 1]
+    p = model.oof_predict_proba_[:, 1]
+    log_odds = np.log(p) - np.log1p(-p)
+    found = 1 / (1 + np.exp(-log_odds * model.temperature_))
     # Each row's probability is that of one member, and each member has about a third of the rows.
     nearest = np.abs(of_members - found).argmin(axis=0)
     assert np.abs(of_members[nearest, np.arange(N)] - found).max() < 1e-5
     assert set(np.bincount(nearest, minlength=3)) <= {66, 67, 68, 69}
-    assert (model.oof_predict_ == np.where(found > 0.5, "yes", "no")).all()
+    assert (model.oof_predict_ == np.where(p > 0.5, "yes", "no")).all()
     assert model.oof_score_ == pytest.approx(accuracy_score(CLASSES, model.oof_predict_))
     assert model.hyperparameters_["n_members"] == 3
 
@@ -128,6 +131,32 @@ def test_members_are_trained_together_and_equal_members_trained_one_by_one(prese
     assert together.best_epoch_ == alone.best_epoch_
 
 
+def test_probabilities_threshold_and_intervals_are_learned_from_rows_out_of_fold():
+    model = DNNClassifier(**QUICK, bagging="folds", n_members=3, threshold="f1")
+    model.fit(TABLE, CLASSES)
+    assert (model.oof_predict_ == "yes").mean() == pytest.approx(
+        (model.oof_predict_proba_[:, 1] > model.threshold_).mean()
+    )
+    model.set_params(threshold=None, calibrate=False).fit(TABLE, CLASSES)
+    assert model.temperature_ == 1
+    model = DNNRegressor(**QUICK, bagging="folds", n_members=3).fit(TABLE, NUMBERS)
+    low, high = model.predict_interval(TABLE, coverage=0.8).T
+    errors = np.abs(NUMBERS - model.oof_predict_)
+    assert (errors <= (high - low) / 2 + 1e-6).mean() == pytest.approx(0.8, abs=0.02)
+
+
+def test_epochs_of_folds_are_compared_by_a_scorer_too():
+    settings = QUICK | {"epochs": 3, "monitor": "average_precision"}
+    model = DNNClassifier(**settings, bagging="folds", n_members=2).fit(TABLE, CLASSES)
+    assert "val_average_precision" in model.history_
+    assert model.oof_predict_proba_.shape == (N, 2)
+
+
+def test_some_rows_have_no_folds_for_partial_fit():
+    with pytest.raises(ValueError, match="`bagging` must be None for `partial_fit`"):
+        DNNRegressor(**QUICK, bagging="folds").partial_fit(TABLE, NUMBERS)
+
+
 @pytest.mark.parametrize(
     ("settings", "fit", "message"),
     [
@@ -141,6 +170,10 @@ def test_members_are_trained_together_and_equal_members_trained_one_by_one(prese
             {"validation_data": (TABLE, CLASSES)},
             "`bagging`.*`validation_data`",
         ),
+        ({"bagging": "folds", "refit": True}, {}, "`bagging`.*`refit`"),
+        ({"bagging": "folds", "warm_start": True}, {}, "`bagging`.*`warm_start`"),
+        ({"bagging": "folds", "time_limit": 60}, {}, "`bagging`.*`time_limit`"),
+        ({"bagging": "folds", "validation_split": KFold(3)}, {}, "`bagging`.*`validation_split`"),
     ],
 )
 def test_what_excludes_bagging_is_named(settings, fit, message):

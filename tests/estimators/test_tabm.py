@@ -30,12 +30,16 @@ TARGETS = {
     "numbers": SIGNAL,
     "several": np.stack([SIGNAL, TABLE.a], axis=1),
     "count": RNG.poisson(np.exp(TABLE.a.clip(-2, 2))),
+    "normal": SIGNAL,
+    "quantiles": SIGNAL,
 }
 
 
 def model_for(problem, **settings):
     kind = DNNClassifier if problem in ("binary", "classes", "labels") else DNNRegressor
-    extra = {"target": "count"} if problem == "count" else {}
+    extra = {"target": problem} if problem in ("count", "normal") else {}
+    if problem == "quantiles":
+        extra = {"quantiles": (0.1, 0.5, 0.9)}
     return kind(**{**QUICK, **extra, **settings}).fit(TABLE, TARGETS[problem])
 
 
@@ -47,7 +51,7 @@ def test_every_problem_is_trained_compiled_and_comes_back_from_its_file(problem,
     model.save(tmp_path / "model.kerasdnn")
     again = kerasdnn.load(tmp_path / "model.kerasdnn")
     found, expected = again.predict(TABLE), model.predict(TABLE)
-    assert found.shape == np.shape(TARGETS[problem])
+    assert found.shape == ((N, 3) if problem == "quantiles" else np.shape(TARGETS[problem]))
     assert (found == expected).all()
     assert again.hyperparameters_ == model.hyperparameters_
     scores = model.evaluate(TABLE, TARGETS[problem])
@@ -63,7 +67,7 @@ def test_the_prediction_is_the_mean_of_the_members_probabilities():
     logits = keras.ops.convert_to_numpy(x)
     assert logits.shape == (N, 4, 3)
     p = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
-    assert model.predict_proba(TABLE) == pytest.approx(p.mean(axis=1), abs=1e-5)
+    assert model._output(TABLE) == pytest.approx(p.mean(axis=1), abs=1e-5)
     assert p.std(axis=1).max() > 0.01  # members differ
 
 
@@ -128,6 +132,7 @@ def test_a_search_around_the_preset_varies_its_values():
         ({"preset": "tabm", "k": 0}, "`k`.*k=0"),
         ({"preset": "tabm", "activation": keras.layers.PReLU()}, "`activation`.*'tabm'"),
         ({"preset": "tabm", "metrics": ["acc"]}, "`metrics`.*'acc'.*'accuracy'"),
+        ({"preset": "tabm", "ordered": ["no", "yes", "maybe"]}, "`ordered`.*'tabm'.*realmlp"),
         ({"preset": "tabm", "optimizer": "sgd"}, "`optimizer`.*'tabm'.*'standard'"),
     ],
 )

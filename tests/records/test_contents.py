@@ -11,7 +11,7 @@ import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor, load
 from kerasdnn.records.card import html_card, markdown_card, write_card
 from kerasdnn.records.contents import hash_of_column, validation_rows
-from kerasdnn.records.refitting import refit
+from kerasdnn.records.refitting import differences, refit
 from kerasdnn.records.text import text_of
 from kerasdnn.tables.frame import read_frame
 
@@ -173,6 +173,13 @@ def test_a_refit_names_the_column_the_row_and_the_version_that_differ(model):
     assert text.startswith("not bit-identical: ")
     assert "1.0 before" in text
     assert json.dumps(found.to_dict())
+
+
+def test_a_time_limit_is_a_cause_where_it_ended_after_other_epochs(model):
+    before = {**model.record_, "arguments": {**model.record_["arguments"], "time_limit": 1.0}}
+    after = {**before, "training": {**before["training"], "epochs": 2}}
+    assert [d.part for d in differences(before, after)] == ["epochs within the time limit"]
+    assert not differences(before, before)
 
 
 def test_a_refit_without_a_record_or_with_other_arguments_is_rejected(model):

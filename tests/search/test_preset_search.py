@@ -147,7 +147,7 @@ def test_the_time_budget_ends_a_search_that_can_go_on(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"objective": "val_auc"}, "`objective` must be one of 'val_loss', 'val_accuracy'"),
+        ({"objective": "val_rocauc"}, "`objective` must be one of 'val_loss', 'val_accuracy'"),
         ({"wave": 4}, "`wave` must be None"),
         ({"oracle": "randon"}, "`oracle` must be one of.*Did you mean 'random'"),
         ({"max_trials": 0}, "`max_trials` must be"),

@@ -1,8 +1,6 @@
 """Datasets, generators and `PyDataset`s train in compiled calls as stock Keras trains on them."""
 
 import itertools
-import threading
-import time
 import warnings
 
 import keras
@@ -11,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from kerasdnn import Network
-from kerasdnn.core.background import read_ahead
 from kerasdnn.training import streams
 
 ROWS, WIDTH = 203, 5
@@ -177,33 +174,6 @@ def test_an_error_in_a_generator_reaches_the_caller():
 
     with pytest.raises(TypeError, match="shapes"):
         network(Network).fit(broken(), verbose=0, shuffle=False)
-
-
-def test_reading_ahead_ends_with_its_reader_and_raises_where_the_error_was():
-    def items():
-        yield 1
-        yield 2
-        raise KeyError("three")
-
-    reader = read_ahead(items())
-    assert [next(reader), next(reader)] == [1, 2]
-    with pytest.raises(KeyError, match="three"):
-        next(reader)
-
-    def endless():
-        while True:
-            yield 0
-
-    before = threading.active_count()
-    reader = read_ahead(endless())
-    next(reader)
-    assert threading.active_count() == before + 1
-    reader.close()
-    for _ in range(100):
-        if threading.active_count() == before:
-            break
-        time.sleep(0.05)
-    assert threading.active_count() == before
 
 
 def test_blocks_hold_equal_batches_of_which_the_last_may_be_short():

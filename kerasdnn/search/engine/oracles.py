@@ -267,7 +267,7 @@ def oracle_of(settings, head=None):
     """The oracle of checked `SearchSettings` with a seed and epochs; `head` knows the objective."""
     if not isinstance(settings.oracle, str):
         return settings.oracle
-    direction = direction_of(settings.objective, head=head)
+    direction = direction_of(settings.objective, settings.direction, head)
     return make_oracle(
         settings.oracle, settings.objective, direction, settings.max_trials, settings.epochs,
         settings.seed,

@@ -1,0 +1,5 @@
+"""When training ends, and which epoch is kept.
+
+`scores` names what epochs and trials are compared by and computes it, `best_epoch` keeps the best
+epoch and stops early, `time_limit` ends training in time.
+"""

@@ -1,11 +1,12 @@
-"""Write what documents take from the code: the table of presets, and the picture of accuracy.
+"""Write what documents take from the code: the table of presets, and pictures.
 
-    scripts/run scripts/pages.py        # seconds; writes docs/presets.md and docs/accuracy.png
+    scripts/run scripts/pages.py        # seconds; writes docs/presets.md and two pictures
 
 `tests/test_pages.py` fails where a document differs from what this program writes.
 """
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -25,13 +26,13 @@ from kerasdnn.hyperparameters import (
 )
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE, PICTURE = DOCS / "presets.md", DOCS / "accuracy.png"
+PAGE, PICTURE, GRADIENTS = DOCS / "presets.md", DOCS / "accuracy.png", DOCS / "gradients.png"
 HEAD = """# Presets and defaults
 
 What None, the default of most arguments, stands for. This page is written by
 `scripts/run scripts/pages.py` from the rows of `kerasdnn/hyperparameters.py` and the presets;
-`help(DNNClassifier)` describes each argument, and `model.hyperparameters_` shows what a fitted model
-used.
+`help(DNNClassifier)` describes each argument, and `model.hyperparameters_` shows what a fitted
+model used.
 
 `preset=None` means "realmlp", or "standard" if an argument is given that only "standard" has, such
 as `optimizer`. An argument that is not None replaces the value of the preset.
@@ -41,7 +42,8 @@ as `optimizer`. An argument that is not None replaces the value of the preset.
 def main():
     write_bytes(PAGE, presets_page().encode())
     plots.save(accuracy_picture((DOCS / "accuracy.md").read_text("utf-8")), PICTURE)
-    print(f"{PAGE}\n{PICTURE}")
+    plots.save(gradients_picture(), GRADIENTS)
+    print(f"{PAGE}\n{PICTURE}\n{GRADIENTS}")
 
 
 def presets_page() -> str:
@@ -53,8 +55,8 @@ def presets_page() -> str:
     return "".join(parts)
 
 
-PRESET_NOTE = """Where a regressor differs, its value comes second. A dash means that the preset does
-not have it and rejects it. What is marked with * is set by the presets and cannot be passed.
+PRESET_NOTE = """Where a regressor differs, its value comes second. A dash means that the preset
+does not have it and rejects it. What is marked with * is set by the presets and cannot be passed.
 
 """
 
@@ -136,6 +138,16 @@ def accuracy_picture(page: str):
         )
         ax.grid(axis="y", visible=False)
     return drawing
+
+
+def gradients_picture():
+    """Draw the vanishing gradients of the guide, as the recipe does."""
+    sys.path.insert(0, str(DOCS.parent / "recipes"))
+    import compare_activations as recipe
+    from _tables import shipped, split
+
+    rows = split(shipped("digits"), seed=0)
+    return recipe.draw_start(recipe.gradients_at_the_start(rows, seed=0))
 
 
 if __name__ == "__main__":

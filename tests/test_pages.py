@@ -35,8 +35,20 @@ def test_the_picture_of_accuracy_shows_the_figures_of_the_page(tmp_path):
     assert errors["realmlp, the default"] == 0.991
     (ax,) = pages.accuracy_picture(text).axes
     np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [*errors.values()])
-    drawn = plots.save(ax, tmp_path / "drawn.png")
-    with Image.open(drawn) as new, Image.open(pages.PICTURE) as stored:
+    assert_like(ax, pages.PICTURE, tmp_path)
+
+
+def test_the_picture_of_gradients_is_what_the_recipe_draws(tmp_path):
+    ax = pages.gradients_picture()
+    assert_like(ax, pages.GRADIENTS, tmp_path)
+    gradients = {line.get_label(): line.get_ydata() for line in ax.lines}
+    for name, vanishes in {"tanh, biases of 2": True, "sigmoid": True, "tanh": False}.items():
+        assert (gradients[name][0] < 1e-3 * gradients[name][-1]) == vanishes, name
+
+
+def assert_like(ax, picture, folder):
+    drawn = plots.save(ax, folder / "drawn.png")
+    with Image.open(drawn) as new, Image.open(picture) as stored:
         assert new.size == stored.size, AGAIN
         small = [
             np.asarray(image.convert("L").resize((200, 100)), float) for image in (new, stored)

@@ -243,7 +243,8 @@ def prove(model, description, tables, runtime, folder):
         differences = difference(expected, numbers.reshape(expected.shape), description)
         if labels is not None and expected_labels is not None:
             wrong = [a != b for a, b in zip(expected_labels.tolist(), labels, strict=True)]
-            clear = ~is_tie(expected, description["kind"]) & np.array(wrong)
+            threshold = description["target"].get("threshold", 0.5)
+            clear = ~is_tie(expected, description["kind"], threshold) & np.array(wrong)
             differences[clear] = np.inf
         worst = float(differences.max(initial=0))
         counts[rows.kind] = counts.get(rows.kind, 0) + len(rows.cells)
@@ -299,10 +300,12 @@ def difference(expected, found, description):
     return gap.reshape(len(gap), -1).max(axis=1, initial=0)
 
 
-def is_tie(probabilities, kind):
+def is_tie(probabilities, kind, threshold=0.5):
     """Where the predicted labels may differ by rounding."""
     if kind == "labels":
         return (np.abs(probabilities - 0.5) <= TOLERANCE).any(axis=1)
+    if threshold != 0.5:
+        return np.abs(probabilities[:, 1] - threshold) <= TOLERANCE
     top = np.sort(probabilities, axis=1)[:, -2:]
     return top[:, 1] - top[:, 0] <= 2 * TOLERANCE
 

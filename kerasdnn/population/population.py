@@ -46,7 +46,8 @@ class Population(Readable):
             default there; `batch_size` and `epochs` are those of `fit`.
         n_features: int, at least 1, columns of X.
         problem: str, a key of `HEADS` ("binary", "multiclass", "multilabel", "regression",
-            "huber", "log_cosh", "positive", "count", or a row that was added), or a `Head`.
+            "huber", "log_cosh", "positive", "count", "normal", "negative_binomial", "ordinal", or a
+            row that was added), or a `Head`.
         n_outputs: int, number of classes, labels or columns of y; 1 for "binary". Default: 1.
         one_hot: bool, y of a "multiclass" problem has one column per class. Default: False.
         seed: int, non-negative; members without a seed get `seed`, `seed + 1`, ... None means a

@@ -141,8 +141,14 @@ class SearchResult(Readable):
         return self.training(0)
 
     def training(self, rank: int = 0) -> dict[str, Any]:
-        """`batch_size` and `epochs` of the trial at position `rank` of the ranking."""
-        found = {k: v for k, v in self._settings(rank).items() if k in names(FIT)}
+        """`batch_size` and `epochs` of the trial at position `rank` of the ranking.
+
+        With a schedule `epochs` are all of the trial's, because it ends with the last one.
+        """
+        settings = self._settings(rank)
+        found = {k: v for k, v in settings.items() if k in names(FIT)}
+        if settings.get("schedule", "constant") != "constant" and "epochs" in found:
+            return found
         return {**found, "epochs": int(self.ranking["epochs"].iloc[rank])}
 
     def best_network(self, rank: int = 0) -> Any:

@@ -4,7 +4,8 @@
 
 Three real tables, two or eight hidden layers, every activation function at its own best learning
 rate from a small grid, plain gradient descent. Then two experiments: the gradient that vanishes
-layer by layer in a deep sigmoid network, and units that die in one epoch at too high a learning
+layer by layer in a deep sigmoid network, and in a tanh network whose units are in the flat part of
+the function; and units that die in one epoch at too high a learning
 rate. Expect the deep sigmoid network to be no better than the constant baseline on two of three
 tables, about half of the ReLU units to die and to stay dead, and part of the Leaky ReLU units to
 recover (from 20% dead to 15%).
@@ -46,6 +47,7 @@ def main(argv=None):
     digits = shipped("digits")
     rows = split(digits, args.seed)
     findings += vanishing(report, digits, rows, names, epochs, args.seed, progress)
+    findings += at_the_start(report, rows, args.seed)
     findings += dying(report, digits, rows, epochs, seeds, args.seed, progress)
     report.findings(findings)
     report.save()
@@ -116,6 +118,7 @@ def compare(report, tables, names, rates, epochs, seeds, first_seed, progress):
             reference={"linear baseline": loss, "constant baseline": constant_loss(table)},
             legend="below" if ax is axes[0, 0] else False,
         )  # fmt: skip
+        ax.set_xlim(left=max(0, ax.get_xlim()[0]))  # a loss is positive, whatever its interval
         best = min(losses, key=lambda name: losses[name].mean())
         worst = max(losses, key=lambda name: losses[name].mean())
         findings.append(
@@ -174,8 +177,10 @@ def vanishing(report, table, rows, names, epochs, seed, progress):
     for (activation, sizes), ax in zip(norms.items(), axes.flat, strict=True):
         plots.heat_map(
             sizes, layers, label="RMS of the gradient", xlabel="epoch", log=True, limits=limits,
-            extent=(-0.5, epochs + 0.5), title=activation, ax=ax,
+            extent=(-0.5, epochs + 0.5), title=activation, color_bar=False, ax=ax,
         )  # fmt: skip
+        ax.tick_params(labelbottom=True)
+    drawing.colorbar(axes.flat[0].images[0], ax=axes, label="RMS of the gradient")
     report.picture(
         "gradients", drawing,
         "Root mean square of the gradient of the loss over the weights of each layer; digits, "
@@ -186,6 +191,61 @@ def vanishing(report, table, rows, names, epochs, seed, progress):
         "Before training, the gradient of the first layer relative to that of the eighth: "
         + ", ".join(f"{name} {value:.2g}" for name, value in ratio.items())
         + "."
+    ]
+
+
+# name: activation and initial biases of eight hidden layers
+STARTS = {
+    "relu": ("relu", 0.0),
+    "tanh": ("tanh", 0.0),
+    "tanh, biases of 2": ("tanh", 2.0),
+    "sigmoid": ("sigmoid", 0.0),
+}
+
+
+def gradients_at_the_start(rows, seed):
+    """Dict of a name of `STARTS` to the RMS of the gradient of each hidden layer, untrained."""
+    import tensorflow as tf
+
+    import kerasdnn
+
+    found = {}
+    for name, (activation, bias) in STARTS.items():
+        network = kerasdnn.build_classifier(
+            rows.x.shape[1], int(rows.y.max()) + 1, DEPTHS["deep"], activation=activation, seed=seed
+        )
+        hidden = network.layers[:-1]
+        for layer in hidden:
+            layer.bias.assign(tf.fill(layer.bias.shape, bias))
+        with tf.GradientTape() as tape:
+            loss = network.compute_loss(rows.x, rows.y, network(rows.x))
+        gradients = tape.gradient(loss, [layer.kernel for layer in hidden])
+        found[name] = np.array([np.sqrt(np.mean(np.square(g))) for g in gradients])
+    return found
+
+
+def draw_start(gradients):
+    from kerasdnn import plots
+
+    return plots.learning_curves(
+        gradients, xlabel="hidden layer (1 is the first)", ylabel="RMS of the gradient", log_y=True,
+        title="Eight hidden layers before training, digits",
+    )  # fmt: skip
+
+
+def at_the_start(report, rows, seed):
+    """Show that tanh, too, loses the gradient where it is flat."""
+    gradients = gradients_at_the_start(rows, seed)
+    report.picture(
+        "start", draw_start(gradients),
+        "Going back, each layer multiplies the gradient by its weights and by the derivative of "
+        "its activation function. That of sigmoid is at most 0.25; that of tanh is 1 at 0 and 0.07 "
+        "at 2.",
+    )  # fmt: skip
+    gradient = gradients["tanh, biases of 2"]
+    return [
+        "With tanh, the gradient vanishes where the function is flat: with initial biases of 2, "
+        f"that of the first layer is {gradient[0] / gradient[-1]:.2g} times that of the eighth."
     ]
 
 
@@ -211,10 +271,12 @@ def dying(report, table, rows, epochs, seeds, first_seed, progress):
     for (activation, fraction), ax in zip(dead.items(), axes, strict=True):
         plots.heat_map(
             100 * fraction, names, label="dead units (%)", xlabel="epoch", limits=(0, 100),
-            extent=(-0.5, fraction.shape[1] - 0.5), title=activation, ax=ax,
+            extent=(-0.5, fraction.shape[1] - 0.5), title=activation, color_bar=False, ax=ax,
         )  # fmt: skip
         ax.axvline(1.5, color="white", lw=1.5, ls="--")
-        ax.text(1.6, -0.3, "normal rate", color="white", fontsize=8, va="center")
+        words = f"epoch 1: learning rate {HIGH_RATE}, then {NORMAL_RATE}"
+        ax.text(1.8, -0.3, words, color="white", fontsize=9, va="center")
+    drawing.colorbar(axes[0].images[0], ax=axes, label="dead units (%)")
     report.picture(
         "dying", drawing,
         f"Units whose output is positive for no row. Epoch 1 has learning rate {HIGH_RATE}, the "

@@ -105,6 +105,7 @@ def heat_map(
     log: bool = False,
     limits: tuple[float, float] | None = None,
     form: str | np.ndarray | None = None,
+    color_bar: bool = True,
 ) -> None:
     """Draw a matrix as colored cells, with a color bar.
 
@@ -118,6 +119,8 @@ def heat_map(
         limits: `(low, high)` of the color scale. None means those of the values.
         form: str such as "{:.2f}" that formats the value of each cell, or an array of str with
             their texts. None writes nothing.
+        color_bar: bool, whether to draw the color bar (default: True). Maps with the same `limits`
+            can share that of one of them.
     """
     values = np.asarray(values, float)
     shown = np.ma.masked_invalid(np.ma.masked_less_equal(values, 0) if log else values)
@@ -140,7 +143,8 @@ def heat_map(
             text = form.format(value) if isinstance(form, str) else str(form[row, column])
             color = "black" if norm(np.clip(value, low, high)) > 0.55 else "white"
             ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
-    ax.figure.colorbar(image, ax=ax, label=label)
+    if color_bar:
+        ax.figure.colorbar(image, ax=ax, label=label)
 
 
 @plot(height=3.2)

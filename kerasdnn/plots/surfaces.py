@@ -103,7 +103,8 @@ def animate_paths(
         label = ax.set_title(title, animated=True)
     lines = [line for line in ax.lines if line.get_label() in paths]
     ends = [ax.lines[ax.lines.index(line) + 1] for line in lines]
-    for artist in (*lines, *ends):
+    above = [line for line in ax.lines if line not in lines and line not in ends]  # start, minimum
+    for artist in (*lines, *ends, *above):
         artist.set_animated(True)
     # The contours are drawn once; each frame draws only the paths on a copy of them.
     canvas = FigureCanvasAgg(drawing)
@@ -119,6 +120,8 @@ def animate_paths(
             end.set_data(path[-1:, 0], path[-1:, 1])
             ax.draw_artist(line)
             ax.draw_artist(end)
+        for artist in above:
+            ax.draw_artist(artist)
         label.set_text(f"{title}   step {step}".strip())
         ax.draw_artist(label)
         frame = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

@@ -122,7 +122,7 @@ class Scored:
     def __init__(self, monitor, estimator, target, X=None, fitted=(), argument="monitor"):
         self.monitor, self.target, self.X, self.argument = monitor, target, X, argument
         self.kind, self.arguments = type(estimator), estimator.get_params(deep=False)
-        self.fitted = dict(fitted) | {"target_": target}
+        self.fitted = {"threshold_": 0.5} | dict(fitted) | {"target_": target}
         self.positions = monitor.by_name and target.head.kind == "class"
         if hasattr(target, "classes"):
             classes = np.arange(target.n) if self.positions else target.classes

@@ -37,7 +37,7 @@ def best(history, name):
     return len(values) - int(np.argmax(values[::-1]))
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", [name for name, one in PRESETS.items() if one.train is None])
 @pytest.mark.parametrize(
     ("y", "name"),
     [
@@ -53,7 +53,8 @@ def best(history, name):
 )
 def test_the_epoch_with_the_best_score_is_kept(preset, y, name):
     kind = DNNRegressor if y is NUMBER else DNNClassifier
-    model = kind(preset, **QUICK, monitor=name, validation_split=SPLIT).fit(X, y)
+    plain = {} if y is NUMBER else {"calibrate": False}  # epochs are compared before calibration
+    model = kind(preset, **QUICK, **plain, monitor=name, validation_split=SPLIT).fit(X, y)
     assert model.best_epoch_ == best(model.history_, name)
     assert f"Kept epoch {model.best_epoch_} of 6, the best by val_{name}" in model.fit_report_
     if name in ("auc", "mae"):  # metrics of the network

@@ -1,0 +1,154 @@
+"""Write what documents take from the code: the table of presets, and pictures.
+
+    scripts/run scripts/pages.py        # seconds; writes docs/presets.md and two pictures
+
+`tests/test_pages.py` fails where a document differs from what this program writes.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from kerasdnn import plots
+from kerasdnn.core.atomic_files import write_bytes
+from kerasdnn.estimators.presets import by_name
+from kerasdnn.hyperparameters import (
+    DNN_CLASSIFIER,
+    DNN_REGRESSOR,
+    ESTIMATOR,
+    FACTORY,
+    ROWS,
+    Range,
+    Row,
+    quoted,
+)
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, PICTURE, GRADIENTS = DOCS / "presets.md", DOCS / "accuracy.png", DOCS / "gradients.png"
+HEAD = """# Presets and defaults
+
+What None, the default of most arguments, stands for. This page is written by
+`scripts/run scripts/pages.py` from the rows of `kerasdnn/hyperparameters.py` and the presets;
+`help(DNNClassifier)` describes each argument, and `model.hyperparameters_` shows what a fitted
+model used.
+
+`preset=None` means "realmlp", or "standard" if an argument is given that only "standard" has, such
+as `optimizer`. An argument that is not None replaces the value of the preset.
+"""
+
+
+def main():
+    write_bytes(PAGE, presets_page().encode())
+    plots.save(accuracy_picture((DOCS / "accuracy.md").read_text("utf-8")), PICTURE)
+    plots.save(gradients_picture(), GRADIENTS)
+    print(f"{PAGE}\n{PICTURE}\n{GRADIENTS}")
+
+
+def presets_page() -> str:
+    """The text of docs/presets.md."""
+    parts = [HEAD, "\n## Hyperparameters with a value in each preset\n\n", PRESET_NOTE]
+    parts += [table_of_presets(), "\n## Other arguments of the estimators\n\n"]
+    parts += [table_of_others(ESTIMATOR), "\n## Arguments of the `build_*` functions\n\n"]
+    parts += [table_of_others(FACTORY, of_presets=True)]
+    return "".join(parts)
+
+
+PRESET_NOTE = """Where a regressor differs, its value comes second. A dash means that the preset
+does not have it and rejects it. What is marked with * is set by the presets and cannot be passed.
+
+"""
+
+
+def table_of_presets() -> str:
+    """One row per hyperparameter that a preset has, one column per preset."""
+    classes, numbers = by_name(), by_name(numbers=True)
+    rows = [["hyperparameter", *(f'"{name}"' for name in classes)]]
+    known = {name for preset in classes.values() for name in preset}
+    for row in {row.name: row for row in ROWS if row.name in known}.values():
+        cells = [cell(row, classes[name], numbers[name]) for name in classes]
+        mark = "" if row.accepted_by & ESTIMATOR else " *"
+        rows.append([f"`{row.name}`{mark}", *cells])
+    return markdown(rows)
+
+
+def table_of_others(entry, of_presets=False) -> str:
+    """One row per argument of `entry` that no preset decides, or per argument."""
+    known = {name for preset in by_name().values() for name in preset}
+    rows = [["argument", "default", "who has it"] if not of_presets else ["argument", "default"]]
+    for row in [row for row in ROWS if row.accepted_by & entry]:
+        if row.name in known and not of_presets:
+            continue
+        default = f"None: {row.none}" if row.default is None else code(row.default)
+        who = [
+            name
+            for name, one in (("classifier", DNN_CLASSIFIER), ("regressor", DNN_REGRESSOR))
+            if row.accepted_by & one
+        ]
+        more = [] if of_presets else ["both" if len(who) == 2 else who[0]]
+        rows.append([f"`{row.name}`", default, *more])
+    return markdown(rows)
+
+
+def cell(row: Row, classes: dict, numbers: dict) -> str:
+    """The value of a preset for a classifier and, where it differs, for a regressor."""
+    if row.name not in classes:
+        return "-"
+    values = [classes[row.name], numbers[row.name]]
+    texts = [row.none if value is None else code(value) for value in values]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]}; {texts[1]}"
+
+
+def code(value) -> str:
+    """A value as it is typed; of a `Range`, its description."""
+    return str(value) if isinstance(value, Range) else f"`{quoted(value)}`"
+
+
+def markdown(rows) -> str:
+    lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(lines) + "\n"
+
+
+def read_accuracy(page: str) -> dict[str, float]:
+    """The models of the first table of docs/accuracy.md and their mean errors, best first."""
+    lines = page.split("| model |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    cells = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: float(row[1]) for row in cells}
+
+
+def accuracy_picture(page: str):
+    """Draw the mean errors of docs/accuracy.md; ours are filled bars."""
+    errors = read_accuracy(page)
+    ours = {"realmlp", "realmlp-s", "standard", "tabm", "pack"}
+    names = [name.split(",")[0] if name.startswith("realmlp,") else name for name in errors]
+    shown = [f"kerasdnn {name}" if name in ours else name for name in names]
+    look = plots.series(0), plots.series(7)
+    drawing, ax = plots.figure(width=7.2, height=0.34 * len(names) + 0.9)
+    with plots.style():
+        places = range(len(names), 0, -1)
+        colors = [look[name not in ours]["color"] for name in names]
+        bars = ax.barh(places, errors.values(), 0.7, color=colors)
+        ax.bar_label(bars, [f"{value:.3f}" for value in errors.values()], padding=4, fontsize=9)
+        ax.set_yticks(places, shown, fontsize=10)
+        ax.set(
+            xlabel="error relative to RealMLP-TD-S, twelve tables (lower is better)",
+            xlim=(0, 1.1 * max(errors.values())),
+        )
+        ax.grid(axis="y", visible=False)
+    return drawing
+
+
+def gradients_picture():
+    """Draw the vanishing gradients of the guide, as the recipe does."""
+    sys.path.insert(0, str(DOCS.parent / "recipes"))
+    import compare_activations as recipe
+    from _tables import shipped, split
+
+    rows = split(shipped("digits"), seed=0)
+    return recipe.draw_start(recipe.gradients_at_the_start(rows, seed=0))
+
+
+if __name__ == "__main__":
+    main()

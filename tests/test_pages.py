@@ -1,0 +1,56 @@
+"""The pages and pictures that are written by `scripts/pages.py` are up to date."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kerasdnn import plots
+from kerasdnn.estimators.presets import PRESETS
+from kerasdnn.hyperparameters import ESTIMATOR, names
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+import pages  # noqa: E402
+
+AGAIN = "Run scripts/run scripts/pages.py"
+
+
+def test_the_page_of_presets_is_what_the_presets_say():
+    assert pages.PAGE.read_text("utf-8") == pages.presets_page(), AGAIN
+
+
+def test_the_page_of_presets_has_every_preset_and_every_argument():
+    text = pages.PAGE.read_text("utf-8")
+    assert all(f'"{name}"' in text for name in PRESETS)
+    arguments = {*names(ESTIMATOR), *(n for p in PRESETS.values() for n in p.hyperparameters)}
+    assert [name for name in arguments if f"| `{name}`" not in text] == []
+
+
+def test_the_picture_of_accuracy_shows_the_figures_of_the_page(tmp_path):
+    text = (pages.DOCS / "accuracy.md").read_text("utf-8")
+    errors = pages.read_accuracy(text)
+    assert errors["realmlp, the default"] == 0.991
+    (ax,) = pages.accuracy_picture(text).axes
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], [*errors.values()])
+    assert_like(ax, pages.PICTURE, tmp_path)
+
+
+def test_the_picture_of_gradients_is_what_the_recipe_draws(tmp_path):
+    ax = pages.gradients_picture()
+    assert_like(ax, pages.GRADIENTS, tmp_path)
+    gradients = {line.get_label(): line.get_ydata() for line in ax.lines}
+    for name, vanishes in {"tanh, biases of 2": True, "sigmoid": True, "tanh": False}.items():
+        assert (gradients[name][0] < 1e-3 * gradients[name][-1]) == vanishes, name
+
+
+def assert_like(ax, picture, folder):
+    drawn = plots.save(ax, folder / "drawn.png")
+    with Image.open(drawn) as new, Image.open(picture) as stored:
+        assert new.size == stored.size, AGAIN
+        small = [
+            np.asarray(image.convert("L").resize((200, 100)), float) for image in (new, stored)
+        ]
+    assert np.abs(small[0] - small[1]).mean() < 1, AGAIN

@@ -30,9 +30,9 @@ ROOMS = {
     "stopping": "core heads training",
     "factories": "core nn activations optimizers heads hyperparameters training",
     "ensembles": "core nn heads hyperparameters factories population",
-    "explain": "core nn tables",
     "records": "core heads plots",
     "decisions": "core nn training",
+    "explain": "core nn tables decisions",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
     "factories ensembles records stopping explain decisions",
     "streaming": "core heads checks tables estimators stopping",

@@ -221,7 +221,8 @@ def target_of(model, given, table):
 
 def export(given: Namespace) -> None:
     """Write a model to a folder that runs without kerasdnn."""
-    manifest = load(given.model).export(given.out, format=given.format)
+    with contextlib.redirect_stdout(sys.stderr):  # what an export prints is no part of a result
+        manifest = load(given.model).export(given.out, format=given.format)
     proof = manifest["proof"]
     show(manifest, given.json, f"Exported to {given.out}. Proof: {to_json(proof)}")
 

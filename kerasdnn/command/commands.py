@@ -182,7 +182,11 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a file that train wrote, or a .keras file")
     add("out", type=Path, metavar="DIR", help="the folder to create")
-    add("--format", default="numpy", help="numpy, saved_model, ... (default: %(default)s)")
+    add(
+        "--format",
+        default="numpy",
+        help="numpy, saved_model, onnx or litert (default: %(default)s)",
+    )
     add_output(parser, progress=False)
     parser.set_defaults(run=runs("actions", "export"))
 

@@ -59,7 +59,11 @@ class LogOddsOfAverage(keras.layers.Layer):
         self.networks = networks
 
     def call(self, x):
-        z = ops.stack([network(x, training=False) for network in self.networks])
+        return self.combine(ops.stack([network(x, training=False) for network in self.networks]))
+
+    @staticmethod
+    def combine(z):
+        """The log-odds of the mean of sigmoid(z) over the first axis."""
         return ops.logsumexp(-ops.softplus(-z), axis=0) - ops.logsumexp(-ops.softplus(z), axis=0)
 
     def compute_output_shape(self, input_shape):

@@ -192,7 +192,7 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
     if validation is not None and settings["early_stopping"]:
         patience = settings["patience"]
     if validation is not None:
-        x_held, y_held, weights = apply_layers(first, validation[0]), *validation[1:]
+        x_held, (_, y_held, weights) = apply_layers(first, validation[0]), validation
         held = x_held, y_held, weights
         score = scorer(problem.head, y_held, weights, report["monitor"])
         loss = scorer(problem.head, y_held, weights, None)

@@ -261,6 +261,10 @@ class TableEstimator(Explained, BaseEstimator):
             path: str or Path of the folder to create. An earlier export there is replaced.
             format: str. "numpy" (default) is `model.npz` and `predict.py`, which needs NumPy
                 alone. "saved_model" is a TensorFlow SavedModel with a signature over named columns.
+                "onnx" (`pip install 'kerasdnn[onnx]'`) is `model.onnx`, which takes named columns,
+                text included, and returns labels and probabilities. "litert" is `model.tflite`,
+                for tables of numbers, and `model_int8.tflite`; sizes and differences of both are
+                printed.
 
         Returns:
             dict: the manifest, which is also in the folder as `manifest.json`: columns, number of
@@ -268,12 +272,14 @@ class TableEstimator(Explained, BaseEstimator):
 
         Raises:
             FileExistsError: there is something else at `path`.
+            ImportError: a package that the format needs is not installed.
             ValueError: a column or a layer that the format cannot reproduce, by name; predictions
                 that differ.
 
         Example:
             model.export("exported")                 # then, anywhere: from predict import load
             model.export("served/1", format="saved_model")
+            model.export("portable", format="onnx")
         """
         from ..export.exporting import export  # which imports this room
 

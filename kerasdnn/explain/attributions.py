@@ -15,15 +15,17 @@ interval, so that the sum is exact. No step depends on other rows.
 Source: Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, 2017.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, softmax
 
 from ..core.arguments import check_choice, is_number
 from ..core.messages import invalid, quoted_list, to_python
 from ..core.readable import Description, Readable
+from ..decisions.outputs import before_activation, outputs_of
 from ..tables.frame import read_frame
 from .columns import fold_matrix, neutral_row, table_columns
 from .paths import slopes, stage_of
@@ -121,14 +123,21 @@ class Link:
         target: the estimator's target, see `tables/targets.py`.
         scale: "logit" or "probability" of classes and labels; "" for numbers.
         sign: -1 explains the first of two classes, whose output is that of the second.
+        temperature: float, what log-odds are divided by, see `DNNClassifier.calibrate`.
+        odds: bool, whether the outputs are log-odds.
     """
 
     target: Any
     scale: str
     sign: int = 1
+    temperature: float = 1.0
+    odds: bool = False
 
     def __call__(self, output, unit):
-        """Values of the outputs `unit` of float64 `(rows, outputs)`, and their derivatives."""
+        """Values of the outputs `unit` of float64 `(rows, outputs)`, and their derivatives.
+
+        The derivatives are those by the same outputs `(rows,)`, or by all `(rows, outputs)`.
+        """
         rows = np.arange(len(output))
         chosen = output[rows, unit]
         if not self.scale:  # y in its units is a function of each output by itself
@@ -138,13 +147,29 @@ class Link:
                 for o in (output - step, output, output + step)
             )
             return value, (high - low) / (2 * step[rows, unit])
-        if self.target.head.per_class:  # as `predict_proba` does
-            chosen = chosen / output.sum(axis=1)
-        if self.scale == "probability":
-            first = 1.0 if self.sign < 0 else 0.0
-            return first + self.sign * chosen, np.full(len(rows), float(self.sign))
+        if self.target.head.per_class:
+            return self._of_classes(output, unit)
         p = chosen.clip(SMALLEST, LARGEST)
-        return self.sign * (np.log(p) - np.log1p(-p)), self.sign / (p * (1 - p))
+        z, slope = (chosen, 1.0) if self.odds else (np.log(p) - np.log1p(-p), 1 / (p * (1 - p)))
+        z, slope = z / self.temperature, self.sign * slope / self.temperature
+        if self.scale == "logit":
+            return self.sign * z, np.broadcast_to(slope, z.shape)
+        q = expit(z)
+        return (1.0 if self.sign < 0 else 0.0) + self.sign * q, slope * q * (1 - q)
+
+    def _of_classes(self, output, unit):
+        """The same for outputs that are probabilities of classes, as `predict_proba` has them."""
+        rows = np.arange(len(output))
+        p = output.clip(SMALLEST, LARGEST)
+        q = softmax(np.log(p) / self.temperature, axis=1)
+        own = q[rows, unit]
+        slope = -q.copy()  # dq_k / dp_j = q_k (1 if j = k else 0, minus q_j) / (T p_j)
+        slope[rows, unit] += 1
+        slope /= self.temperature * p
+        if self.scale == "probability":
+            return own, own[:, None] * slope
+        own = own.clip(SMALLEST, LARGEST)
+        return np.log(own) - np.log1p(-own), slope / (1 - own)[:, None]
 
 
 @dataclass(frozen=True)
@@ -202,9 +227,18 @@ def explain(estimator, X, output=None, scale=None, baseline=None):
     """The `Explanation` of a fitted estimator for the rows of X; see `Explained.explain`."""
     encoder = estimator.encoder_
     frame = read_frame(X)
-    outputs = estimator._output(frame)
+    network, head = estimator.network_, estimator.target_.head
+    twin = None if head.kind == "number" or head.per_class else before_activation(network)
+    if twin is None:
+        outputs = estimator._output(frame)
+    else:
+        network, outputs = twin, outputs_of(twin, encoder.transform(frame))
     link, unit, what = chosen_output(estimator, outputs, output, scale)
-    stage = stage_of(estimator.network_, len(encoder.cardinalities_))
+    if head.kind != "number":
+        link = replace(link, temperature=estimator.temperature_, odds=twin is not None)
+        if not getattr(estimator.calibrator_, "keeps_order", True):
+            what += " before its isotonic calibration"
+    stage = stage_of(network, len(encoder.cardinalities_))
     begin = neutral_row(encoder)
     if baseline is not None:
         begin = encoder.transform(read_frame(baseline, "baseline"))

@@ -27,6 +27,7 @@ from sklearn.metrics import check_scoring
 from ..core.arguments import check_integer, check_interval
 from ..core.messages import invalid
 from ..core.readable import Description, Readable
+from ..decisions.outputs import scores_of_outputs
 from ..tables.frame import Frame
 from ..tables.rows import read_table
 from .columns import fold_matrix, table_columns
@@ -202,6 +203,9 @@ class Scorer:
             return outputs[positions[:, 0].astype("int64")]
 
         self.estimator._output = recorded
+        if not is_regressor(self.estimator):  # before they are calibrated
+            head = self.estimator.target_.head
+            self.estimator._scores = lambda X: scores_of_outputs(recorded(X), head)
         weights = self.rows.weights
         given = {} if weights is None else {"sample_weight": weights[sample]}
         return self.scorer(self.estimator, sample[:, None], self.rows.y[sample], **given)

@@ -6,12 +6,14 @@ behind a piecewise-linear embedding of numbers, too, whose bins may be so narrow
 An average of networks has one such start per member, and moves along all of them together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 from keras import ops
 
+from ..decisions.outputs import LogOddsOfAverage
 from ..nn.average import AverageOf
 from ..nn.embedding import EmbedCategories
 from ..nn.numeric_embeddings import PiecewiseLinearEmbedding
@@ -27,12 +29,15 @@ class Stage:
     Attributes:
         front: list of the embedding layers in front.
         members: list of `Stage`, whose outputs are averaged, or empty.
+        combine: function from their outputs `(members, rows, outputs)` to the average. None means
+            their mean.
         layers: list of the layers behind the embeddings or the average.
     """
 
     front: list
     members: list = field(default_factory=list)
     layers: list = field(default_factory=list)
+    combine: Callable | None = None
 
     def starts(self, x):
         """What the line runs through: a list of float32 arrays `(rows, columns)`."""
@@ -59,7 +64,8 @@ class Stage:
     def output(self, starts):
         """The network's output; `starts` is an iterator of tensors."""
         if self.members:
-            x = ops.mean(ops.stack([member.output(starts) for member in self.members]), axis=0)
+            outputs = ops.stack([member.output(starts) for member in self.members])
+            x = self.combine(outputs) if self.combine else ops.mean(outputs, axis=0)
         else:
             x = next(starts)
         for layer in self.layers:
@@ -85,8 +91,9 @@ def stage_of(network, codes):
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=tensorflow before importing keras."
         )
     layers, front = [*network.layers], []
-    if isinstance(layers[0], AverageOf):
-        return Stage([], [stage_of(n, codes) for n in layers[0].networks], layers[1:])
+    if isinstance(layers[0], (AverageOf, LogOddsOfAverage)):
+        members = [stage_of(network, codes) for network in layers[0].networks]
+        return Stage([], members, layers[1:], getattr(layers[0], "combine", None))
     while isinstance(layers[0], (EmbedCategories, PiecewiseLinearEmbedding)):
         front.append(layers.pop(0))
     if codes and not any(isinstance(layer, EmbedCategories) for layer in front):
@@ -122,9 +129,10 @@ def slopes(stage, starts, unit, link):
             output = tf.cast(stage.output(iter(inputs)), "float32")
             chosen = tf.gather(output, unit[rows], batch_dims=1)
         value, slope = link(output.numpy().astype("float64"), unit[rows])
-        found = tape.gradient(chosen, inputs, tf.constant(slope, "float32"))
+        of = output if slope.ndim == 2 else chosen
+        found = tape.gradient(of, inputs, tf.constant(slope, "float32"))
         values.append(value)
-        noise.append(ROUNDING * np.abs(slope * chosen.numpy()))
+        noise.append(ROUNDING * np.abs(slope * of.numpy()).reshape(len(value), -1).sum(axis=1))
         gradients.append([
             np.zeros(start[rows].shape) if g is None else g.numpy().astype("float64")
             for g, start in zip(found, starts, strict=True)

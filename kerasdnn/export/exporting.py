@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -14,12 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import keras
-import numpy as np
-
 from ..core.arguments import check_choice
 from ..core.messages import DataWarning
-from . import numpy_format, saved_model_format
+from . import litert_format, numpy_format, onnx_format, saved_model_format
 from .description import describe
 from .proof import draw_rows, prove
 
@@ -35,11 +33,13 @@ class Format:
     Attributes:
         module: the module.
         as_text: bool, whether the runtime reads numbers and dates from text as the model does.
+        single: bool, whether the runtime takes float32 numbers.
         needs: packages, for which `extra` of pyproject.toml stands.
     """
 
     module: ModuleType
     as_text: bool = False
+    single: bool = False
     needs: tuple[str, ...] = ()
     extra: str = ""
 
@@ -47,6 +47,8 @@ class Format:
 FORMATS = {
     "numpy": Format(numpy_format, as_text=True),
     "saved_model": Format(saved_model_format),
+    "onnx": Format(onnx_format, as_text=True, needs=("onnx", "onnxruntime"), extra="onnx"),
+    "litert": Format(litert_format, single=True),
 }
 
 
@@ -79,11 +81,13 @@ def export(model: Any, path: str | PathLike, format: str = "numpy") -> dict[str,
         manifest = {"format": MARK, "version": VERSION, "kind": format,
                     "model": description["model"], **extra}  # fmt: skip
         write_manifest(folder, manifest)  # the runtime may need its names
-        tables = draw_rows(description, row.as_text)
+        tables = draw_rows(description, row.as_text, row.single)
         manifest["proof"] = prove(model, description, tables, row.module.RUNTIME, folder)
         (folder / MANIFEST).unlink()
-        manifest |= {"versions": versions(), "files": checksums(folder)}
+        manifest |= {"versions": versions(row.needs), "files": checksums(folder)}
         write_manifest(folder, manifest)
+    if "compared" in manifest["proof"]:
+        print(litert_format.summary(manifest))
     return manifest
 
 
@@ -152,7 +156,6 @@ def checksums(folder):
     }
 
 
-def versions():
-    import tensorflow as tf
-
-    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
+def versions(packages):
+    names = ("keras", "tensorflow", "numpy", *packages)
+    return {name: importlib.import_module(name).__version__ for name in names}

@@ -65,13 +65,14 @@ def from_cell(value):
     return datetime.fromisoformat(content) if kind == "moment" else timedelta(seconds=content)
 
 
-def draw_rows(description, as_text):
+def draw_rows(description, as_text, single=False):
     """Ordinary and awkward rows for a model.
 
     Args:
         description: see `description.describe`.
         as_text: bool, whether columns whose text is read as numbers, dates or times get text. Else
             they get numbers, dates and times themselves.
+        single: bool, whether numbers are those of float32.
 
     Returns:
         list of `Rows`.
@@ -85,15 +86,15 @@ def draw_rows(description, as_text):
         found["extreme"][:2] = [[0.0] * width, [1.0] * width]
         tables = {k: v.astype("float32").astype("float64").tolist() for k, v in found.items()}
     else:
-        names, tables = table_rows(description, as_text, rng)
+        names, tables = table_rows(description, as_text, single, rng)
     singles = [("single", [row]) for row in tables["ordinary"][:N_SINGLE]]
     return [Rows(kind, names, cells) for kind, cells in [*tables.items(), *singles]]
 
 
-def table_rows(description, as_text, rng):
+def table_rows(description, as_text, single, rng):
     drawn = [c for c in description["columns"] if c["sources"] is None]
     column_names = description["names"]
-    draws = [Draws(c, description, as_text, rng) for c in drawn]
+    draws = [Draws(c, description, as_text, single, rng) for c in drawn]
 
     def ordinary(count):
         return [[d.ordinary() for d in draws] for _ in range(count)]
@@ -128,8 +129,8 @@ def table_rows(description, as_text, rng):
 class Draws:
     """Values of one column, and how they are written."""
 
-    def __init__(self, column, description, as_text, rng):
-        self.column, self.rng = column, rng
+    def __init__(self, column, description, as_text, single, rng):
+        self.column, self.single, self.rng = column, single, rng
         self.reading = column["reading"] if as_text and column["stray"] else None
         self.texts = list(column.get("codes", ()))
         self.center, self.spread = 0.0, 1.0
@@ -189,6 +190,7 @@ class Draws:
         kind, reading = self.column["kind"], self.reading
         if kind == "boolean":
             return value if reading is None else "yes" if value else "no"
+        value = float(np.float32(value)) if self.single else value
         if kind == "duration":
             seconds = float(np.clip(value, -8e6, 8e6))
             if reading is None:
@@ -223,48 +225,75 @@ def prove(model, description, tables, runtime, folder):
         description: see `description.describe`.
         tables: list of `Rows`.
         runtime: str, the program that predicts, called with the folder of the export, a file of
-            rows and a file for its predictions.
+            rows and a file for its predictions. A program may answer by further, less exact files
+            of the export.
         folder: Path of the export.
 
     Returns:
         dict for the manifest: "rows" by kind, "largest_difference" by kind and in all, the
-        tolerance and the versions of the runtime.
+        tolerance and the versions of the runtime; of further files what `compared` returns, next
+        to that of the export itself.
 
     Raises:
         ValueError: a prediction differs by more than `TOLERANCE`.
         RuntimeError: the runtime failed.
     """
-    answers, versions = run(runtime, folder, [rows.to_json() for rows in tables])
+    found = run(runtime, folder, [rows.to_json() for rows in tables])
+    expected = [predictions(model, description["kind"], rows) for rows in tables]
     counts: dict[str, int] = {}
     largest: dict[str, float] = {}
-    for rows, (numbers, labels) in zip(tables, answers, strict=True):
-        expected, expected_labels = predictions(model, description["kind"], rows)
-        numbers = np.asarray(numbers, dtype="float64")
-        differences = difference(expected, numbers.reshape(expected.shape), description)
-        if labels is not None and expected_labels is not None:
-            wrong = [a != b for a, b in zip(expected_labels.tolist(), labels, strict=True)]
+    for rows, (numbers, labels), told in zip(tables, found["answers"], expected, strict=True):
+        differences, wrong = compare(told, numbers, labels, description)
+        if wrong.any():
             threshold = description["target"].get("threshold", 0.5)
-            clear = ~is_tie(expected, description["kind"], threshold) & np.array(wrong)
-            differences[clear] = np.inf
+            differences[wrong & ~is_tie(told[0], description["kind"], threshold)] = np.inf
         worst = float(differences.max(initial=0))
         counts[rows.kind] = counts.get(rows.kind, 0) + len(rows.cells)
         largest[rows.kind] = max(largest.get(rows.kind, 0.0), worst)
         if not worst <= TOLERANCE:
             row = int(np.argmax(np.nan_to_num(differences, nan=np.inf)))
+            shown = np.asarray(numbers, "float64").reshape(told[0].shape)[row].ravel()
             raise ValueError(
                 f"The export differs from the model by {worst:.3g} (more than {TOLERANCE}) in "
                 f"{int((~(differences <= TOLERANCE)).sum()):,} of {len(rows.cells):,} "
                 f"{rows.kind} rows, so nothing was written. Row {row}: the model predicts "
-                f"{expected[row].ravel().tolist()[:5]}, the export "
-                f"{numbers.reshape(expected.shape)[row].ravel().tolist()[:5]}."
+                f"{told[0][row].ravel().tolist()[:5]}, the export {shown.tolist()[:5]}."
             )
-    return {
+    proof = {
         "rows": counts | {"all": sum(counts.values())},
         "largest_difference": largest | {"all": max(largest.values())},
         "tolerance": TOLERANCE,
         "measure": MEASURES[description["kind"]],
-        "versions": versions,
+        "versions": found["versions"],
     }
+    if "variants" in found:
+        every = {"float": found["answers"], **found["variants"]}
+        proof["compared"] = {
+            name: compared(answers, expected, description) for name, answers in every.items()
+        }
+    return proof
+
+
+def compare(told, numbers, labels, description):
+    """`(differences, whether the label is another)` of each row."""
+    expected, expected_labels = told
+    numbers = np.asarray(numbers, dtype="float64").reshape(expected.shape)
+    wrong = np.zeros(len(expected), dtype=bool)
+    if labels is not None and expected_labels is not None:
+        wrong[:] = [a != b for a, b in zip(expected_labels.tolist(), labels, strict=True)]
+    return difference(expected, numbers, description), wrong
+
+
+def compared(answers, expected, description):
+    """How far answers are from those of the model, in all rows; labels as a share that agrees."""
+    pairs = [compare(told, *answer, description)
+             for told, answer in zip(expected, answers, strict=True)]  # fmt: skip
+    differences, wrong = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    found = {"largest_difference": float(differences.max()),
+             "mean_difference": float(differences.mean())}  # fmt: skip
+    if expected[0][1] is not None and description["kind"] != "regressor":
+        found["equal_labels"] = float(1 - wrong.mean())
+    return found
 
 
 MEASURES = {
@@ -311,11 +340,12 @@ def is_tie(probabilities, kind, threshold=0.5):
 
 
 def run(program, folder, tables):
-    """The predictions and versions of a runtime, from a fresh process."""
+    """The answers and versions of a runtime, from a fresh process."""
     with tempfile.TemporaryDirectory() as scratch:
         given, taken = Path(scratch) / "rows.json", Path(scratch) / "answers.json"
         given.write_text(json.dumps(tables), "utf-8")
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, paths))}
         environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         done = subprocess.run(
             [sys.executable, "-c", program, str(folder), str(given), str(taken)],
@@ -332,5 +362,4 @@ def run(program, folder, tables):
                 "The export cannot be loaded or fails to predict, so nothing was written:\n"
                 + "\n".join(lines)
             )
-        found = json.loads(taken.read_text("utf-8"))
-    return found["answers"], found["versions"]
+        return json.loads(taken.read_text("utf-8"))

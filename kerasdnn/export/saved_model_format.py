@@ -113,10 +113,15 @@ def describe_inputs(description):
         if c["kind"] == "text" or c.get("buckets") or c["sources"] is not None
     ]  # fmt: skip
     refuse("saved_model", wrong, "numpy")
-    inputs = []
+    return inputs_of(description)
+
+
+def inputs_of(description, taken=()):
+    """The inputs of an estimator, one per column, with names other than those `taken`."""
+    inputs: list[dict] = []
     for column in description["columns"]:
         name = input_name(column, description["names"])
-        while name in [one["name"] for one in inputs]:
+        while name in taken or name in [one["name"] for one in inputs]:
             name += "_"
         text = column["kind"] == "category"
         missing = "" if "" not in column.get("codes", ()) else unseen_text(column["codes"])

@@ -56,7 +56,8 @@ def quantile_edges(x: npt.ArrayLike, n_bins: int = 48) -> list[list[float]]:
     for column in np.quantile(x, levels, axis=0).T:
         edges = np.unique(column.astype("float32"))
         if len(edges) == 1:
-            edges = np.float32([edges[0], edges[0] + max(1.0, abs(edges[0]) * 1e-3)])
+            width = max(1.0, abs(edges[0]) * 1e-3)
+            edges = np.array([edges[0], edges[0] + width], dtype="float32")
         found.append(edges.tolist())
     return found
 

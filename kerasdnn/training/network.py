@@ -500,10 +500,12 @@ class Network(keras.Sequential):
         """Export as `keras.Model.export`, or with a proof of equal predictions.
 
         Args:
-            filepath: str or Path; with a proof the folder to create.
-            format: str. "numpy" and "saved_model" compare the export with the network in a fresh
-                process, see `DNNClassifier.export`; other formats are those of Keras.
-            verbose: as in Keras; a format with a proof prints nothing.
+            filepath: str or Path; with a proof the folder to create. A path that ends in ".onnx"
+                or ".tflite" is a file, which Keras writes without a proof.
+            format: str. "numpy", "saved_model", "onnx" and "litert" compare the export with the
+                network in a fresh process, see `DNNClassifier.export`; other formats are those of
+                Keras.
+            verbose: as in Keras; not used by a format with a proof.
 
         Returns:
             dict: the manifest of an export with a proof, else None.
@@ -512,7 +514,8 @@ class Network(keras.Sequential):
             ValueError: a layer that the format cannot compute, or outputs that differ by more than
                 1e-5.
         """
-        if format not in ("numpy", "saved_model"):
+        proved = format in ("numpy", "saved_model", "onnx", "litert")
+        if not proved or str(filepath).endswith((".onnx", ".tflite")):
             return super().export(filepath, format=format, verbose=verbose, **kwargs)
         from ..export.exporting import export  # which imports this room
 

@@ -38,7 +38,7 @@ def test_it_is_one_network_of_the_selected_ones_and_better_than_a_constant(class
     for layer in classifier.network_.layers[:-1]:
         matrix = layer(matrix)
     mean = np.mean([np.array(network(matrix)) for network in last.networks], axis=0)
-    np.testing.assert_allclose(classifier.predict_proba(TABLE), mean, atol=1e-6)
+    np.testing.assert_allclose(classifier._output(TABLE), mean, atol=1e-6)
     scores = classifier.evaluate(TABLE, LABELS)
     assert scores["accuracy"] > 0.75 > scores["baseline_accuracy"] + 0.2
     assert len(set(classifier.hyperparameters_["learning_rate"])) == 4

@@ -68,7 +68,7 @@ def test_a_linear_classifier_has_the_products_of_its_logit():
     model = DNNClassifier("standard", hidden_units=(), epochs=10, random_state=0)
     X = table()[["age", "flag"]]
     model.fit(X, targets()["binary"])
-    kernel = np.array(model.network_.layers[-1].get_weights()[0])
+    kernel = np.array(model.network_.layers[-1].get_weights()[0]) / model.temperature_
     begin, matrix = neutral_row(model.encoder_), model.encoder_.transform(X)
     expected = ((matrix - begin) * kernel[:, 0]) @ fold_matrix(model.encoder_)
     np.testing.assert_allclose(model.explain(X).attributions, expected, rtol=1e-3, atol=1e-5)
@@ -88,7 +88,7 @@ def riemann(model, X, steps=2000):
             z = points
             for layer in rest[:-1]:
                 z = layer(z, training=False)
-            logit = z @ rest[-1].kernel + rest[-1].bias
+            logit = (z @ rest[-1].kernel + rest[-1].bias) / model.temperature_
         gradient = tape.gradient(logit, points).numpy().astype("float64").mean(axis=0)
         found.append((end - begin)[0] * gradient)
     return np.array(found)

@@ -133,7 +133,7 @@ def test_values_of_other_types_mean_what_they_mean_to_the_model(mixed):
 @pytest.mark.parametrize(
     ("estimator", "y"),
     [
-        (DNNClassifier("standard", activation="gelu", batch_norm=True), np.arange(N) % 3),
+        (DNNClassifier("standard", activation="gelu", batch_norm=True), np.arange(N) * 3 // N),
         (DNNClassifier("realmlp-s", n_members=2), LABELS),
         (DNNClassifier("realmlp"), np.arange(N) % 2 == 0),
         (DNNRegressor("realmlp"), np.arange(N) * 1e6),

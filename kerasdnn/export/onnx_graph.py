@@ -1,0 +1,253 @@
+"""Build an ONNX graph: nodes by calling a `Graph`, and the nodes of the layers of a network.
+
+The steps are those of `layers`; every one takes and returns float32.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+OPSET, ML_OPSET, IR = 20, 3, 9  # operators, those of `ai.onnx.ml`, and the format of the file
+ML = "ai.onnx.ml"
+END = np.iinfo("int64").max
+NARROW = 8  # columns
+
+
+class Graph:
+    """Nodes and constants. `graph(op, *inputs)` adds a node and returns the name of its output.
+
+    An input is the name of a tensor, or an array, which becomes a constant.
+
+    Args:
+        width: int, columns of the matrix that the layers take. `width` follows the dense layers.
+    """
+
+    def __init__(self, width):
+        self.width = width
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def __call__(self, op, *inputs, to=None, name=None, domain=None, outputs=1, **attributes):
+        """Add a node.
+
+        Args:
+            op: name of the operator; domain: that of an operator outside ONNX's own.
+            to: name of the output. None makes one up.
+            name: name of the node, which errors of the runtime quote.
+            outputs: number of outputs; with more than one the result is a list of names.
+        """
+        from onnx import helper
+
+        named = [value if isinstance(value, str) else self.constant(value) for value in inputs]
+        found = [to or f"/{op}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        node = helper.make_node(op, named, found, name=name or found[0], domain=domain)
+        node.attribute.extend(
+            helper.make_attribute(key, value) for key, value in sorted(attributes.items())
+        )
+        self.nodes.append(node)
+        return found if outputs > 1 else found[0]
+
+    def constant(self, value):
+        from onnx import numpy_helper
+
+        value = np.asarray(value)
+        value = value.astype(object) if value.dtype.kind == "U" else value
+        name = f"/constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def cast(self, x, dtype):
+        from onnx import helper
+
+        found = self("Cast", x)
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        self.nodes[-1].attribute.append(helper.make_attribute("to", kind))
+        return found
+
+    def model(self, inputs, outputs):
+        """The model of these nodes, checked.
+
+        Args:
+            inputs, outputs: lists of `(name, dtype, shape)`.
+        """
+        import onnx
+        from onnx import helper
+
+        def info(name, dtype, shape):
+            kind = np.dtype(object if dtype == "string" else dtype)
+            return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(kind), shape)
+
+        graph = helper.make_graph(
+            self.nodes, "kerasdnn", [info(*one) for one in inputs],
+            [info(*one) for one in outputs], self.constants,
+        )  # fmt: skip
+        imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
+        model = helper.make_model(
+            graph, opset_imports=imports, ir_version=IR, producer_name="kerasdnn"
+        )
+        onnx.checker.check_model(model)
+        return model
+
+
+def f32(value):
+    return np.asarray(value, "float32")
+
+
+def i64(*values):
+    return np.array(values, "int64")
+
+
+def columns(g, x, start, stop=END):
+    """x[:, start:stop]"""
+    return g("Slice", x, i64(start), i64(stop), i64(1))
+
+
+def add_steps(g, x, steps):
+    """Add the nodes of some steps; returns the name of their output."""
+    for step in steps:
+        x = STEPS[step["op"]](g, x, step)
+    return x
+
+
+def dense(g, x, step):
+    g.width, w, b = len(step["b"]), f32(step["w"]), f32(step["b"])
+    if g.width <= NARROW:  # runtimes add the products of few columns one by one
+        wide = g("Gemm", g.cast(x, "float64"), w.astype("float64"), b.astype("float64"))
+        return function(g, g.cast(wide, "float32"), step["f"])
+    return function(g, g("Gemm", x, w, b), step["f"])
+
+
+def affine(g, x, step):
+    return g("Add", g("Mul", x, f32(step["a"])), f32(step["b"]))
+
+
+def activation(g, x, step):
+    return function(g, x, step["f"])
+
+
+def mix(g, x, step):
+    change = g("Sub", function(g, x, step["f"]), x)
+    return g("Add", x, g("Mul", change, f32(step["m"])))
+
+
+def layer_norm(g, x, step):
+    a, b = f32(step["a"]), f32(step["b"])
+    return g("LayerNormalization", x, a, b, axis=-1, epsilon=step["epsilon"])
+
+
+def per_column(g, x, weights):
+    """The product of `(rows, n, k)` with a matrix per column, `(n, k, outputs)`."""
+    turned = g("Transpose", x, perm=[1, 0, 2])
+    return g("Transpose", g("MatMul", turned, f32(weights)), perm=[1, 0, 2])
+
+
+def joined(g, parts, size, x, n):
+    """`parts`, `(rows, n, size)`, as columns before the columns of x from the n-th."""
+    flat = g("Reshape", parts, i64(-1, n * size))
+    return g("Concat", flat, columns(g, x, n), axis=1)
+
+
+def periodic(g, x, step):
+    n, outputs = step["n"], step["m"].shape[2]
+    numbers = g("Unsqueeze", columns(g, x, 0, n), i64(2))
+    turn = np.float32(2 * math.pi)
+    turns = g("Add", g("Mul", numbers, f32(step["w"])), f32(step["p"]) / turn)
+    turns = g("Sub", turns, g("Round", turns))  # exact, and the cosine of a small angle is, too
+    waves = g("Cos", g("Mul", turns, turn))
+    parts = g("Add", per_column(g, waves, step["m"]), f32(step["b"]))
+    return joined(g, g("Concat", parts, numbers, axis=2), outputs + 1, x, n)
+
+
+def piecewise(g, x, step):
+    n = step["n"]
+    numbers = g("Unsqueeze", columns(g, x, 0, n), i64(2))
+    parts = g("Mul", g("Sub", numbers, f32(step["edge"])), f32(step["slope"]))
+    parts = g("Min", g("Max", parts, f32(step["low"])), f32(step["high"]))
+    size = np.broadcast_shapes(step["edge"].shape, step["slope"].shape)[-1]
+    if "piecewise" in step:
+        size = step["piecewise"].shape[2]
+        parts = g("Add", per_column(g, parts, step["piecewise"]), f32(step["bias"]))
+        if "linear" in step:
+            parts = g("Add", parts, g("Mul", numbers, f32(step["linear"])))
+        parts = function(g, parts, step["f"])
+    return joined(g, parts, size, x, n)
+
+
+def embed(g, x, step):
+    k, size = len(step["limits"]), step["v"].shape[1]
+    codes = g.cast(columns(g, x, -k), "int64")
+    codes = g("Min", g("Max", codes, i64(0)), step["limits"].astype("int64"))
+    codes = g("Add", codes, step["starts"].astype("int64"))
+    vectors = g("Reshape", g("Gather", f32(step["v"]), codes, axis=0), i64(-1, k * size))
+    return g("Concat", columns(g, x, 0, -k), vectors, axis=1)
+
+
+def average(g, x, step):
+    total, *others = [add_steps(g, x, steps) for steps in step["of"]]
+    for other in others:
+        total = g("Add", total, other)
+    return g("Div", total, f32(len(step["of"])))
+
+
+STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
+         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise,
+         "embed": embed, "average": average}  # fmt: skip
+
+
+def function(g, x, f):
+    """Add the nodes of an activation."""
+    name = f["name"]
+    if name == "leaky_relu":
+        return g("LeakyRelu", x, alpha=float(f["slope"]))
+    if name in OPERATORS:
+        op, attributes = OPERATORS[name]
+        return g(op, x, **attributes)
+    return FUNCTIONS[name](g, x)
+
+
+OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("Relu", {}), "selu": ("Selu", {}), "elu": ("Elu", {}), "tanh": ("Tanh", {}),
+    "sigmoid": ("Sigmoid", {}), "softplus": ("Softplus", {}), "softsign": ("Softsign", {}),
+    "exponential": ("Exp", {}), "gelu": ("Gelu", {}),
+    "hard_silu": ("HardSwish", {}), "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
+    "softmax": ("Softmax", {"axis": -1}), "log_softmax": ("LogSoftmax", {"axis": -1}),
+}  # fmt: skip
+
+
+def increasing(g, x):
+    """Quantiles: the middle column, and steps of softplus up and down from it."""
+    count = g.width
+    middle = count // 2
+    numbers = [columns(g, x, k, k + 1) for k in range(count)]
+    gaps = [g("Softplus", number) for number in numbers]
+    for k in range(middle + 1, count):
+        numbers[k] = g("Add", numbers[k - 1], gaps[k])
+    for k in range(middle - 1, -1, -1):
+        numbers[k] = g("Sub", numbers[k + 1], gaps[k])
+    return g("Concat", *numbers, axis=1)
+
+
+def squareplus(g, x):
+    root = g("Sqrt", g("Add", g("Mul", x, x), f32(4)))
+    return g("Mul", g("Add", x, root), f32(0.5))
+
+
+def mish(g, x):
+    """x tanh(softplus(x)), with less rounding than the operator has."""
+    e = g("Exp", g("Min", x, f32(20)))
+    n = g("Mul", e, g("Add", e, f32(2)))
+    return g("Mul", x, g("Div", n, g("Add", n, f32(2))))
+
+
+FUNCTIONS = {
+    "mish": mish,
+    "linear": lambda g, x: x,
+    "relu6": lambda g, x: g("Clip", x, f32(0), f32(6)),
+    "silu": lambda g, x: g("Mul", x, g("Sigmoid", x)),
+    "log_sigmoid": lambda g, x: g("Neg", g("Softplus", g("Neg", x))),
+    "hard_tanh": lambda g, x: g("Clip", x, f32(-1), f32(1)),
+    "tanh_shrink": lambda g, x: g("Sub", x, g("Tanh", x)),
+    "squareplus": squareplus,
+    "increasing": increasing,
+}

@@ -85,7 +85,8 @@ def functions(ax: Axes, named: dict[str, Callable], low: float = -5.0, high: flo
     """
     z = np.linspace(low, high, 401)
     for index, (name, function) in enumerate(named.items()):
-        ax.plot(z, function(z), label=name, markevery=(15 + 7 * index, 60), **series(index))
+        look = {key: value for key, value in series(index).items() if key != "marker"}
+        ax.plot(z, function(z), label=name, **look)  # markers would look like data
     ax.axhline(0, color="#888888", lw=0.8, zorder=0)
     ax.axvline(0, color="#888888", lw=0.8, zorder=0)
     ax.set(xlabel="z", ylabel="a")

@@ -65,7 +65,7 @@ _LAZY = {
     "rate_range_test": "diagnostics",
     "tune": "search",
 }
-_ROOMS = ("diagnostics", "estimators", "population", "search", "tables")
+_ROOMS = ("diagnostics", "estimators", "explain", "population", "search", "tables")
 
 __all__ = [
     "HEADS",

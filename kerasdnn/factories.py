@@ -40,6 +40,8 @@ from .hyperparameters import (
     documented,
     names,
 )
+from .nn.distributions import OrdinalOutput
+from .nn.skip import Residual, WideAndDeep
 from .training.network import Network
 
 
@@ -54,12 +56,18 @@ def build_classifier(
     kernel_initializer: str | keras.Initializer = "glorot_uniform",
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
+    schedule: str = "constant",
+    warmup: float | None = None,
     momentum: float | None = None,
     clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
     l1: float = 0.0,
     batch_norm: bool = False,
+    layer_norm: bool = False,
+    residual: bool = False,
+    wide: bool = False,
+    ordered: bool = False,
     one_hot_labels: bool = False,
     label_smoothing: float = 0.0,
     prior: npt.ArrayLike | None = None,
@@ -92,7 +100,10 @@ def build_classifier(
     remedy = "Two classes are n_classes=2: one output, the probability of class 1."
     n_classes = check_integer("n_classes", n_classes, 2, remedy)
     one_hot = check_bool("one_hot_labels", one_hot_labels)
-    return build_for(make_problem("multiclass", n_features, n_classes, one_hot), **_network(given))
+    if check_bool("ordered", ordered) and one_hot:
+        raise ValueError("Pass either `ordered` or `one_hot_labels`, not both.")
+    problem = make_problem("ordinal" if ordered else "multiclass", n_features, n_classes, one_hot)
+    return build_for(problem, **_network(given))
 
 
 @documented(MULTILABEL)
@@ -106,12 +117,17 @@ def build_multilabel_classifier(
     kernel_initializer: str | keras.Initializer = "glorot_uniform",
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
+    schedule: str = "constant",
+    warmup: float | None = None,
     momentum: float | None = None,
     clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
     l1: float = 0.0,
     batch_norm: bool = False,
+    layer_norm: bool = False,
+    residual: bool = False,
+    wide: bool = False,
     label_smoothing: float = 0.0,
     prior: npt.ArrayLike | None = None,
     metrics: list | None = None,
@@ -155,12 +171,17 @@ def build_regressor(
     kernel_initializer: str | keras.Initializer = "glorot_uniform",
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
+    schedule: str = "constant",
+    warmup: float | None = None,
     momentum: float | None = None,
     clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
     l1: float = 0.0,
     batch_norm: bool = False,
+    layer_norm: bool = False,
+    residual: bool = False,
+    wide: bool = False,
     prior: npt.ArrayLike | None = None,
     metrics: list | None = None,
     seed: int | None = None,
@@ -221,25 +242,39 @@ def build_for(problem: Problem, **hyperparameters: Any) -> Network:
     given |= check(hyperparameters, NETWORK, "build_for()")
     head, seed = with_loss(problem.head, given["loss"]), given["seed"]
     activation = activations.get(given["activation"])
-    make_optimizer = optimizers.check(given["optimizer"], given["learning_rate"], given["momentum"])
+    rate_names = ("optimizer", "learning_rate", "momentum", "schedule", "warmup")
+    make_optimizer = optimizers.check(*(given[name] for name in rate_names))
     loss = make_loss(head, given["label_smoothing"])
     metrics = check_metrics(head, given["metrics"])
-    bias = list(head.start) or None
+    bias = head.initial_bias(problem.n_outputs)
     if given["prior"] is not None:
         bias = output_bias(head, given["prior"], problem.n_outputs)
     if seed is None:
         seed = random.randrange(2**31)
 
     # Two seeds for each layer, used or not: dropout does not change the weights drawn.
-    seeds = random.Random(seed)
-    parts = [keras.Input((problem.n_features,))]
+    seeds, more_seeds = random.Random(seed), random.Random(f"{seed} skip")
+    norm, width = norm_of(given), problem.n_features
+    parts = []
     for i, units in enumerate(given["hidden_units"]):
-        parts += hidden_layer(
-            i, units, activation, given["dropout"], given["batch_norm"],
+        layer = hidden_layer(
+            i, units, activation, given["dropout"], norm,
             kernel_of(given, seeds.randrange(2**31)), dropout_seed=seeds.randrange(2**31),
         )  # fmt: skip
-    parts.append(output_layer(problem, bias, kernel_of(given, seeds.randrange(2**31))))
-    network = Network(parts, name=given["name"], seed=seed)
+        if given["residual"]:
+            shortcut = None
+            if units != width:
+                kernel = kernel_of(given, more_seeds.randrange(2**31))
+                shortcut = layers.Dense(units, use_bias=False, **kernel, name=f"shortcut_{i + 1}")
+            layer = [Residual(layer, shortcut, name=f"residual_{i + 1}")]
+        parts += layer
+        width = units
+    output, *link = output_layer(problem, bias, kernel_of(given, seeds.randrange(2**31)))
+    parts.append(output)
+    if given["wide"]:
+        parts = [wide_and_deep(parts, kernel_of(given, more_seeds.randrange(2**31)))]
+    inputs = keras.Input((problem.n_features,))
+    network = Network([inputs, *parts, *link], name=given["name"], seed=seed)
     metrics = make_metrics(head, problem.n_outputs, metrics)
     optimizer = make_optimizer()
     if given["clipnorm"] is not None:
@@ -249,6 +284,14 @@ def build_for(problem: Problem, **hyperparameters: Any) -> Network:
         optimizer.clipnorm = given["clipnorm"]
     network.compile(optimizer=optimizer, loss=loss, metrics=metrics)
     return network
+
+
+def norm_of(given):
+    """The class of the layer between each Dense layer and its activation, or None."""
+    if given["layer_norm"] and given["batch_norm"]:
+        raise ValueError("Pass either `layer_norm` or `batch_norm`, not both.")
+    batch_norm = layers.BatchNormalization if given["batch_norm"] else None
+    return layers.LayerNormalization if given["layer_norm"] else batch_norm
 
 
 def kernel_of(given, seed):
@@ -265,16 +308,16 @@ def kernel_of(given, seed):
     return {"kernel_initializer": made, "kernel_regularizer": penalty}
 
 
-def hidden_layer(i, units, activation, dropout, batch_norm, kernel, dropout_seed):
-    """Build one hidden layer: Dense, then batch normalization, activation and dropout if requested.
+def hidden_layer(i, units, activation, dropout, norm, kernel, dropout_seed):
+    """Build one hidden layer: Dense, then normalization, activation and dropout if requested.
 
     Args:
-        i: int, index of the hidden layer, for the names: hidden_1, batch_norm_1, activation_1 and
-            dropout_1 if i is 0.
+        i: int, index of the hidden layer, for the names: hidden_1, batch_norm_1 or layer_norm_1,
+            activation_1 and dropout_1 if i is 0.
         units: int, at least 1.
         activation: function, or Keras layer, of which a copy is made.
         dropout: float in [0, 1), fraction of outputs dropped.
-        batch_norm: bool.
+        norm: class of a normalization layer, or None.
         kernel: dict, what `kernel_of` returned.
         dropout_seed: int.
 
@@ -282,18 +325,20 @@ def hidden_layer(i, units, activation, dropout, batch_norm, kernel, dropout_seed
         list of 1 to 4 Keras layers.
     """
     is_layer = isinstance(activation, layers.Layer)
-    own_layer = batch_norm or is_layer  # else the activation is part of the Dense layer
+    own_layer = norm or is_layer  # else the activation is part of the Dense layer
     parts = [
         layers.Dense(
             units,
             activation=None if own_layer else activation,
-            use_bias=not batch_norm,  # batch normalization subtracts it, and adds its own
+            # Batch normalization subtracts it, and adds its own.
+            use_bias=norm is not layers.BatchNormalization,
             **kernel,
             name=f"hidden_{i + 1}",
         )
     ]
-    if batch_norm:
-        parts.append(layers.BatchNormalization(name=f"batch_norm_{i + 1}"))
+    if norm:
+        name = "batch_norm" if norm is layers.BatchNormalization else "layer_norm"
+        parts.append(norm(name=f"{name}_{i + 1}"))
     if own_layer:
         name = f"activation_{i + 1}"
         if is_layer:  # a copy: a layer with weights, such as PReLU, must not be shared
@@ -306,16 +351,40 @@ def hidden_layer(i, units, activation, dropout, batch_norm, kernel, dropout_seed
 
 
 def output_layer(problem, bias, kernel):
-    """The output layer of a problem; `bias` is its initial bias, one float per unit, or None.
+    """Build the output layer of a problem, and `OrdinalOutput` after it if classes are ordered.
 
-    `kernel` is what `kernel_of` returned.
+    Args:
+        problem: `Problem`.
+        bias: its initial bias, one float per unit, or None for 0.
+        kernel: dict, what `kernel_of` returned.
     """
     mixed = keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16")
-    return layers.Dense(
-        problem.units,
-        activation=problem.head.activation,
-        **kernel,
-        bias_initializer="zeros" if bias is None else keras.initializers.Constant(bias),
-        dtype="float32" if mixed else None,  # losses need more digits than half precision has
-        name="output",
+    dtype = "float32" if mixed else None  # losses need more digits than half precision has
+    start = "zeros" if bias is None else keras.initializers.Constant(bias)
+    if problem.head.ordered:
+        return [
+            layers.Dense(1, use_bias=False, **kernel, dtype=dtype, name="output"),
+            OrdinalOutput(problem.n_outputs, start, dtype=dtype, name="thresholds"),
+        ]
+    return [
+        layers.Dense(
+            problem.units, problem.head.activation, **kernel, bias_initializer=start, dtype=dtype,
+            name="output",
+        )
+    ]  # fmt: skip
+
+
+def wide_and_deep(parts, kernel):
+    """Build the one layer that adds a linear function of the columns to the output of `parts`.
+
+    Args:
+        parts: list of Keras layers, the last of them the output layer; its activation is applied to
+            the sum.
+        kernel: dict, what `kernel_of` returned.
+    """
+    output = parts[-1]
+    activation, output.activation = output.activation, keras.activations.linear
+    linear = layers.Dense(
+        output.units, use_bias=False, **kernel, dtype=output.dtype_policy, name="wide"
     )
+    return WideAndDeep(parts, linear, activation, dtype=output.dtype_policy, name="wide_and_deep")

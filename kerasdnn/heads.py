@@ -27,7 +27,7 @@ from keras import metrics as km
 from .core import keras_internals
 from .core.arguments import check_bool, check_choice, check_integer
 from .core.messages import did_you_mean, invalid, warn
-from .nn import losses
+from .nn import distributions, losses
 from .nn.quantiles import QuantileLoss, check_quantiles, increasing
 
 
@@ -94,6 +94,7 @@ class Head:
 
     Attributes:
         units: "1" for a single output whatever the number of classes, "K" or "n" for one each.
+            "K-1" for thresholds between ordered classes: `nn.OrdinalOutput` follows one unit.
         activation: Keras name of the output activation, or a function.
         loss: Keras name, class, instance or function.
         metrics: dict from the name of each default metric to a `Metric`, or to what makes one.
@@ -118,6 +119,10 @@ class Head:
         levels: tuple of float, the quantiles that the outputs predict; see `quantile_head`.
         start: tuple of float, the initial output bias of each unit where there is no `prior`. Empty
             means 0.
+        distribution: `nn.distributions.Distribution` of one column of y, of which the outputs are
+            the two parameters. None: the outputs are what is predicted.
+        like: str, the output activation whose `prior` this head takes; see `PRIORS`. Empty means
+            `activation`.
         row: the row of `HEADS` that this head varies; see `with_loss` and `quantile_head`.
     """
 
@@ -140,19 +145,39 @@ class Head:
     logits_loss: Callable | None = None
     levels: tuple[float, ...] = ()
     start: tuple[float, ...] = ()
+    distribution: distributions.Distribution | None = None
+    like: str = ""
     row: "Head | None" = field(default=None, repr=False)
 
     def __post_init__(self):
         check_choice("kind", self.kind, ("class", "labels", "number"))
-        check_choice("units", self.units, ("1", "K", "n"))
+        check_choice("units", self.units, ("1", "K", "n", "K-1"))
         object.__setattr__(self, "metrics", Metrics(self.metrics))
         if self.standardize is None:
             linear = self.kind == "number" and self.activation == "linear" and not self.values
             object.__setattr__(self, "standardize", linear)
 
     def n_units(self, n: int) -> int:
-        """Return the units of the output layer for `n` classes, labels or target columns."""
-        return len(self.levels) or (1 if self.units == "1" else n)
+        """Return the number of output biases for `n` classes, labels or target columns."""
+        if self.distribution is not None:
+            return 2
+        return len(self.levels) or {"1": 1, "K-1": n - 1}.get(self.units, n)
+
+    def initial_bias(self, n: int) -> list[float] | None:
+        """Return the initial output bias where there is no `prior`; None means 0."""
+        if self.ordered and self.bias is not None:
+            return [float(b) for b in self.bias(np.ones(n))]
+        return list(self.start) or None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether classes have an order, and one score decides between them."""
+        return self.units == "K-1"
+
+    @property
+    def one_column(self) -> bool:
+        """Whether several outputs describe one column of y."""
+        return bool(self.levels) or self.distribution is not None
 
     def metric_names(self, n: int) -> list[str]:
         """Return the names of the default metrics for `n` classes, labels or target columns."""
@@ -234,6 +259,16 @@ ONE_HOT_CLASSES = {
     "accuracy":       Metric(km.CategoricalAccuracy,   "max", ("hits",)),
     "top_5_accuracy": Metric(partial(km.TopKCategoricalAccuracy, k=5), "max", ("top_5",), 5),
 }
+ORDERED_CLASSES = {
+    "accuracy":       Metric(km.SparseCategoricalAccuracy, "max", ("hits",)),
+    "class_distance": Metric(distributions.ClassDistance, "min"),
+}
+ERRORS_OF_MEAN = {
+    "mae":            Metric(distributions.MeanAbsoluteErrorOfMean, "min"),
+    "rmse":           Metric(distributions.RootMeanSquaredErrorOfMean, "min"),
+}
+NORMAL_LOSS = distributions.NormalLikelihood()
+COUNT_LOSS = distributions.NegativeBinomialLikelihood()
 COUNTS = Values("hold whole numbers from 0", lambda y: (y >= 0) & (np.floor(y) == y),
                 "Others take target='real'.")
 POSITIVE = Values("hold positive numbers", lambda y: y > 0, "target='log' also takes 0.")
@@ -247,11 +282,24 @@ HEADS = Heads({    # units, activation,    loss,                              me
                        target="real"),
     "huber":      Head("n", "linear",      "huber",                           ERRORS,  "n floats"),
     "log_cosh":   Head("n", "linear",      "log_cosh",                        ERRORS,  "n floats"),
+    "normal":     Head("1", distributions.normal_parameters, distributions.NormalLikelihood,
+                       ERRORS_OF_MEAN, "1 float", standardize=True, like="linear",
+                       distribution=distributions.NORMAL, start=(0.0, distributions.ONE),
+                       bias=lambda mean: np.array([mean[0], distributions.ONE]),
+                       logits_loss=lambda y, z: NORMAL_LOSS.call(
+                           y, distributions.normal_parameters(z))),
     "positive":   Head("n", "exponential", losses.GammaDeviance,              ERRORS,
                        "n positive floats", values=POSITIVE, by_mean=True,
                        logits_loss=losses.gamma_deviance_of_logits),
     "count":      Head("n", "exponential", "poisson",                         ERRORS,  "n counts",
                        values=COUNTS),
+    "negative_binomial": Head("1", distributions.negative_binomial_parameters,
+                       distributions.NegativeBinomialLikelihood, ERRORS_OF_MEAN, "1 count",
+                       values=COUNTS, like="exponential", start=(0.0, distributions.ONE),
+                       distribution=distributions.NEGATIVE_BINOMIAL,
+                       bias=lambda mean: np.array([np.log(mean[0]), distributions.ONE]),
+                       logits_loss=lambda y, z: COUNT_LOSS.call(
+                           y, distributions.negative_binomial_parameters(z))),
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
                        kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
                        bias_rule=f"the share of ones, in (0, 1), or the two classes' {FREQUENCIES}",
@@ -259,6 +307,10 @@ HEADS = Heads({    # units, activation,    loss,                              me
     "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
                        kind="class", one_hot_head=ONE_HOT, two_classes="binary",
                        logits_loss=losses.categorical_crossentropy_of_logits),
+    "ordinal":    Head("K-1", distributions.ordinal, "sparse_categorical_crossentropy",
+                       ORDERED_CLASSES, "0..K-1, ordered", kind="class", two_classes="binary",
+                       like="softmax", bias=distributions.ordinal_bias,
+                       logits_loss=distributions.ordinal_crossentropy_of_logits),
     "multilabel": Head("K", "sigmoid",     "binary_crossentropy",             LABELS,  "K of 0/1",
                        kind="labels", logits_loss=losses.binary_crossentropy_of_logits),
 })
@@ -292,8 +344,13 @@ class Problem:
 
     @property
     def units(self) -> int:
-        """Units of the output layer."""
+        """Number of output biases, and of output units unless classes are ordered."""
         return self.head.n_units(self.n_outputs)
+
+    @property
+    def outputs(self) -> int:
+        """Columns of what a network predicts."""
+        return self.n_outputs if self.head.ordered else self.units
 
 
 def make_problem(
@@ -319,6 +376,7 @@ def make_problem(
     if head.units == "1":
         if n_outputs > (2 if head.kind == "class" else 1):
             remedy = "For more classes use problem='multiclass', for labels 'multilabel'."
+            remedy = remedy if head.kind == "class" else "Train one network per column."
             rule = f"must be 1 for a {head.name or 'one-output'} problem"
             raise invalid("n_outputs", rule, n_outputs, remedy)
         n_outputs = 1
@@ -431,12 +489,15 @@ LOSSES = {  # the classes of Keras's losses by the names of their functions
     for key, cls in vars(keras.losses).items()
     if isinstance(cls, type) and cls is not keras.losses.Loss
 }
+LOSSES["asymmetric"] = losses.AsymmetricLoss
+FOCAL = "focal"  # which of two losses it means depends on the problem type
 
 
 # Losses of Keras that depend on the units or the zero of y: an estimator does not standardize it.
 IN_UNITS = ("poisson", "mean_squared_logarithmic_error", "kl_divergence", "cosine_similarity")
 # A custom loss receives class indices; those of Keras, but for these, one-hot labels.
 OF_INDICES = ("", "sparse_categorical_crossentropy", "categorical_generalized_cross_entropy")
+OF_CLASSES = ("crossentropy", "hinge", "asymmetric")
 RELATIVE = "mean_absolute_percentage_error"
 
 
@@ -454,9 +515,10 @@ def check_loss(name: str, value: Any) -> Any:
     rule = "must be the name of a Keras loss, a Keras loss, or a function of y and the prediction"
     if isinstance(value, str):
         try:
-            loss_named(value)
+            if value != FOCAL:
+                loss_named(value)
         except ValueError:
-            remedy = did_you_mean(value, sorted(LOSSES)) or "Such as 'huber'."
+            remedy = did_you_mean(value, [FOCAL, *sorted(LOSSES)]) or "Such as 'huber'."
             raise invalid(name, rule, value, remedy) from None
     elif isinstance(value, type):
         raise invalid(name, rule, value, f"Pass an instance: {value.__name__}().")
@@ -488,8 +550,10 @@ def check_config_of_loss(name, loss):
 
 
 def keras_name(loss: Any) -> str:
-    """Return the name of the function that a Keras loss computes; empty for a custom loss."""
+    """Return the name of a loss of `LOSSES`, or of its function; empty for a custom loss."""
     loss = loss_named(loss) if isinstance(loss, str) else loss
+    if known := vars(type(loss)).get("known_as"):
+        return known
     function = getattr(loss, "fn", loss)
     ours = (getattr(function, "__module__", None) or "").startswith("keras.")
     return getattr(function, "__name__", "") if ours else ""
@@ -510,7 +574,12 @@ def with_loss(head: Head, loss: Any = None) -> Head:
         if loss is not None:
             raise ValueError("Pass either `loss` or `quantiles`, not both.")
         return head
+    if head.distribution is not None and loss is not None:
+        rule = f"must be left out of a {head.name} problem, whose loss is its likelihood"
+        raise invalid("loss", rule, loss)
     head = head.row or head
+    if isinstance(loss, str) and loss == FOCAL:
+        loss = f"{'categorical' if head.per_class else 'binary'}_focal_crossentropy"
     name = "" if loss is None else keras_name(loss)
     if loss is None or (isinstance(loss, str) and name == head.loss):
         return head
@@ -518,7 +587,7 @@ def with_loss(head: Head, loss: Any = None) -> Head:
     if "categorical" in name and (not head.per_class or (one_hot and name in OF_INDICES)):
         what = "labels in one column" if one_hot else "an output per class"
         raise invalid("loss", f"needs {what}, which a {head.name} problem lacks", loss)
-    if head.kind == "number" and ("crossentropy" in name or "hinge" in name):
+    if head.kind == "number" and any(word in name for word in OF_CLASSES):
         raise invalid("loss", f"needs classes, not a {head.name} problem", loss)
     relative = name == RELATIVE and bool(head.standardize)
     return replace(
@@ -579,7 +648,7 @@ def row_losses(head: Head, y, prediction) -> np.ndarray:
     if head.per_class and not head.one_hot:
         y = y.reshape(-1).astype("int32")
     else:
-        shape = (len(prediction), 1) if head.levels else np.shape(prediction)
+        shape = (len(prediction), 1) if head.one_column else np.shape(prediction)
         y = y.reshape(shape).astype(prediction.dtype)
     return keras.ops.convert_to_numpy(loss(y, prediction))
 
@@ -590,8 +659,10 @@ def check_metrics(head, metrics):
         return None
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     for metric in metrics:
-        if head.levels and not isinstance(metric, km.Metric):
-            rule = "must be Keras metrics of y and all quantiles, such as a subclass of yours"
+        known = isinstance(metric, str) and metric in head.metrics
+        if head.one_column and not known and not isinstance(metric, km.Metric):
+            what = "quantiles" if head.levels else "parameters of the distribution"
+            rule = f"must be Keras metrics of y and all {what}, such as a subclass of yours"
             raise invalid("metrics", rule, metric, "The loss is always reported.")
         if not callable(metric):
             check_choice("metrics", metric, list(head.metrics) + sorted(KERAS_METRICS))
@@ -669,7 +740,8 @@ def output_bias(problem: str | Head, prior, n: int) -> list[float]:
         activation = getattr(head.activation, "__name__", head.activation)
         rule = f"needs the inverse of {activation!r}, which is not known"
         raise invalid("prior", rule, prior, "Leave it out.")
-    inverse, accepts, rule = PRIORS["softmax" if two_classes else head.activation]
+    like: Any = head.like or head.activation
+    inverse, accepts, rule = PRIORS["softmax" if two_classes else like]
     try:
         p = np.atleast_1d(np.asarray(prior, dtype="float64"))
     except (TypeError, ValueError):

@@ -24,6 +24,7 @@ from .core.arguments import (
     is_number,
 )
 from .core.messages import invalid, unknown_name
+from .nn.schedules import SHAPES
 
 
 class Later:
@@ -149,6 +150,17 @@ def check_initializer(name: str, value: Any) -> Any:
     return value
 
 
+def check_ordered(name: str, value: Any) -> Any:
+    """True, False, or the labels in order, which are compared with those of y later."""
+    if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__iter__"):
+        return check_bool(name, value)
+    labels = list(value)
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        rule = "must be True, False, or a sequence of different labels, at least two"
+        raise invalid(name, rule, value, "Such as ('low', 'medium', 'high').")
+    return value
+
+
 def check_target(name: str, value: Any) -> Any:
     """What `target=` of an estimator may be; a factory rejects "log", which y is encoded by."""
     if not (isinstance(value, str) and value == "log"):
@@ -241,8 +253,8 @@ ROWS = (
         'variant), "pack" (an ensemble selected from many different networks that train as one) '
         'or "standard" (the plain network of the `build_*` functions).',
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
-             "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1` or "
-             "`batch_norm`"),
+             "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1`, "
+             "`batch_norm`, `layer_norm`, `residual` or `wide`"),
     Row("hidden_units", (64, 32), ALL,
         "sequence of int, each at least 1: units of each hidden layer, first to last. `(64, 32)` "
         "is `[Dense(64), Dense(32)]` before the output layer; `()` is the linear model, an output "
@@ -252,14 +264,17 @@ ROWS = (
         '"real" for any finite numbers (mean squared error), "huber" and "log_cosh" for the same '
         'with outliers (losses that grow linearly far from 0), "positive" for numbers above 0 '
         '(Gamma deviance, log link: errors relative to y), "count" for non-negative integers '
-        "(Poisson loss; the output is the expected count), a custom `Head`, or the name of a row "
-        "for numbers that was added to `HEADS`.", check_target,
+        "(Poisson loss; the output is the expected count), \"normal\" (one column, of which the "
+        "mean and the standard deviation are learned), \"negative_binomial\" (one column of "
+        "counts with a learned mean and dispersion), a custom `Head`, or the name of a row for "
+        "numbers that was added to `HEADS`.", check_target,
         in_estimators='"log" is for non-negative numbers of several orders of magnitude: the '
                       "network is trained on their logarithm and predicts the mean."),
     Row("loss", None, ALL,
         "str, Keras loss, or function of y and the prediction that returns a number per row: "
-        'minimized instead of the loss of the problem type, such as "mean_absolute_error" or '
-        '"categorical_focal_crossentropy". A loss of one-hot labels gets them; a custom one of '
+        'minimized instead of the loss of the problem type, such as "mean_absolute_error". For '
+        'rare classes "focal" (well predicted rows count less) or "asymmetric" (well predicted '
+        "negatives count less). A loss of one-hot labels gets them; a custom one of "
         "several classes gets their indices. Loading a file with a custom loss takes "
         "`kerasdnn.load(path, custom_objects=...)`.", heads.check_loss,
         none="the loss of the problem type",
@@ -287,7 +302,19 @@ ROWS = (
         "brings its own.", check_rate,
         none='0.01 for "sgd", "momentum", "nag" and "adagrad", 0.001 for "rmsprop" and "adam", and '
              "the default of Keras for other names",
-        in_estimators="The RealMLP presets, which have a schedule of their own, need a float."),
+        in_estimators="The RealMLP presets need a float."),
+    Row("schedule", "constant", ALL,
+        'str, how the learning rate changes over the training: "constant", "cosine" (half a cosine '
+        'down to 0), "one_cycle" (up in the first 30% of the steps, then down to 0), "exponential" '
+        '(down to 1%), "flat_cos" (constant for one half, then down to 0) or "coslog4" (four '
+        "cosine waves). `learning_rate` is its peak. It spans the epochs of each `fit`.",
+        partial(check_choice, valid=tuple(SHAPES)),
+        in_estimators="It spans `epochs`, also where early stopping ends the training before."),
+    Row("warmup", None, ALL,
+        "float in [0, 1): fraction of the steps in which the learning rate increases to its peak, "
+        "before the schedule starts.",
+        partial(check_fraction, remedy="0.1 is a usual value."),
+        none='0.3 for "one_cycle", 0 for other schedules'),
     Row("momentum", None, ALL,
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
         '"sgd" only.', partial(check_fraction, remedy=MOMENTUM_REMEDY),
@@ -308,6 +335,26 @@ ROWS = (
     Row("batch_norm", False, ALL,
         "bool: put batch normalization between each hidden Dense layer and its activation. These "
         "Dense layers then have no bias, because batch normalization adds one.", check_bool),
+    Row("layer_norm", False, ALL,
+        "bool: put layer normalization between each hidden Dense layer and its activation. It "
+        "excludes `batch_norm`.", check_bool),
+    Row("residual", False, ALL,
+        "bool: add the input of each hidden layer to its output. Where their widths differ, a "
+        "matrix without bias adapts the input.", check_bool),
+    Row("wide", False, ALL,
+        "bool: add a linear function of the columns to the outputs, before their activation (wide "
+        "& deep).", check_bool, in_estimators="It includes the vectors of embedded columns."),
+    Row("ordered", False, CLASSIFIER,
+        "bool: the classes 0..n_classes-1 are ordered, from lowest to highest; one score and "
+        "thresholds decide between them (proportional odds).", check_bool,
+        refused={SEARCH | MEMBER | NETWORK: "Pass problem='ordinal'.",
+                 MULTILABEL: "Labels have no order."}),
+    Row("ordered", False, DNN_CLASSIFIER,
+        "True if the labels are ordered (numbers, or a pandas Categorical with ordered=True), or a "
+        'sequence of all labels from lowest to highest, such as `("low", "medium", "high")`: one '
+        "score and thresholds decide between them (proportional odds), and `classes_` has that "
+        "order.", check_ordered,
+        refused={REGRESSOR | DNN_REGRESSOR: "Numbers are ordered."}),
     Row("one_hot_labels", False, CLASSIFIER,
         "bool: y has shape `(rows, n_classes)` with a single 1 in each row; the output is "
         "`n_classes` probabilities, also for two classes.", check_bool,
@@ -391,6 +438,24 @@ ROWS = (
         "column of `predict_proba`, and a label of y that is not among them is an error.",
         check_labels, none="the labels of y",
         refused={DNN_REGRESSOR: "A regressor has no classes."}),
+    Row("calibrate", True, DNN_CLASSIFIER,
+        'True or "temperature" (divide the log-odds by one number, `temperature_`, which changes '
+        'no predicted class), "isotonic" (a non-decreasing function per class, for hundreds of '
+        "validation rows) or False: calibrate the probabilities on the validation rows, after "
+        "training. Without validation rows they are those of the network. The method "
+        "`calibrate(X, y)` takes other held-out rows.",
+        refused={DNN_REGRESSOR: "A regressor has intervals, `predict_interval`.",
+                 FACTORY | MANY: "Only estimators calibrate; see `DNNClassifier`."}),
+    Row("threshold", None, DNN_CLASSIFIER,
+        "float in (0, 1), name of a scorer of scikit-learn, scorer, or dict: the probability of "
+        "the second of two classes above which it is predicted. A scorer, such as "
+        '"f1" or "balanced_accuracy", chooses the best one on the validation rows, with the second '
+        'class as the positive one; costs such as `{"false_positive": 1, "false_negative": 5}` '
+        '(also "true_positive" and "true_negative") the one with the lowest expected cost. '
+        "`threshold_` holds it.",
+        none="0.5",
+        refused={DNN_REGRESSOR: "Only two classes have a threshold.",
+                 FACTORY | MANY: "Only estimators predict classes; see `DNNClassifier`."}),
     Row("scaling", "standard", ESTIMATOR,
         '"standard" (mean 0, standard deviation 1) or "robust" (median, quartiles, smooth '
         "clipping): scaling of numeric columns, see `TableEncoder`.",
@@ -442,9 +507,6 @@ ROWS = (
         "rows.", none="different values in every fit", refused={FACTORY | MANY: "Pass `seed`."}),
     Row("verbose", 0, ESTIMATOR, "int: 0 silent, 1 progress bar, 2 one line per epoch.",
         check_verbose, refused={FACTORY: TO_FIT}),
-    Row("schedule", "coslog4", PRESET,
-        '"coslog4" (four cosine cycles), "flat_cos" or "constant": factor of the learning rate '
-        "over the training.", partial(check_choice, valid=("coslog4", "flat_cos", "constant"))),
     Row("beta_2", 0.95, PRESET, "float in [0, 1), of Adam.", check_fraction),
     Row("front_scale", True, PRESET, "bool: a learned factor per input column.", check_bool),
     Row("parametric", True, PRESET,

@@ -4,6 +4,7 @@ Momentum    v = m * v - lr * g        w = w + v
 NAG         v = m * v - lr * g        w = w + m * v - lr * g
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from keras import ops
 from .core.arguments import MOMENTUM_REMEDY, check_choice, check_fraction, check_positive, is_number
 from .core.messages import invalid
 from .nn import update_rules
+from .nn.schedules import NamedSchedule
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -176,10 +178,21 @@ def check(
     optimizer: str | dict | keras.Optimizer = "adam",
     learning_rate: float | Callable | None = None,
     momentum: float | None = None,
+    schedule: str = "constant",
+    warmup: float | None = None,
 ) -> Callable[[], keras.Optimizer]:
-    """Check the arguments of `get`; returns a function that creates the optimizer."""
+    """Check the arguments of `get`, and the name of a schedule and its warm-up.
+
+    Args:
+        optimizer, learning_rate, momentum: as of `get`.
+        schedule, warmup: see `nn.NamedSchedule`, whose length `Network.fit` sets.
+
+    Returns:
+        Function that creates the optimizer.
+    """
     if learning_rate is not None:
         learning_rate = rate(learning_rate)
+    scheduled = by_schedule(schedule, warmup, optimizer, learning_rate)
     if momentum is not None:
         momentum = check_fraction("momentum", momentum, MOMENTUM_REMEDY)
     if not isinstance(optimizer, str):
@@ -195,7 +208,33 @@ def check(
     kind, default_rate = BY_NAME[name]
     settings = {"learning_rate": default_rate if learning_rate is None else learning_rate}
     settings["momentum"] = momentum
+    if scheduled is not None:
+        settings["learning_rate"] = scheduled(settings["learning_rate"] or default_of(kind))
     return lambda: kind(**{key: value for key, value in settings.items() if value is not None})
+
+
+def by_schedule(schedule, warmup, optimizer, learning_rate):
+    """A function from a learning rate to its schedule by name; None for a constant rate.
+
+    Raises:
+        ValueError: the optimizer or the learning rate has a schedule of its own.
+    """
+    if schedule == "constant" and not warmup:
+        return None
+    name, value = ("schedule", schedule) if schedule != "constant" else ("warmup", warmup)
+    if not isinstance(optimizer, str):
+        rule = "needs the name of an optimizer; an instance or a config brings its own rate"
+        remedy = "Pass a schedule to it, such as keras.optimizers.schedules.CosineDecay."
+        raise invalid(name, rule, value, remedy)
+    if callable(learning_rate):
+        rule = "needs `learning_rate` to be a number, the peak of the schedule"
+        raise invalid(name, rule, value, "Leave one of them out.")
+    return lambda peak: NamedSchedule(schedule, peak, warmup=warmup)
+
+
+def default_of(kind):
+    """The learning rate of a Keras optimizer class where none is given."""
+    return inspect.signature(kind).parameters["learning_rate"].default
 
 
 def _check_instance(optimizer, learning_rate, momentum):

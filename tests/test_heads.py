@@ -155,7 +155,8 @@ def test_losses_and_metrics_are_keras_own_so_that_a_file_needs_nothing_else():
         things = [make_loss(row), *make_metrics(row, 10)]
         if row.name == "positive":  # Keras has no Gamma deviance
             assert isinstance(things.pop(0), kerasdnn.nn.GammaDeviance)
-        assert all(type(thing).__module__.startswith("keras.") for thing in things)
+        ours = "kerasdnn." if row.distribution or row.ordered else "keras."  # as their layers are
+        assert all(type(thing).__module__.startswith(("keras.", ours)) for thing in things)
 
 
 def test_metrics_have_the_same_names_every_time():
@@ -165,10 +166,13 @@ def test_metrics_have_the_same_names_every_time():
         "regression": ["mae", "rmse", "r2"],
         "huber": ["mae", "rmse", "r2"],
         "log_cosh": ["mae", "rmse", "r2"],
+        "normal": ["mae", "rmse"],
         "positive": ["mae", "rmse", "r2"],
         "count": ["mae", "rmse", "r2"],
+        "negative_binomial": ["mae", "rmse"],
         "binary": ["accuracy", "precision", "recall", "auc", "pr_auc"],
         "multiclass": ["accuracy", "top_5_accuracy"],
+        "ordinal": ["accuracy", "class_distance"],
         "multilabel": ["binary_accuracy", "auc"],
     }
     assert [m.name for m in make_metrics(HEADS["multiclass"], 5)] == ["accuracy"]
@@ -328,7 +332,8 @@ def test_only_the_losses_of_classes_take_label_smoothing():
     smoothed = {name: row.smoothed is not None for name, row in HEADS.items()}
     assert smoothed == {
         "regression": False, "huber": False, "log_cosh": False, "positive": False,
-        "count": False, "binary": True, "multiclass": True, "multilabel": True,
+        "count": False, "normal": False, "negative_binomial": False,
+        "binary": True, "multiclass": True, "multilabel": True, "ordinal": True,
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"label_smoothing=0\.1"):
         make_loss(HEADS["count"], 0.1)

@@ -22,19 +22,21 @@ ROOMS = {
     "plots": "core",
     "optimizers": "core nn",
     "heads": "core nn",
-    "hyperparameters": "core activations optimizers heads",
+    "hyperparameters": "core nn activations optimizers heads",
     "checks": "core heads activations",
-    "training": "core checks",
+    "training": "core nn checks",
     "tables": "core heads activations checks",
     "diagnostics": "core nn heads activations checks",
     "stopping": "core heads training",
-    "factories": "core activations optimizers heads hyperparameters training",
+    "factories": "core nn activations optimizers heads hyperparameters training",
     "ensembles": "core nn heads hyperparameters factories population",
+    "explain": "core nn tables",
     "records": "core heads plots",
+    "decisions": "core nn training",
     "estimators": "core nn activations heads hyperparameters checks training tables diagnostics "
-    "factories ensembles records stopping",
+    "factories ensembles records stopping explain decisions",
     "streaming": "core heads checks tables estimators stopping",
-    "export": "core nn activations checks training tables estimators",
+    "export": "core nn activations checks training tables estimators decisions",
     "files": "estimators",  # the earlier place of a module
     "serving": "core nn tables estimators records",
     "command": "core nn hyperparameters tables estimators records search serving plots",
@@ -54,7 +56,8 @@ SEARCH["result"] = SEARCH["engine"] + " engine"
 SEARCH |= dict.fromkeys(
     ["network_search", "preset_search", "any_model", "comparison"], SEARCH["result"] + " result"
 )
-SEARCH["comparison"] += " table_data"
+SEARCH["comparisons"] = SEARCH["result"] + " result"
+SEARCH["comparison"] += " table_data comparisons"
 SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
 SEARCH["tuning"] = SEARCH["table_search"] + " table_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
@@ -66,7 +69,10 @@ UPWARDS = {  # methods that import what they do where they are called
 }
 FACES = {  # where it is drawn
     ("search/result.py", "plots"),
-    ("search/comparison.py", "plots"),
+    ("search/comparisons/result.py", "plots"),
+    ("explain/attributions.py", "plots"),
+    ("explain/importance.py", "plots"),
+    ("explain/methods.py", "plots"),
     ("command/report.py", "plots"),
 }
 

@@ -304,3 +304,74 @@ def test_targets_of_the_table_are_searched_and_stacked(target):
     if target == "positive":
         with pytest.raises(ValueError, match="must be positive"):
             alone.fit(X, Y, verbose=0)
+
+
+def one_vs_rest(y, p):
+    """The asymmetric loss with its defaults, written out."""
+    q = np.maximum(p - 0.05, 0)
+    with np.errstate(divide="ignore"):
+        rows = y * np.log(p) + (1 - y) * q**4 * np.log1p(-q)
+    return -rows.mean()
+
+
+def focal(y, p):
+    """Lin et al., 2017, of two classes; of more Keras multiplies it by 0.25."""
+    if p.shape[1] > 1:
+        return (-0.25 * y * (1 - p) ** 2 * np.log(p)).sum(axis=1).mean()
+    p = np.where(y == 1, p, 1 - p)
+    return (-((1 - p) ** 2) * np.log(p)).mean()
+
+
+RARE = {"focal": focal, "asymmetric": one_vs_rest}
+
+
+@pytest.mark.parametrize("loss", RARE)
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("preset", ["standard", "realmlp"])
+def test_losses_of_rare_classes_keep_labels_weights_and_files(loss, outputs, preset, tmp_path):
+    labels = NAMES if outputs == 3 else np.where(Y > 2, "rare", "common")
+    settings = {"hidden_units": (8,), "epochs": 3, "random_state": 0, "class_weight": "balanced"}
+    model = clone(DNNClassifier(preset, loss=loss, **settings)).fit(TABLE, labels)
+    assert set(model.predict(TABLE)) <= set(labels)
+    p = model.predict_proba(TABLE)
+    y = np.eye(outputs)[CLASSES] if outputs == 3 else (labels == "rare")[:, None] * 1.0
+    expected = RARE[loss](y, p if outputs == 3 else p[:, 1:])
+    found = model.evaluate(TABLE, labels)
+    assert found["loss"] == pytest.approx(expected, rel=2e-4)
+    model.save(tmp_path / "model.kerasdnn")
+    loaded = kerasdnn.load(tmp_path / "model.kerasdnn")
+    assert loaded.evaluate(TABLE, labels) == found
+    assert loaded.loss == loss
+
+
+@pytest.mark.parametrize("loss", RARE)
+def test_losses_of_rare_classes_are_stacked_and_searched(loss):
+    for problem, outputs, y in (
+        ("binary", 1, (Y > 2) * 1),
+        ("multiclass", 3, CLASSES),
+        ("multilabel", 2, np.stack([Y > 0, Y > 2], 1) * 1.0),
+    ):
+        member = {"hidden_units": (6,), "learning_rate": 0.02, "seed": 1, "loss": loss}
+        population = Population([member], 4, problem=problem, n_outputs=outputs)
+        population.fit(X, y, epochs=2, batch_size=16, rows=TRAIN, validation_rows=VALID)
+        alone = build_for(population.problem, **member)
+        alone.fit(X[TRAIN], y[TRAIN], epochs=2, batch_size=16, verbose=0)
+        for a, b in zip(population.get_weights(0), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    best = tune(X, CLASSES, loss=loss, max_trials=1, seed=0, **FIT).best_network()
+    assert best.output_shape == (None, 3)
+    for number in (build_regressor, DNNRegressor(loss=loss).fit):
+        with pytest.raises(ValueError, match="`loss` needs classes"):
+            number(4, loss=loss) if number is build_regressor else number(TABLE, Y)
+
+
+def test_the_asymmetric_loss_finds_more_of_a_rare_class():
+    x = RNG.normal(size=(2000, 4)).astype("float32")
+    y = (x[:, 0] + RNG.normal(size=2000) > 2.2) * 1  # 6% of the rows
+    recall = {}
+    for loss in (None, "asymmetric"):
+        network = build_classifier(4, 2, (16,), loss=loss, learning_rate=0.01, seed=0)
+        network.fit(x[:1000], y[:1000], epochs=20, verbose=0)
+        found = network.predict(x[1000:], verbose=0)[:, 0] > 0.5
+        recall[loss] = found[y[1000:] == 1].mean()
+    assert recall["asymmetric"] > recall[None] + 0.2

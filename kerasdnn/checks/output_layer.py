@@ -10,7 +10,7 @@ import keras
 
 # fmt: off
 KINDS = {  # what y holds: (Keras losses, output activations that give what these losses take)
-    "zero_one":     (("binary_crossentropy", "binary_focal_crossentropy"),
+    "zero_one":     (("binary_crossentropy", "binary_focal_crossentropy", "asymmetric"),
                      ("sigmoid", "hard_sigmoid")),
     "index":        (("sparse_categorical_crossentropy",), ("softmax",)),
     "one_hot":      (("categorical_crossentropy", "categorical_focal_crossentropy"), ("softmax",)),
@@ -18,7 +18,8 @@ KINDS = {  # what y holds: (Keras losses, output activations that give what thes
     "number":       (("mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
                       "mean_squared_logarithmic_error", "huber", "log_cosh"), ()),
     "positive":     (("gamma_deviance",), ("exponential", "softplus")),
-    "quantiles":    (("quantiles",), ()),
+    "one_number":   (("quantiles", "normal"), ()),
+    "one_count":    (("negative_binomial",), ()),
 }
 # fmt: on
 KIND_OF = {loss: kind for kind, (losses, _) in KINDS.items() for loss in losses}
@@ -52,7 +53,12 @@ class OutputHead:
     @property
     def numbers(self):
         """Whether the target has numbers instead of classes."""
-        return self.kind in ("number", "non_negative", "positive", "quantiles")
+        return self.kind in ("number", "non_negative", "positive") or self.one_column
+
+    @property
+    def one_column(self):
+        """Whether several outputs describe one column of y."""
+        return self.kind in ("one_number", "one_count")
 
     @property
     def classes(self):

@@ -23,7 +23,7 @@ def check_output(head):
         warn(f"Softmax over one output is always 1. {TWO_CLASSES}")
     elif head.kind in ("index", "one_hot") and head.units == 1:
         warn(f"`{head.loss}` needs one output per class; the network has one. {TWO_CLASSES}")
-    elif not fitting or name not in RANGES:
+    elif not fitting or name not in RANGES or head.loss == "asymmetric":
         return
     elif head.from_logits:
         if name in ("sigmoid", "softmax", "hard_sigmoid"):
@@ -75,12 +75,13 @@ def check_targets(head, y, training=True):
 def _check_shape(head, y, remedy):
     """Reject anything but one column of y per output: rows would be compared with other rows."""
     columns = 1 if y.values.ndim == 1 else y.values.shape[1]
-    if head.kind == "quantiles" and columns != 1:
+    if head.one_column and columns != 1:
+        what = "quantiles" if head.loss == "quantiles" else "distribution"
         raise ValueError(
-            f"`{y.what}` must have one column, whose quantiles the network predicts. Received: an "
+            f"`{y.what}` must have one column, whose {what} the network predicts. Received: an "
             f"array of shape {y.values.shape}."
         )
-    if head.kind != "quantiles" and head.units is not None and columns != head.units:
+    if not head.one_column and head.units is not None and columns != head.units:
         wanted = "(rows,) or (rows, 1)" if head.units == 1 else f"(rows, {head.units})"
         raise ValueError(
             f"`{y.what}` must have shape {wanted}, one column per output of the network. Received: "
@@ -167,7 +168,10 @@ def _check_binary(head, y):
 
 def _check_numbers(head, y):
     _check_shape(head, y, "Otherwise rows would be compared with other rows or outputs.")
-    signed = head.kind != "non_negative" and head.loss != "mean_squared_logarithmic_error"
+    signed = (
+        head.kind not in ("non_negative", "one_count")
+        and head.loss != "mean_squared_logarithmic_error"
+    )
     if y.values.size and not signed:
         _reject_first(
             y,
@@ -192,7 +196,7 @@ def _warn_of_odd_targets(head, y):
                 f"{y.describe_first(good)}, which `{head.loss}` treats as a probability (soft "
                 "label). For a quantity use `build_regressor`."
             )
-    elif head.numbers and head.kind != "quantiles":
+    elif head.numbers and not head.one_column:
         low, high = RANGES.get(head.activation, RANGES["linear"])
         if y.values.min() < low or y.values.max() > high:
             warn(

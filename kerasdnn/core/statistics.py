@@ -66,6 +66,25 @@ def paired_test(differences, test_share=0.0):
     return float(2 * stats.t.sf(abs(d.mean()) / error, n - 1))
 
 
+def paired_interval(differences, test_share=0.0, confidence=0.95):
+    """Compute the mean of paired differences and half the width of its confidence interval.
+
+    The interval is that of `paired_test`: it excludes 0 where the p-value is below 1 - confidence.
+
+    Args:
+        differences, test_share: see `paired_test`.
+        confidence: float in (0, 1). Default: 0.95.
+
+    Returns:
+        `(mean, half_width)`, floats; `half_width` is NaN for fewer than two runs.
+    """
+    d = np.asarray(differences, float)
+    if len(d) < 2 or not np.isfinite(d).all():
+        return float(d.mean()), float("nan")
+    t = stats.t.ppf((1 + confidence) / 2, len(d) - 1)
+    return float(d.mean()), float(t * np.sqrt((1 / len(d) + test_share) * d.var(ddof=1)))
+
+
 def holm(p_values):
     """Adjust the p-values of several tests for their number (Holm's step-down method).
 

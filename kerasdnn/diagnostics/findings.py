@@ -68,6 +68,8 @@ class Case:
         columns: list, names of the columns of x. None means their positions.
         classes: list, labels of the classes. None means 0, 1, ...
         best_epoch_kept: bool, whether the network has the weights of its best epoch.
+        threshold: float, the output of the network above which the second of two classes is
+            predicted.
     """
 
     network: keras.Model
@@ -78,6 +80,7 @@ class Case:
     columns: list | None = None
     classes: list | None = None
     best_epoch_kept: bool = False
+    threshold: float = 0.5
 
     def curve(self, name):
         return self.history[name].to_numpy() if name in self.history else np.empty(0)
@@ -288,7 +291,7 @@ def imbalance(case):
     if fractions[rare] >= 0.1 / max(1, head.classes / 4) or is_rare.sum() < 5:
         return None
     output = ops.convert_to_numpy(case.network(case.x, training=False))
-    predicted = output.argmax(axis=1) if head.classes > 2 else output[:, 0] > 0.5
+    predicted = output.argmax(axis=1) if head.classes > 2 else output[:, 0] > case.threshold
     found = (predicted[is_rare] == rare).mean()
     if found >= 0.3:
         return None
@@ -313,8 +316,10 @@ def loss_of_constant(case):
         constant = np.bincount(y[:, 0], minlength=head.units) / len(y)
     else:
         constant = y.astype("float64").mean(axis=0)
-        if head.kind == "quantiles":
+        if head.loss == "quantiles":
             constant = np.quantile(y.astype("float64"), case.network.loss.quantiles)
+        elif head.one_column:
+            constant = case.network.loss.distribution.constant(y[:, 0].astype("float64"), None)
         y = y.astype("float32")
     constant = np.broadcast_to(constant, (len(y), len(constant))).astype("float32")
     loss = case.network.loss

@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike
 
 from ..checks.fit import check_data
 from ..core.arguments import check_integer
+from ..core.readable import Description, Readable
 from .findings import Case, Finding, find
 from .probe import PROBE_ROWS, layers_with_kernel, probe, root_mean_square, sample
 
 TIME_BUDGET = 0.04  # fraction of the training time that measurements may take
 
 
-@dataclass(frozen=True)
-class Health:
+@dataclass(frozen=True, repr=False)
+class Health(Readable):
     """Measurements of a network, and what is wrong with it.
 
     Attributes:
@@ -31,6 +32,8 @@ class Health:
             training step since the previous measurement, relative to the kernel.
         findings: list of `Finding`, the most severe first; empty for a healthy network.
         unmeasured: list of str, what could not be measured.
+        rows: int, number of rows that were measured.
+        epochs: int, number of epochs of the history.
 
     Example:
         import kerasdnn
@@ -46,15 +49,34 @@ class Health:
     layers: pd.DataFrame
     findings: list[Finding]
     unmeasured: list[str] = field(default_factory=list)
+    rows: int = 0
+    epochs: int = 0
 
-    def __str__(self):
-        healthy = (
-            "Nothing is wrong in what was measured." if self.unmeasured else "Nothing is wrong."
+    @property
+    def verdict(self) -> str:
+        """One sentence: how many problems there are, and which."""
+        if self.findings:
+            names = ", ".join(finding.name for finding in self.findings)
+            count = len(self.findings)
+            return f"{count} {'problem' if count == 1 else 'problems'}: {names}."
+        return "Nothing is wrong in what was measured." if self.unmeasured else "Nothing is wrong."
+
+    def _describe(self):
+        measured = f"Measured on {self.rows:,} rows." if self.rows else ""
+        if self.epochs:
+            measured += f" History of {self.epochs:,} epochs."
+        lines = [self.verdict, *(f"Not measured: {what}" for what in self.unmeasured)]
+        lines += [f"- {finding}" for finding in self.findings]
+        units = (
+            "gradient, weight: root mean square; dead, saturated: fraction of the units, outputs"
         )
-        lines = [f"Not measured: {what}" for what in self.unmeasured]
-        lines += [f"- {finding}" for finding in self.findings] or [healthy]
-        table = self.layers.to_string(float_format="{:.3g}".format)
-        return "\n".join([table, "", *lines])
+        if "update" in self.layers:
+            units += "; update: change per step relative to the weight"
+        return Description(
+            f"Health of a network with {len(self.layers)} layers",
+            [*lines, *filter(None, [measured.strip()])],
+            [(units, self.layers)],
+        )
 
 
 def health(
@@ -114,7 +136,7 @@ def _report(case):
             "the training loss, because there is no history. Pass the `history` that `fit` "
             "returned."
         )
-    return Health(case.layers, find(case), unmeasured)
+    return Health(case.layers, find(case), unmeasured, len(case.x), len(case.history))
 
 
 class Diagnostics(keras.callbacks.Callback):

@@ -42,7 +42,8 @@ def select(predictions: np.ndarray, score: Callable, limit: int) -> tuple[list[i
     Returns:
         Positions in the order of selection, and the score of their mean.
     """
-    chosen, best = [], np.inf
+    chosen: list[int] = []
+    best = np.inf
     total = np.zeros_like(predictions[0])
     left = list(range(len(predictions)))
     while left and len(chosen) < limit:

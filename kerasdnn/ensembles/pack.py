@@ -192,10 +192,11 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
     if validation is not None and settings["early_stopping"]:
         patience = settings["patience"]
     if validation is not None:
-        held = (apply_layers(first, validation[0]), *validation[1:])
-        score = scorer(problem.head, *held[1:], report["monitor"])
-        loss = scorer(problem.head, *held[1:], None)
-        selection = Selection(held[0], score, loss, plan, patience and 2 * patience)
+        x_held, y_held, weights = apply_layers(first, validation[0]), *validation[1:]
+        held = x_held, y_held, weights
+        score = scorer(problem.head, y_held, weights, report["monitor"])
+        loss = scorer(problem.head, y_held, weights, None)
+        selection = Selection(x_held, score, loss, plan, patience and 2 * patience)
     monitored = report["monitor"] and f"val_{report['monitor']}"
     population.fit(
         x, rows.y, epochs=settings["epochs"], batch_size=settings["batch_size"],
@@ -208,7 +209,7 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
     done, epochs = len(pack.history["loss"]), settings["epochs"]
     pack.text = f"Selected {len(pack.networks)} networks of {len(members)} in {done} epochs; "
     pack.text += f"the last change was in epoch {pack.best_epoch}."
-    if plan.shortened:
+    if plan.limit is not None and plan.shortened:
         pack.text += f" time_limit={plan.limit.seconds:g} left time for {done} of {epochs} epochs."
     return pack
 

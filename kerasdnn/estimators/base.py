@@ -15,6 +15,9 @@ from ..core import keras_internals
 from ..core.rows import Rows
 from ..core.sources import is_source
 from ..diagnostics.report import Health, examine
+from ..explain.columns import original_columns
+from ..explain.methods import Explained
+from ..explain.summary import Summary, summarize
 from ..heads import check_loss, check_metrics, make_metrics, mean_loss
 from ..records.contents import Recorder
 from ..tables.rows import encode_rows, read_rows, read_table
@@ -27,6 +30,7 @@ from .network_file import network_from_bytes, network_to_bytes
 from .saved_state import target_to_state
 
 PREDICTION_ROWS = 16  # a prediction is for a multiple of so many rows
+OF_DECISIONS = ("accuracy", "precision", "recall")  # metrics of the predicted classes
 
 
 class ScoredByRow:
@@ -46,7 +50,7 @@ class ScoredByRow:
         return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
 
-class TableEstimator(BaseEstimator):
+class TableEstimator(Explained, BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
 
     def _keep(self, arguments):
@@ -76,7 +80,7 @@ class TableEstimator(BaseEstimator):
         with told_once():
             recorder = Recorder()
             self._set_fitted(fit(self, given, validation_data, make_target, recorder))
-            target = target_to_state(self.target_)
+            target = target_to_state(self.target_, in_file=False)
             parts = {"encoder": self.encoder_.to_dict(), "target": target}
             self.record_ = recorder.finish(self, parts)
         if self.verbose:
@@ -99,15 +103,36 @@ class TableEstimator(BaseEstimator):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
+    def _matrix(self, X):
+        """The matrix of a table that the network takes, float32 `(rows, columns)`."""
+        return self.encoder_.transform(X, warn_unseen=True)
+
+    def _held_out(self, X, y, sample_weight):
+        """The matrix of held-out rows, and their `Rows` with y encoded."""
+        check_is_fitted(self)
+        rows, _ = read_rows(Rows(X, y, sample_weight), self.target_)
+        return self._matrix(rows.x), rows
+
+    def _network_threshold(self):
+        """The output of the network above which the second of two classes is predicted."""
+        return 0.5
+
     def _output(self, X):
         """The network's output for a table, float64 `(rows, outputs)`."""
+        return self._in_parts(X, lambda table: self._output_of(self.network_, self._matrix(table)))
+
+    def _in_parts(self, X, output):
+        """`output` of a table, or of each part of one that is read in parts."""
         if "network_" not in self.__dict__:  # the check itself takes a tenth of a prediction
             check_is_fitted(self)
         if is_source(X):
-            from ..streaming.prediction import outputs
+            from ..streaming.prediction import outputs  # which imports this room
 
-            return outputs(self, X)
-        matrix = self.encoder_.transform(X, warn_unseen=True)
+            return outputs(self, X, output)
+        return output(X)
+
+    def _output_of(self, network, matrix):
+        """The output of a network for a matrix, float64 `(rows, outputs)`."""
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
         # Matrix products sum the last rows of a table in another order. In full chunks the
@@ -116,7 +141,7 @@ class TableEstimator(BaseEstimator):
         padding = -len(matrix) % PREDICTION_ROWS
         full = np.zeros((len(matrix) + padding, matrix.shape[1]), matrix.dtype)
         full[: len(matrix)] = matrix
-        output = self.network_.predict(full, verbose=0)[: len(matrix)].astype("float64")
+        output = network.predict(full, verbose=0)[: len(matrix)].astype("float64")
         if np.isnan(output).any():  # the input is finite
             raise ValueError(
                 "`network_` must have finite weights to predict. Received: an output of NaN. "
@@ -161,6 +186,7 @@ class TableEstimator(BaseEstimator):
             columns=original_columns(self.encoder_),
             classes=self.classes_.tolist() if hasattr(self, "classes_") else None,
             best_epoch_kept="val_loss" in self.history_,
+            threshold=self._network_threshold(),
         )  # fmt: skip
 
     def tune(self, X: Any, y: Any, **search: Any) -> Any:
@@ -202,10 +228,17 @@ class TableEstimator(BaseEstimator):
         check_is_fitted(self)
         return predict_to(self, X, path, copy)
 
-    def summary(self) -> None:
-        """Print the network's layers."""
+    def summary(self) -> Summary:
+        """Describe the fitted estimator: problem, training, layers and columns.
+
+        Returns:
+            `Summary`, which prints, and which notebooks show. `network_.summary()` is Keras's.
+
+        Example:
+            print(model.summary())
+        """
         check_is_fitted(self)
-        self.network_.summary()
+        return summarize(self)
 
     def save(self, path: str | PathLike) -> None:
         """Write the fitted estimator to one file atomically; `kerasdnn.load` reads it.
@@ -290,13 +323,6 @@ class TableEstimator(BaseEstimator):
         super().__setstate__(state)
 
 
-def original_columns(encoder):
-    """For each column of the encoder's matrix, the column of the table that it comes from."""
-    names = [str(name) for name in encoder.columns_["column"]]
-    features = encoder.get_feature_names_out()
-    return [max((n for n in names if f.startswith(n)), key=len, default=f) for f in features]
-
-
 def own_functions(state):
     """Functions and classes among an estimator's arguments, by the names that Keras saves."""
     values = [state.get(name) for name in ("activation", "loss", "kernel_initializer")]
@@ -312,15 +338,15 @@ def evaluate_with_baseline(estimator, rows):
         estimator: fitted `DNNClassifier` or `DNNRegressor`.
         rows: `Rows` of a `Frame`, y in its own units.
     """
-    target = estimator.target_
-    output = estimator.network_.predict(
-        estimator.encoder_.transform(rows.x, warn_unseen=True), verbose=0
-    )
-    if hasattr(target, "from_network"):
-        output = target.from_network(output).reshape(len(output), -1)
-    guess = np.broadcast_to(target.baseline, output.shape)
+    output = estimator._evaluated(rows.x)
+    guess = np.broadcast_to(estimator.target_.baseline, output.shape)
     baseline = scores(estimator, rows, guess)
-    return scores(estimator, rows, output) | {f"baseline_{n}": v for n, v in baseline.items()}
+    found = scores(estimator, rows, output)
+    threshold = getattr(estimator, "threshold_", None) or 0.5
+    if threshold != 0.5:
+        decided = scores(estimator, rows, (output > threshold).astype("float64"))
+        found |= {name: decided[name] for name in OF_DECISIONS if name in found}
+    return found | {f"baseline_{n}": v for n, v in baseline.items()}
 
 
 def scores(estimator, rows, prediction):

@@ -53,7 +53,7 @@ def fit_partially(estimator, given, make_target):
     else:
         encoder = before.encoder_
         encoder.warn_of_unseen(rows.x)
-    if settings.get("clip") and target.head.standardize:
+    if settings.get("clip") and target.head.standardize and not target.head.distribution:
         target.keep_range(rows.y)
     count = len(rows)
     encoded = encode_rows(rows, encoder, target)
@@ -109,9 +109,9 @@ def check_single(estimator, settings, class_weight):
 
 def without_end(settings):
     """Hyperparameters of a network that is trained for an unknown number of epochs."""
-    if not has_end(settings):
-        return settings
-    rate = settings["learning_rate"]
-    rate = rate * RATE if is_number(rate) else rate
-    endless = {"schedule": "constant", "warmup": None, "learning_rate": rate, "epochs": ENDLESS}
+    endless = {"schedule": "constant", "warmup": None}
+    if has_end(settings) or "beta_2" in settings:  # RealMLP's dropout and weight decay end, too
+        rate = settings["learning_rate"]
+        rate = rate * RATE if is_number(rate) else rate
+        endless |= {"learning_rate": rate, "epochs": ENDLESS}
     return settings | {name: value for name, value in endless.items() if name in settings}

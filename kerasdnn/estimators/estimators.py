@@ -8,26 +8,36 @@ import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils.validation import check_is_fitted
 
-from ..core.arguments import is_number
 from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
 from ..core.sources import is_source
+from ..decisions.classification import Decisions
+from ..decisions.regression import Intervals
 from ..heads import Head, check_loss
-from ..hyperparameters import DNN_CLASSIFIER, DNN_REGRESSOR, check_labels, documented
+from ..hyperparameters import (
+    DNN_CLASSIFIER,
+    DNN_REGRESSOR,
+    check_labels,
+    check_ordered,
+    documented,
+)
 from ..nn.quantiles import check_quantiles
 from ..tables.rows import read_table
-from ..tables.targets import NumberTarget, learn_classes, read_target
+from ..tables.targets import (
+    NumberTarget,
+    learn_classes,
+    learn_ordered_classes,
+    order_of,
+    read_target,
+)
 from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator
 from .presets import by_name
 
-SMALLEST, LARGEST = float(np.finfo("float32").tiny), 1 - 2.0**-24  # of a float32 probability
-
 
 @documented(DNN_CLASSIFIER, by_name())
-class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
+class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
     """A dense network that classifies the rows of a table with any columns.
 
     Numbers, text, booleans, dates and missing values need no preprocessing; see `TableEncoder`.
@@ -38,7 +48,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         {arguments}
 
     Attributes:
-        classes_: labels, sorted; for a multi-label problem the names of the columns of y.
+        classes_: labels, sorted, or with `ordered` from lowest to highest; for a multi-label
+            problem the names of the columns of y.
         n_features_in_, feature_names_in_: columns of X; names only if all are strings.
         network_: the trained `Network`.
         encoder_: the `TableEncoder` that prepares its input.
@@ -46,6 +57,9 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
+        temperature_: float, what log-odds are divided by in `predict_proba`; 1 without calibration.
+        threshold_: float, the probability of the second class above which it is predicted; None for
+            more classes and for labels.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
 
@@ -65,12 +79,18 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         kernel_initializer: str | keras.Initializer | None = None,
         optimizer: str | dict | keras.Optimizer | None = None,
         learning_rate: float | Callable | None = None,
+        schedule: str | None = None,
+        warmup: float | None = None,
         momentum: float | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
         l1: float | None = None,
         batch_norm: bool | None = None,
+        layer_norm: bool | None = None,
+        residual: bool | None = None,
+        wide: bool | None = None,
+        ordered: bool | Sequence = False,
         label_smoothing: float | None = None,
         metrics: list | None = None,
         batch_size: int | str | None = None,
@@ -84,6 +104,8 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
         warm_start: bool = False,
         class_weight: str | dict | None = None,
         classes: Sequence | None = None,
+        calibrate: bool | str = True,
+        threshold: float | str | Mapping | Callable | None = None,
         scaling: str | None = None,
         one_hot_limit: int | None = None,
         categorical: Sequence | None = None,
@@ -136,7 +158,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             DataWarning: data that is legal, but a mistake more often than not.
         """
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
-        return self._fit(rows, validation_data, self._make_target())
+        return self._fit(rows, validation_data, self._make_target(y))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Train for one pass over some rows, and keep what was learned from earlier calls.
@@ -170,7 +192,10 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
             if known is not None and given != {*known.tolist()}:
                 remedy = f"The classes are {quoted_list(known, 10)}."
                 raise invalid("classes", "must be those of the first call", classes, remedy)
+        ordered = check_ordered("ordered", self.ordered)
+        order = None if ordered is False else order_of(y, ordered)
         declared = self.classes if classes is None else classes
+        declared = order if declared is None else declared
 
         def make_target(y, names):
             if declared is None and (y.ndim == 1 or y.shape[1] == 1):
@@ -178,47 +203,23 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
                     "`classes` must be passed to the first call of `partial_fit`, or to the "
                     "estimator: later rows may have labels that these rows lack."
                 )
+            if ordered is not False:
+                return learn_ordered_classes(order, declared, least=1)(y, names)
             return learn_classes(y, names, declared, least=1)
 
         return self._fit_partially(Rows(X, y, sample_weight), make_target)
 
-    def _make_target(self):
-        """A function from y and its column names to its target."""
+    def _make_target(self, y):
+        """A function from labels and their column names to their target."""
         classes = None if self.classes is None else check_labels("classes", self.classes)
-        return partial(learn_classes, classes=classes)
+        ordered = check_ordered("ordered", self.ordered)
+        if ordered is False:
+            return partial(learn_classes, classes=classes)
+        return learn_ordered_classes(order_of(y, ordered), classes)
 
     def _set_fitted(self, fitted):
         super()._set_fitted(fitted)
         self.classes_ = self.target_.classes
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`."""
-        p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.head.units == "1":
-            return np.column_stack([1 - p[:, 0], p[:, 0]])
-        return p if self.target_.head.kind == "labels" else p / p.sum(axis=1, keepdims=True)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Compute decision values: those above 0, or the largest one of a row, are predicted.
-
-        Returns:
-            float64: the log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows,
-            labels)`; the log-probabilities of more classes `(rows, classes)`.
-        """
-        p = self._output(X).clip(SMALLEST, LARGEST)
-        if self.target_.head.per_class:
-            return np.log(p)
-        odds = np.log(p) - np.log1p(-p)
-        return odds[:, 0] if self.target_.head.units == "1" else odds
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`."""
-        p = self._output(X)
-        if self.target_.head.kind == "labels":
-            return (p > 0.5).astype("int64")
-        if self.target_.head.units == "1":
-            return self.classes_[(p[:, 0] > 0.5).astype("int64")]
-        return self.classes_[p.argmax(axis=1)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -227,7 +228,7 @@ class DNNClassifier(ScoredByRow, ClassifierMixin, TableEstimator):
 
 
 @documented(DNN_REGRESSOR, by_name(numbers=True))
-class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
+class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
     """A dense network that predicts numbers from a table with any columns.
 
     Numbers, text, booleans, dates and missing values need no preprocessing; see `TableEncoder`. A
@@ -265,12 +266,17 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         kernel_initializer: str | keras.Initializer | None = None,
         optimizer: str | dict | keras.Optimizer | None = None,
         learning_rate: float | Callable | None = None,
+        schedule: str | None = None,
+        warmup: float | None = None,
         momentum: float | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
         l1: float | None = None,
         batch_norm: bool | None = None,
+        layer_norm: bool | None = None,
+        residual: bool | None = None,
+        wide: bool | None = None,
         metrics: list | None = None,
         batch_size: int | str | None = None,
         epochs: int | None = None,
@@ -309,16 +315,16 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
     ) -> Any:
         """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
-        return self._fit(rows, validation_data, self._make_target())
+        return self._fit(rows, validation_data, self._make_target(y))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train for one pass over some rows; y is `(rows,)` or `(rows, columns)`.
 
         The first call fixes the units of y, too. See `DNNClassifier.partial_fit`.
         """
-        return self._fit_partially(Rows(X, y, sample_weight), self._make_target())
+        return self._fit_partially(Rows(X, y, sample_weight), self._make_target(y))
 
-    def _make_target(self):
+    def _make_target(self, y):
         """A function from y and its column names to its `NumberTarget`."""
         quantiles = self.quantiles
         if quantiles is not None:
@@ -336,40 +342,32 @@ class DNNRegressor(ScoredByRow, RegressorMixin, TableEstimator):
         output = self._output(X)  # raises NotFittedError before the target is needed
         return self.target_.from_network(output)
 
-    def predict_interval(self, X: Any, coverage: float = 0.8) -> np.ndarray:
-        """Predict an interval that contains a fraction `coverage` of the targets.
+    def predict_dist(self, X: Any) -> Any:
+        """Predict the distribution of the target in each row.
 
-        Its ends are the quantiles `(1 - coverage) / 2` and `(1 + coverage) / 2`, of which the
-        estimator must have been given both. As all quantiles of a network, they are estimates: the
-        fraction of new rows within may differ by a few percent.
+        With `n_members` the parameters are the means of those of the members.
 
         Args:
             X: table, as in `fit`.
-            coverage: float in (0, 1). Default: 0.8, the quantiles 0.1 and 0.9.
 
         Returns:
-            float64 `(rows, 2)`, lower and upper end.
+            Frozen distribution of `scipy.stats` in the units of y, whose methods return an array of
+            shape `(rows,)`: `norm` of target="normal", `nbinom` of target="negative_binomial".
 
         Raises:
-            ValueError: the estimator has no such quantiles.
+            ValueError: the estimator was fitted with another target.
 
         Example:
-            model = DNNRegressor(quantiles=(0.1, 0.5, 0.9), random_state=0).fit(frame, prices)
-            low, high = model.predict_interval(frame, coverage=0.8).T
+            model = DNNRegressor(target="normal", random_state=0).fit(frame, prices)
+            model.predict_dist(frame).std()
+            model.predict_dist(frame).sf(100)                # P(price > 100) in each row
         """
-        check_is_fitted(self)
-        levels = np.array(self.target_.head.levels)
-        if not is_number(coverage) or not 0 < coverage < 1:
-            raise invalid("coverage", "must be a number in (0, 1)", coverage)
-        ends = [(1 - coverage) / 2, (1 + coverage) / 2]
-        found = [np.flatnonzero(np.abs(levels - end) < 1e-9) for end in ends]
-        if not all(map(len, found)):
-            pairs = [2 * b - 1 for b in levels for a in levels if b > a and abs(a + b - 1) < 1e-9]
-            known = ", ".join(f"{pair:.6g}" for pair in sorted(pairs)) or "none"
-            remedy = f"Its quantiles allow: {known}. Fit with quantiles=({ends[0]:.6g}, 0.5, "
-            remedy += f"{ends[1]:.6g})."
-            raise invalid("coverage", "needs its two quantiles", coverage, remedy)
-        return self.predict(X)[:, [found[0][0], found[1][0]]]
+        output = self._output(X)
+        distribution = self.target_.head.distribution
+        if distribution is None:
+            remedy = "Fit with target='normal', or for counts 'negative_binomial'."
+            raise invalid("target", "must be a distribution", self.target, remedy)
+        return distribution.frozen(*self.target_.parameters(output).T)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute R2 as scikit-learn does; with `quantiles` D2, its analog for the pinball loss.

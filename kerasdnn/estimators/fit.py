@@ -5,7 +5,8 @@
 3. Hold out a stratified random validation set.
 4. Learn the encoding and the target's units from the training rows.
 5. Train and restore the weights of the best epoch.
-6. With `refit`, train again on all rows for as many epochs.
+6. Calibrate probabilities, choose a threshold, or take residuals, on the validation rows.
+7. With `refit`, train again on all rows for as many epochs.
 """
 
 import math
@@ -147,6 +148,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         dict of the estimator's fitted attributes.
     """
     settings = check_settings(estimator)
+    estimator._check_decisions(target, validation)
     limit = TimeLimit(estimator.time_limit) if limit is None else limit
     every = None if validation is None else every
     training = Training(estimator, settings, rows, validation, target, start)
@@ -161,6 +163,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         members.append(training.train(seed, limit, runs * (count - number), layers))
     predictor = training.predictor(members)
     training.learn_bias(predictor)
+    decisions = training.decide(predictor)
     found = {"history_": members[0].history(), "best_epoch_": members[0].epoch}
     report = report_of(members, training, limit)
     if every is not None:
@@ -172,6 +175,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         predictor = training.predictor(members)
         report += f" Trained again on all {len(every):,} rows for {members[0].epoch} epochs."
     return {
+        **decisions,
         "encoder_": training.encoder,
         "target_": target,
         "network_": predictor,
@@ -215,6 +219,7 @@ def fit_as_one(training, rng, limit, start, every):
     predictor = average(pack.networks, pack.first, rows.x.shape[1:])
     training.learn_bias(predictor)
     return {
+        **training.decide(predictor),
         "encoder_": training.encoder,
         "target_": training.target,
         "network_": predictor,
@@ -248,7 +253,7 @@ class Training:
         )
         settings = dict(settings)
         settings["metrics"] = with_metric(settings["metrics"], self.monitor, target)
-        if settings.get("clip") and target.head.standardize:
+        if settings.get("clip") and target.head.standardize and not target.head.distribution:
             target.range = None if start is None else target.range
             target.keep_range(rows.y)
         held = 0 if validation is None else len(validation)
@@ -324,6 +329,11 @@ class Training:
         """The network that predicts: the only one, or the average."""
         networks = [member.network for member in members]
         return networks[0] if len(networks) == 1 else average(networks)
+
+    def decide(self, predictor):
+        """The attributes that are learned from the validation rows after training."""
+        held = (None, None) if self.validation is None else (self.validation.x, self.in_units)
+        return self.estimator._decide(self.target, predictor, *held)
 
     def learn_bias(self, predictor):
         """Learn the correction of a target that is trained on its logarithm."""

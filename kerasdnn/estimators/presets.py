@@ -81,7 +81,8 @@ def unused_copy(optimizer):
 # fmt: off
 STANDARD = {name: default(name, ESTIMATOR) for name in (
     "hidden_units", "loss", "activation", "kernel_initializer", "optimizer", "learning_rate",
-    "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm", "label_smoothing", "metrics",
+    "schedule", "warmup", "momentum", "clipnorm", "dropout", "l2", "l1", "batch_norm",
+    "layer_norm", "residual", "wide", "label_smoothing", "metrics",
     "batch_size", "epochs", "early_stopping", "patience", "scaling", "one_hot_limit",
     "embedding_size", "monitor", "n_members",
 )}
@@ -94,8 +95,8 @@ FULL = {
     # learning rate, the same epochs are kept in 83% of the time; docs/log.md has the figures.
     "early_stopping": True, "patience": 50, "scaling": "robust", "one_hot_limit": 8,
     "embedding_size": 8, "numeric_embedding": "periodic", "weight_decay": 0.02,
-    "monitor": "accuracy", "n_members": 1, "schedule": "coslog4", "beta_2": 0.95,
-    "front_scale": True, "parametric": True, "data_start": True, "clip": True,
+    "monitor": "accuracy", "n_members": 1, "schedule": "coslog4", "warmup": None,
+    "beta_2": 0.95, "front_scale": True, "parametric": True, "data_start": True, "clip": True,
 }
 SIMPLE = FULL | {
     "dropout": 0.0, "epochs": 256, "early_stopping": False, "patience": 80,

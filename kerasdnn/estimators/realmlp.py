@@ -21,6 +21,7 @@ from .. import activations
 from ..core.arguments import is_number
 from ..core.messages import invalid
 from ..heads import check_metrics, make_loss, make_metrics
+from ..nn.distributions import OrdinalOutput
 from ..nn.embedding import EmbedCategories
 from ..nn.group_adam import GroupAdam
 from ..nn.realmlp_layers import (
@@ -30,7 +31,7 @@ from ..nn.realmlp_layers import (
     Scale,
     ScheduledDropout,
 )
-from ..nn.schedules import CosLog, FlatCos
+from ..nn.schedules import CosLog, FlatCos, NamedSchedule
 from ..training.network import Network
 
 # fmt: off
@@ -40,6 +41,7 @@ GROUPS = {
     "frequency": (0.1, 0.01), "phase": (0.1, 0.01), "mixture": (0.1, 0.01), "offset": (0.1, 0.01),
 }
 # fmt: on
+OF_REALMLP = {"coslog4": CosLog, "flat_cos": FlatCos}
 
 
 def build_realmlp(problem, encoder, settings, seed, x, y):
@@ -54,11 +56,20 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     # fall to 0 in the first steps, where its gradient vanishes.
     logarithmic = head.activation == "exponential"
     zero = logarithmic or bool(head.start) or not settings["data_start"]
-    layers.append(NTKDense(problem.units, head.activation, gain, draw(rng), zero, name="output"))
+    units, activation = (1, None) if head.ordered else (problem.units, head.activation)
+    layers.append(NTKDense(units, activation, gain, draw(rng), zero, name="output"))
+    if head.ordered:
+        layers.append(OrdinalOutput(problem.n_outputs, name="thresholds"))
     network = Network(layers, seed=seed)
     if settings["data_start"]:
         start_from_data(network, x, rng)
-    if logarithmic:
+    if head.ordered:
+        counts = 1 + np.bincount(y, minlength=problem.n_outputs)
+        network.layers[-1].bias.assign(head.bias(counts))
+    elif head.distribution is not None:
+        lowest = -np.inf if head.standardize else 1e-6
+        network.layers[-1].bias.assign(head.bias(np.maximum(np.mean(y, axis=0), lowest)))
+    elif logarithmic:
         bias = network.layers[-1].bias
         bias.assign_add(np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel())
     elif head.start:
@@ -109,10 +120,13 @@ def hidden_layers(settings, steps, rng):
 def make_optimizer(settings, steps):
     rate, decay = settings["learning_rate"], settings["weight_decay"]
     if not is_number(rate):
-        rule = "must be a number in the RealMLP presets, which have a schedule of their own"
+        rule = "must be a number in the RealMLP presets, the peak of their schedule"
         raise invalid("learning_rate", rule, rate, 'preset="standard" accepts schedules.')
-    if settings["schedule"] != "constant":
-        rate = {"coslog4": CosLog, "flat_cos": FlatCos}[settings["schedule"]](rate, steps)
+    schedule, warmup = settings["schedule"], settings["warmup"]
+    if schedule in OF_REALMLP and not warmup:
+        rate = OF_REALMLP[schedule](rate, steps)
+    elif schedule != "constant" or warmup:
+        rate = NamedSchedule(schedule, rate, steps, warmup)
     decay = FlatCos(decay, steps) if decay else 0.0
     return GroupAdam(rate, decay, GROUPS, beta_2=settings["beta_2"])
 

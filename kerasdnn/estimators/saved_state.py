@@ -45,6 +45,7 @@ def estimator_to_state(estimator):
         "rows": int(estimator.n_rows_),
         "report": str(getattr(estimator, "fit_report_", "")),
         "network_seed": int(estimator.network_.seed),
+        "decisions": estimator._decisions_to_state(),
     }
     if getattr(estimator, "record_", None) is not None:
         state["record"] = estimator.record_
@@ -89,6 +90,7 @@ def estimator_from_state(classes, state, make_network):
                 "best_epoch_": state["best_epoch"],
                 "n_rows_": state["rows"],
                 "fit_report_": str(state.get("report", "")),  # earlier versions wrote none
+                **estimator._decisions_from_state(state.get("decisions"), target),
                 "record_": state.get("record"),  # files of earlier versions have none
             }
         )
@@ -99,8 +101,12 @@ def estimator_from_state(classes, state, make_network):
     return estimator
 
 
-def target_to_state(target):
-    state = {"problem": key_of(target.head), "baseline": target.baseline.tolist()}
+def target_to_state(target, in_file=True):
+    """The state of a target; in a file its problem type must be a row of `HEADS`."""
+    head = target.head.row or target.head
+    named = in_file or HEADS.get(head.name) is head
+    problem = key_of(target.head) if named else str(target.head)
+    state = {"problem": problem, "baseline": target.baseline.tolist()}
     if isinstance(target, NumberTarget):
         state |= {"n": target.n, "flat": target.flat}
         if target.head.levels:
@@ -121,6 +127,7 @@ def target_from_state(state):
         if dtype.itemsize * len(classes) > 2**26:  # a text dtype may have any length
             raise BadFile(f"its labels are of type {dtype}, too long for labels.")
         target = kind(np.array(classes, dtype=dtype))
+        target.head = head
     else:
         if state.get("quantiles") is not None:
             head = quantile_head(tuple(check_quantiles("quantiles", state["quantiles"])))

@@ -7,8 +7,8 @@ The description has no object of kerasdnn, pandas or Keras:
     columns    list of dicts, one per used column, see `describe_column`
     scaling    "standard" or "robust"; centers, scales: float64 of all scaled parts
     width      int, columns of the matrix that the network takes; dense: those that are not codes
-    steps      the layers, see `layers`; None where they have no description
-    target     labels, or how an output becomes a number in the units of y
+    steps      the layers, see `layers`, and the temperature; None where they have no description
+    target     labels, temperature and threshold, or how an output becomes a number in units of y
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..core.messages import quoted_list, to_python
 from ..tables.encoder import READINGS
 from ..tables.frame import Column
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
-from .layers import NotDescribed, describe_layers, supported
+from .layers import NotDescribed, describe_layers, supported, with_temperature
 
 KINDS = {ClassTarget: "classifier", LabelTarget: "labels", NumberTarget: "regressor"}
 
@@ -41,7 +41,13 @@ def describe(model):
         names = None if names is None else [to_python(name) for name in names]
         width = network.input_shape[-1]
         return found | {"kind": "network", "names": names, "width": width, "target": {}}
-    return found | describe_encoder(model.encoder_) | describe_target(model.target_)
+    found |= describe_encoder(model.encoder_) | describe_target(model.target_)
+    if found["kind"] != "regressor":
+        found["target"] |= describe_decisions(model)
+        if steps is not None and found["target"]["temperature"] is not None:
+            sigmoid = not model.target_.head.per_class
+            found["steps"] = with_temperature(steps, found["target"]["temperature"], sigmoid)
+    return found
 
 
 def need_steps(description, format):
@@ -70,7 +76,21 @@ def describe_target(target):
         k: None if v is None else np.asarray(v, "float64").tolist() for k, v in arrays.items()
     }
     flat = bool(target.flat) and not target.head.levels
-    return {"kind": kind, "target": {"flat": flat, **arrays}}
+    mean_first = target.head.distribution is not None
+    return {"kind": kind, "target": {"flat": flat, "mean_first": mean_first, **arrays}}
+
+
+def describe_decisions(model):
+    """The temperature of a classifier, None without one, and the threshold of two classes."""
+    calibrator = getattr(model, "calibrator_", None)
+    if calibrator is not None and not calibrator.keeps_order:
+        raise ValueError(
+            "Isotonic calibration cannot be exported: it jumps, and a difference of rounding would "
+            "change a probability. Call `calibrate(X, y)` with held-out rows, whose default "
+            "is a temperature, or fit with calibrate=True."
+        )
+    temperature = None if calibrator is None else calibrator.value
+    return {"temperature": temperature, "threshold": getattr(model, "threshold_", None) or 0.5}
 
 
 def describe_encoder(encoder):

@@ -9,6 +9,9 @@
     piecewise    see `PiecewiseLinearEmbedding`
     embed        see `EmbedCategories`
     average      the mean of several lists of steps
+    sum          the sum of several lists of steps, of which an empty one is x
+    log_odds     those of the mean of the sigmoids of several lists of steps, which end before them
+    temperature  sigmoid(x / t) of log-odds, sigmoid(log(x / (1 - x)) / t), or softmax(log(x) / t)
 
 A step is a dict; its arrays are float32 or int32 NumPy arrays.
 """
@@ -21,6 +24,7 @@ import numpy as np
 
 from .. import activations
 from ..core.messages import quoted_list
+from ..nn import distributions
 from ..nn.average import AverageOf
 from ..nn.embedding import EmbedCategories
 from ..nn.numeric_embeddings import PiecewiseLinearEmbedding
@@ -32,6 +36,7 @@ from ..nn.realmlp_layers import (
     Scale,
     ScheduledDropout,
 )
+from ..nn.skip import Residual, WideAndDeep
 
 kl, ka = keras.layers, keras.activations
 ONLY_IN_TRAINING = (
@@ -51,6 +56,8 @@ FUNCTIONS[ka.leaky_relu] = {"name": "leaky_relu", "slope": 0.2}
 FUNCTIONS[activations.leaky_relu] = {"name": "leaky_relu", "slope": activations.ALPHA}
 FUNCTIONS[activations.mish] = {"name": "mish"}
 FUNCTIONS[increasing] = {"name": "increasing"}
+for _name in ("ordinal", "normal_parameters", "negative_binomial_parameters"):
+    FUNCTIONS[getattr(distributions, _name)] = {"name": _name}
 LINEAR = {"name": "linear"}
 
 
@@ -59,7 +66,7 @@ class NotDescribed(ValueError):
 
 
 def describe_layers(network):
-    """The steps of a Sequential.
+    """The steps of a Sequential, or of another layer with `layers`.
 
     Raises:
         NotDescribed: a layer, an activation or a precision that the steps do not cover.
@@ -147,9 +154,8 @@ def normalization(layer):
 def layer_norm(layer):
     if list(np.atleast_1d(layer.axis)) not in ([-1], [1]) or getattr(layer, "rms_scaling", False):
         raise NotDescribed(f"layer {layer.name!r} with axis={layer.axis}")
-    units = layer.input.shape[-1]
-    a = number(layer.gamma) if layer.scale else np.ones(units, "float32")
-    b = number(layer.beta) if layer.center else np.zeros(units, "float32")
+    a = number(layer.gamma) if layer.scale else np.ones(1, "float32")
+    b = number(layer.beta) if layer.center else np.zeros(1, "float32")
     yield {"op": "layer_norm", "a": a, "b": b, "epsilon": float(layer.epsilon)}
 
 
@@ -205,6 +211,22 @@ def embed(layer):
     yield {"op": "embed", "limits": limits, "starts": layer.starts.astype("int32"), "v": vectors}
 
 
+def thresholds(layer):
+    bias = number(layer.bias)
+    one = np.ones((1, len(bias)), "float32")
+    yield {"op": "dense", "w": one, "b": bias, "f": FUNCTIONS[distributions.ordinal]}
+
+
+def residual(layer):
+    skipped = [] if layer.shortcut is None else describe_layer(layer.shortcut)
+    yield {"op": "sum", "of": [describe_layers(layer), skipped]}
+
+
+def wide_and_deep(layer):
+    yield {"op": "sum", "of": [describe_layers(layer), describe_layer(layer.wide)]}
+    yield {"op": "activation", "f": function_of(layer.activation, layer)}
+
+
 DESCRIBE = {
     kl.Dense: dense,
     NTKDense: ntk_dense,
@@ -227,10 +249,41 @@ DESCRIBE = {
     PeriodicEmbedding: periodic,
     PiecewiseLinearEmbedding: piecewise,
     EmbedCategories: embed,
+    distributions.OrdinalOutput: thresholds,
+    Residual: residual,
+    WideAndDeep: wide_and_deep,
     AverageOf: lambda layer: [
         {"op": "average", "of": [describe_layers(network) for network in layer.networks]}
     ],
 }
+
+
+def with_temperature(steps, temperature, sigmoid):
+    """The steps of a network whose probabilities are calibrated with a temperature.
+
+    It goes into the weights of the last layer, if that is a dense one. Log-odds are computed before
+    a sigmoid rounds their probability to 1.
+
+    Args:
+        steps: of the network, which end with probabilities.
+        temperature: float.
+        sigmoid: bool, whether each output has a sigmoid, instead of all of them a softmax.
+    """
+    *others, last = steps
+    name = "sigmoid" if sigmoid else "softmax"
+    if ends_with(steps, name):
+        weights = {k: (last[k].astype("float64") / temperature).astype("float32") for k in "wb"}
+        return [*others, last | weights]
+    of = "probabilities"
+    if sigmoid and last["op"] == "average" and all(ends_with(one, name) for one in last["of"]):
+        parts = [[*one[:-1], one[-1] | {"f": LINEAR}] for one in last["of"]]
+        steps, of = [*others, {"op": "log_odds", "of": parts}], "log-odds"
+    step = {"op": "temperature", "t": temperature, "sigmoid": sigmoid, "of_what": of}
+    return [*steps, step]
+
+
+def ends_with(steps, activation):
+    return steps[-1]["op"] == "dense" and steps[-1]["f"]["name"] == activation
 
 
 def supported():

@@ -94,7 +94,7 @@ class Model:
         output = self.output(X)
         if self.kind == "classifier":
             if self.target["binary"]:
-                return self.classes[(output[:, 0] > 0.5).astype("int64")]
+                return self.classes[(output[:, 0] > self.target["threshold"]).astype("int64")]
             return self.classes[output.argmax(axis=1)]
         if self.kind == "labels":
             return (output > 0.5).astype("int64")
@@ -129,6 +129,7 @@ class Model:
     def numbers(self, output):
         """The output of a regressor in the units of y."""
         t = self.target
+        output = output[:, :1] if t.get("mean_first") else output
         y = np.minimum(output.astype("float64"), LARGEST) * t["scale"] + t["center"]
         if t["shift"] is not None:
             y = np.maximum(np.exp(np.minimum(y, 88.0)) * t["bias"] - t["shift"], 0)
@@ -592,7 +593,7 @@ def compile_steps(steps, arrays):
     An affine map before a dense layer is moved into it, and so is the constant of a SELU.
     """
     functions, before = [], None
-    for step, after in zip(steps, [*steps[1:], {"op": ""}], strict=True):
+    for step, after in zip(steps, [*steps[1:], {"op": ""}], strict=False):
         movable = after["op"] == "dense"
         selu = step.get("f", {}).get("name") == "selu" and step["op"] != "average"
         m = array(step, "m", arrays) if step["op"] == "mix" else 1.0
@@ -759,10 +760,41 @@ def average(step, arrays):
     return lambda x: sum(network(x) for network in networks) / np.float32(len(networks))
 
 
+def sum_of(step, arrays):
+    parts = [compile_steps(steps, arrays) for steps in step["of"]]
+    return lambda x: sum(part(x) for part in parts)
+
+
+def log_odds(step, arrays):
+    """The log-odds of the mean of several sigmoids."""
+    networks = [compile_steps(steps, arrays) for steps in step["of"]]
+
+    def run(x):
+        z = np.stack([network(x) for network in networks]).astype("float64")
+        yes, no = -np.logaddexp(0, -z), -np.logaddexp(0, z)  # log-probabilities
+        return np.logaddexp.reduce(yes) - np.logaddexp.reduce(no)
+
+    return run
+
+
+def temperature(step, arrays):
+    t = step["t"]
+
+    def run(x):
+        if step["of_what"] == "log-odds":
+            return sigmoid(x / t)
+        p = x.astype("float64").clip(SMALLEST_P, LARGEST_P)
+        return (
+            sigmoid((np.log(p) - np.log1p(-p)) / t) if step["sigmoid"] else softmax(np.log(p) / t)
+        )
+
+    return run
+
+
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
-         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise,
-         "embed": embed,
-         "average": average}  # fmt: skip
+         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise, "embed": embed,
+         "average": average, "sum": sum_of, "log_odds": log_odds,
+         "temperature": temperature}  # fmt: skip
 
 
 def function_of(f):
@@ -799,6 +831,24 @@ def increasing(x):
     for k in range(middle - 1, -1, -1):
         found[:, k] = found[:, k + 1] - gaps[:, k]
     return found
+
+
+def ordinal(x):
+    """Probabilities of ordered classes: differences of sigmoids that decrease."""
+    gaps = softplus(x[:, :-1] - x[:, 1:])
+    s = x[:, :1] - np.concatenate([np.zeros_like(x[:, :1]), np.cumsum(gaps, axis=1)], axis=1)
+    above, below = sigmoid(s), sigmoid(-s)
+    middle = above[:, :-1] * below[:, 1:] * -np.expm1(-gaps)
+    return np.concatenate([below[:, :1], middle, above[:, -1:]], axis=1)
+
+
+def normal_parameters(x):
+    return np.concatenate([x[:, :1], softplus(x[:, 1:]) + np.float32(1e-4)], axis=1)
+
+
+def negative_binomial_parameters(x):
+    mean = np.exp(np.minimum(x[:, :1], np.float32(80)))
+    return np.concatenate([mean, softplus(x[:, 1:]) + np.float32(1e-6)], axis=1)
 
 
 def log_softmax(x):
@@ -840,6 +890,9 @@ FUNCTIONS = {
     "softmax": softmax,
     "log_softmax": log_softmax,
     "increasing": increasing,
+    "ordinal": ordinal,
+    "normal_parameters": normal_parameters,
+    "negative_binomial_parameters": negative_binomial_parameters,
     "log_sigmoid": lambda x: -softplus(-x),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
     "tanh_shrink": lambda x: x - np.tanh(x),

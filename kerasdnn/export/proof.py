@@ -242,10 +242,11 @@ def prove(model, description, tables, runtime, folder):
     expected = [predictions(model, description["kind"], rows) for rows in tables]
     counts: dict[str, int] = {}
     largest: dict[str, float] = {}
+    threshold = description["target"].get("threshold", 0.5)
     for rows, (numbers, labels), told in zip(tables, found["answers"], expected, strict=True):
         differences, wrong = compare(told, numbers, labels, description)
         if wrong.any():
-            differences[wrong & ~is_tie(told[0], description["kind"])] = np.inf
+            differences[wrong & ~is_tie(told[0], description["kind"], threshold)] = np.inf
         worst = float(differences.max(initial=0))
         counts[rows.kind] = counts.get(rows.kind, 0) + len(rows.cells)
         largest[rows.kind] = max(largest.get(rows.kind, 0.0), worst)
@@ -328,10 +329,12 @@ def difference(expected, found, description):
     return gap.reshape(len(gap), -1).max(axis=1, initial=0)
 
 
-def is_tie(probabilities, kind):
+def is_tie(probabilities, kind, threshold=0.5):
     """Where the predicted labels may differ by rounding."""
     if kind == "labels":
         return (np.abs(probabilities - 0.5) <= TOLERANCE).any(axis=1)
+    if threshold != 0.5:
+        return np.abs(probabilities[:, 1] - threshold) <= TOLERANCE
     top = np.sort(probabilities, axis=1)[:, -2:]
     return top[:, 1] - top[:, 0] <= 2 * TOLERANCE
 

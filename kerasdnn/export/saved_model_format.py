@@ -27,6 +27,7 @@ import tensorflow as tf
 
 from ..checks.table_columns import LARGEST
 from ..core.messages import to_python
+from ..decisions.outputs import before_activation
 from ..tables.columns import FARTHEST
 from .description import refuse, unseen_text
 
@@ -151,6 +152,9 @@ def write(model, description, folder):
         raise ValueError("format='saved_model' needs KERAS_BACKEND=tensorflow.")
     inputs = describe_inputs(description)
     network = getattr(model, "network_", model)
+    target, log_odds = description["target"], None
+    if target.get("temperature") is not None and not model.target_.head.per_class:
+        log_odds = before_activation(network)
     module = tf.Module()
     module.tables, module.weights = [], [variable.value for variable in network.variables]
     if description["kind"] == "network":
@@ -164,7 +168,9 @@ def write(model, description, folder):
             one["name"]: tf.TensorSpec([None], getattr(tf, one["dtype"]), name=one["name"])
             for one in inputs
         }
-        encode, decode = encoder(description, inputs, module.tables), decoder(description)
+        encode = encoder(description, inputs, module.tables)
+        decode = decoder(description, log_odds is not None)
+        network = network if log_odds is None else log_odds
 
         def serve(columns):
             return decode(network(encode(columns), training=False))
@@ -306,20 +312,36 @@ def day_of_year(days):
     return tf.where(from_march >= 306, from_march - 306, late)
 
 
-def decoder(description):
-    """A function from the output of the network to the outputs of the signature."""
+def decoder(description, log_odds=False):
+    """A function from the output of the network to the outputs of the signature.
+
+    Args:
+        log_odds: bool, whether the output is what the sigmoid of the last layer takes.
+    """
     kind, target = description["kind"], description["target"]
     if kind == "regressor":
         return lambda output: {"prediction": in_units(tf.cast(output, tf.float64), target)}
     smallest, largest = float(np.finfo("float32").tiny), 1 - 2.0**-24
+    temperature, sigmoid = target["temperature"], kind == "labels" or target["binary"]
+
+    def probabilities(output):
+        output = tf.cast(output, tf.float64)
+        if log_odds:
+            return tf.sigmoid(output / temperature)
+        p = tf.clip_by_value(output, smallest, largest)
+        if temperature is None:
+            return p
+        if sigmoid:
+            return tf.sigmoid((tf.math.log(p) - tf.math.log1p(-p)) / temperature)
+        return tf.nn.softmax(tf.math.log(p) / temperature)
 
     def decode(output):
-        p = tf.clip_by_value(tf.cast(output, tf.float64), smallest, largest)
+        p = probabilities(output)
         if kind == "labels":
-            return {"probabilities": p, "label": tf.cast(output > 0.5, tf.int64)}
+            return {"probabilities": p, "label": tf.cast(p > 0.5, tf.int64)}
         labels = tf.constant([to_python(label) for label in target["labels"]])
         if target["binary"]:
-            best = tf.cast(output[:, 0] > 0.5, tf.int64)
+            best = tf.cast(p[:, 0] > target["threshold"], tf.int64)
             return {"probabilities": tf.concat([1 - p, p], axis=1),
                     "label": tf.gather(labels, best)}  # fmt: skip
         p = p / tf.reduce_sum(p, axis=1, keepdims=True)
@@ -329,6 +351,7 @@ def decoder(description):
 
 
 def in_units(y, target):
+    y = y[:, :1] if target["mean_first"] else y  # of a distribution
     y = tf.minimum(y, LARGEST) * np.array(target["scale"]) + np.array(target["center"])
     if target["shift"] is not None:
         y = tf.exp(tf.minimum(y, np.float64(88.0))) * np.array(target["bias"])

@@ -2,14 +2,20 @@
 
 `average` averages networks, `embedding` embeds categories, `numeric_embeddings` embeds numbers by
 piecewise-linear functions and cosines, `realmlp_layers` contains the layers of RealMLP, `losses`
-cross-entropy of class indices with label smoothing and the Gamma deviance, `quantiles` the pinball
-loss of quantiles that never cross, `schedules` two learning-rate schedules, `group_adam` an
-optimizer with groups of variables, and `update_rules` the update rules as pure functions.
+cross-entropy of class indices with label smoothing, the asymmetric loss and the Gamma deviance,
+`quantiles` the pinball loss of quantiles that never cross, `distributions` ordered classes, normal
+and negative binomial outputs, `skip` residual layers and wide & deep networks, `schedules`
+learning-rate schedules, `group_adam` an optimizer with groups of variables, and `update_rules` the
+update rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf
+from .distributions import NegativeBinomialLikelihood as NegativeBinomialLikelihood
+from .distributions import NormalLikelihood as NormalLikelihood
+from .distributions import OrdinalOutput as OrdinalOutput
 from .embedding import EmbedCategories as EmbedCategories
 from .group_adam import GroupAdam as GroupAdam
+from .losses import AsymmetricLoss as AsymmetricLoss
 from .losses import GammaDeviance as GammaDeviance
 from .losses import OneHotLoss as OneHotLoss
 from .losses import SmoothedSparseCategoricalCrossentropy as SmoothedSparseCategoricalCrossentropy
@@ -25,3 +31,6 @@ from .realmlp_layers import Scale as Scale
 from .realmlp_layers import ScheduledDropout as ScheduledDropout
 from .schedules import CosLog as CosLog
 from .schedules import FlatCos as FlatCos
+from .schedules import NamedSchedule as NamedSchedule
+from .skip import Residual as Residual
+from .skip import WideAndDeep as WideAndDeep

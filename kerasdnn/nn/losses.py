@@ -1,11 +1,11 @@
-"""Losses that Keras lacks: of class indices, of positive numbers, and per row from logits."""
+"""Losses that Keras lacks: of class indices, rare classes, positive numbers, and from logits."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from ..core.arguments import check_fraction
+from ..core.arguments import check_fraction, check_interval
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -92,6 +92,65 @@ class OneHotLoss(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "loss": keras.losses.serialize(self.loss)}
+
+
+@keras.saving.register_keras_serializable(package="kerasdnn")
+class AsymmetricLoss(keras.losses.Loss):
+    """The asymmetric loss for rare classes: easy negatives count less than positives.
+
+    With y 0 or 1, predicted probability p and q = max(p - margin, 0), the loss of an output is
+
+        -y (1 - p)^gamma_positive log p - (1 - y) q^gamma_negative log(1 - q)
+
+    averaged over the outputs. Negatives with a probability below the margin have no effect.
+
+    Args:
+        gamma_negative: non-negative float, how much less easy negatives count. Default: 4.
+        gamma_positive: non-negative float, the same for positives. Default: 0.
+        margin: float in [0, 1), subtracted from the probability of negatives. Default: 0.05.
+        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+
+    Call arguments:
+        y_true: 0 and 1, shape `(rows, outputs)`.
+        y_pred: probabilities, shape `(rows, outputs)`.
+
+    Reference:
+        Ridnik et al., Asymmetric loss for multi-label classification, 2021 (arXiv:2009.14119).
+
+    Example:
+        build_multilabel_classifier(20, 5, loss=AsymmetricLoss(gamma_negative=2))
+    """
+
+    row_by_row = True
+    takes_y_of = "asymmetric"  # read by `checks/output_layer.py`
+    known_as = "asymmetric"  # the name in `heads.LOSSES`
+
+    def __init__(
+        self,
+        gamma_negative: float = 4.0,
+        gamma_positive: float = 0.0,
+        margin: float = 0.05,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.gamma_negative = check_interval("gamma_negative", gamma_negative, "[0, inf)")
+        self.gamma_positive = check_interval("gamma_positive", gamma_positive, "[0, inf)")
+        self.margin = check_fraction("margin", margin)
+
+    def call(self, y_true, y_pred):
+        if len(y_true.shape) < len(y_pred.shape):
+            y_true = y_true[..., None]
+        y = ops.cast(y_true, y_pred.dtype)
+        epsilon = keras.config.epsilon()
+        p = ops.clip(y_pred, epsilon, 1 - epsilon)
+        q = ops.maximum(p - self.margin, 0.0)
+        positive = (1 - p) ** self.gamma_positive * ops.log(p)
+        negative = q**self.gamma_negative * ops.log1p(-q)
+        return -ops.mean(y * positive + (1 - y) * negative, axis=-1)
+
+    def get_config(self):
+        names = ("gamma_negative", "gamma_positive", "margin")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")

@@ -95,9 +95,13 @@ class NTKDense(keras.layers.Layer):
         self.kernel = self.add_weight(shape=shape, initializer=normal(), name="kernel")
         self.bias = self.add_weight(shape=(self.units,), initializer=normal(), name="bias")
 
-    def call(self, x):
+    def linear(self, x):
+        """The output before the activation."""
         z = ops.matmul(x, self.kernel) * (self.gain / math.sqrt(x.shape[-1]))
-        return self.activation(z + self.gain * self.bias)
+        return z + self.gain * self.bias
+
+    def call(self, x):
+        return self.activation(self.linear(x))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

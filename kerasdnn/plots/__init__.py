@@ -9,6 +9,7 @@
 and `searches` contain the plots; `page` writes HTML reports.
 """
 
+from .comparisons import attributions as attributions
 from .comparisons import bars as bars
 from .comparisons import dots as dots
 from .comparisons import heat_map as heat_map

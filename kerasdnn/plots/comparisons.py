@@ -141,3 +141,29 @@ def heat_map(
             color = "black" if norm(np.clip(value, low, high)) > 0.55 else "white"
             ax.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
     ax.figure.colorbar(image, ax=ax, label=label)
+
+
+@plot(height=3.2)
+def attributions(ax: Axes, names: Sequence[str], values: ArrayLike, *, xlabel: str) -> None:
+    """Draw one horizontal bar per column, to the right where it raises the prediction.
+
+    Args:
+        names: list of str, the columns from top to bottom.
+        values: list of float, one per column.
+        xlabel: str, what the values are, with the unit.
+    """
+    values = np.asarray(values, float)
+    rows = np.arange(len(names))[::-1]
+    for sign, index in ((1, 0), (-1, 1)):
+        own = np.sign(values) == sign
+        drawn = ax.barh(
+            rows[own], values[own], 0.7, color=series(index)["color"], hatch=HATCHES[index],
+            edgecolor="white", lw=0.5,
+        )  # fmt: skip
+        ax.bar_label(drawn, [f"{value:+.3g}" for value in values[own]], padding=3, fontsize=8)
+    ax.axvline(0, color="#333333", lw=1)
+    ax.set_yticks(rows, names)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.margins(x=0.15)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(xlabel)

@@ -8,7 +8,6 @@ page.save("report.html")
 """
 
 import base64
-import html
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..core.atomic_files import write_bytes
+from ..core.readable import cell, escape
 from .styles import png
 
 STYLE_SHEET = """
@@ -88,7 +88,7 @@ class Page:
 
     def summary(self, lines: Iterable[str], heading: str = "Findings") -> None:
         """Set the list of sentences at the top of the page, below the title."""
-        self._summary = f"<h2>{_escape(heading)}</h2>\n{_list(lines)}\n"
+        self._summary = f"<h2>{escape(heading)}</h2>\n{_list(lines)}\n"
 
     def table(self, table: pd.DataFrame | pd.Series, digits: int = 4) -> None:
         """Add a table, with its index unless that is 0, 1, 2, ...
@@ -103,7 +103,7 @@ class Page:
         words = [not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
         head = _row("th", table.columns, words, str)
         body = "".join(
-            _row("td", row, words, lambda value: _cell(value, digits))
+            _row("td", row, words, lambda value: cell(value, digits))
             for row in table.itertuples(index=False, name=None)
         )
         self._parts.append(
@@ -137,9 +137,9 @@ class Page:
 
     def html(self) -> str:
         """Return the complete page."""
-        title = _escape(self.title)
+        title = escape(self.title)
         return (
-            f'<!doctype html>\n<html lang="{_escape(self.language)}">\n<head>\n'
+            f'<!doctype html>\n<html lang="{escape(self.language)}">\n<head>\n'
             '<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>{STYLE_SHEET}</style>\n</head>\n<body>\n"
@@ -151,30 +151,16 @@ class Page:
         return write_bytes(path, self.html().encode())
 
     def _add(self, template, text):
-        self._parts.append(template.format(_escape(text)))
+        self._parts.append(template.format(escape(text)))
 
 
 def _list(lines):
-    return f"<ul>{''.join(f'<li>{_escape(line)}</li>' for line in lines)}</ul>"
-
-
-def _escape(text):
-    return html.escape(str(text))
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
 def _row(tag, values, words, form):
     kinds = [' class="word"' if word else "" for word in words]
     cells = (
-        f"<{tag}{kind}>{_escape(form(v))}</{tag}>" for v, kind in zip(values, kinds, strict=True)
+        f"<{tag}{kind}>{escape(form(v))}</{tag}>" for v, kind in zip(values, kinds, strict=True)
     )
     return f"<tr>{''.join(cells)}</tr>"
-
-
-def _cell(value, digits):
-    if not pd.api.types.is_scalar(value):
-        return str(value)
-    if pd.isna(value):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
-    return str(value)

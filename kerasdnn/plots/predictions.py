@@ -12,7 +12,7 @@ from .comparisons import heat_map
 from .styles import REFERENCE, plot, series
 
 MAX_WRITTEN_CLASSES = 12  # with more, a cell has no room for its numbers
-GOLDEN = 0.618034  # the multiples' fractional parts are evenly spread, in any order
+JITTER_SEED = 0
 
 
 def confusion_matrix(
@@ -146,7 +146,8 @@ def predicted_against_true(
 ) -> None:
     """Draw prediction against truth, one dot per row; perfect predictions lie on the diagonal.
 
-    Whole-number truths are spread sideways by up to 0.3, so that dots do not cover each other.
+    Whole-number truths are spread sideways at random by up to 0.3, so that dots do not cover each
+    other.
 
     Args:
         y: float array `(rows,)`, the truth.
@@ -156,7 +157,7 @@ def predicted_against_true(
     y, predicted = np.asarray(y, float), np.asarray(predicted, float)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]
     whole = (y % 1 == 0).all()
-    jitter = 0.6 * (np.arange(len(y)) * GOLDEN % 1) - 0.3 if whole else 0.0
+    jitter = np.random.default_rng(JITTER_SEED).uniform(-0.3, 0.3, len(y)) if whole else 0.0
     _scatter(ax, y + jitter, predicted)
     error = np.abs(y - predicted).mean()
     label = f"perfect prediction\n(here: mean absolute error {error:.3g})"

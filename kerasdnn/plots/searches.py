@@ -14,7 +14,8 @@ from .styles import figure, plot, series
 
 HIGHLIGHTED_TRIALS = 10
 MAX_TICKED_VALUES = 6  # a number with more different values has an ordinary axis
-GOLDEN = 0.618034  # the multiples' fractional parts are evenly spread, in any order
+JITTER = 0.15  # of a dot to either side, in categories
+JITTER_SEED = 0
 
 
 @plot()
@@ -99,8 +100,8 @@ def score_against(
 ) -> None:
     """Draw the score of each trial against one hyperparameter.
 
-    Categories have their own order, (8,) before (16,), and their dots are spread sideways by the
-    number of the trial, which is independent of the score.
+    Categories have their own order, (8,) before (16,), and their dots are spread sideways at
+    random, with a fixed seed, by the number of the trial, which is independent of the score.
 
     Args:
         values: Series `(trials,)` with the numbers of the trials as its index.
@@ -116,8 +117,9 @@ def score_against(
         ax.set_xticks(range(len(words)), words, rotation=20 if len(words) > 3 else 0)
         ax.set_xlim(-0.5, len(words) - 0.5)
         index = np.asarray(getattr(values, "index", range(len(numbers))))
-        order = index if index.dtype.kind in "iu" else np.arange(len(index))
-        numbers = numbers + 0.3 * (order * GOLDEN % 1) - 0.15
+        numbered = index.dtype.kind in "iu" and index.min(initial=0) >= 0
+        order = index if numbered else np.arange(len(index))
+        numbers = numbers + JITTER * jitter(order)
     else:
         if log:
             ax.set_xscale("log")
@@ -166,6 +168,16 @@ def scores_against(
             minimize=minimize if minimise is None else minimise, ax=ax,
         )  # fmt: skip
     return drawing
+
+
+def jitter(order):
+    """Uniform random numbers in [-1, 1), one for each trial by its number, in any order of them.
+
+    They are drawn, not computed from the number: multiples of a fixed step follow the scores where
+    trials are numbered by them, and draw lines that look like trends.
+    """
+    drawn = np.random.default_rng(JITTER_SEED).uniform(-1, 1, int(order.max(initial=-1)) + 1)
+    return drawn[order]
 
 
 def _varied(trials):

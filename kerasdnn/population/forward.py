@@ -24,9 +24,10 @@ EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization
 class Layout(NamedTuple):
     """What a function is compiled for, besides the shapes of its arguments.
 
-    `counts` says for each hidden layer how many networks, from the first, compute it; `constants`
-    mark those of them that lack it (a few, because counts are rounded up). `activations` and
-    `rules` are those present, sorted; `dropout` and `l2` whether any network uses it.
+    `units` is the number of outputs. `counts` says for each hidden layer how many networks, from
+    the first, compute it; `constants` mark those of them that lack it (a few, because counts are
+    rounded up). `activations` and `rules` are those present, sorted; `dropout` and `l2` whether any
+    network uses it.
     """
 
     head: Head

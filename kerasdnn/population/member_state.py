@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.state_files import read_arrays, write_arrays
-from ..heads import row_of
+from ..heads import Problem, row_of
 from ..hyperparameters import MEMBER, default
 from .optimizer_rules import RULES
 
@@ -48,7 +48,7 @@ class Member:
 
     def shapes(self, problem):
         widths = self.hidden_units
-        return weight_shapes(problem.n_features, widths, problem.units, self.batch_norm)
+        return weight_shapes(problem, widths, self.batch_norm)
 
     def shapes_of_kernels(self, n_features, units):
         widths = n_features, *self.hidden_units, units
@@ -59,17 +59,17 @@ class Member:
         return len(RULES[self.rule].slots)
 
 
-def weight_shapes(n_features, hidden_units, units, batch_norm):
+def weight_shapes(problem, hidden_units, batch_norm):
     """List the shapes of the trainable weights in the order of Keras.
 
     Per hidden layer kernel and bias, with batch norm kernel, gamma and beta; then the output's
-    kernel and bias.
+    kernel, of one column if classes are ordered, and bias.
     """
-    shapes, width = [], n_features
+    shapes, width = [], problem.n_features
     for hidden in hidden_units:
         shapes += [(width, hidden), (hidden,)] + ([(hidden,)] if batch_norm else [])
         width = hidden
-    return [*shapes, (width, units), (units,)]
+    return [*shapes, (width, 1 if problem.head.ordered else problem.units), (problem.units,)]
 
 
 @dataclass
@@ -217,16 +217,12 @@ def reading(path):
 
 def check_weights(about, arrays):
     """Reject members with more weights than the file contains, before they are created."""
-    units, layers = (
-        row_of(about["problem"]).n_units(about["n_outputs"]),
-        default("hidden_units", MEMBER),
-    )
+    layers = default("hidden_units", MEMBER)
+    problem = Problem(row_of(about["problem"]), about["n_outputs"], about["n_features"])
     claimed = sum(
         math.prod(shape)
         for member in about["members"]
-        for shape in weight_shapes(
-            about["n_features"], member.get("hidden_units", layers), units, batch_norm=False
-        )
+        for shape in weight_shapes(problem, member.get("hidden_units", layers), batch_norm=False)
     )
     if claimed > arrays["weights"].size:
         raise ValueError(f"its members have {claimed:,} weights, the file {arrays['weights'].size}")

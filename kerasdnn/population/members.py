@@ -19,7 +19,10 @@ from .member_state import Member
 from .optimizer_rules import rule_of
 
 ALONE = "Train this network by `Network.fit`."
-UNSTACKED = ("kernel_initializer", "clipnorm", "l1")  # what only `Network.fit` implements
+# What only `Network.fit` implements.
+UNSTACKED = (
+    "kernel_initializer", "clipnorm", "l1", "schedule", "warmup", "layer_norm", "residual", "wide",
+)  # fmt: skip
 
 
 def read_members(members, problem, seed):
@@ -151,7 +154,7 @@ def initial_weights(members, problem):
         if member.prior is not None:
             bias = output_bias(problem.head, member.prior, problem.n_outputs)
             weights[-1] = np.array(bias, "float32")
-        elif problem.head.start:
-            weights[-1] = np.array(problem.head.start, "float32")
+        elif start := problem.head.initial_bias(problem.n_outputs):
+            weights[-1] = np.array(start, "float32")
         found.append(weights)
     return found

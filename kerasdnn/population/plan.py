@@ -150,7 +150,7 @@ def n_weights(problem, widths, counts, count):
 
 def padded_shapes(problem, widths, counts, count, batch_norm):
     """Return the shapes of stacked weights: `weight_shapes` after the number of networks."""
-    shapes = weight_shapes(problem.n_features, widths, problem.units, batch_norm)
+    shapes = weight_shapes(problem, widths, batch_norm)
     per_layer = 3 if batch_norm else 2
     networks = [n for n in counts for _ in range(per_layer)] + [count] * 2
     return [(n, *shape) for n, shape in zip(networks, shapes, strict=True)]

@@ -18,9 +18,10 @@ import tensorflow as tf
 from ..checks.fit import check_rows
 from ..core.arguments import check_choice, check_integer, check_interval, is_number
 from ..core.messages import invalid
+from ..core.readable import Description, Readable
 from ..core.rows import Rows
 from ..factories import build_for
-from ..heads import Head, key_of, make_problem
+from ..heads import Head, better, key_of, make_problem
 from ..hyperparameters import FIT, check
 from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
 from ..training.network import Network
@@ -33,7 +34,7 @@ from .optimizer_rules import slots_of
 from .stack_manager import StackManager
 
 
-class Population:
+class Population(Readable):
     """Networks with different hyperparameters, trained together.
 
     Args:
@@ -45,7 +46,8 @@ class Population:
             default there; `batch_size` and `epochs` are those of `fit`.
         n_features: int, at least 1, columns of X.
         problem: str, a key of `HEADS` ("binary", "multiclass", "multilabel", "regression",
-            "huber", "log_cosh", "positive", "count", or a row that was added), or a `Head`.
+            "huber", "log_cosh", "positive", "count", "normal", "negative_binomial", "ordinal", or a
+            row that was added), or a `Head`.
         n_outputs: int, number of classes, labels or columns of y; 1 for "binary". Default: 1.
         one_hot: bool, y of a "multiclass" problem has one column per class. Default: False.
         seed: int, non-negative; members without a seed get `seed`, `seed + 1`, ... None means a
@@ -195,6 +197,7 @@ class Population:
             self._blank, self.problem, len(self), data, rows, validation_rows, validation_data
         )
         monitor = check_monitor(monitor, self.problem, table.validation is not None)
+        self._monitor = monitor
         history = self._history
         last = np.array([min(epochs, m.epochs) if m.epochs else epochs for m in self.members])
         waiting = history.status == STATUS.index("finished")
@@ -368,6 +371,37 @@ class Population:
             population = cls(about.pop("members"), **about, **settings)
             population.load_state(arrays)
         return population
+
+    _monitor: str | None = None  # by which `fit` has selected the best epochs
+
+    def _describe(self):
+        """What prints: the best member, how many there are and how they stopped, the first ones."""
+        status, scores = pd.Series(self.status), self.best_scores
+        counts = ", ".join(f"{count:,} {name}" for name, count in status.value_counts().items())
+        problem = self.problem
+        lines = [f"{len(self):,} networks: {counts}."]
+        table = pd.DataFrame([member.given for member in self.members])
+        table.insert(0, "member", range(len(self)))
+        known = np.isfinite(scores)
+        if known.any() and self._monitor is not None:
+            smaller = better(self._monitor.removeprefix("val_"), problem.head) == "min"
+            order = np.argsort(scores if smaller else -scores, kind="stable")  # NaN comes last
+            first = int(order[0])
+            lines.insert(
+                0,
+                f"The best {self._monitor} is {scores[first]:.4g}, of member {first} in epoch "
+                f"{self.best_epochs[first]}.",
+            )
+            lines.append(
+                f"{'Smaller' if smaller else 'Larger'} is better. {self._history.done.max()} "
+                "epochs at most."
+            )
+            table["best_epoch"], table[f"best_{self._monitor}"] = self.best_epochs, scores
+            table = table.assign(status=status).iloc[order].reset_index(drop=True)
+        title = (
+            f"Population for {problem.name or 'a custom'} problem, {problem.n_features} features"
+        )
+        return Description(title, lines, [("Members", table)])
 
 
 def check_factor(value):

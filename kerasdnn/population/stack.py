@@ -242,7 +242,7 @@ def layout_of(problem, members, batch, counts, compiled):
     """Return the `Layout` of members; `counts`: how many networks compute each hidden layer."""
     return Layout(
         head=with_loss(problem.head, members[0].loss),
-        units=problem.units,
+        units=problem.outputs,
         counts=counts,
         batch=batch,
         batch_norm=members[0].batch_norm,

@@ -146,7 +146,7 @@ class StackManager:
 
     def predict(self, x, best, members):
         """Predict with some members for float32 x: float32 (members, rows, units)."""
-        found = np.empty((len(self.members), len(x), self.problem.units), "float32")
+        found = np.empty((len(self.members), len(x), self.problem.outputs), "float32")
         unassigned = {i: m for i, m in self._unassigned().items() if i in members}
         batches = dict.fromkeys(unassigned, 1)
         groups = plan(unassigned, self.problem, batches, 1, 1, 1, self.memory)

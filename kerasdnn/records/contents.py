@@ -144,8 +144,8 @@ class Recorder:
             return {}
         matrix = estimator.encoder_.transform(validation.x)
         output = estimator.network_.predict(matrix, verbose=0)
-        if hasattr(target, "from_network"):
-            output = np.asarray(target.from_network(output)).reshape(len(output), -1)
+        if hasattr(target, "in_units"):
+            output = target.in_units(output)
         return scores_of(target, validation.y, output, validation.weights)
 
 

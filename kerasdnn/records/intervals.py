@@ -31,6 +31,9 @@ def scores_of(target, y, output, weights=None):
     elif head.kind == "labels":
         right = ((output > 0.5) == np.asarray(y)).mean(axis=1)
         found["binary_accuracy"] = mean_with_interval(right, weights)
+    elif head.distribution is not None:
+        errors = np.abs(output[:, 0] - np.reshape(y, -1))
+        found["mean_absolute_error"] = mean_with_interval(errors, weights)
     elif not head.levels and output.size == np.size(y):
         errors = np.abs(output - np.reshape(y, output.shape)).mean(axis=1)
         found["mean_absolute_error"] = mean_with_interval(errors, weights)

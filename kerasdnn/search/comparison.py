@@ -1,11 +1,12 @@
 """Compare options in one call, with confidence intervals and tests: compare().
 
-Every combination of the options is trained with the same seeds on the same splits, all of them as
-one population.
+Every combination of hyperparameters is trained with the same seeds on the same splits, all of them
+as one population. Estimators are fitted one after the other on the same folds, see
+`comparisons/models.py`.
 """
 
+import inspect
 import itertools
-from dataclasses import dataclass
 from time import perf_counter as time_now
 from typing import Any
 
@@ -16,14 +17,14 @@ from ..checks.table_columns import told_once
 from ..core.arguments import check_choice, check_integer
 from ..core.messages import invalid
 from ..core.rows import Rows
-from ..core.statistics import holm, mean_interval, paired_test
 from ..heads import direction_of
 from ..hyperparameters import SEARCH, check_name
 from ..tables.problem_type import is_table
 from ..tables.rows import separate_columns
+from .comparisons.models import compare_models, is_models
+from .comparisons.result import Comparison, summarize
 from .data import defined_splits, read_data
 from .engine.trial_batch import train
-from .result import cell_value
 from .settings import BATCH_SIZE, EPOCHS, SearchSettings
 from .table_data import encode_table, kept_positions
 
@@ -38,6 +39,7 @@ def compare(
     batch_size: int | str = BATCH_SIZE,
     problem: Any = None,
     objective: str = "val_loss",
+    scoring: Any = None,
     judge: str = "last",
     validation_data: Any = None,
     validation_fraction: float = 0.25,
@@ -50,7 +52,15 @@ def compare(
     verbose: int = 1,
     **fixed: Any,
 ) -> Any:
-    """Train every combination of `options` with every seed and compare the scores.
+    """Compare hyperparameters or estimators: fit each on the same rows, and test the differences.
+
+    Of hyperparameters, every combination of `options` is trained with every seed, all of them as
+    one program. Estimators, of kerasdnn with any preset and of scikit-learn, are fitted on the same
+    folds, one after the other: `compare({"ours": DNNClassifier(), "trees":
+    HistGradientBoostingClassifier()}, X, y)`; `compare(X, y, models)` is the same. They take X, y,
+    `cv`, `groups`, `time`, `sample_weight`, `scoring`, `seed` and `verbose` alone; every other
+    argument belongs to an estimator. A model that cannot take the table as it is gets it prepared,
+    and the result says so: pass a `Pipeline` to prepare it yourself.
 
     Args:
         X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1; or a
@@ -59,14 +69,19 @@ def compare(
             any type if X is such a DataFrame. The loss of a regression on it is in squared standard
             deviations of the target.
         options: dict from a hyperparameter's name to the values to cross, or a list of dicts, one
-            per option: `{"optimizer": ["nag", "adam"], "learning_rate": [0.001, 0.01]}`.
+            per option: `{"optimizer": ["nag", "adam"], "learning_rate": [0.001, 0.01]}`. Or dict
+            from the name of a model to an estimator, all of them classifiers or all regressors; a
+            text next to one is the name of a preset.
         seeds: int, runs per combination. A run draws validation rows, initial weights, dropout and
             the order of the rows; it draws the same for every combination. Default: 20.
         epochs: int, training epochs of each run, unless they are among the options. Default: 50.
         batch_size: int, rows per step, or "full" for one step per epoch, likewise. Default: 32.
         problem: key of `HEADS`, or a `Head`. None infers it from y.
         objective: "val_loss" or "val_" and a metric of the problem type, such as "val_accuracy".
-            Default: "val_loss".
+            Default: "val_loss". For hyperparameters.
+        scoring: name of a scikit-learn score, or a function of (estimator, X, y), by which
+            estimators are compared; larger is better. None means accuracy for classifiers, R2 for
+            regressors.
         judge: "last" evaluates the last epoch of each run; "best" its best epoch, as early stopping
             would choose it (on the validation rows, which flatters all of them a little). Default:
             "last".
@@ -75,7 +90,7 @@ def compare(
         validation_fraction: float in (0, 1). Default: 0.25.
         cv: int, number of folds, a scikit-learn splitter, or an iterable of (training rows,
             validation rows): the runs use its splits in turn. Let `seeds` be a multiple of their
-            number. None means a random split for each seed.
+            number. None means a random split for each seed; for estimators 10 folds.
         groups: name of a column of X, or array of shape (rows,): rows of one group are never on
             both sides of a split. A column named here is not a feature. None means that rows are
             independent.
@@ -85,7 +100,8 @@ def compare(
         sample_weight: array of shape (rows,), non-negative; weights rows in training and in the
             score. None means 1 for every row.
         class_weight: "balanced", or dict from class to weight, likewise. None means 1.
-        seed: int, at least 0, the first seed. Default: 0.
+        seed: int, at least 0, the first seed; of estimators it is that of the folds, and in fold k
+            seed + k is the `random_state` of those that have none. Default: 0.
         verbose: int, 0 for no line of progress. Default: 1.
         fixed: hyperparameters of all runs, such as `hidden_units=(32, 16)`.
 
@@ -99,7 +115,21 @@ def compare(
         result = compare(X, y, {"optimizer": ["momentum", "nag"]}, epochs=20)
         result.table      # a row each: mean, interval, difference to the best, p-value
         result.plot()
+        print(compare({"ours": DNNClassifier(), "trees": HistGradientBoostingClassifier()}, X, y))
     """
+    if is_models(X):
+        X, y, options = y, options, X
+    if is_models(options):
+        own = {
+            "epochs": epochs, "batch_size": batch_size, "problem": problem, "judge": judge,
+            "objective": objective, "validation_data": validation_data, "seeds": seeds,
+            "validation_fraction": validation_fraction, "class_weight": class_weight,
+        }  # fmt: skip
+        check_no_settings({**own, **fixed})
+        given = Rows(X, y, sample_weight, groups=groups, time=time)
+        return compare_models(options, given, scoring=scoring, cv=cv, seed=seed, verbose=verbose)
+    if scoring is not None:
+        raise invalid("scoring", "is for estimators", scoring, "Hyperparameters take `objective`.")
     columns, combinations = cross(options)
     values = options if isinstance(options, dict) else dict.fromkeys(columns, options)
     for name in [*values, *fixed]:
@@ -156,7 +186,22 @@ def compare(
         minimize=sign == 1,
         names=columns,
         seconds=seconds,
+        rows=len(data.rows),
+        seed=settings.seed,
+        test_share=test_share,
     )
+
+
+def check_no_settings(given):
+    """Reject arguments for hyperparameters where estimators are compared."""
+    defaults = inspect.signature(compare).parameters
+    for name, value in given.items():
+        if name not in defaults or value is not defaults[name].default:
+            remedy = f"Set it on the estimator: DNNClassifier({name}=...)."
+            if name in ("objective", "seeds", "judge", "validation_data", "validation_fraction"):
+                instead = {"objective": "scoring"}.get(name, "cv")
+                remedy = f"Use `{instead}`."
+            raise invalid(name, "is not for a comparison of estimators", value, remedy)
 
 
 def cross(options):
@@ -181,101 +226,3 @@ def cross(options):
     if len({str(sorted(c.items(), key=str)) for c in combinations}) < len(combinations):
         raise invalid("options", "must not hold the same combination twice", options)
     return names, combinations
-
-
-def summarize(scores, sign, test_share, confidence=0.95):
-    """Columns of the table, from scores of shape (options, runs).
-
-    A run that diverged has no score: the mean of its option is then NaN, not that of the others.
-    """
-    mean, half_width = mean_interval(scores, confidence, axis=1)
-    columns = {"mean": mean, "low": mean - half_width, "high": mean + half_width}
-    columns["std"] = scores.std(axis=1, ddof=1) if scores.shape[1] > 1 else np.nan
-    columns["diverged"] = np.isnan(scores).sum(axis=1)
-    if np.isnan(mean).all():
-        return {**columns, "difference": np.nan, "p_value": np.nan}
-    best = int(np.nanargmin(sign * mean))
-    differences = scores - scores[best]
-    p = [paired_test(d, test_share) for d in differences]
-    p[best] = np.nan  # not tested against itself
-    return {**columns, "difference": differences.mean(axis=1), "p_value": holm(p)}
-
-
-@dataclass
-class Comparison:
-    """What `compare` found.
-
-    Attributes:
-        table: DataFrame, one row per combination, the best first: its values; `mean` of the score
-            over the runs, 95% interval `low` to `high` and standard deviation `std`; how many runs
-            `diverged`; `difference` of the mean to that of the best, and `p_value` of the paired
-            test of that difference, corrected for the number of tests (Holm) and, where splits
-            were drawn, for rows that the runs share (Nadeau and Bengio).
-        runs: DataFrame, one row per combination and run: its score and the epoch of it.
-        curves: list of arrays, the objective after each epoch, in the order of `runs`.
-        objective: str, the name of the score.
-        minimize: bool, whether a smaller score is better; also `minimise`.
-        names: list of str, the options.
-        seconds: float, duration of the training.
-    """
-
-    table: pd.DataFrame
-    runs: pd.DataFrame
-    curves: list
-    objective: str
-    minimize: bool
-    names: list
-    seconds: float
-
-    @property
-    def minimise(self) -> bool:
-        return self.minimize
-
-    @property
-    def best(self) -> dict[str, Any]:
-        """The best combination, as keyword arguments of a `build_*` function."""
-        found = {name: cell_value(self.table.at[0, name]) for name in self.names}
-        return {name: value for name, value in found.items() if value is not None}
-
-    def labels(self) -> list[str]:
-        """A short name per row of `table`."""
-        return [
-            ", ".join(shown(row[name]) for name in self.names if not is_missing(row[name]))
-            for _, row in self.table.iterrows()
-        ]
-
-    def plot(self, most: int = 20, title: str | None = None, ax: Any = None) -> Any:
-        """Plot means and intervals of the best `most` combinations. Returns the axes."""
-        from .. import plots
-
-        top = self.table.dropna(subset=["mean"]).head(most)
-        better = "smaller" if self.minimize else "larger"
-        if ax is None:
-            ax = plots.figure(height=1.2 + 0.28 * max(4, len(top)))[1]
-        return plots.dots(
-            self.labels()[: len(top)],
-            top["mean"],
-            (top["high"] - top["mean"]).to_numpy(),
-            xlabel=f"{self.objective}, mean and 95% interval; {better} is better",
-            title=title,
-            ax=ax,
-        )
-
-    def plot_curves(self, most: int = 6, title: str | None = None, ax: Any = None) -> Any:
-        """Plot the mean objective after each epoch of the best `most` combinations."""
-        from .. import plots
-
-        curves = {}
-        for label, (_, row) in zip(self.labels(), self.table.head(most).iterrows(), strict=False):
-            same = np.all([self.runs[name] == row[name] for name in self.names], axis=0)
-            found = [self.curves[i] for i in np.flatnonzero(same)]
-            curves[label] = np.array(found)
-        return plots.learning_curves(curves, ylabel=self.objective, title=title, ax=ax)
-
-
-def shown(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def is_missing(value):
-    return value is None or (isinstance(value, float) and np.isnan(value))

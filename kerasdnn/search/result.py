@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ..core.messages import to_python
+from ..core.readable import Description, Readable
 from ..hyperparameters import FIT, names
 
+SHOWN_TRIALS = 5  # in print
 
-@dataclass
-class SearchResult:
+
+@dataclass(repr=False)
+class SearchResult(Readable):
     """What `tune` found.
 
     Attributes:
@@ -58,6 +61,45 @@ class SearchResult:
         ranked = self.trials.dropna(subset=["score"])
         return ranked.sort_values("score", ascending=self.minimize, kind="stable")
 
+    @property
+    def verdict(self) -> str:
+        """One or two sentences: the best trial, and whether the search has ended at an edge."""
+        ranking = self.ranking
+        if not len(ranking):
+            return "No trial has a score."
+        best = ranking.iloc[0]
+        settings = ", ".join(
+            f"{name}={cell_value(best[name])!r}"
+            for name in self.names
+            if cell_value(best[name]) is not None
+        )
+        return (
+            f"The best {self.objective} is {best['score']:.4g} after {int(best['epochs'])} epochs, "
+            f"in trial {best['trial']} with {settings or 'the defaults'}."
+        )
+
+    def _describe(self):
+        trials, better = self.trials, "smaller" if self.minimize else "larger"
+        counts = trials["status"].value_counts()
+        states = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+        folds = sum(name.startswith("score_fold_") for name in trials)
+        judged = f"the mean over {folds} folds" if folds else "one validation set"
+        lines = [
+            self.verdict,
+            f"{len(trials):,} trials ({states}) in {self.seconds:.3g} seconds; the score is "
+            f"{self.objective} of {judged}, {better} is better.",
+        ]
+        if "seed" in self.defaults:
+            lines.append(f"Seed {self.defaults['seed']}.")
+        if len(self.ranking) > 1:
+            lines.append(
+                "The best of many trials is partly good luck: evaluate it on rows that the search "
+                "has not seen."
+            )
+        names = ["trial", *self.names, "score", "epochs", "seconds"]
+        table = self.ranking.reindex(columns=names).head(SHOWN_TRIALS).reset_index(drop=True)
+        return Description("Search for hyperparameters", lines, [("Best trials", table)])
+
     def _settings(self, rank):
         if rank >= len(self.ranking):
             failed = self.trials[self.trials["score"].isna()] if len(self.trials) else self.trials
@@ -99,8 +141,14 @@ class SearchResult:
         return self.training(0)
 
     def training(self, rank: int = 0) -> dict[str, Any]:
-        """`batch_size` and `epochs` of the trial at position `rank` of the ranking."""
-        found = {k: v for k, v in self._settings(rank).items() if k in names(FIT)}
+        """`batch_size` and `epochs` of the trial at position `rank` of the ranking.
+
+        With a schedule `epochs` are all of the trial's, because it ends with the last one.
+        """
+        settings = self._settings(rank)
+        found = {k: v for k, v in settings.items() if k in names(FIT)}
+        if settings.get("schedule", "constant") != "constant" and "epochs" in found:
+            return found
         return {**found, "epochs": int(self.ranking["epochs"].iloc[rank])}
 
     def best_network(self, rank: int = 0) -> Any:

@@ -6,7 +6,7 @@ import pandas as pd
 from ..core.messages import invalid, warn
 from ..core.rows import unpack_validation_data
 from ..estimators.estimators import DNNClassifier, DNNRegressor
-from ..heads import make_problem
+from ..heads import head_of, make_problem
 from ..tables.encoder import TableEncoder
 from ..tables.frame import Column, Frame
 from ..tables.problem_type import infer_target
@@ -75,7 +75,7 @@ def merge_rare(parts, position):
 
 def read_table_data(given, estimator, class_weight, validation_data):
     """Read the rows, and the weights of their classes, as `TableData` without splits."""
-    make_target = estimator._make_target()
+    make_target = estimator._make_target(given.y)
     if isinstance(estimator, DNNRegressor):
         if class_weight is not None:
             raise invalid("class_weight", "needs classes, not numbers", class_weight)
@@ -108,6 +108,8 @@ def estimator_of_kind(kind):
 def estimator_for(y, problem):
     """An estimator of the kind that y asks for."""
     target = infer_target(y, problem)
+    if target is None and problem is not None and head_of(problem).ordered:
+        return DNNClassifier(ordered=True)
     return DNNClassifier() if target is None else DNNRegressor(target=target)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from ..core.messages import unknown_name, warn
+from ..decisions.thresholds import needs_rows
 from ..estimators.fit import check_settings, rows_per_step
 from ..estimators.presets import PRESETS
 from ..heads import make_problem
@@ -84,10 +85,12 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
         problem.head, len(pairs[0][0]), settings.kind == "grid", fixed
     )
 
+    # All rows are trained on, unless a threshold is chosen on some.
+    rest = {} if needs_rows(params.get("threshold")) else {"validation_fraction": 0}
+
     def refit(hyperparameters, training):
         best = clone(estimator).set_params(
-            **hyperparameters, **training, validation_fraction=0, validation_split=None,
-            early_stopping=False,
+            **hyperparameters, **training, **rest, validation_split=None, early_stopping=False,
             one_hot_limit=encoder.one_hot_limit,
         )  # fmt: skip
         return best.fit(**fit_arguments)

@@ -20,11 +20,11 @@ def needed(estimator, source):
     return [name for name in names if name in source.names]
 
 
-def outputs(estimator, X):
-    """Compute the network's output for a table that is read in parts; see `_output`."""
+def outputs(estimator, X, output):
+    """Compute `output`, a function of a DataFrame, for a table that is read in parts."""
     source = open_source(X)
     frames = source.frames(needed(estimator, source))
-    return np.concatenate([estimator._output(frame) for frame in frames])
+    return np.concatenate([output(frame) for frame in frames])
 
 
 def predict_to(estimator, X, path, copy=()):
@@ -62,7 +62,7 @@ def predictions(estimator, frame):
     if hasattr(estimator, "predict_proba"):
         p = estimator.predict_proba(frame)
         if estimator.target_.head.kind != "labels":
-            found["prediction"] = estimator.classes_[p.argmax(axis=1)]
+            found["prediction"] = estimator._decided_of(p)
         found |= {f"probability of {c}": p[:, k] for k, c in enumerate(estimator.classes_)}
         return found
     y = estimator.predict(frame)
@@ -85,9 +85,7 @@ def evaluate_source(estimator, X, y):
     for frame in source.frames([*features, *names]):
         labels = frame[names[0]] if len(names) == 1 else frame[names]
         part, _ = read_rows(Rows(frame[features], labels), target)
-        output = estimator._output(part.x)
-        if hasattr(target, "from_network"):
-            output = target.from_network(output).reshape(len(output), -1)
+        output = estimator._evaluated(part.x)
         truth = part.y.reshape(len(part), -1).astype("int32" if head.per_class else "float32")
         for k, guess in enumerate((output, np.broadcast_to(target.baseline, output.shape))):
             guess = guess.astype("float32")

@@ -215,7 +215,7 @@ def learn_target(survey, make_target):
 def exact_units(target, moments):
     """Set the units of a standardized target to those of all training rows."""
     if isinstance(target, NumberTarget):
-        if not target.head.levels:
+        if not target.head.one_column:
             target.baseline = moments.mean
         if target.head.standardize and not target.log:
             target.center = moments.mean
@@ -238,6 +238,7 @@ class Run:
     def __init__(self, estimator, settings, parts, survey, target, validation, limit):
         if settings["batch_size"] == "full":
             raise invalid("batch_size", "must be an integer where X is read in parts", "full")
+        estimator._check_decisions(target, validation)
         self.estimator, self.settings, self.target = estimator, settings, target
         self.parts, self.survey, self.validation, self.limit = parts, survey, validation, limit
         self.planned = None  # epochs that were asked for, and those that fit in the time
@@ -281,7 +282,12 @@ class Run:
             if self.validation is not None:
                 inputs, y = self.held[0], self.validation.y
             target.learn_bias(predictor.predict(inputs, verbose=0), y)
+        held = (None, None)
+        if self.held is not None:
+            weights = self.held[2] if len(self.held) == 3 else None
+            held = self.held[0], self.validation.replace(weights=weights)
         return {
+            **self.estimator._decide(target, predictor, *held),
             "encoder_": self.encoder,
             "target_": target,
             "network_": predictor,

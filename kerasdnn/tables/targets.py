@@ -148,12 +148,16 @@ def _values(y):
 
 
 class ClassTarget:
-    """One of K classes per row; `classes` sorted, K = 2 is the problem "binary"."""
+    """One of K classes per row; K = 2 is the problem "binary".
 
-    def __init__(self, classes):
+    Attributes:
+        classes: array of labels; sorted, or if they are ordered from lowest to highest.
+    """
+
+    def __init__(self, classes, ordered=False):
         self.classes = classes
         self.n = len(classes)
-        self.head = make_problem("multiclass", 1, self.n).head
+        self.head = make_problem("ordinal" if ordered else "multiclass", 1, self.n).head
 
     def encode(self, y, what="y"):
         """Positions of the labels among the classes, int32 `(rows,)`.
@@ -163,7 +167,9 @@ class ClassTarget:
         """
         y = column(y, what)
         try:
-            positions = np.searchsorted(self.classes, y).clip(0, self.n - 1)
+            order = np.argsort(self.classes, kind="stable")
+            positions = np.searchsorted(self.classes, y, sorter=order).clip(0, self.n - 1)
+            positions = order[positions]
             known = self.classes[positions] == y
         except TypeError:
             known = np.zeros(len(y), dtype=bool)
@@ -234,9 +240,10 @@ class NumberTarget:
         squared = not log and head.standardize and head.loss == HEADS["regression"].loss
 
         def make(y, names):
-            if head.levels and y.ndim > 1 and y.shape[1] > 1:
+            if head.one_column and y.ndim > 1 and y.shape[1] > 1:
+                what = "`quantiles` are" if head.levels else f"target={head.target!r} is"
                 raise ValueError(
-                    "`quantiles` are of one column of `y`. Received: an array of shape "
+                    f"{what} of one column of `y`. Received: an array of shape "
                     f"{y.shape}. Train one regressor per column."
                 )
             if squared and y.dtype.kind in "fiub":
@@ -283,6 +290,8 @@ class NumberTarget:
     def learn(self, y, weights):
         """Learn the units of y; `weights` is float `(rows,)` or None."""
         self.baseline = np.average(y, axis=0, weights=weights)
+        if self.head.distribution is not None:
+            self.baseline = self.head.distribution.constant(y[:, 0], weights)
         if self.head.levels:
             w = None if weights is None else np.asarray(weights, "float64")
             self.baseline = np.quantile(y[:, 0], self.head.levels, method="inverted_cdf", weights=w)
@@ -327,8 +336,11 @@ class NumberTarget:
         """The network's prediction in the units of y.
 
         Returns:
-            float64 `(rows,)`, `(rows, columns)`, or `(rows, quantiles)` of a head with quantiles.
+            float64 `(rows,)`, `(rows, columns)`, or `(rows, quantiles)` of a head with quantiles;
+            of a distribution its mean.
         """
+        if self.head.distribution is not None:
+            output = output[:, :1]
         y = np.minimum(output.astype("float64"), np.finfo("float32").max)
         y = y * self.scale + self.center
         if self.shift is not None:
@@ -337,6 +349,19 @@ class NumberTarget:
         if self.range is not None:
             y = np.clip(y, *self.range)
         return y[:, 0] if self.flat and not self.head.levels else y
+
+    def parameters(self, output):
+        """Both parameters of a distribution in the units of y, float64 `(rows, 2)`."""
+        found = output.astype("float64")
+        if self.head.distribution.scales:
+            found = found * self.scale + [self.center[0], 0.0]
+        return found
+
+    def in_units(self, output):
+        """What the loss is computed from, in the units of y: float64 `(rows, outputs)`."""
+        if self.head.distribution is not None:
+            return self.parameters(output)
+        return self.from_network(output).reshape(len(output), -1)
 
 
 HEAVY_TAIL = 15  # standard deviations of the middle half, from the median
@@ -391,6 +416,61 @@ def column(y, what="y"):
     if y.ndim != 1:
         raise ValueError(f"{what} should be a 1d array. Received: shape {y.shape}.")
     return y
+
+
+def order_of(y, ordered):
+    """The labels of a classifier with `ordered` from lowest to highest.
+
+    Args:
+        y: what the user passed.
+        ordered: True, or a sequence of labels.
+
+    Returns:
+        list of labels, or None for the order of numbers.
+    """
+    if ordered is not True:
+        return list(ordered)
+    dtype = getattr(y, "dtype", None)
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.ordered:
+        used = set(pd.unique(pd.Series(y).dropna()))
+        return [label for label in dtype.categories if label in used]
+    return None
+
+
+def learn_ordered_classes(order, classes=None, least=2):
+    """A function from y and its column names to the target of ordered classes.
+
+    Args:
+        order: list of labels from lowest to highest, or None for sorted ones.
+        classes, least: see `learn_classes`.
+    """
+
+    def make(y, names=None):
+        if y.ndim == 2 and y.shape[1] > 1:
+            raise ValueError(
+                "`ordered` needs one class per row. Received: `y` of shape "
+                f"{y.shape}. Leave it out for several labels per row."
+            )
+        target = learn_classes(y, names, classes, least)
+        labels = target.classes
+        if order is None and labels.dtype.kind not in "biuf":
+            raise ValueError(
+                "`ordered=True` needs labels that have an order: numbers, or a pandas Categorical "
+                f"with ordered=True. Received: {quoted_list(labels)}. Pass all labels from lowest "
+                "to highest, such as ordered=('low', 'medium', 'high')."
+            )
+        if order is not None:
+            unlisted = [label for label in labels if label not in set(order)]
+            if unlisted:
+                raise ValueError(
+                    f"`ordered` must contain every label of `y`. It lacks {quoted_list(unlisted)}. "
+                    f"Received: ordered={tuple(order)!r}."
+                )
+            kind = None if labels.dtype.kind == "U" else labels.dtype
+            labels = np.array(order, dtype=kind)
+        return ClassTarget(labels, ordered=True)
+
+    return make
 
 
 def learn_classes(y, names=None, classes=None, least=2):

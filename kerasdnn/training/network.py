@@ -22,6 +22,7 @@ from ..checks.named_array import as_numbers
 from ..core import keras_internals
 from ..core.atomic_files import atomic_write
 from ..core.messages import invalid, to_python, unknown_name, warn
+from ..nn import schedules
 
 STREAMED_STEPS = 32
 MAX_NUMBERS_FAST = 4_096  # in an array for which `predict` takes its fast path
@@ -205,6 +206,8 @@ class Network(keras.Sequential):
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
         )
         self.column_names = column_names(x)
+        held_out = 0 if validation_data else validation_split
+        restart_schedule(self, x, batch_size, held_out, steps_per_epoch, (initial_epoch, epochs))
         if not COMPILED or is_patched("fit"):
             self.last_path = "stock: `keras.Model.fit` is patched" if COMPILED else None
             return warn_of_divergence(super().fit(**stock_arguments))
@@ -546,6 +549,35 @@ def full_batch(batch_size, x, validation_split):
     if batch_size != "full":
         raise invalid("batch_size", "must be a number of rows or 'full'", batch_size)
     return max(1, math.floor(len(x) * (1 - validation_split)))
+
+
+def restart_schedule(network, x, batch_size, validation_split, steps_per_epoch, epochs):
+    """Let a schedule by name span the epochs of one `fit`, from (initial, last) of `epochs`.
+
+    Raises:
+        ValueError: the number of steps is unknown.
+    """
+    schedule = schedules.of_optimizer(network.optimizer)
+    if schedule is None:
+        return
+    steps = steps_per_epoch
+    if not steps:
+        try:
+            rows = len(x)
+        except TypeError as error:
+            raise ValueError(
+                "A schedule by name needs to know the number of steps. Received: data of type "
+                f"{type(x).__name__} without a length. Pass steps_per_epoch to `fit`."
+            ) from error
+        streams = COMPILED and dispatch.is_stream(x)
+        size = 1 if streams else int(batch_size or 32)  # a stream counts batches
+        steps = math.ceil(rows if streams else math.floor(rows * (1 - validation_split)) / size)
+    initial, last = int(epochs[0]), int(epochs[1])
+    done = int(keras.ops.convert_to_numpy(keras_internals.step_counter(network.optimizer)))
+    span = max(1, last) * max(1, steps), done - initial * steps
+    if span != (schedule.steps, schedule.first):
+        schedule.steps, schedule.first = span
+        network.train_function = None  # which was traced with other numbers
 
 
 def is_patched(name):

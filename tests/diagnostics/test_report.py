@@ -110,7 +110,9 @@ def test_an_estimator_tells_its_health():
     found = model.health(frame, Y)
     assert found.findings == []
     assert list(found.layers.index) == ["hidden_1", "hidden_2", "output"]
-    assert str(found).endswith("Nothing is wrong.")
+    assert str(found).split("\n")[1] == found.verdict == "Nothing is wrong."
+    assert "Measured on 512 rows. History of 5 epochs." in str(found)
+    assert "<table" in found._repr_html_()
     full = DNNClassifier("realmlp", epochs=5, random_state=0).fit(frame, Y)
     assert full.health(frame, Y).layers.index[0] == "hidden_1"
 
@@ -138,7 +140,7 @@ def test_what_was_not_measured_is_told(tmp_path):
     assert (
         "Not measured: gradients, which require the TensorFlow backend (here: jax)." in told.stdout
     )
-    assert told.stdout.rstrip().endswith("Nothing is wrong in what was measured.")
+    assert "Nothing is wrong in what was measured." in told.stdout
 
 
 def test_a_network_without_a_history_is_not_said_to_be_healthy():

@@ -49,16 +49,27 @@ def test_evaluate_and_score_are_those_of_scikit_learn(model):
     np.testing.assert_allclose(model.target_.baseline, guess, atol=1.5)
 
 
-def test_an_interval_is_two_of_the_quantiles(model):
+def test_an_interval_is_two_of_the_quantiles_moved_by_one_number(model):
     p = model.predict(TABLE[TEST])
-    np.testing.assert_array_equal(model.predict_interval(TABLE[TEST]), p[:, [0, 2]])
-    with pytest.raises(ValueError, match=r"allow: 0\.8\. Fit with.*\(0\.05, 0\.5, 0\.95\)"):
-        model.predict_interval(TABLE[TEST], coverage=0.9)
+    found = model.predict_interval(TABLE[TEST], coverage=0.8)
+    moved = found - p[:, [0, 2]]
+    np.testing.assert_allclose(moved[:, 0], -moved[:, 1], atol=1e-9)
+    np.testing.assert_allclose(moved, moved[:1].repeat(len(p), axis=0), atol=1e-9)
+    covered = (found[:, 0] <= Y[TEST]) & (Y[TEST] <= found[:, 1])
+    assert covered.mean() == pytest.approx(0.8, abs=0.06)
     with pytest.raises(ValueError, match=r"`coverage` must be a number in \(0, 1\)"):
         model.predict_interval(TABLE[TEST], coverage=80)
-    plain = DNNRegressor("standard", epochs=1).fit(TABLE[:60], Y[:60])
-    with pytest.raises(ValueError, match="allow: none"):
-        plain.predict_interval(TABLE)
+
+
+def test_without_validation_rows_an_interval_is_two_of_the_quantiles_with_a_warning():
+    settings = {"epochs": 1, "validation_fraction": 0, "random_state": 0}
+    model = DNNRegressor("standard", quantiles=LEVELS, **settings).fit(TABLE[TRAIN], Y[TRAIN])
+    p = model.predict(TABLE[TEST])
+    with pytest.warns(kerasdnn.DataWarning, match="no validation rows"):
+        found = model.predict_interval(TABLE[TEST], coverage=0.8)
+    np.testing.assert_array_equal(found, p[:, [0, 2]])
+    with pytest.raises(ValueError, match=r"`coverage` needs validation rows.*coverage=0\.9"):
+        model.predict_interval(TABLE[TEST], coverage=0.9)
 
 
 def test_a_file_and_a_copy_predict_the_same(model, tmp_path):

@@ -3,9 +3,16 @@
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import mean_gamma_deviance
+import tensorflow as tf
+from scipy import optimize
+from sklearn.metrics import log_loss, mean_gamma_deviance
 
-from kerasdnn.nn.losses import GammaDeviance, OneHotLoss, gamma_deviance_of_logits
+from kerasdnn.nn.losses import (
+    AsymmetricLoss,
+    GammaDeviance,
+    OneHotLoss,
+    gamma_deviance_of_logits,
+)
 from kerasdnn.training.metrics import is_row_by_row_loss
 
 RNG = np.random.default_rng(0)
@@ -46,3 +53,50 @@ def test_a_loss_of_one_hot_labels_takes_indices(name):
 def test_a_loss_over_the_batch_stays_one():
     assert not is_row_by_row_loss(OneHotLoss(keras.losses.Dice()))
     assert not is_row_by_row_loss(OneHotLoss(keras.losses.CategoricalCrossentropy(reduction="sum")))
+
+
+def sigmoid_of(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def test_the_asymmetric_loss_is_its_formula_and_so_is_its_gradient():
+    z = RNG.normal(0, 2, (50, 3))
+    y = RNG.integers(0, 2, (50, 3)).astype("float32")
+
+    def formula(z):
+        p = sigmoid_of(z)
+        q = np.maximum(p - 0.05, 0)
+        positive = y * (1 - p) ** 1.5 * np.log(p)
+        return -(positive + (1 - y) * q**4 * np.log(1 - q)).mean()
+
+    loss, tensor = AsymmetricLoss(gamma_positive=1.5), tf.constant(z, "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        value = loss(y, tf.sigmoid(tensor))
+    assert float(value) == pytest.approx(formula(z), rel=1e-5)
+    expected = optimize.approx_fprime(z.ravel(), lambda flat: formula(flat.reshape(50, 3)), 1e-7)
+    np.testing.assert_allclose(
+        np.ravel(tape.gradient(value, tensor)), expected, rtol=1e-3, atol=1e-5
+    )
+
+
+def test_without_focus_and_margin_it_is_the_cross_entropy():
+    y, p = RNG.integers(0, 2, 50), sigmoid_of(RNG.normal(size=50)).astype("float32")
+    plain = AsymmetricLoss(gamma_negative=0, gamma_positive=0, margin=0)
+    assert float(plain(y, p[:, None])) == pytest.approx(log_loss(y, p), rel=1e-5)
+    both = AsymmetricLoss(gamma_negative=2, gamma_positive=2, margin=0)
+    focal = keras.losses.BinaryFocalCrossentropy(gamma=2)
+    assert float(both(y, p[:, None])) == pytest.approx(
+        float(focal(y[:, None], p[:, None])), rel=1e-4
+    )
+    again = keras.losses.deserialize(keras.losses.serialize(AsymmetricLoss(margin=0.1)))
+    assert (again.margin, again.gamma_negative) == (0.1, 4.0)
+    assert is_row_by_row_loss(OneHotLoss(again))
+    edge = AsymmetricLoss().call(np.float32([[0.0], [1.0]]), np.float32([[1.0], [0.0]]))
+    assert np.isfinite(edge).all()
+
+
+@pytest.mark.parametrize("name", ["gamma_negative", "gamma_positive", "margin"])
+def test_a_negative_setting_of_the_asymmetric_loss_is_named(name):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        AsymmetricLoss(**{name: -1})

@@ -66,6 +66,11 @@ def bars():
     return plots.bars(["a", "b", "c"], {"x": [1, 2, 3], "y": [2, 2.5, 1]}, ylabel="time (s)")
 
 
+def attributions():
+    values = [2.0, -1.4, 0.9, 0.4, -0.2]
+    return plots.attributions(["age", "city", "zip", "flag", "when"], values, xlabel="attribution")
+
+
 def heat_map():
     values = 10.0 ** -np.add.outer(np.arange(4), np.linspace(0, 2, 20))
     values[1, 3] = 0
@@ -149,7 +154,7 @@ def score_against():
 
 PICTURES = [confusion_matrix, roc_curves, precision_recall_curves, calibration_curves, residuals,
             predicted_against_true, search_history, parallel_coordinates, score_against,
-            learning_curves, learning_rate_range, functions, dots, bars, heat_map,
+            learning_curves, learning_rate_range, functions, dots, bars, attributions, heat_map,
             heat_map_with_numbers, surface_paths, graph]  # fmt: skip
 
 

@@ -5,8 +5,10 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from kerasdnn import plots
+from kerasdnn.plots.searches import jitter
 from kerasdnn.search.engine.project import Line, duration
 
 RNG = np.random.default_rng(0)
@@ -103,6 +105,15 @@ def test_the_sideways_place_of_a_dot_is_independent_of_its_score():
             near = np.abs(x - place) < 0.2
             assert near.sum() == 40
             assert abs(np.corrcoef(x[near], y[near])[0, 1]) < 0.4
+
+
+def test_neighboring_trials_are_not_spread_by_a_fixed_step():
+    """Multiples of a step would draw straight lines where trials are numbered by their score."""
+    steps = np.diff(jitter(np.arange(200)))
+    assert len(np.unique(steps.round(6))) == 199
+    assert abs(stats.pearsonr(jitter(np.arange(200))[:-1], jitter(np.arange(200))[1:])[0]) < 0.2
+    assert stats.kstest(jitter(np.arange(200)), stats.uniform(-1, 2).cdf).pvalue > 0.05
+    np.testing.assert_array_equal(jitter(np.arange(5)), jitter(np.arange(200))[:5])
 
 
 def test_the_number_of_a_trial_moves_its_dot_the_same_way_in_every_order():

@@ -38,7 +38,7 @@ def test_a_file_keeps_names_and_drops_objects_with_a_warning(tmp_path):
     scorer = make_scorer(fbeta_score, beta=2, pos_label="yes")
     model = DNNClassifier(**QUICK, monitor=scorer, validation_split=KFold(3), classes=("no", "yes"))
     model.fit(x, y)
-    with pytest.warns(DataWarning, match="`validation_split`, `monitor`"):
+    with pytest.warns(DataWarning, match="`monitor`, `validation_split`"):
         model.save(tmp_path / "model.kerasdnn")
     again = load(tmp_path / "model.kerasdnn")
     assert (again.monitor, again.classes) == (None, ("no", "yes"))

@@ -283,8 +283,8 @@ def test_predictions_stream_to_parquet_atomically(path, tmp_path, monkeypatch):
     assert found.shop.tolist() == table().shop.tolist()
     before = out.read_bytes()
     calls = iter([0, 0, 1])
-    output = model._output
-    model._output = lambda X: output(X) if not next(calls) else 1 / 0
+    output = model._scores
+    model._scores = lambda X: output(X) if not next(calls) else 1 / 0
     with pytest.raises(ZeroDivisionError):
         model.predict_to(path, out)
     assert out.read_bytes() == before

@@ -12,6 +12,7 @@ that a population knows, a custom activation). `MixedTrials` is both. All of the
     state(), load_state(...)    that of all networks
 """
 
+import math
 from dataclasses import dataclass
 
 import keras
@@ -21,6 +22,7 @@ from ...core.arguments import Unstackable
 from ...core.messages import warn
 from ...factories import build_for
 from ...heads import direction_of, with_loss
+from ...nn.schedules import of_optimizer
 from ..objective import check_comparable, score
 from ..spaces import factory_settings
 from .project import Line
@@ -190,8 +192,15 @@ class SequentialTrials:
         self.curves = [np.empty(0) for _ in members]
         self.networks = [build_for(data.problem, **factory_settings(m)) for m in members]
         self.best = [network.get_weights() for network in self.networks]
-        for network in self.networks:
+        for i, network in enumerate(self.networks):
             network.optimizer.build(network.trainable_variables)
+            if schedule := of_optimizer(network.optimizer):  # it spans several calls of `fit`
+                schedule.steps, schedule.set_by_fit = self._steps(i), False
+
+    def _steps(self, index):
+        member, rows = self.members[index], len(self.data.pairs[self.folds[index]][0])
+        size = member["batch_size"]
+        return member["epochs"] * math.ceil(rows / (rows if size == "full" else size))
 
     @property
     def epoch(self):

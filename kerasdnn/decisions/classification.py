@@ -1,0 +1,256 @@
+"""What `DNNClassifier` inherits: calibrated probabilities, and a threshold to predict by."""
+
+from types import MethodType
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from ..core.messages import invalid
+from .calibration import (
+    LARGEST,
+    SMALLEST,
+    Temperature,
+    calibrator_from_state,
+    check_calibrate,
+    fit_calibrator,
+)
+from .outputs import class_scores, outputs_of, scores_of_outputs
+from .thresholds import check_threshold, choose_threshold, needs_rows
+from .uncertainty import Spread
+
+
+class ArgumentAndMethod:
+    """A method that has the name of an argument of `__init__`.
+
+    scikit-learn keeps an argument in the attribute of its name, and reads it from there. Here it is
+    kept in `vars(estimator)`, from where `get_params` takes it, and the attribute is the method.
+    """
+
+    def __init__(self, function):
+        self.function, self.__doc__ = function, function.__doc__
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, estimator, owner=None):
+        return self.function if estimator is None else MethodType(self.function, estimator)
+
+    def __set__(self, estimator, value):
+        vars(estimator)[self.name] = value
+
+
+class Decisions(Spread):
+    """Calibrated probabilities and the classes predicted from them.
+
+    Attributes:
+        calibrator_: `Temperature`, `Isotonic`, or None for the probabilities of the network.
+        threshold_: float, or None for several labels or more than two classes.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the arguments of `__init__`, as in scikit-learn."""
+        found = super().get_params(deep)  # type: ignore[misc] # of scikit-learn
+        return {**found, "calibrate": vars(self)["calibrate"]}
+
+    @property
+    def temperature_(self) -> float:
+        """The number that log-odds are divided by; 1 if probabilities have no temperature."""
+        calibrator = getattr(self, "calibrator_", None)
+        return calibrator.value if isinstance(calibrator, Temperature) else 1.0
+
+    @ArgumentAndMethod
+    def calibrate(
+        self, X: Any, y: Any, method: str = "temperature", *, sample_weight: Any = None
+    ) -> Any:
+        """Calibrate the probabilities on held-out rows, instead of the validation rows of `fit`.
+
+        The network stays as it is. A threshold chosen for a metric is chosen again, on these rows.
+
+        Args:
+            X, y, sample_weight: as in `fit`; rows that the estimator was not trained on.
+            method: "temperature" (default) divides the log-odds by one number, fitted to minimize
+                the log loss; "isotonic" fits scikit-learn's `IsotonicRegression` to each class
+                against the others, and divides by their sum. It needs many rows, and can change
+                the predicted class.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: an unknown method, or rows that `fit` would reject.
+
+        Example:
+            model = DNNClassifier(random_state=0).fit(frame, labels)
+            model.calibrate(held_out, held_out_labels, method="isotonic")
+        """
+        if check_calibrate("method", method) is False:
+            raise invalid("method", 'must be "temperature" or "isotonic"', method)
+        x, rows = self._held_out(X, y, sample_weight)
+        self._keep_decisions(self._decided(self.target_, self.network_, x, rows, method))
+        return self
+
+    def _check_decisions(self, target, validation):
+        """Check the arguments of this class before training."""
+        given = self.get_params(deep=False)
+        check_calibrate("calibrate", given["calibrate"])
+        threshold = given["threshold"]
+        if threshold is None:
+            return
+        if target.head.units != "1":
+            remedy = "More classes are predicted by the largest probability."
+            if target.head.kind == "labels":
+                remedy = "Compare `predict_proba` with a threshold per label."
+            raise invalid("threshold", "is for two classes", threshold, remedy)
+        if needs_rows(check_threshold("threshold", threshold)) and validation is None:
+            raise invalid(
+                "threshold", "needs validation rows to be chosen on", threshold,
+                "Pass validation_data to `fit`, or a number. Tables under 50 rows and "
+                "validation_fraction=0 leave none.",
+            )  # fmt: skip
+
+    def _decide(self, target, network, x, rows):
+        """The attributes of this class after training.
+
+        Args:
+            target: encodes y.
+            network: the trained network.
+            x: float32 `(rows, columns)`, the matrix of the validation rows, or None.
+            rows: their `Rows`, y as `target` encodes it.
+        """
+        method = self.get_params(deep=False)["calibrate"]
+        return self._decided(target, network, x, rows, method)
+
+    def _decided(self, target, network, x, rows, method):
+        labels, binary = target.head.kind == "labels", target.head.units == "1"
+        threshold = self.get_params(deep=False)["threshold"]
+        calibrator, p = None, None
+        if x is not None and (method or needs_rows(threshold)):
+            z = class_scores(network, lambda n: outputs_of(n, x), target.head)
+            if method:
+                calibrator = fit_calibrator(method, z, rows.y, rows.weights, labels)
+            p = (calibrator or Temperature(1.0)).probabilities(z, labels)
+        if not binary:
+            chosen = None
+        elif threshold is None:
+            chosen = 0.5
+        elif needs_rows(threshold) and p is None:
+            chosen = getattr(self, "threshold_", 0.5)
+        else:
+            chosen = choose_threshold(threshold, p, rows and rows.y, rows and rows.weights,
+                                      target.classes)  # fmt: skip
+        return {"calibrator_": calibrator, "threshold_": chosen}
+
+    def _keep_decisions(self, decisions):
+        self.calibrator_, self.threshold_ = decisions["calibrator_"], decisions["threshold_"]
+
+    def _decisions_to_state(self):
+        calibrator = self.calibrator_
+        return {
+            "calibration": None if calibrator is None else calibrator.to_state(),
+            "threshold": self.threshold_,
+        }
+
+    def _decisions_from_state(self, state, target):
+        """The attributes of this class; those of a file without them leave predictions alone."""
+        state = state or {}
+        binary = target.head.units == "1"
+        return {
+            "calibrator_": calibrator_from_state(state.get("calibration")),
+            "threshold_": float(state.get("threshold", 0.5)) if binary else None,
+        }
+
+    # ------------------------------------------------------------------------------ predictions
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`.
+
+        They are calibrated on the validation rows of `fit` unless there were none or
+        `calibrate=False`.
+        """
+        if getattr(self, "calibrator_", None) is None:
+            return self._uncalibrated(self._output(X))
+        return self.calibrator_.probabilities(self._scores(X), self._labels)
+
+    @property
+    def _labels(self):
+        return self.target_.head.kind == "labels"
+
+    def _uncalibrated(self, output):
+        """The probabilities that an output of the network stands for."""
+        p = output.clip(SMALLEST, LARGEST)
+        if self.target_.head.units == "1":
+            return np.column_stack([1 - p[:, 0], p[:, 0]])
+        return p if self._labels else p / p.sum(axis=1, keepdims=True)
+
+    def _scores(self, X):
+        """Log-odds or log-probabilities before calibration, see `outputs.class_scores`."""
+
+        def scores(table):
+            matrix = self._matrix(table)
+            return class_scores(
+                self.network_, lambda network: self._output_of(network, matrix), self.target_.head
+            )
+
+        return self._in_parts(X, scores)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Compute decision values: those above 0, or the largest one of a row, are predicted.
+
+        With a `threshold_` t, those above log t / (1 - t) are predicted.
+
+        Returns:
+            float64: the log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows,
+            labels)`; the log-probabilities of more classes `(rows, classes)`.
+        """
+        if getattr(self, "calibrator_", None) is None:
+            p = self._output(X).clip(SMALLEST, LARGEST)
+            if self.target_.head.per_class:
+                return np.log(p)
+            odds = np.log(p) - np.log1p(-p)
+            return odds[:, 0] if self.target_.head.units == "1" else odds
+        scores = self.calibrator_.scores(self._scores(X), self._labels)
+        return scores[:, 1] - scores[:, 0] if self.target_.head.units == "1" else scores
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`.
+
+        Of two classes the second is predicted where its probability is above `threshold_`.
+        """
+        calibrator = getattr(self, "calibrator_", None)
+        if calibrator is None or calibrator.keeps_order:
+            p = self._output(X)
+        else:
+            p = self.predict_proba(X)
+            p = p[:, 1:] if self.target_.head.units == "1" else p
+        if self._labels:
+            return (p > 0.5).astype("int64")
+        if self.target_.head.units != "1":
+            return self.classes_[p.argmax(axis=1)]
+        if self.threshold_ != 0.5:
+            p = self.predict_proba(X)[:, 1:]
+        return self.classes_[(p[:, 0] > self.threshold_).astype("int64")]
+
+    def _network_threshold(self):
+        """The output of the network that `threshold_` stands for."""
+        threshold = getattr(self, "threshold_", None) or 0.5
+        return float(expit(logit(threshold) * self.temperature_))
+
+    def _evaluated(self, X):
+        """What `evaluate` compares with y: calibrated, in the shape of the network's output."""
+        p = self.predict_proba(X)
+        return p[:, 1:] if self.target_.head.units == "1" else p
+
+    def _decided_of(self, p):
+        """The classes that `predict` predicts, of the probabilities of `predict_proba`."""
+        if self.target_.head.units == "1":
+            return self.classes_[(p[:, 1] > self.threshold_).astype("int64")]
+        return self.classes_[p.argmax(axis=1)]
+
+    def _of_outputs(self, outputs):
+        """Probabilities `(rows, classes)` or `(rows, labels)` of outputs of a network."""
+        calibrator = getattr(self, "calibrator_", None)
+        if calibrator is None:
+            return self._uncalibrated(outputs)
+        z = scores_of_outputs(outputs, self.target_.head)
+        return calibrator.probabilities(z, self._labels)

@@ -250,8 +250,9 @@ ROWS = (
     Row("preset", None, ESTIMATOR,
         'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
         'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant), "pack" (an ensemble selected from many different networks that train as one) '
-        'or "standard" (the plain network of the `build_*` functions).',
+        'variant), "tabm" (TabM, 2025, many networks that share their kernels), "pack" (an '
+        "ensemble selected from many different networks that train as one) or "
+        '"standard" (the plain network of the `build_*` functions).',
         none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1`, "
              "`batch_norm`, `layer_norm`, `residual` or `wide`"),
@@ -495,11 +496,25 @@ ROWS = (
         'well-calibrated probabilities use "loss" with label_smoothing=0.', check_monitor,
         refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
-        "int, at least 1: number of networks trained from different seeds and averaged. "
-        "`history_` and `best_epoch_` are those of the first.", check_integer,
-        in_estimators='In "pack" it is the number of networks that are drawn and trained; those '
-                      "selected are averaged, and the history is that of the ensemble.",
+        "int, at least 1: number of networks trained from different seeds and averaged, as one "
+        "compiled function where nothing needs to see one network at a time. `history_` and "
+        "`best_epoch_` are those of the first.", check_integer,
+        in_estimators='With `bagging` None means 5. In "pack" it is the number of networks that '
+                      "are drawn and trained; those selected are averaged, and the history is "
+                      "that of the ensemble.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
+    Row("bagging", None, ESTIMATOR,
+        'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
+        "and trains on the others, so that every row is trained on; `oof_predict_` and "
+        '`oof_score_` then tell how new rows are predicted) or "bootstrap" (each trains on rows '
+        "drawn with replacement and validates on those that were not drawn).",
+        partial(check_choice, valid=("folds", "bootstrap")),
+        none="all members share one validation set",
+        refused={FACTORY | MANY: "Only estimators average networks."}),
+    Row("k", 16, ESTIMATOR,
+        "int, at least 1: number of members that share the kernels of one network, see "
+        "`BatchEnsembleDense`. Fewer train faster: the time grows with k.", check_integer,
+        refused={FACTORY | MANY: 'It belongs to the preset "tabm" of the estimators.'}),
     Row("callbacks", None, ESTIMATOR, "list of Keras callbacks.", check_callbacks,
         none="no callbacks", refused={FACTORY: TO_FIT}),
     Row("random_state", None, ESTIMATOR,
@@ -512,8 +527,12 @@ ROWS = (
     Row("parametric", True, PRESET,
         "bool: a learned mix of the activation and the identity per unit.", check_bool),
     Row("data_start", True, PRESET, "bool: initial weights from the training rows.", check_bool),
+    Row("sharing", "full", PRESET,
+        '"full" (an input scale, an output scale and a bias per member in each hidden layer) or '
+        '"mini" (one input scale per member).', partial(check_choice, valid=("full", "mini"))),
     Row("n_bins", 48, PRESET, "int, bins per column of a piecewise-linear embedding.",
         check_integer),
+    Row("numeric_size", 8, PRESET, "int, length of a piecewise-linear embedding.", check_integer),
     Row("clip", True, PRESET,
         "bool: keep the predictions of a regression within the range of the training target.",
         check_bool),

@@ -11,6 +11,7 @@ can only be wrong, and a `DataWarning` if it may be intended:
                labels outside the classes, fractional classes, one-hot rows that do not sum to 1
                negative y for Poisson and for the squared logarithmic error
                y with another number of columns than the network has outputs
+               members of an ensemble trained by the loss of a single network
                class_weight: not a dict, keys that are not classes, negative weights, no classes
                sample_weight: negative, or 0 in all rows
     warning    a callback that monitors a value that is not reported
@@ -40,7 +41,7 @@ import keras
 from ..core.messages import invalid, quoted_list
 from .callbacks import check_distribution, check_monitors, reported_names
 from .named_array import NamedArray, as_named_array
-from .output_layer import OutputHead, read_head
+from .output_layer import OutputHead, check_members, read_head
 from .target_leakage import check_copies
 from .targets import check_output, check_targets
 from .values import check_finite, check_float32
@@ -84,6 +85,7 @@ def check_fit(
     Example:
         kerasdnn.check_fit(network, x, y, validation_split=0.2)
     """
+    check_members(network)
     validated = bool(validation_split) or validation_data is not None
     check_monitors(callbacks, reported_names(network), validated)
     check_distribution(network)

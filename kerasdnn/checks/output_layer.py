@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import keras
 
+from ..core.messages import invalid
+
 # fmt: off
 KINDS = {  # what y holds: (Keras losses, output activations that give what these losses take)
     "zero_one":     (("binary_crossentropy", "binary_focal_crossentropy", "asymmetric"),
@@ -91,6 +93,18 @@ def read_head(network, y_shape=None):
     return OutputHead(KIND_OF.get(name), name, units, _activation(network), logits, ignored)
 
 
+def check_members(network):
+    """Reject a loss of one prediction for a network that trains the predictions of its members."""
+    last = network.layers[-1] if getattr(network, "layers", None) else None
+    loss = getattr(network, "loss", None)
+    if loss is None or not getattr(type(last), "all_members_in_training", False):
+        return
+    if not getattr(type(loss), "takes_y_of_its_loss", False):
+        rule = "must be a `MemberLoss` where the last layer is a MeanOfMembers"
+        remedy = f"Compile with MemberLoss({loss!r}, units={_units(network)})."
+        raise invalid("loss", rule, loss, remedy)
+
+
 def _loss_name(loss):
     """Return the name of the Keras function that a loss computes, None if custom, and settings."""
     if loss is None or isinstance(loss, dict):
@@ -100,6 +114,8 @@ def _loss_name(loss):
     except ValueError:  # Keras raises an explanatory error later
         return None, {}
     settings = {}
+    if getattr(type(loss), "takes_y_of_its_loss", False):  # `MemberLoss`
+        loss = loss.loss
     if isinstance(loss, keras.losses.Loss):
         settings = {name: getattr(loss, name, None) for name in ("from_logits", "ignore_class")}
         if name := vars(type(loss)).get("takes_y_of"):

@@ -1,5 +1,6 @@
 """What `DNNClassifier` inherits: calibrated probabilities, and a threshold to predict by."""
 
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -38,6 +39,11 @@ class ArgumentAndMethod:
 
     def __set__(self, estimator, value):
         vars(estimator)[self.name] = value
+
+
+def scores_of(network, x, head):
+    """`class_scores` of the rows of a matrix."""
+    return class_scores(network, lambda one: outputs_of(one, x), head)
 
 
 class Decisions(Spread):
@@ -87,7 +93,8 @@ class Decisions(Spread):
         if check_calibrate("method", method) is False:
             raise invalid("method", 'must be "temperature" or "isotonic"', method)
         x, rows = self._held_out(X, y, sample_weight)
-        self._keep_decisions(self._decided(self.target_, self.network_, x, rows, method))
+        scores = partial(scores_of, self.network_, x, self.target_.head)
+        self._keep_decisions(self._decided(self.target_, scores, rows, method))
         return self
 
     def _check_decisions(self, target, validation):
@@ -118,15 +125,20 @@ class Decisions(Spread):
             x: float32 `(rows, columns)`, the matrix of the validation rows, or None.
             rows: their `Rows`, y as `target` encodes it.
         """
-        method = self.get_params(deep=False)["calibrate"]
-        return self._decided(target, network, x, rows, method)
+        scores = None if x is None else partial(scores_of, network, x, target.head)
+        return self._decided(target, scores, rows, self.get_params(deep=False)["calibrate"])
 
-    def _decided(self, target, network, x, rows, method):
+    def _decide_by_outputs(self, target, outputs, rows):
+        """`_decide` from the outputs of networks that were not trained on the rows."""
+        scores = partial(scores_of_outputs, outputs, target.head)
+        return self._decided(target, scores, rows, self.get_params(deep=False)["calibrate"])
+
+    def _decided(self, target, scores, rows, method):
         labels, binary = target.head.kind == "labels", target.head.units == "1"
         threshold = self.get_params(deep=False)["threshold"]
         calibrator, p = None, None
-        if x is not None and (method or needs_rows(threshold)):
-            z = class_scores(network, lambda n: outputs_of(n, x), target.head)
+        if scores is not None and (method or needs_rows(threshold)):
+            z = scores()
             if method:
                 calibrator = fit_calibrator(method, z, rows.y, rows.weights, labels)
             p = (calibrator or Temperature(1.0)).probabilities(z, labels)
@@ -243,6 +255,8 @@ class Decisions(Spread):
 
     def _decided_of(self, p):
         """The classes that `predict` predicts, of the probabilities of `predict_proba`."""
+        if self._labels:
+            return (p > 0.5).astype("int64")
         if self.target_.head.units == "1":
             return self.classes_[(p[:, 1] > self.threshold_).astype("int64")]
         return self.classes_[p.argmax(axis=1)]

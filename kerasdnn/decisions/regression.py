@@ -98,9 +98,13 @@ class Intervals(Spread):
 
     def _decide(self, target, network, x, rows):
         """The attributes of this class after training; see `Decisions._decide`."""
-        if x is None or target.head.distribution is not None:
+        return self._decide_by_outputs(target, x if x is None else outputs_of(network, x), rows)
+
+    def _decide_by_outputs(self, target, outputs, rows):
+        """`_decide` from the outputs of networks that were not trained on the rows, or None."""
+        if outputs is None or target.head.distribution is not None:
             return {"conformal_": None}
-        prediction = target.from_network(outputs_of(network, x)).reshape(len(x), -1)
+        prediction = target.from_network(outputs).reshape(len(outputs), -1)
         how = {"levels": target.head.levels, **scale_of(target)}
         return {"conformal_": Conformal.fit(prediction, rows.y, rows.weights, **how)}
 

@@ -310,6 +310,9 @@ def loss_of_constant(case):
     head = read_head(case.network, case.y.shape)
     if head.kind is None or head.from_logits or head.ignored is not None:
         return None
+    loss = case.network.loss
+    if getattr(type(loss), "takes_y_of_its_loss", False):  # `MemberLoss`
+        loss = loss.loss
     y = case.y.reshape(len(case.y), -1)
     if head.kind == "index":
         y = y.astype("int32")
@@ -317,12 +320,11 @@ def loss_of_constant(case):
     else:
         constant = y.astype("float64").mean(axis=0)
         if head.loss == "quantiles":
-            constant = np.quantile(y.astype("float64"), case.network.loss.quantiles)
+            constant = np.quantile(y.astype("float64"), loss.quantiles)
         elif head.one_column:
-            constant = case.network.loss.distribution.constant(y[:, 0].astype("float64"), None)
+            constant = loss.distribution.constant(y[:, 0].astype("float64"), None)
         y = y.astype("float32")
     constant = np.broadcast_to(constant, (len(y), len(constant))).astype("float32")
-    loss = case.network.loss
     loss = keras.losses.get(loss) if isinstance(loss, str) else loss
     return float(ops.mean(loss(y, constant)))
 

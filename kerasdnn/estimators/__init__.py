@@ -2,8 +2,9 @@
 
 `estimators` has the two, `base` what they share, `fit` what fitting is, `continuing` further
 passes over new rows, `presets` named sets of hyperparameters, `realmlp` the network of RealMLP,
-`ensemble` averages of networks, `archive` the file of an estimator, `saved_state` its state as
-JSON, `network_file` a network as bytes.
+`tabm` that of TabM, `preset_parts` what both have in common, `ensemble` the members of an
+estimator and their average, `archive` the file of an estimator, `saved_state` its state as JSON,
+`network_file` a network as bytes.
 """
 
 from .archive import load as load

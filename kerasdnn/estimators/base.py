@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
+from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -72,6 +73,8 @@ class TableEstimator(Explained, BaseEstimator):
         return self._drawn_seed
 
     def _fit(self, given, validation_data, make_target):
+        for name in [name for name in vars(self) if name.startswith("oof_")]:
+            delattr(self, name)  # of an earlier fit
         fit = fit_table
         if is_source(given.x):
             from ..streaming.training import fit_source  # which imports this room
@@ -79,10 +82,14 @@ class TableEstimator(Explained, BaseEstimator):
             fit = fit_source
         with told_once():
             recorder = Recorder()
-            self._set_fitted(fit(self, given, validation_data, make_target, recorder))
+            fitted = fit(self, given, validation_data, make_target, recorder)
+            output, rows = (fitted.pop(name, None) for name in ("oof_output_", "oof_rows_"))
+            self._set_fitted(fitted)
             target = target_to_state(self.target_, in_file=False)
             parts = {"encoder": self.encoder_.to_dict(), "target": target}
             self.record_ = recorder.finish(self, parts)
+        if output is not None:
+            self._set_out_of_fold(output, rows)
         if self.verbose:
             print(self.fit_report_)
         return self
@@ -91,6 +98,37 @@ class TableEstimator(Explained, BaseEstimator):
         with told_once():
             self._set_fitted(fit_partially(self, given, make_target))
         return self
+
+    def _set_out_of_fold(self, output, rows):
+        """Set what the members predict for rows that they were not trained on.
+
+        Args:
+            output: float64 `(rows, outputs)`, NaN where every member was trained on the row.
+            rows: `Rows` of the table, y encoded.
+        """
+        known = np.isfinite(output).all(axis=1)
+        predicted = self._of_outputs(output[known])
+        found = {"predict": predicted}
+        if not is_regressor(self):
+            found = {"predict": self._decided_of(predicted), "predict_proba": predicted}
+        for method, part in found.items():
+            kind = part.dtype if known.all() or part.dtype.kind == "f" else object
+            missing = None if kind is object else np.nan
+            values = np.full((len(output), *part.shape[1:]), missing, kind)
+            values[known] = part
+            setattr(self, f"oof_{method}_", values)
+        self.oof_score_ = self._score_encoded(rows.take(known), found["predict"])
+
+    def _score_encoded(self, rows, prediction):
+        """`score` of a prediction for rows whose y is encoded."""
+        head, y = self.target_.head, rows.y
+        if head.levels:
+            return mean_d2(y[:, 0], prediction, head.levels, rows.weights)
+        if is_regressor(self):
+            return float(r2_score(y.reshape(prediction.shape), prediction,
+                                  sample_weight=rows.weights))  # fmt: skip
+        y = y if head.kind == "labels" else self.target_.classes[y]
+        return float(accuracy_score(y, prediction, sample_weight=rows.weights))
 
     def _set_fitted(self, fitted):
         """Set the attributes that `fit_table` returned, or that a file contains."""
@@ -321,6 +359,15 @@ class TableEstimator(Explained, BaseEstimator):
             own = own_functions(state)
             state = {**state, "network_": network_from_bytes(*state["network_"], trusted=own)}
         super().__setstate__(state)
+
+
+def mean_d2(y, prediction, levels, weights=None):
+    """Compute the mean of D2, the analog of R2 for the pinball loss, over the quantiles."""
+    found = [
+        d2_pinball_score(y, prediction[:, k], alpha=level, sample_weight=weights)
+        for k, level in enumerate(levels)
+    ]
+    return float(np.mean(found))
 
 
 def own_functions(state):

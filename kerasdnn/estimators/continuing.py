@@ -102,6 +102,9 @@ def check_single(estimator, settings, class_weight):
     if settings["n_members"] > 1 or (network and isinstance(network.layers[-1], AverageOf)):
         remedy = "Train several estimators, and average their predictions."
         raise invalid("n_members", "must be 1 for `partial_fit`", settings["n_members"], remedy)
+    if estimator.bagging is not None:
+        remedy = "One pass over some rows has no folds. Leave it out."
+        raise invalid("bagging", "must be None for `partial_fit`", estimator.bagging, remedy)
     if isinstance(class_weight, str):
         remedy = "Pass a dict from label to weight: some rows do not tell how frequent classes are."
         raise invalid("class_weight", "must be a dict for `partial_fit`", class_weight, remedy)

@@ -1,13 +1,114 @@
-"""Average several networks into one compiled `Network`."""
+"""The members of an estimator: which rows each gets, how they are trained, and their average.
+
+bagging=None           all members train on the same rows, with the same validation set
+bagging="folds"        each validates on one fold and trains on the others
+bagging="bootstrap"    each trains on rows drawn with replacement, validates on those not drawn
+"""
+
+import math
 
 import keras
+import numpy as np
 
 from ..core import keras_internals
+from ..core.arguments import check_integer
 from ..core.messages import invalid
 from ..nn.average import AverageOf
 from ..nn.realmlp_layers import ScheduledDropout
 from ..nn.schedules import Schedule
+from ..tables.rows import check_exclusive
+from ..tables.splits import folds
 from ..training.network import Network
+from ..training.together import NotStackable, fit_together
+from .presets import reject_joint
+
+N_FOLDS = 5  # members where `n_members` is None
+
+
+def check_bagging(estimator, given, validation_data):
+    """Check what excludes `bagging`; returns whether the members have rows of their own."""
+    if estimator.bagging is None:
+        return False
+    check_exclusive(bagging=estimator.bagging, validation_data=validation_data)
+    for name in ("validation_split", "time_limit", "refit", "warm_start"):
+        value = getattr(estimator, name)
+        check_exclusive(bagging=estimator.bagging, **{name: None if value is False else value})
+    reject_joint(estimator._chosen_preset(), "`bagging`")
+    if given.time is not None:
+        remedy = "Rows before the first fold would never be validated on. Leave one of them out."
+        raise invalid("bagging", "must be None where `time` is given", estimator.bagging, remedy)
+    if estimator.bagging == "bootstrap" and given.groups is not None:
+        remedy = "bagging='folds' keeps groups together."
+        raise invalid("bagging", "must keep groups together", estimator.bagging, remedy)
+    if estimator.n_members is not None:
+        remedy = "A single member has no rows that it was not trained on."
+        check_integer("n_members", estimator.n_members, 2, remedy)
+    return True
+
+
+def split_members(bagging, rows, strata, n, rng):
+    """Return for each member (training rows, validation rows), int arrays."""
+    if bagging == "folds":
+        try:
+            return folds(rows, strata, n, rng)
+        except ValueError as error:
+            raise ValueError(str(error).replace("`cv`", "`n_members`").replace("cv=", "n_members=")
+                             ) from error  # fmt: skip
+    everything, pairs = np.arange(len(rows)), []
+    for _ in range(n):
+        drawn = np.sort(rng.integers(len(rows), size=len(rows)))
+        pairs.append((drawn, np.setdiff1d(everything, drawn)))
+    return pairs
+
+
+def equal_steps(batch_size, sizes):
+    """Rows per step with which all members take the same number of steps, where it is near.
+
+    Folds differ by a row, of which one may begin a further step.
+    """
+    if batch_size == "full":
+        return max(sizes)
+    for candidate in range(batch_size, batch_size + batch_size // 8 + 2):
+        if math.ceil(max(sizes) / candidate) == math.ceil(min(sizes) / candidate):
+            return candidate
+    return batch_size
+
+
+def train_together(members, settings):
+    """Train members as one compiled function; returns whether that was possible.
+
+    Args:
+        members: list of `fit.Member`, which are not trained.
+        settings: the hyperparameters.
+    """
+    fits = [arguments_of(member.rows) for member in members]
+    held = [member.validation and arguments_of(member.validation) for member in members]
+    batch = len(members[0].rows) if settings["batch_size"] == "full" else settings["batch_size"]
+    try:
+        fit_together(
+            [member.network for member in members], fits, batch, settings["epochs"],
+            held if all(held) else None, [member.callbacks for member in members],
+        )  # fmt: skip
+    except NotStackable:
+        return False
+    return True
+
+
+def arguments_of(rows):
+    """(x, y) or (x, y, sample_weight)."""
+    return (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
+
+
+def out_of_fold(networks, x, pairs):
+    """The mean output of the members that were not trained on a row; NaN where there is none."""
+    total, count = None, np.zeros((len(x), 1))
+    for network, (_, held) in zip(networks, pairs, strict=True):
+        output = network.predict(x[held], verbose=0).astype("float64")
+        total = np.zeros((len(x), output.shape[1])) if total is None else total
+        total[held] += output
+        count[held] += 1
+    with np.errstate(invalid="ignore"):
+        return total / count
 
 
 def first_of(network):

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import d2_pinball_score
 
 from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
@@ -32,7 +31,7 @@ from ..tables.targets import (
     read_target,
 )
 from .archive import ESTIMATORS
-from .base import ScoredByRow, TableEstimator
+from .base import ScoredByRow, TableEstimator, mean_d2
 from .presets import by_name
 
 
@@ -60,6 +59,10 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         temperature_: float, what log-odds are divided by in `predict_proba`; 1 without calibration.
         threshold_: float, the probability of the second class above which it is predicted; None for
             more classes and for labels.
+        oof_predict_, oof_predict_proba_, oof_score_: with `bagging`, what `predict`,
+            `predict_proba` and `score` give for the rows of `fit` by the members that were not
+            trained on them, without rows of weight 0 or without a target. NaN (None for a class)
+            where all were, which "bootstrap" leaves over. A file has the score alone.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
 
@@ -116,6 +119,8 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         weight_decay: float | None = None,
         monitor: str | Callable | None = None,
         n_members: int | None = None,
+        bagging: str | None = None,
+        k: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -246,6 +251,8 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
+        oof_predict_, oof_score_: with `bagging`, what `predict` and `score` give for the rows of
+            `fit` by the members that were not trained on them; see `DNNClassifier`.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
 
@@ -297,6 +304,8 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         weight_decay: float | None = None,
         monitor: str | Callable | None = None,
         n_members: int | None = None,
+        bagging: str | None = None,
+        k: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -382,12 +391,7 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
             return super().score(X, y, sample_weight)
         rows, _ = read_table(Rows(X, y, sample_weight))
         p, y = self.predict(rows.x), self.target_.encode(read_target(rows.y)[0])[:, 0]
-        levels = enumerate(self.target_.head.levels)
-        found = [
-            d2_pinball_score(y, p[:, k], alpha=level, sample_weight=rows.weights)
-            for k, level in levels
-        ]
-        return float(np.mean(found))
+        return mean_d2(y, p, self.target_.head.levels, rows.weights)
 
 
 ESTIMATORS.update({kind.__name__: kind for kind in (DNNClassifier, DNNRegressor)})

@@ -7,6 +7,8 @@
 5. Train and restore the weights of the best epoch.
 6. Calibrate probabilities, choose a threshold, or take residuals, on the validation rows.
 7. With `refit`, train again on all rows for as many epochs.
+
+With `bagging` each member holds out rows of its own in step 3, and all rows take part in step 4.
 """
 
 import math
@@ -39,7 +41,17 @@ from ..tables.rows import (
 from ..tables.splits import first_split, holdout, strata_of
 from ..tables.targets import drop_missing_targets
 from ..training.size import Size, warn_of_size
-from .ensemble import average, copy_weights, layers_of_members
+from .ensemble import (
+    N_FOLDS,
+    average,
+    check_bagging,
+    copy_weights,
+    equal_steps,
+    layers_of_members,
+    out_of_fold,
+    split_members,
+    train_together,
+)
 from .presets import PRESETS, has_end
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
@@ -66,6 +78,7 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
     check_exclusive(validation_split=splitter, validation_data=validation_data)
     check_exclusive(refit=refit or None, validation_data=validation_data)
+    own_rows = check_bagging(estimator, given, validation_data)
     rng = np.random.default_rng(estimator._draw_seed())
     class_weight = getattr(estimator, "class_weight", None)
     start = estimator if estimator.warm_start and hasattr(estimator, "network_") else None
@@ -80,6 +93,10 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
         told.append(CONSTANT)
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
+    if own_rows:
+        recorder.divide(rows, None, given=False)
+        with silenced(*told):
+            return fit_bags(estimator, rows, class_weight, target, rng)
     rows = rows if splitter is not None else repeat_by_weight(rows)
     rows = weigh_classes(rows, class_weight, target)
     strata = strata_of(rows.y, target.head.kind == "class")
@@ -159,8 +176,11 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     seeds = [int(rng.integers(2**31)) for _ in range(count)]
     runs = 1.0 if every is None else 1 + len(every) / len(rows)
     members = []
-    for number, (seed, layers) in enumerate(zip(seeds, begin, strict=True)):
-        members.append(training.train(seed, limit, runs * (count - number), layers))
+    if every is None and start is None and limit.seconds is None:
+        members = training.train_all([training.member(seed) for seed in seeds])
+    else:
+        for number, (seed, layers) in enumerate(zip(seeds, begin, strict=True)):
+            members.append(training.train(seed, limit, runs * (count - number), layers))
     predictor = training.predictor(members)
     training.learn_bias(predictor)
     decisions = training.decide(predictor)
@@ -182,6 +202,58 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         "hyperparameters_": training.settings,
         "fit_report_": report,
         **found,
+    }
+
+
+def fit_bags(estimator, rows, class_weight, target, rng):
+    """Train members each of which has rows of its own to train on and to validate on.
+
+    Args:
+        estimator, target, rng: see `fit_rows`.
+        rows: `Rows` of a `Frame`, all of them, in the order of the user.
+        class_weight: of the estimator.
+
+    Returns:
+        dict of the estimator's fitted attributes, "oof_output_", the output `(rows, outputs)` of
+        the members that were not trained on a row, and "oof_rows_", `rows`.
+    """
+    # A row that is repeated by its weight would be in several folds. `time` carries positions.
+    mixed = weigh_classes(rows.replace(time=np.arange(len(rows))), class_weight, target)
+    mixed = sort_rows(mixed)
+    places, mixed = mixed.time, mixed.replace(time=None)
+    strata = strata_of(mixed.y, target.head.kind == "class")
+    pairs = split_members(estimator.bagging, mixed, strata, estimator.n_members or N_FOLDS, rng)
+    settings = check_settings(estimator) | {"n_members": len(pairs)}
+    estimator._check_decisions(target, mixed)
+    training = Training(estimator, settings, mixed, None, target)
+    sizes = [len(train) for train, _ in pairs]
+    batch = rows_per_step(settings["batch_size"], max(sizes))
+    training.settings["batch_size"] = equal_steps(batch, sizes)
+    members = []
+    for train, held in pairs:
+        parts = [training.rows.take(places).unit_weights() for places in (train, held)]
+        seed = int(rng.integers(2**31))
+        members.append(training.member(seed, *parts, mixed.take(held)))
+    members = training.train_all(members)
+    outputs = out_of_fold([member.network for member in members], training.rows.x, pairs)
+    known = np.isfinite(outputs).all(axis=1)  # all but some with bagging="bootstrap"
+    predicted, held = outputs[known], training.in_units.take(known)
+    if training.corrects:
+        target.learn_bias(predicted, held.y, held.weights)
+    in_order = np.empty_like(outputs)
+    in_order[places] = outputs
+    return {
+        **estimator._decide_by_outputs(target, predicted, held),
+        "encoder_": training.encoder,
+        "target_": target,
+        "network_": training.predictor(members),
+        "hyperparameters_": training.settings,
+        "history_": members[0].history(),
+        "best_epoch_": members[0].epoch,
+        "fit_report_": report_of(members, training, None),
+        "n_rows_": len(rows),
+        "oof_output_": in_order,
+        "oof_rows_": rows,
     }
 
 
@@ -264,17 +336,77 @@ class Training:
         self.problem = make_problem(target.head, self.rows.x.shape[1], target.n)
         settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
         self.settings = settings
-        self.validation, self.score = None, None
+        self.validation = None
         self.planned = None  # epochs that were asked for, and those that fit in the time
         if validation is not None:
             self.validation = encode_rows(validation, self.encoder, target)
-            if self.monitor.scorer is not None:
-                fitted = {"encoder_": self.encoder}
-                X = as_table(validation.x)
-                self.score = Scored(self.monitor, estimator, target, X, fitted)
         if settings["loss"] is not None and target.head.units == "1":
             # A custom loss may subtract y from the prediction, which has two dimensions.
             self.rows, self.validation = map(as_column, (self.rows, self.validation))
+
+    def member(self, seed, rows=None, held=None, in_units=None):
+        """A network that is not trained, with the callbacks that decide on its epochs.
+
+        Args:
+            seed: int.
+            rows: encoded `Rows` to train on. None means all.
+            held: encoded `Rows` to evaluate each epoch on. None means those of the training.
+            in_units: `held` before it was encoded.
+
+        Returns:
+            `Member`.
+        """
+        settings = self.settings
+        rows = self.rows if rows is None else rows
+        if held is None:
+            held, in_units = self.validation, self.in_units
+        network = self.preset.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
+        member = Member(network, rows, held)
+        member.callbacks = list(self.estimator.callbacks or ())
+        if held is not None:
+            if self.monitor.scorer is not None:
+                X, fitted = as_table(in_units.x), {"encoder_": self.encoder}
+                score = Scored(self.monitor, self.estimator, self.target, X, fitted)
+                member.callbacks.insert(0, EpochScore(score, held.x, in_units.y, held.weights))
+            patience = settings["patience"] if settings["early_stopping"] else settings["epochs"]
+            member.best = best_epoch_callback(self.monitor, patience)
+            member.callbacks.append(member.best)
+        return member
+
+    def train_all(self, members):
+        """Train members as one compiled function, or one after the other; returns them."""
+        seen = self.estimator.callbacks or self.estimator.verbose or self.monitor.scorer is not None
+        if len(members) > 1 and not seen:
+            with self.silenced():
+                done = train_together(members, self.settings)
+            if done:
+                for member in members:
+                    reject_divergence(member.network, self.settings["learning_rate"])
+                return members
+        for member in members:
+            self.run(member, self.settings["epochs"])
+        return members
+
+    def silenced(self):
+        """A context without warnings of classes that were announced and are absent."""
+        return silenced(ABSENT) if getattr(self.estimator, "classes", None) else silenced()
+
+    def run(self, member, epochs):
+        """Train a member alone."""
+        rows, held = member.rows, member.validation
+        with self.silenced():
+            member.network.fit(
+                rows.x,
+                rows.y,
+                sample_weight=rows.weights,
+                batch_size=self.settings["batch_size"],
+                epochs=epochs,
+                verbose=self.estimator.verbose,
+                callbacks=member.callbacks or None,
+                validation_data=held and (held.x, held.y, held.weights),
+            )
+        if member.clock is None or member.clock.plan is None:
+            reject_divergence(member.network, self.settings["learning_rate"])
 
     def train(self, seed, limit=None, runs=1.0, layers=None, until=None):
         """Train a network.
@@ -289,40 +421,19 @@ class Training:
         Returns:
             `Member`.
         """
-        settings, rows = self.settings, self.rows
-        network = self.preset.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
+        settings, count = self.settings, len(self.rows)
+        member = self.member(seed)
         if layers is not None:
-            copy_weights(layers, network.layers)
-        member = Member(network)
-        callbacks, validation = list(self.estimator.callbacks or ()), None
-        if self.validation is not None:
-            held = self.validation
-            validation = held.x, held.y, held.weights
-            if self.score is not None:
-                callbacks.insert(0, EpochScore(self.score, held.x, self.in_units.y, held.weights))
-            patience = settings["patience"] if settings["early_stopping"] else settings["epochs"]
-            member.best = best_epoch_callback(self.monitor, patience)
-            callbacks.append(member.best)
+            copy_weights(layers, member.network.layers)
         if limit is not None and limit.seconds is not None:
-            member.clock = EndInTime(limit, settings["epochs"], len(rows), runs, has_end(settings))
-            callbacks.append(member.clock)
-        with silenced(ABSENT) if getattr(self.estimator, "classes", None) else silenced():
-            network.fit(
-                rows.x,
-                rows.y,
-                sample_weight=rows.weights,
-                batch_size=settings["batch_size"],
-                epochs=until or settings["epochs"],
-                verbose=self.estimator.verbose,
-                callbacks=callbacks or None,
-                validation_data=validation,
-            )
+            member.clock = EndInTime(limit, settings["epochs"], count, runs, has_end(settings))
+            member.callbacks.append(member.clock)
+        self.run(member, until or settings["epochs"])
         if member.clock is not None and member.clock.plan is not None:
             self.planned = self.settings["epochs"], member.clock.plan
             self.given = self.given | {"epochs": member.clock.plan}
             self.settings["epochs"] = member.clock.plan
             return self.train(seed, limit, runs, layers)
-        reject_divergence(network, settings["learning_rate"])
         return member
 
     def predictor(self, members):
@@ -337,11 +448,15 @@ class Training:
 
     def learn_bias(self, predictor):
         """Learn the correction of a target that is trained on its logarithm."""
-        target = self.target
-        if getattr(target, "log", False) and not target.head.levels:
+        if self.corrects:
             inputs = (self.rows if self.validation is None else self.validation).x
             output = predictor.predict(inputs, verbose=0)
-            target.learn_bias(output, self.in_units.y, self.in_units.weights)
+            self.target.learn_bias(output, self.in_units.y, self.in_units.weights)
+
+    @property
+    def corrects(self):
+        """Whether the target is trained on its logarithm and then corrected."""
+        return getattr(self.target, "log", False) and not self.target.head.levels
 
 
 def report_of(members, training, limit):
@@ -375,10 +490,11 @@ def report_of(members, training, limit):
 
 
 class Member:
-    """A trained network, with the callbacks that decided on its epochs."""
+    """A network with the callbacks that decide on its epochs, and its encoded rows."""
 
-    def __init__(self, network):
-        self.network, self.best, self.clock = network, None, None
+    def __init__(self, network, rows=None, validation=None):
+        self.network, self.rows, self.validation = network, rows, validation
+        self.callbacks, self.best, self.clock = [], None, None
 
     @property
     def epoch(self):

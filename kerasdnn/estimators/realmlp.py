@@ -18,21 +18,16 @@ import numpy as np
 from keras import ops
 
 from .. import activations
-from ..core.arguments import is_number
-from ..core.messages import invalid
 from ..heads import check_metrics, make_loss, make_metrics
 from ..nn.distributions import OrdinalOutput
-from ..nn.embedding import EmbedCategories
-from ..nn.group_adam import GroupAdam
 from ..nn.realmlp_layers import (
     NTKDense,
     ParametricActivation,
-    PeriodicEmbedding,
     Scale,
     ScheduledDropout,
 )
-from ..nn.schedules import CosLog, FlatCos, NamedSchedule
 from ..training.network import Network
+from .preset_parts import draw, first_layers, make_optimizer
 
 # fmt: off
 # Factors of the learning rate and of the weight decay. The authors square the former in the decay.
@@ -41,7 +36,6 @@ GROUPS = {
     "frequency": (0.1, 0.01), "phase": (0.1, 0.01), "mixture": (0.1, 0.01), "offset": (0.1, 0.01),
 }
 # fmt: on
-OF_REALMLP = {"coslog4": CosLog, "flat_cos": FlatCos}
 
 
 def build_realmlp(problem, encoder, settings, seed, x, y):
@@ -49,7 +43,8 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     head, rng = problem.head, np.random.default_rng(seed)
     batch_size = len(x) if settings["batch_size"] == "full" else settings["batch_size"]
     steps = settings["epochs"] * math.ceil(len(x) / batch_size)
-    layers = [keras.Input((x.shape[1],)), *first_layers(encoder, settings, rng)]
+    layers = [keras.Input((x.shape[1],)), *first_layers(encoder, settings, rng, x)]
+    layers += [Scale()] if settings["front_scale"] else []
     layers += hidden_layers(settings, steps, rng)
     gain = 2.0 if head.activation == "sigmoid" else 1.0
     # The logarithm of a count starts at that of the mean: an exponential of random numbers may
@@ -78,26 +73,11 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     if metrics is None:  # areas under curves take long to compute every epoch
         metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
     network.compile(
-        optimizer=make_optimizer(settings, steps),
+        optimizer=make_optimizer(settings, steps, GROUPS),
         loss=make_loss(head, settings["label_smoothing"]),
         weighted_metrics=make_metrics(head, problem.n_outputs, check_metrics(head, metrics)),
     )
     return network
-
-
-def first_layers(encoder, settings, rng):
-    """The layers before the first dense layer."""
-    layers = []
-    if encoder.cardinalities_:
-        size = settings["embedding_size"]
-        embed = EmbedCategories(encoder.cardinalities_, size, deviation=1.0, seed=draw(rng))
-        layers.append(embed)
-    if settings["numeric_embedding"] == "piecewise":
-        rule = "must be 'periodic' in the RealMLP presets"
-        raise invalid("numeric_embedding", rule, settings["numeric_embedding"], "Leave it out.")
-    if settings["numeric_embedding"] is not None and encoder.n_numeric_:
-        layers.append(PeriodicEmbedding(encoder.n_numeric_, seed=draw(rng)))
-    return layers + ([Scale()] if settings["front_scale"] else [])
 
 
 def hidden_layers(settings, steps, rng):
@@ -115,24 +95,6 @@ def hidden_layers(settings, steps, rng):
         if settings["dropout"]:
             layers.append(ScheduledDropout(settings["dropout"], steps, seed=draw(rng)))
     return layers
-
-
-def make_optimizer(settings, steps):
-    rate, decay = settings["learning_rate"], settings["weight_decay"]
-    if not is_number(rate):
-        rule = "must be a number in the RealMLP presets, the peak of their schedule"
-        raise invalid("learning_rate", rule, rate, 'preset="standard" accepts schedules.')
-    schedule, warmup = settings["schedule"], settings["warmup"]
-    if schedule in OF_REALMLP and not warmup:
-        rate = OF_REALMLP[schedule](rate, steps)
-    elif schedule != "constant" or warmup:
-        rate = NamedSchedule(schedule, rate, steps, warmup)
-    decay = FlatCos(decay, steps) if decay else 0.0
-    return GroupAdam(rate, decay, GROUPS, beta_2=settings["beta_2"])
-
-
-def draw(rng):
-    return int(rng.integers(2**31))
 
 
 # Initial values from the data: every unit starts with standard deviation 1 and with the kink of its

@@ -47,6 +47,8 @@ def estimator_to_state(estimator):
         "network_seed": int(estimator.network_.seed),
         "decisions": estimator._decisions_to_state(),
     }
+    if hasattr(estimator, "oof_score_"):
+        state["oof_score"] = float(estimator.oof_score_)
     if getattr(estimator, "record_", None) is not None:
         state["record"] = estimator.record_
     if lost:
@@ -94,6 +96,8 @@ def estimator_from_state(classes, state, make_network):
                 "record_": state.get("record"),  # files of earlier versions have none
             }
         )
+        if "oof_score" in state:
+            estimator.oof_score_ = float(state["oof_score"])
     except BadFile:
         raise
     except Exception as error:  # of any type: a state may contain anything

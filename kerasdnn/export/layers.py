@@ -7,7 +7,12 @@
     layer_norm   (x - mean) / sqrt(variance + epsilon), over the columns of a row
     periodic     see `PeriodicEmbedding`
     piecewise    see `PiecewiseLinearEmbedding`
+    cosine       see `CosineEmbedding`
     embed        see `EmbedCategories`
+    members      a_m x_m + b_m of each member m   (rows, d) becomes (rows, members, d)
+    each         other steps for each member
+    separate     x_m W_m + b_m
+    mean         the mean of f(x_m)               (rows, members, d) becomes (rows, d)
     average      the mean of several lists of steps
     sum          the sum of several lists of steps, of which an empty one is x
     log_odds     those of the mean of the sigmoids of several lists of steps, which end before them
@@ -26,8 +31,9 @@ from .. import activations
 from ..core.messages import quoted_list
 from ..nn import distributions
 from ..nn.average import AverageOf
+from ..nn.batch_ensemble import BatchEnsembleDense, MeanOfMembers, MemberDense, MemberScale
 from ..nn.embedding import EmbedCategories
-from ..nn.numeric_embeddings import PiecewiseLinearEmbedding
+from ..nn.numeric_embeddings import CosineEmbedding, PiecewiseLinearEmbedding
 from ..nn.quantiles import increasing
 from ..nn.realmlp_layers import (
     NTKDense,
@@ -59,6 +65,8 @@ FUNCTIONS[increasing] = {"name": "increasing"}
 for _name in ("ordinal", "normal_parameters", "negative_binomial_parameters"):
     FUNCTIONS[getattr(distributions, _name)] = {"name": _name}
 LINEAR = {"name": "linear"}
+# Layers that take (rows, members, columns); others take (rows, columns) alone.
+OF_MEMBERS = (kl.Dense, MemberScale, BatchEnsembleDense, MemberDense, MeanOfMembers)
 
 
 class NotDescribed(ValueError):
@@ -87,10 +95,15 @@ def describe_layer(layer):
     if layer.compute_dtype != "float32" or getattr(layer, "quantization_mode", None):
         precision = getattr(layer, "quantization_mode", None) or layer.compute_dtype
         raise NotDescribed(f"layer {layer.name!r}, which computes in {precision}")
-    shape = getattr(layer.input, "shape", ()) if layer.built and hasattr(layer, "input") else ()
-    if len(shape) > 2:
-        raise NotDescribed(f"layer {layer.name!r} with input of shape {tuple(shape)}")
+    if rank_of(layer) > 2 and type(layer) not in OF_MEMBERS:
+        raise NotDescribed(f"layer {layer.name!r} with input of shape {tuple(layer.input.shape)}")
     return [step for step in describe(layer) if step != {"op": "activation", "f": LINEAR}]
+
+
+def rank_of(layer):
+    """Number of dimensions of the input of a layer, 2 where it is not known."""
+    known = layer.built and hasattr(layer, "input")
+    return len(getattr(layer.input, "shape", ())) if known else 2
 
 
 def function_of(activation, where):
@@ -116,7 +129,8 @@ def number(value):
 def dense(layer):
     kernel, units = number(layer.kernel), layer.kernel.shape[-1]
     bias = number(layer.bias) if layer.use_bias else np.zeros(units, "float32")
-    yield {"op": "dense", "w": kernel, "b": bias, "f": function_of(layer.activation, layer)}
+    step = {"op": "dense", "w": kernel, "b": bias, "f": function_of(layer.activation, layer)}
+    yield {"op": "each", "of": [step]} if rank_of(layer) == 3 else step
 
 
 def ntk_dense(layer):
@@ -205,6 +219,34 @@ def piecewise(layer):
     yield {"op": "piecewise", "n": layer.n, "f": function_of(layer.activation, layer), **weights}
 
 
+def cosine(layer):
+    weights = {"w": layer.frequency, "p": layer.phase, "a": layer.factor, "c": layer.bias}
+    yield {"op": "cosine", "n": layer.n, **{name: number(v) for name, v in weights.items()}}
+
+
+def members(a, b=None):
+    a = number(a)
+    return {"op": "members", "a": a, "b": np.zeros_like(a) if b is None else number(b)}
+
+
+def batch_ensemble(layer):
+    units = np.zeros(layer.units, "float32")
+    f = function_of(layer.activation, layer)
+    yield members(layer.input_scale)
+    product = {"op": "dense", "w": number(layer.kernel), "b": units, "f": LINEAR}
+    yield {"op": "each", "of": [product]}
+    yield members(layer.output_scale, layer.bias)
+    if f != LINEAR:
+        yield {"op": "each", "of": [{"op": "activation", "f": f}]}
+
+
+def member_dense(layer):
+    f = function_of(layer.activation, layer)
+    yield {"op": "separate", "w": number(layer.kernel), "b": number(layer.bias)}
+    if f != LINEAR:
+        yield {"op": "each", "of": [{"op": "activation", "f": f}]}
+
+
 def embed(layer):
     limits = np.array(layer.cardinalities, dtype="int32") - 1
     vectors = number(layer.vectors).reshape(-1, layer.size)
@@ -249,6 +291,11 @@ DESCRIBE = {
     PeriodicEmbedding: periodic,
     PiecewiseLinearEmbedding: piecewise,
     EmbedCategories: embed,
+    CosineEmbedding: cosine,
+    MemberScale: lambda layer: [members(layer.input_scale)],
+    BatchEnsembleDense: batch_ensemble,
+    MemberDense: member_dense,
+    MeanOfMembers: lambda layer: [{"op": "mean", "f": function_of(layer.activation, layer)}],
     distributions.OrdinalOutput: thresholds,
     Residual: residual,
     WideAndDeep: wide_and_deep,

@@ -744,6 +744,50 @@ def piecewise(step, arrays):
     return run
 
 
+def cosine(step, arrays):
+    n = step["n"]
+    w, p, a, c = (array(step, name, arrays) for name in "wpac")
+
+    def run(x):
+        numbers = x[:, :n, None]
+        turns = numbers * w + p
+        turns -= np.round(turns)
+        waves = np.cos(turns * np.float32(2 * math.pi))
+        parts = np.concatenate([numbers, waves], axis=2) * a + c
+        return np.concatenate([parts.reshape(len(x), -1), x[:, n:]], axis=1)
+
+    return run
+
+
+def members(step, arrays):
+    a, b = array(step, "a", arrays), array(step, "b", arrays)
+    return lambda x: (x if x.ndim == 3 else x[:, None]) * a + b
+
+
+def each(step, arrays):
+    network = compile_steps(step["of"], arrays)
+
+    def run(x):
+        return network(x.reshape(-1, x.shape[2])).reshape(*x.shape[:2], -1)
+
+    return run
+
+
+def separate(step, arrays):
+    w, b = array(step, "w", arrays), array(step, "b", arrays)
+
+    def run(x):
+        x = x.transpose(1, 0, 2) if x.ndim == 3 else x[None]
+        return np.matmul(x, w).transpose(1, 0, 2) + b
+
+    return run
+
+
+def mean(step, arrays):
+    f = function_of(step["f"])
+    return lambda x: f(x.reshape(-1, x.shape[2])).reshape(x.shape).mean(axis=1)
+
+
 def embed(step, arrays):
     limits, starts, vectors = (array(step, name, arrays) for name in ("limits", "starts", "v"))
     k = len(limits)
@@ -792,7 +836,8 @@ def temperature(step, arrays):
 
 
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
-         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise, "embed": embed,
+         "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise, "cosine": cosine,
+         "embed": embed, "members": members, "each": each, "separate": separate, "mean": mean,
          "average": average, "sum": sum_of, "log_odds": log_odds,
          "temperature": temperature}  # fmt: skip
 

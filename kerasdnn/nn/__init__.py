@@ -1,15 +1,21 @@
 """Layers, losses, schedules and update rules that work in any Keras model, on any backend.
 
-`average` averages networks, `embedding` embeds categories, `numeric_embeddings` embeds numbers by
-piecewise-linear functions and cosines, `realmlp_layers` contains the layers of RealMLP, `losses`
-cross-entropy of class indices with label smoothing, the asymmetric loss and the Gamma deviance,
-`quantiles` the pinball loss of quantiles that never cross, `distributions` ordered classes, normal
-and negative binomial outputs, `skip` residual layers and wide & deep networks, `schedules`
-learning-rate schedules, `group_adam` an optimizer with groups of variables, and `update_rules` the
-update rules as pure functions.
+`average` averages networks, `batch_ensemble` contains the layers of TabM, `embedding` embeds
+categories, `numeric_embeddings` embeds numbers by piecewise-linear functions and cosines,
+`realmlp_layers` contains the layers of RealMLP, `losses` cross-entropy of class indices with label
+smoothing, the asymmetric loss and the Gamma deviance, `quantiles` the pinball loss of quantiles
+that never cross, `distributions` ordered classes, normal and negative binomial outputs, `skip`
+residual layers and wide & deep networks, `schedules` learning-rate schedules, `group_adam` an
+optimizer with groups of variables, and `update_rules` the update rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf
+from .batch_ensemble import BatchEnsembleDense as BatchEnsembleDense
+from .batch_ensemble import MeanOfMembers as MeanOfMembers
+from .batch_ensemble import MemberDense as MemberDense
+from .batch_ensemble import MemberLoss as MemberLoss
+from .batch_ensemble import MemberMetric as MemberMetric
+from .batch_ensemble import MemberScale as MemberScale
 from .distributions import NegativeBinomialLikelihood as NegativeBinomialLikelihood
 from .distributions import NormalLikelihood as NormalLikelihood
 from .distributions import OrdinalOutput as OrdinalOutput

@@ -281,7 +281,7 @@ def noise(shape, number):
     ten times as fast as a statistical generator. (`population/forward.py` has its own, because
     merging would change the masks drawn.)
     """
-    places = ops.reshape(ops.arange(shape[0] * shape[1], dtype="int32"), shape)
+    places = ops.reshape(ops.arange(math.prod(shape), dtype="int32"), shape)
     bits = hashed(places * -1_640_531_527 + hashed(number))
     return ops.cast(ops.bitwise_and(bits, 0xFFFFFF), "float32") / 2.0**24
 

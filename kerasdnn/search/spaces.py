@@ -138,8 +138,8 @@ def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
         hidden_units    2 to 4 layers, half as wide, as wide and half wider again
         learning_rate   a third to three times the preset's, logarithmic
         activation      "selu", "mish", "relu"
-        dropout         0, 0.15, 0.3
-        weight_decay    0, 0.02, 0.05
+        dropout         0, 0.15, 0.3 and the preset's
+        weight_decay    0, 0.02, 0.05 and the preset's
 
         without those that the preset draws for each network.
     """
@@ -157,7 +157,7 @@ def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
         return (units,) * hp.Int("layers", 2, 4, default=len(own["hidden_units"]))
 
     def choice(name, values):
-        return lambda hp: hp.Choice(name, values, default=own[name])
+        return lambda hp: hp.Choice(name, sorted({*values, own[name]}), default=own[name])
 
     draws = {
         "hidden_units": hidden_units,

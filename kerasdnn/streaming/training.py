@@ -140,6 +140,9 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
     Returns:
         dict of the estimator's fitted attributes.
     """
+    if estimator.bagging is not None:
+        rule = "is not supported where X is read in parts"
+        raise invalid("bagging", rule, estimator.bagging)
     for name, value in zip(("sample_weight", "groups", "time"),
                            (given.weights, given.groups, given.time), strict=True):  # fmt: skip
         if value is not None:

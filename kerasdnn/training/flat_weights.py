@@ -85,10 +85,17 @@ class PackedOptimizer:
 
     `load` and `store` copy weights and optimizer state between the model's variables, given as
     lists of `tf.Variable`, and the packed ones. Both are called inside the compiled function.
+
+    Args:
+        optimizer: built Keras optimizer for which `can_pack` is true.
+        variables: list of the model's variables, in the optimizer's order.
+        members: int, for as many models with equal optimizers, whose weights have a leading axis.
+            None means one model, without that axis.
     """
 
-    def __init__(self, optimizer, variables):
-        self.packing = Packing([v.shape for v in variables])
+    def __init__(self, optimizer, variables, members=None):
+        axis = () if members is None else (members,)
+        self.packing = Packing([(*axis, *v.shape) for v in variables])
         self.parameters = [
             keras.Variable(np.zeros(s, "float32")) for s in self.packing.packed_shapes
         ]
@@ -121,10 +128,15 @@ class PackedOptimizer:
 
     def store(self, weights, state):
         assign(weights, self.weights())
+        assign(state, self.state())
+
+    def state(self):
+        """Return the optimizer's state as views of the packed one, in the optimizer's order."""
+        values = {i: twin.value for i, twin in self.scalars}
         for where, twins in self.states:
-            assign([state[i] for i in where], self.packing.unpack([v.value for v in twins]))
-        for i, twin in self.scalars:
-            state[i].assign(twin.value)
+            unpacked = self.packing.unpack([v.value for v in twins])
+            values.update(zip(where, unpacked, strict=True))
+        return [values[i] for i in range(len(values))]
 
     def weights(self):
         """Return the weights as views of the packed parameters, in the model's order."""

@@ -57,9 +57,9 @@ def is_row_by_row_loss(loss):
     """Return whether `loss` is the weighted mean of numbers that each depend on one row only."""
     cls = type(loss)
     known = cls in LOSSES or (cls is WRAPPER and loss.fn in functions())
-    ours = cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls)
+    ours = _is_ours(cls)
     reduced = loss.reduction in ("sum_over_batch_size", "mean_with_sample_weight")
-    if ours and hasattr(loss, "loss"):  # `OneHotLoss`
+    if ours and hasattr(loss, "loss"):  # `OneHotLoss`, `MemberLoss`
         inner = loss.loss if isinstance(loss.loss, kl.Loss) else WRAPPER(loss.loss)
         return reduced and is_row_by_row_loss(inner)
     return reduced and (ours or (known and _within_rows(loss)))
@@ -75,9 +75,15 @@ def is_sum_over_rows(metric):
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
         return keras_internals.function_of(metric) in functions() and _within_rows(metric)
+    if isinstance(getattr(metric, "metric", None), km.Metric) and _is_ours(cls):
+        return is_sum_over_rows(metric.metric)  # `MemberMetric`
     if cls in COUNTS:
         return cls is km.AUC or len(metric.thresholds) == 1  # otherwise a number per threshold
     return cls in MEANS and _within_rows(metric)
+
+
+def _is_ours(cls):
+    return cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls)
 
 
 def _within_rows(part):

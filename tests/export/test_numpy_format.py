@@ -14,7 +14,7 @@ import pytest
 from _export_models import LABELS, N, fitted, mixed_table
 
 import kerasdnn
-from kerasdnn import DNNClassifier, DNNRegressor
+from kerasdnn import DNNClassifier, DNNRegressor, nn
 from kerasdnn.export import exporting, layers, numpy_format, numpy_reader, proof
 
 
@@ -141,6 +141,8 @@ def test_values_of_other_types_mean_what_they_mean_to_the_model(mixed):
         (DNNRegressor("standard", target="count", hidden_units=(8, 4)), LABELS * 7),
         (DNNRegressor("realmlp", quantiles=(0.1, 0.5, 0.6, 0.9)), np.arange(N) * 3.0),
         (DNNRegressor("realmlp-s", target="positive"), np.arange(N) + 1.0),
+        (DNNClassifier("tabm", k=4), np.arange(N) % 3),
+        (DNNRegressor("tabm", k=3, quantiles=(0.1, 0.5, 0.9)), np.arange(N) * 3.0),
     ],
     ids=str,
 )
@@ -217,6 +219,26 @@ def test_every_layer_that_is_described_is_computed(tmp_path):
     for weight in network.weights:  # none is what it starts at
         if weight.dtype == "float32":
             weight.assign(weight + rng.uniform(0.1, 0.5, weight.shape))
+    manifest = network.export(tmp_path / "out", format="numpy")
+    assert manifest["proof"]["largest_difference"]["all"] < 1e-5
+
+
+def test_every_layer_of_members_and_numbers_is_computed(tmp_path):
+    keras.utils.set_random_seed(0)
+    edges = [[-1.0, 0.0, 2.0], [0.0, 1.0]]
+    network = kerasdnn.Network(
+        [
+            keras.Input((5,)), nn.PiecewiseLinearEmbedding(edges, 3, "A", "relu"),
+            nn.CosineEmbedding(1, size=4), nn.PiecewiseLinearEmbedding(edges, None),
+            nn.MemberScale(4), keras.layers.Dense(6, "selu"),
+            nn.BatchEnsembleDense(5, 4, "gelu"), nn.MemberDense(4, 4, "softmax"),
+            nn.MemberDense(3, 4), nn.MeanOfMembers("softmax"),
+        ],
+        seed=0,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    for weight in network.trainable_weights:
+        weight.assign(weight + rng.uniform(0.1, 0.5, weight.shape))
     manifest = network.export(tmp_path / "out", format="numpy")
     assert manifest["proof"]["largest_difference"]["all"] < 1e-5
 

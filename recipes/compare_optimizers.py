@@ -62,10 +62,12 @@ def gradient(w):
     return np.array([w[0] / 10, 2 * w[1]], "float32")
 
 
-def on_a_surface(report, quick):
-    """Draw the path of each optimizer at the learning rate with the lowest mean loss along it."""
-    from kerasdnn import plots
+SURFACE = {"minimum": (0, 0), "title": "Loss w1^2 / 20 + w2^2 (learning rates in brackets)"}
+LIMITS = (-8.0, 4.0), (-2.6, 2.6)
 
+
+def best_paths(quick):
+    """The path of each optimizer at the learning rate with the lowest mean loss along it."""
     paths, rows = {}, []
     for name in OPTIMIZERS:
         tried = {rate: descend(name, rate) for rate in SURFACE_RATES[:: 3 if quick else 1]}
@@ -75,15 +77,26 @@ def on_a_surface(report, quick):
         losses = surface(*paths[name].T)
         high = np.flatnonzero(losses >= GOAL)[-1] + 1  # from this step on it stays below
         rows.append((name, best, high if high <= STEPS else np.nan, losses[-1]))
-    paths = {f"{name} ({rate:g})": paths[name] for name, rate, *_ in rows}
-    frame = {"minimum": (0, 0), "title": "Loss w1^2 / 20 + w2^2 (learning rates in brackets)"}
-    limits = (-8.0, 4.0), (-2.6, 2.6)
+    return {f"{name} ({rate:g})": paths[name] for name, rate, *_ in rows}, rows
+
+
+def draw_surface(paths):
+    from kerasdnn import plots
+
+    return plots.surface_paths(surface, paths, *LIMITS, **SURFACE)
+
+
+def on_a_surface(report, quick):
+    """Draw the path of each optimizer, and report when it reaches the minimum."""
+    from kerasdnn import plots
+
+    paths, rows = best_paths(quick)
     report.picture(
-        "paths", plots.surface_paths(surface, paths, *limits, **frame),
+        "paths", draw_surface(paths),
         f"{STEPS} steps from the same start, each optimizer at its best learning rate here.",
     )  # fmt: skip
     moving = report.out / "paths.gif"
-    plots.animate_paths(surface, paths, *limits, moving, frames=10 if quick else STEPS, **frame)
+    plots.animate_paths(surface, paths, *LIMITS, moving, frames=10 if quick else STEPS, **SURFACE)
     report.page.picture(moving, "The same paths, step by step.")
     import pandas as pd
 

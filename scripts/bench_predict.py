@@ -196,16 +196,17 @@ def cost_per_row(out):
 
 
 def draw(table, path):
-    from matplotlib.figure import Figure
+    from kerasdnn import plots
 
-    axes = Figure(figsize=(6, 4), layout="constrained").add_subplot()
-    axes.loglog(table["rows"], table["seconds per epoch"], "o-", label="Network.fit, batch 32")
-    last = table.iloc[-1]
-    line = table["rows"] * last["seconds per epoch"] / last["rows"]
-    axes.loglog(table["rows"], line, "--", color="grey", label="proportional to rows")
-    axes.set(xlabel="rows", ylabel="seconds per epoch")
-    axes.legend()
-    axes.figure.savefig(path, dpi=120)
+    rows, seconds = table["rows"].to_numpy(), table["seconds per epoch"].to_numpy()
+    ax = plots.learning_curves(
+        {"Network.fit, batch 32": seconds}, rows, xlabel="rows", ylabel="seconds per epoch",
+        log_x=True, log_y=True, legend=False,
+    )  # fmt: skip
+    line = rows * seconds[-1] / rows[-1]
+    ax.plot(rows, line, color="#555555", lw=1, ls="--", label="proportional to rows")
+    ax.legend(loc="best", frameon=False)
+    plots.save(ax, path)
 
 
 def side_class(side):

@@ -1,6 +1,6 @@
 """Write what documents take from the code: the table of presets, and pictures.
 
-    scripts/run scripts/pages.py        # seconds; writes docs/presets.md and two pictures
+    scripts/run scripts/pages.py        # half a minute; docs/presets.md and pictures
 
 `tests/test_pages.py` fails where a document differs from what this program writes.
 """
@@ -26,7 +26,8 @@ from kerasdnn.hyperparameters import (
 )
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE, PICTURE, GRADIENTS = DOCS / "presets.md", DOCS / "accuracy.png", DOCS / "gradients.png"
+PAGE, PICTURE = DOCS / "presets.md", DOCS / "accuracy.png"
+sys.path.insert(0, str(DOCS.parent / "recipes"))
 HEAD = """# Presets and defaults
 
 What None, the default of most arguments, stands for. This page is written by
@@ -42,8 +43,9 @@ as `optimizer`. An argument that is not None replaces the value of the preset.
 def main():
     write_bytes(PAGE, presets_page().encode())
     plots.save(accuracy_picture((DOCS / "accuracy.md").read_text("utf-8")), PICTURE)
-    plots.save(gradients_picture(), GRADIENTS)
-    print(f"{PAGE}\n{PICTURE}\n{GRADIENTS}")
+    for name, drawing in guide_pictures().items():
+        plots.save(drawing, DOCS / "pictures" / f"{name}.png")
+    print(f"{PAGE}, {PICTURE.name} and the pictures of the guide are written.")
 
 
 def presets_page() -> str:
@@ -140,14 +142,39 @@ def accuracy_picture(page: str):
     return drawing
 
 
-def gradients_picture():
-    """Draw the vanishing gradients of the guide, as the recipe does."""
-    sys.path.insert(0, str(DOCS.parent / "recipes"))
-    import compare_activations as recipe
+class Pictures(dict):
+    """What a recipe reports to here: its pictures are kept by name, its tables are not."""
+
+    def picture(self, name, drawing, caption):
+        self[name] = drawing
+
+    def table(self, *args, **kwargs):
+        pass
+
+
+def guide_pictures() -> dict:
+    """The pictures of the guide by name, drawn by the recipes."""
+    import backprop_by_hand
+    import compare_activations
+    import compare_batch_sizes
+    import compare_optimizers
+    import step_by_step
     from _tables import shipped, split
 
+    found = Pictures()
+    backprop_by_hand.apples(found)
+    backprop_by_hand.composite(found)
+    compare_activations.draw_functions(found)
+    compare_batch_sizes.on_a_surface(found, seed=0)
+    found["batches"] = found.pop("paths")
     rows = split(shipped("digits"), seed=0)
-    return recipe.draw_start(recipe.gradients_at_the_start(rows, seed=0))
+    gradients = compare_activations.gradients_at_the_start(rows, seed=0)
+    found["gradients"] = compare_activations.draw_start(gradients)
+    found["paths"] = compare_optimizers.draw_surface(compare_optimizers.best_paths(False)[0])
+    drawing, (left, right) = plots.figure(1, 2, width=11.5, height=4.0)
+    step_by_step.draw_paths(step_by_step.optimizers(found)[0], left)
+    step_by_step.leaky(found, right)
+    return found | {"steps": drawing}
 
 
 if __name__ == "__main__":

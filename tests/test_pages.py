@@ -1,9 +1,11 @@
 """The pages and pictures that are written by `scripts/pages.py` are up to date."""
 
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from kerasdnn import plots
@@ -38,10 +40,21 @@ def test_the_picture_of_accuracy_shows_the_figures_of_the_page(tmp_path):
     assert_like(ax, pages.PICTURE, tmp_path)
 
 
-def test_the_picture_of_gradients_is_what_the_recipe_draws(tmp_path):
-    ax = pages.gradients_picture()
-    assert_like(ax, pages.GRADIENTS, tmp_path)
-    gradients = {line.get_label(): line.get_ydata() for line in ax.lines}
+@pytest.fixture(scope="module")
+def drawn():
+    return pages.guide_pictures()
+
+
+@pytest.mark.parametrize("guide", ["guide.en.md", "guide.ko.md"])
+def test_the_guide_shows_every_picture_as_the_recipes_draw_it(guide, drawn, tmp_path):
+    shown = re.findall(r"\]\(pictures/(\w+)\.png\)", (pages.DOCS / guide).read_text("utf-8"))
+    assert sorted(shown) == sorted(drawn)
+    for name, drawing in drawn.items():
+        assert_like(drawing, pages.DOCS / "pictures" / f"{name}.png", tmp_path)
+
+
+def test_the_gradient_vanishes_where_the_guide_says_so(drawn):
+    gradients = {line.get_label(): line.get_ydata() for line in drawn["gradients"].lines}
     for name, vanishes in {"tanh, biases of 2": True, "sigmoid": True, "tanh": False}.items():
         assert (gradients[name][0] < 1e-3 * gradients[name][-1]) == vanishes, name
 

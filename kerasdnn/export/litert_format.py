@@ -6,7 +6,7 @@ its own input. Text, categories, dates and combinations of columns are rejected:
 not hold them. Infinite numbers, which the model rejects, count as very large ones.
 
 The output is the probabilities of the labels that the manifest lists, the numbers of a regressor,
-or the output of a network, all float32.
+or the output of a network, all float32. Of two labels the manifest has the threshold of the second.
 
 In `model_int8.tflite` the weights of the larger layers are int8, and so is what they are multiplied
 with, quantized for each row as it comes; no rows of training are needed for it. It is not exact:
@@ -26,6 +26,7 @@ import numpy as np
 
 from ..checks.table_columns import LARGEST
 from ..core.messages import to_python
+from ..decisions.outputs import before_activation
 from ..tables.columns import FARTHEST
 from .description import refuse
 
@@ -65,7 +66,10 @@ def answers(file):
         y = interpreter.get_tensor(taken["index"])
         label = None
         if manifest["outputs"].get("probabilities") and labels is not None:
-            label = [labels[i] for i in y.argmax(axis=1)]
+            best = y.argmax(axis=1)
+            if len(labels) == 2:
+                best = (y[:, 1] > manifest["threshold"]).astype(int)
+            label = [labels[i] for i in best]
         elif manifest["outputs"].get("probabilities"):
             label = (y > 0.5).astype(int).tolist()
         yield y.astype("float64").tolist(), label
@@ -100,7 +104,11 @@ def write(model, description, folder):
     if description["kind"] == "network":
         width, encode, decode = description["width"], lambda x: x, lambda y: y
     else:
-        width, encode, decode = len(inputs), encoder(description), decoder(description)
+        target, log_odds = description["target"], False
+        if target.get("temperature") is not None and not model.target_.head.per_class:
+            inner = before_activation(network)
+            network, log_odds = (network, False) if inner is None else (inner, True)
+        width, encode, decode = len(inputs), encoder(description), decoder(description, log_odds)
 
     @tf.function(input_signature=[tf.TensorSpec([None, width], tf.float32, name="x")])
     def predict(x):
@@ -118,6 +126,7 @@ def write(model, description, folder):
     found = {"inputs": inputs, "outputs": {name: "float32"}, "variants": FILES}
     if description["kind"] == "classifier":
         found["labels"] = [to_python(label) for label in description["target"]["labels"]]
+        found["threshold"] = description["target"]["threshold"]
     return found
 
 
@@ -228,17 +237,32 @@ def encoder(description):
     return encode
 
 
-def decoder(description):
-    """A function from the output of the network to that of the model, float32."""
+def decoder(description, log_odds=False):
+    """A function from the output of the network to that of the model, float32.
+
+    Args:
+        log_odds: bool, whether the output is what the sigmoid of the last layer takes.
+    """
     import tensorflow as tf
 
     kind, target = description["kind"], description["target"]
     if kind == "regressor":
         return lambda y: in_units(y, target)
     smallest, largest = np.finfo("float32").tiny, np.float32(1 - 2.0**-24)
+    temperature, sigmoid = target["temperature"], kind == "labels" or target["binary"]
+
+    def probabilities(output):
+        if log_odds:
+            return tf.sigmoid(output / temperature)
+        p = tf.clip_by_value(output, smallest, largest)
+        if temperature is None:
+            return p
+        if sigmoid:
+            return tf.sigmoid((tf.math.log(p) - tf.math.log(1 - p)) / temperature)
+        return tf.nn.softmax(tf.math.log(p) / temperature)
 
     def decode(output):
-        p = tf.clip_by_value(output, smallest, largest)
+        p = probabilities(output)
         if kind == "labels":
             return p
         if target["binary"]:
@@ -251,6 +275,7 @@ def decoder(description):
 def in_units(y, target):
     import tensorflow as tf
 
+    y = y[:, :1] if target["mean_first"] else y  # of a distribution
     y = tf.minimum(y, np.float32(LARGEST)) * np.float32(target["scale"])
     y += np.float32(target["center"])
     if target["shift"] is not None:

@@ -28,7 +28,7 @@ from ..checks.table_columns import LARGEST
 from ..tables.columns import FARTHEST
 from ..tables.text_formats import FALSE, TRUE
 from .description import need_steps, refuse
-from .onnx_graph import ML, OPSET, Graph, add_steps, i64
+from .onnx_graph import ML, OPSET, Graph, add_steps, clipped, columns, f64, i64
 from .saved_model_format import DAY, inputs_of
 
 RUNTIME = """
@@ -75,10 +75,6 @@ json.dump({"answers": answers, "versions": versions}, open(sys.argv[3], "w"))
 OUTPUTS = ("label", "probabilities", "prediction", "output")
 SPACE = r"[\s\v\x1c-\x1f\x{85}\pZ]*"  # what `str.strip` removes
 MATRIX = "x"
-
-
-def f64(value):
-    return np.asarray(value, "float64")
 
 
 def write(model, description, folder):
@@ -301,14 +297,14 @@ def decode(g, output, description):
     y = g.cast(output, "float64")
     if kind == "regressor":
         y = in_units(g, y, target)
-        shape = ["rows"] if target["flat"] else ["rows", count]
+        shape = ["rows"] if target["flat"] else ["rows", 1 if target["mean_first"] else count]
         if target["flat"]:
             g("Squeeze", y, i64(1), to="prediction")
         else:
             g("Identity", y, to="prediction")
         return [("prediction", "float64", shape)]
-    p = g("Min", g("Max", y, f64(np.finfo("float32").tiny)), f64(1 - 2.0**-24))
-    likely = g.cast(g("Greater", output, np.float32(0.5)), "int64")
+    p = clipped(g, y)
+    likely = g.cast(g("Greater", y, f64(target["threshold"])), "int64")
     if kind == "labels":
         g("Identity", p, to="probabilities")
         g("Identity", likely, to="label")
@@ -342,6 +338,7 @@ def add_labels(g, best, labels):
 
 
 def in_units(g, y, target):
+    y = columns(g, y, 0, 1) if target["mean_first"] else y  # of a distribution
     y = g("Add", g("Mul", g("Min", y, f64(LARGEST)), f64(target["scale"])), f64(target["center"]))
     if target["shift"] is not None:
         y = g("Mul", g("Exp", g("Min", y, f64(88))), f64(target["bias"]))

@@ -1,9 +1,11 @@
 """Build an ONNX graph: nodes by calling a `Graph`, and the nodes of the layers of a network.
 
-The steps are those of `layers`; every one takes and returns float32.
+The steps are those of `layers`; every one takes and returns float32,
+except those of a temperature, which end in doubles.
 """
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -94,6 +96,10 @@ def f32(value):
     return np.asarray(value, "float32")
 
 
+def f64(value):
+    return np.asarray(value, "float64")
+
+
 def i64(*values):
     return np.array(values, "int64")
 
@@ -112,7 +118,7 @@ def add_steps(g, x, steps):
 
 def dense(g, x, step):
     g.width, w, b = len(step["b"]), f32(step["w"]), f32(step["b"])
-    if g.width <= NARROW:  # runtimes add the products of few columns one by one
+    if g.width <= NARROW < len(w):  # runtimes add the products of few columns one by one
         wide = g("Gemm", g.cast(x, "float64"), w.astype("float64"), b.astype("float64"))
         return function(g, g.cast(wide, "float32"), step["f"])
     return function(g, g("Gemm", x, w, b), step["f"])
@@ -132,8 +138,10 @@ def mix(g, x, step):
 
 
 def layer_norm(g, x, step):
-    a, b = f32(step["a"]), f32(step["b"])
-    return g("LayerNormalization", x, a, b, axis=-1, epsilon=step["epsilon"])
+    x = g("Sub", x, g("ReduceMean", x, i64(1), keepdims=1))
+    variance = g("ReduceMean", g("Mul", x, x), i64(1), keepdims=1)
+    x = g("Div", x, g("Sqrt", g("Add", variance, f32(step["epsilon"]))))
+    return affine(g, x, step)
 
 
 def per_column(g, x, weights):
@@ -190,9 +198,52 @@ def average(g, x, step):
     return g("Div", total, f32(len(step["of"])))
 
 
+def sum_of(g, x, step):
+    total, *others = [add_steps(g, x, steps) for steps in step["of"]]
+    for other in others:
+        total = g("Add", total, other)
+    return total
+
+
+def log_odds(g, x, step):
+    """The log-odds, in doubles, of the mean of several sigmoids."""
+    numbers = [g.cast(add_steps(g, x, steps), "float64") for steps in step["of"]]
+    yes, no = (  # sums of probabilities, as logarithms
+        reduce(lambda a, b: g("Add", a, wide_softplus(g, g("Sub", b, a))), logarithms)
+        for logarithms in (
+            [g("Neg", wide_softplus(g, g("Neg", z))) for z in numbers],
+            [g("Neg", wide_softplus(g, z)) for z in numbers],
+        )
+    )
+    return g("Sub", yes, no)
+
+
+def wide_softplus(g, x):
+    """log(1 + exp(x)) in doubles."""
+    rest = g("Log", g("Add", g("Exp", g("Neg", g("Abs", x))), f64(1)))
+    return g("Add", g("Max", x, f64(0)), rest)
+
+
+def temperature(g, x, step):
+    t = f64(step["t"])
+    if step["of_what"] == "log-odds":
+        return g("Sigmoid", g("Div", x, t))
+    p = clipped(g, g.cast(x, "float64"))
+    z = g("Log", p)
+    if step["sigmoid"]:
+        return g("Sigmoid", g("Div", g("Sub", z, g("Log", g("Sub", f64(1), p))), t))
+    return g("Softmax", g("Div", z, t), axis=-1)
+
+
+def clipped(g, p):
+    """Probabilities in doubles, within what float32 has between 0 and 1."""
+    return g("Min", g("Max", p, f64(np.finfo("float32").tiny)), f64(1 - 2.0**-24))
+
+
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
          "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise,
-         "embed": embed, "average": average}  # fmt: skip
+         "embed": embed, "average": average, "sum": sum_of, "log_odds": log_odds,
+         "temperature": temperature}  # fmt: skip
 
 
 def function(g, x, f):
@@ -208,7 +259,7 @@ def function(g, x, f):
 
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}), "selu": ("Selu", {}), "elu": ("Elu", {}), "tanh": ("Tanh", {}),
-    "sigmoid": ("Sigmoid", {}), "softplus": ("Softplus", {}), "softsign": ("Softsign", {}),
+    "softplus": ("Softplus", {}), "softsign": ("Softsign", {}),
     "exponential": ("Exp", {}), "gelu": ("Gelu", {}),
     "hard_silu": ("HardSwish", {}), "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
     "softmax": ("Softmax", {"axis": -1}), "log_softmax": ("LogSoftmax", {"axis": -1}),
@@ -228,9 +279,43 @@ def increasing(g, x):
     return g("Concat", *numbers, axis=1)
 
 
+def ordinal(g, x):
+    """Probabilities of ordered classes: differences of sigmoids that decrease.
+
+    In doubles, because the runtime's own sigmoid is 0 where a small probability is not.
+    """
+    x = g.cast(x, "float64")
+    first = columns(g, x, 0, 1)
+    gaps = wide_softplus(g, g("Sub", columns(g, x, 0, -1), columns(g, x, 1)))
+    steps = g("Concat", g("Sub", first, first), g("CumSum", gaps, np.array(1)), axis=1)
+    s = g("Sub", first, steps)
+    above, below = g("Sigmoid", s), g("Sigmoid", g("Neg", s))
+    middle = g("Mul", columns(g, above, 0, -1), columns(g, below, 1))
+    middle = g("Mul", middle, g("Sub", f64(1), g("Exp", g("Neg", gaps))))
+    found = g("Concat", columns(g, below, 0, 1), middle, columns(g, above, -1), axis=1)
+    return g.cast(found, "float32")
+
+
+def normal_parameters(g, x):
+    spread = g("Add", g("Softplus", columns(g, x, 1)), f32(1e-4))
+    return g("Concat", columns(g, x, 0, 1), spread, axis=1)
+
+
+def negative_binomial_parameters(g, x):
+    mean = g("Exp", g("Min", columns(g, x, 0, 1), f32(80)))
+    return g("Concat", mean, g("Add", g("Softplus", columns(g, x, 1)), f32(1e-6)), axis=1)
+
+
 def squareplus(g, x):
     root = g("Sqrt", g("Add", g("Mul", x, x), f32(4)))
     return g("Mul", g("Add", x, root), f32(0.5))
+
+
+def sigmoid(g, x):
+    if g.width > NARROW:
+        return g("Sigmoid", x)
+    # The runtime's own is off by the last bits, and a temperature takes the log-odds of it.
+    return g.cast(g("Sigmoid", g.cast(x, "float64")), "float32")
 
 
 def mish(g, x):
@@ -241,6 +326,7 @@ def mish(g, x):
 
 
 FUNCTIONS = {
+    "sigmoid": sigmoid,
     "mish": mish,
     "linear": lambda g, x: x,
     "relu6": lambda g, x: g("Clip", x, f32(0), f32(6)),
@@ -250,4 +336,7 @@ FUNCTIONS = {
     "tanh_shrink": lambda g, x: g("Sub", x, g("Tanh", x)),
     "squareplus": squareplus,
     "increasing": increasing,
+    "ordinal": ordinal,
+    "normal_parameters": normal_parameters,
+    "negative_binomial_parameters": negative_binomial_parameters,
 }

@@ -5,12 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from ..core.statistics import mean_interval
 from .styles import REFERENCE, plot, series
 from .styles import legend as add_legend
+
+BAND_ALPHA = 0.12
 
 
 @plot()
@@ -51,13 +54,15 @@ def learning_curves(
         look, every = series(index), max(1, len(at) // 6)
         ax.plot(at, center, label=name, markevery=(every * index // 8, every), **look)
         if len(runs) > 2:
-            ax.fill_between(at, low, high, color=look["color"], alpha=0.12, lw=0)
+            # Many bands on top of each other would mix their colors.
+            alpha = BAND_ALPHA if len(curves) <= 3 else BAND_ALPHA / 2
+            ax.fill_between(at, low, high, color=look["color"], alpha=alpha, lw=0)
     for name, value in (reference or {}).items():
         ax.axhline(value, **REFERENCE)
         ax.annotate(
             name, (0, value), xycoords=("axes fraction", "data"), xytext=(3, 2),
-            textcoords="offset points", ha="left", va="bottom", fontsize=8, color="#333333",
-            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.6},
+            textcoords="offset points", ha="left", va="bottom", fontsize=9, color="#333333",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")], zorder=4,
         )  # fmt: skip
     ax.set(xlabel="epoch", ylabel=ylabel)
     if x is None:
@@ -80,7 +85,8 @@ def functions(ax: Axes, named: dict[str, Callable], low: float = -5.0, high: flo
     """
     z = np.linspace(low, high, 401)
     for index, (name, function) in enumerate(named.items()):
-        ax.plot(z, function(z), label=name, markevery=(15 + 7 * index, 60), **series(index))
+        look = {key: value for key, value in series(index).items() if key != "marker"}
+        ax.plot(z, function(z), label=name, **look)  # markers would look like data
     ax.axhline(0, color="#888888", lw=0.8, zorder=0)
     ax.axvline(0, color="#888888", lw=0.8, zorder=0)
     ax.set(xlabel="z", ylabel="a")

@@ -66,7 +66,7 @@ def graph(
         ax.text(x + 0.95, y, name, ha="left", va="center", fontweight="bold")
         for node, sources in inputs.items():
             _draw_node(node, bool(sources), place[node], ax)
-        key: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "va": "top"}
+        key: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 9, "va": "top"}
         ax.text(0, 0, "above: value or shape, forward →", color=FORWARD, **key)
         ax.text(1, 0, "below: ← derivative, backward", color=BACKWARD, ha="right", **key)
         ax.set(xlim=(-0.55, columns + 0.45), ylim=(rows - 0.4, -0.6), title=title)

@@ -14,6 +14,7 @@ from kerasdnn import DNNClassifier, DNNRegressor
 from kerasdnn.export import exporting, onnx_graph
 from kerasdnn.export.layers import FUNCTIONS
 from kerasdnn.export.onnx_format import boolean_position, date_parts
+from kerasdnn.nn import PiecewiseLinearEmbedding
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -109,6 +110,39 @@ def test_every_problem_is_exported(estimator, y, tmp_path):
     assert manifest["proof"]["largest_difference"]["all"] < 1e-5
     missing = {one["column"]: one["missing"] for one in manifest["inputs"]}
     assert missing == {"age": "NaN", "zip": "", "city": "unseen"}  # "" is a city
+
+
+EDGES = [[-1.0, 0.0, 0.5, 2.0], [-2.0, -1.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"size": 4, "activation": "relu"}, {"size": None}, {"size": 4, "version": "A"}],
+    ids=["B", "none", "A"],
+)
+def test_a_piecewise_embedding_is_computed(settings, tmp_path):
+    embedding = PiecewiseLinearEmbedding(EDGES, seed=0, **settings)
+    network = kerasdnn.Network([keras.Input((3,)), embedding, keras.layers.Dense(3)], seed=0)
+    if settings["size"]:
+        embedding.piecewise.assign(np.random.default_rng(0).normal(size=embedding.piecewise.shape))
+    x = np.random.default_rng(0).normal(size=(50, 3)).astype("float32")
+    assert network.predict(x, verbose=0).std() > 0.1
+    network.export(tmp_path / "out", format="onnx")  # which compares them
+
+
+def test_what_follows_the_last_layer_is_computed(tmp_path):
+    X = mixed_table()[["age", "member"]]
+    deep = {"layer_norm": True, "residual": True, "wide": True}
+    for i, (estimator, y) in enumerate([
+        (DNNClassifier("standard", **deep, calibrate=True, threshold=0.3), np.arange(len(X)) % 2),
+        (DNNClassifier("standard", n_members=2, calibrate=True), np.arange(len(X)) % 2),
+        (DNNClassifier("standard", ordered=[0, 1, 2]), np.arange(len(X)) % 3),
+        (DNNRegressor("standard", target="normal"), np.arange(len(X)) * 2.0),
+    ]):  # fmt: skip
+        model = fitted(estimator.set_params(epochs=1, random_state=0, hidden_units=(6, 6)), X, y)
+        if getattr(model, "calibrator_", None) is not None:
+            model.calibrator_.value = 3.0
+        model.export(tmp_path / str(i), format="onnx")  # which compares them
 
 
 def test_an_array_is_exported_by_position(tmp_path):

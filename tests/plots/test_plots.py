@@ -292,6 +292,26 @@ def test_animation_has_its_frames_and_its_colours(tmp_path):
         assert (np.abs(frames[-1] - red_green_blue).max(axis=-1) < 12).sum() > 50
 
 
+def test_the_minimum_is_drawn_above_the_paths_of_an_animation(tmp_path):
+    to_the_minimum = {"a": np.linspace((-7, 2), (0, 0), 30)}
+    path = plots.animate_paths(
+        ravine, to_the_minimum, (-8, 3), (-2.6, 2.6), tmp_path / "a.gif", minimum=(0, 0), frames=3
+    )
+    with Image.open(path) as animation:
+        last = np.asarray([*ImageSequence.Iterator(animation)][-1].convert("RGB"), float)
+    yellow = np.abs(last - (255, 255, 0)).max(axis=-1) < 30
+    assert yellow[:, : yellow.shape[1] * 7 // 10].sum() > 10  # on the map, not in the legend
+
+
+def test_maps_can_share_a_color_bar():
+    drawing, axes = plots.figure(1, 2)
+    for ax in axes:
+        plots.heat_map(np.eye(2), ["a", "b"], label="", limits=(0, 1), color_bar=False, ax=ax)
+    assert len(drawing.axes) == 2
+    drawing.colorbar(axes[0].images[0], ax=axes)
+    assert len(drawing.axes) == 3
+
+
 def test_save_leaves_the_old_picture_when_it_fails(tmp_path, monkeypatch):
     path = plots.save(bars(), tmp_path / "new folder" / "bars.png")
     before = path.read_bytes()

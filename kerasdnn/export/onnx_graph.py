@@ -110,8 +110,17 @@ def columns(g, x, start, stop=END):
 
 
 def add_steps(g, x, steps):
-    """Add the nodes of some steps; returns the name of their output."""
+    """Add the nodes of some steps; returns the name of their output.
+
+    Raises:
+        ValueError: there are no nodes for a step, such as those of TabM.
+    """
     for step in steps:
+        if step["op"] not in STEPS:
+            raise ValueError(
+                f"format='onnx' cannot compute the step {step['op']!r} of this network. Pass "
+                "format='numpy' or 'saved_model'."
+            )
         x = STEPS[step["op"]](g, x, step)
     return x
 

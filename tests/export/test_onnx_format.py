@@ -130,6 +130,14 @@ def test_a_piecewise_embedding_is_computed(settings, tmp_path):
     network.export(tmp_path / "out", format="onnx")  # which compares them
 
 
+def test_a_network_without_operators_is_refused_and_leaves_nothing_behind(tmp_path):
+    X = mixed_table()[["age", "city"]]
+    model = fitted(DNNClassifier("tabm", k=2, epochs=1, random_state=0), X, LABELS)
+    with pytest.raises(ValueError, match=r"onnx.*'members'.*format='numpy'"):
+        model.export(tmp_path / "out", format="onnx")
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_follows_the_last_layer_is_computed(tmp_path):
     X = mixed_table()[["age", "member"]]
     deep = {"layer_norm": True, "residual": True, "wide": True}

@@ -48,9 +48,11 @@ class Server:
         command = [sys.executable, "-m", "kerasdnn", "serve", str(path), "--port", str(port)]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
-        line = self.process.stderr.readline()
-        if "Serving" not in line:
-            sys.exit(line + self.process.stderr.read())
+        lines = []  # of TensorFlow, before that of the server; at the end there is an empty one
+        while "Serving" not in (line := self.process.stderr.readline()):
+            lines.append(line)
+            if not line:
+                sys.exit("".join(lines))
         self.port = int(line.split("http://127.0.0.1:")[1].split(";")[0])
 
     def megabytes(self):

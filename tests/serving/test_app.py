@@ -105,8 +105,10 @@ class Server:
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
         )
-        line = self.process.stderr.readline()
-        assert "Serving" in line, line + self.process.stderr.read()
+        lines = []  # of TensorFlow, before that of the server; at the end there is an empty one
+        while "Serving" not in (line := self.process.stderr.readline()):
+            lines.append(line)
+            assert line, "".join(lines)
         self.port = int(line.split("http://127.0.0.1:")[1].split(";")[0])
 
     def ask(self, rows):

@@ -24,7 +24,8 @@ from .core.arguments import (
     is_number,
 )
 from .core.messages import invalid, unknown_name
-from .nn.schedules import SHAPES
+
+SCHEDULES = ("constant", "cosine", "one_cycle", "exponential", "flat_cos", "coslog4")
 
 
 class Later:
@@ -309,7 +310,7 @@ ROWS = (
         'down to 0), "one_cycle" (up in the first 30% of the steps, then down to 0), "exponential" '
         '(down to 1%), "flat_cos" (constant for one half, then down to 0) or "coslog4" (four '
         "cosine waves). `learning_rate` is its peak. It spans the epochs of each `fit`.",
-        partial(check_choice, valid=tuple(SHAPES)),
+        partial(check_choice, valid=SCHEDULES),
         in_estimators="It spans `epochs`, also where early stopping ends the training before."),
     Row("warmup", None, ALL,
         "float in [0, 1): fraction of the steps in which the learning rate increases to its peak, "

@@ -13,6 +13,7 @@ from kerasdnn import hyperparameters as rows
 from kerasdnn.estimators.presets import PRESETS, by_name, resolve
 from kerasdnn.factories import build_for
 from kerasdnn.heads import make_problem
+from kerasdnn.nn.schedules import SHAPES
 
 SHAPE = {"n_features", "n_classes", "n_labels", "n_outputs"}
 ENTRIES = {
@@ -202,3 +203,7 @@ def test_an_invalid_value_is_named_by_a_space_and_by_a_hypermodel(name, value):
         kerasdnn.hypermodel("binary", 3, **{name: value})
     with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}="):
         kerasdnn.tune(X, (X[:, 0] > 0) * 1, space=lambda hp: {name: value}, max_trials=1, verbose=0)
+
+
+def test_the_schedules_by_name_are_those_that_there_are():
+    assert tuple(SHAPES) == rows.SCHEDULES

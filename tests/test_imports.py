@@ -22,7 +22,7 @@ ROOMS = {
     "plots": "core",
     "optimizers": "core nn",
     "heads": "core nn",
-    "hyperparameters": "core nn activations optimizers heads",
+    "hyperparameters": "core activations optimizers heads",
     "checks": "core heads activations",
     "training": "core nn checks",
     "tables": "core heads activations checks",

@@ -113,8 +113,9 @@ def check_single(estimator, settings, class_weight):
 def without_end(settings):
     """Hyperparameters of a network that is trained for an unknown number of epochs."""
     endless = {"schedule": "constant", "warmup": None}
-    if has_end(settings) or "beta_2" in settings:  # RealMLP's dropout and weight decay end, too
+    if has_end(settings):
         rate = settings["learning_rate"]
-        rate = rate * RATE if is_number(rate) else rate
-        endless |= {"learning_rate": rate, "epochs": ENDLESS}
+        endless["learning_rate"] = rate * RATE if is_number(rate) else rate
+    if has_end(settings) or "beta_2" in settings:  # RealMLP's dropout and weight decay end, too
+        endless["epochs"] = ENDLESS
     return settings | {name: value for name, value in endless.items() if name in settings}

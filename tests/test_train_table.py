@@ -84,6 +84,7 @@ def test_numbers_with_a_fraction_are_a_quantity_and_never_refused(values):
     [
         (pd.Series([f"name {i}" for i in range(80)], name="who"), "'who' has 80 different values"),
         (pd.Series(pd.date_range("2020", periods=80), name="day"), "'day' contains dates"),
+        (pd.Series(["yes"] * 3, name="bought"), "'bought' is constant: it is always 'yes'"),
     ],
 )
 def test_names_and_dates_are_no_target(y, words):

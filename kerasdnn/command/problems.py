@@ -27,9 +27,13 @@ def split_target(table, target):
             f"The table must have at least {MIN_ROWS} rows with a value of {target!r} and at least "
             f"one other column. Received: {len(table)} rows, {X.shape[1]} other columns."
         )
-    if y.nunique() < 2:
-        raise ValueError(f"The target {target!r} is constant: it is always {y.tolist()[0]!r}.")
+    check_not_constant(y)
     return X, y, dropped
+
+
+def check_not_constant(y):
+    if y.nunique() < 2:
+        raise ValueError(f"The target {y.name!r} is constant: it is always {y.tolist()[0]!r}.")
 
 
 def infer_problem(y):
@@ -38,7 +42,8 @@ def infer_problem(y):
     Text, truth values and up to ten different integers are classes; other numbers are a quantity.
 
     Raises:
-        ValueError: dates, or text with so many different values that they cannot be classes.
+        ValueError: dates, one value only, or text with so many different values that they cannot
+            be classes.
     """
     values = y.nunique()
     if pd.api.types.is_datetime64_any_dtype(y):
@@ -46,6 +51,7 @@ def infer_problem(y):
             f"The target {y.name!r} contains dates (first: {y.iloc[0]}). Convert them to numbers, "
             "such as days since the first date."
         )
+    check_not_constant(y)
     number = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
     if number and (np.asarray(y, float) % 1 != 0).any():
         return "regression", "its values have fractions"

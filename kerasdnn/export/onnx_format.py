@@ -29,9 +29,10 @@ from ..tables.columns import FARTHEST
 from ..tables.text_formats import FALSE, TRUE
 from .description import need_steps, refuse
 from .onnx_graph import ML, OPSET, Graph, add_steps, clipped, columns, f64, i64
-from .saved_model_format import DAY, inputs_of
+from .saved_model_format import CELLS, DAY, inputs_of
 
-RUNTIME = """
+RUNTIME = (
+    """
 import json, os, sys
 for name in ("kerasdnn", "tensorflow", "keras", "pandas", "sklearn", "onnx"):
     sys.modules[name] = None
@@ -39,29 +40,14 @@ import numpy as np, onnxruntime
 from datetime import datetime, timezone
 session = onnxruntime.InferenceSession(
     os.path.join(sys.argv[1], "model.onnx"), providers=["CPUExecutionProvider"])
-inputs = json.load(open(os.path.join(sys.argv[1], "manifest.json")))["inputs"]
-def number(value):
-    if isinstance(value, dict):
-        (kind, content), = value.items()
-        if kind == "seconds":
-            return content
-        moment = datetime.fromisoformat(content)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds()
-    return float("nan") if value is None else float(value)
+"""
+    + CELLS
+    + """
 def feed(table):
     if inputs[0]["dtype"] == "float":
         return {"x": np.array(table["rows"], "float32")}
-    fed = {}
-    for one in inputs:
-        at = one["position"] if table["names"] is None else table["names"].index(one["column"])
-        values = [row[at] for row in table["rows"]]
-        if one["dtype"] == "string":
-            texts = [one["missing"] if v is None else v for v in values]
-            fed[one["name"]] = np.array(texts, dtype=object)
-        else:
-            fed[one["name"]] = np.array([number(v) for v in values], "float64")
-    return fed
+    return {name: np.array(values, object if text else "float64")
+            for name, text, values in cells(table)}
 names = [one.name for one in session.get_outputs()]
 answers = []
 for table in json.load(open(sys.argv[2])):
@@ -72,6 +58,7 @@ for table in json.load(open(sys.argv[2])):
 versions = {"python": sys.version.split()[0], "onnxruntime": onnxruntime.__version__}
 json.dump({"answers": answers, "versions": versions}, open(sys.argv[3], "w"))
 """
+)
 OUTPUTS = ("label", "probabilities", "prediction", "output")
 SPACE = r"[\s\v\x1c-\x1f\x{85}\pZ]*"  # what `str.strip` removes
 MATRIX = "x"

@@ -31,14 +31,9 @@ from ..decisions.outputs import before_activation
 from ..tables.columns import FARTHEST
 from .description import refuse, unseen_text
 
-RUNTIME = """
-import json, os, sys
-for name in ("kerasdnn", "keras", "pandas", "sklearn"):
-    sys.modules[name] = None
-import numpy as np, tensorflow as tf
-from datetime import datetime, timezone
-loaded = tf.saved_model.load(sys.argv[1])
-serve = loaded.signatures["serving_default"]
+# What the runtimes of "saved_model" and "onnx" feed: `cells` yields the name of an input, whether
+# it is text, and its values.
+CELLS = """
 inputs = json.load(open(os.path.join(sys.argv[1], "manifest.json")))["inputs"]
 def number(value):
     if isinstance(value, dict):
@@ -49,18 +44,31 @@ def number(value):
         moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
         return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds()
     return float("nan") if value is None else float(value)
+def cells(table):
+    for one in inputs:
+        at = one["position"] if table["names"] is None else table["names"].index(one["column"])
+        values, text = [row[at] for row in table["rows"]], one["dtype"] == "string"
+        missing = one.get("missing")
+        yield one["name"], text, [
+            (missing if v is None else v) if text else number(v) for v in values]
+"""
+RUNTIME = (
+    """
+import json, os, sys
+for name in ("kerasdnn", "keras", "pandas", "sklearn"):
+    sys.modules[name] = None
+import numpy as np, tensorflow as tf
+from datetime import datetime, timezone
+loaded = tf.saved_model.load(sys.argv[1])
+serve = loaded.signatures["serving_default"]
+"""
+    + CELLS
+    + """
 def feed(table):
     if inputs[0]["dtype"] == "float":
         return {"x": tf.constant(np.array(table["rows"], "float32"))}
-    fed = {}
-    for one in inputs:
-        at = one["position"] if table["names"] is None else table["names"].index(one["column"])
-        values = [row[at] for row in table["rows"]]
-        if one["dtype"] == "string":
-            fed[one["name"]] = tf.constant([one["missing"] if v is None else v for v in values])
-        else:
-            fed[one["name"]] = tf.constant([number(v) for v in values], tf.float64)
-    return fed
+    return {name: tf.constant(values, tf.string if text else tf.float64)
+            for name, text, values in cells(table)}
 answers = []
 tables = json.load(open(sys.argv[2]))
 for table in tables:
@@ -94,6 +102,7 @@ if "examples" in loaded.signatures:  # agrees with the columns, rounded to float
 versions = {"python": sys.version.split()[0], "tensorflow": tf.__version__}
 json.dump({"answers": answers, "versions": versions}, open(sys.argv[3], "w"))
 """
+)
 MARKER = "missing value"
 DAY = 86_400.0
 

@@ -147,11 +147,11 @@ def factor_of(unit):
 def factors_of(texts, units):
     """The factors of a column's multiples by unit, {} if its units are others.
 
-    A lone m or b is a multiple of money, or when written as in 1.5M; else it is a meter or a byte.
+    A lone m or b is a multiple when written as in 1.5M; else it is a meter or a house number.
     """
     factors = {unit: factor for unit in units if (factor := factor_of(unit))}
     clear = any(unit not in ("m", "b") for unit in factors)
-    if not clear and not any(re.search(r"\d[MB]$", text) for text in texts):
+    if not clear and not any(re.search(r"\d[.,]\d+[MB]$", text) for text in texts):
         return {}
     others = {unit for unit in units if unit and unit not in factors}
     return {} if any(not is_currency(unit) for unit in others) else factors

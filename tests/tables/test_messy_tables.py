@@ -326,9 +326,11 @@ def test_multiples_such_as_k_and_m_are_read_as_the_numbers_they_stand_for(values
     assert not stray.any()
 
 
-def test_meters_and_bytes_are_units_and_no_multiples():
-    with pytest.warns(DataWarning, match="the unit 'm' is ignored"):
-        encoder = TableEncoder().fit({"a": ["5 m", "7 m", "12 m", "8"] * 9})
+@pytest.mark.parametrize("values", [["5 m", "7 m", "12 m", "8"], ["12B", "14", "18B", "3"],
+                                    ["38M", "40M", "42", "44"]])  # fmt: skip
+def test_meters_sizes_and_house_numbers_have_units_and_no_multiples(values):
+    with pytest.warns(DataWarning, match="the unit '[mb]' is ignored"):
+        encoder = TableEncoder().fit({"a": values * 9})
     assert "factors" not in encoder.states_[0].reading
 
 

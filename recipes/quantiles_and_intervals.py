@@ -126,6 +126,7 @@ def draw(report, table, found):
     from scipy.stats import norm
 
     from kerasdnn import plots
+    from kerasdnn.plots.styles import legend
 
     _, _, X_test, y_test = table
     x = X_test["x"].to_numpy()
@@ -142,7 +143,7 @@ def draw(report, table, found):
             for k, ends in enumerate(found[name].T):
                 ax.plot(x[order], ends[order], **line, label=None if k else name)
         ax.set(xlabel="x", ylabel="y")
-        ax.legend(loc="upper left")
+        legend(ax, "below")
     report.picture("intervals", figure, "Intervals of 90% along the curve whose noise grows.")
 
 

@@ -114,10 +114,13 @@ def prediction_array(x):
 
 def prepare(network, parts):
     """Create the variables of layers, loss and metrics, as the first batch would."""
+    if network.built and keras_internals.has_built_scores(network):
+        return
     x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
-    spec = keras_internals.output_spec
-    if not (network.built and keras_internals.has_built_scores(network)):
+    spec, y_pred = keras_internals.output_spec, keras_internals.output_of(network, x)
+    if y_pred is None:
         y_pred = spec(functools.partial(network, training=False), x)
+    if not keras_internals.build_scores(network, y, y_pred):
         spec(network.compute_loss, x, y, y_pred, *weight)
         spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
 

@@ -45,6 +45,30 @@ def test_loss_and_metrics_of_a_compiled_model(model):
     assert [float(value) for value in metrics.result().values()] == [1.0]
 
 
+@pytest.mark.parametrize("metric", ["mae", "r2_score", "auc", "mine"])
+def test_loss_and_metrics_built_without_a_batch_are_those_of_a_batch(metric):
+    """Keras's means and R2 are complete; anything else asks for a symbolic first call."""
+    models = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        chosen = (lambda y, p: abs(y - p)) if metric == "mine" else metric
+        model.compile("sgd", "mse", metrics=[chosen], weighted_metrics=["mae"])
+        models.append(model)
+    ours, stock = models
+    output = internals.output_of(ours, keras.KerasTensor((None, 3)))
+    assert (output.shape, output.dtype) == ((None, 1), "float32")
+    assert internals.output_of(ours, keras.KerasTensor((None, 4))) is None
+    done = internals.build_scores(ours, keras.KerasTensor((None, 1)), output)
+    assert done == (metric in ("mae", "r2_score"))
+    assert internals.has_built_scores(ours)
+    stock.evaluate(X, Y, verbose=0)
+    if done:
+        state = [(v.name, v.shape) for part in stock.metrics for v in part.variables]
+        assert [(v.name, v.shape) for part in ours.metrics for v in part.variables] == state
+    np.testing.assert_allclose(*(m.evaluate(X, Y, verbose=0) for m in models))
+
+
 def test_state_of_an_optimizer(model):
     model.fit(X, Y, epochs=2, verbose=0)
     optimizer, kernel = model.optimizer, model.trainable_variables[0]

@@ -124,6 +124,12 @@ class Head:
         like: str, the output activation whose `prior` this head takes; see `PRIORS`. Empty means
             `activation`.
         row: the row of `HEADS` that this head varies; see `with_loss` and `quantile_head`.
+
+    Example:
+        from kerasdnn import HEADS
+
+        HEADS["binary"].loss           # 'binary_crossentropy'
+        HEADS["multiclass"].n_units(3)    # 3
     """
 
     units: str
@@ -158,13 +164,27 @@ class Head:
             object.__setattr__(self, "standardize", linear)
 
     def n_units(self, n: int) -> int:
-        """Return the number of output biases for `n` classes, labels or target columns."""
+        """Return the number of output biases.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            int.
+        """
         if self.distribution is not None:
             return 2
         return len(self.levels) or {"1": 1, "K-1": n - 1}.get(self.units, n)
 
     def initial_bias(self, n: int) -> list[float] | None:
-        """Return the initial output bias where there is no `prior`; None means 0."""
+        """Return the initial output bias if there is no `prior`; None means 0.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            list of float, one per output, or None.
+        """
         if self.ordered and self.bias is not None:
             return [float(b) for b in self.bias(np.ones(n))]
         return list(self.start) or None
@@ -180,7 +200,14 @@ class Head:
         return bool(self.levels) or self.distribution is not None
 
     def metric_names(self, n: int) -> list[str]:
-        """Return the names of the default metrics for `n` classes, labels or target columns."""
+        """Return the names of the default metrics.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            list of str.
+        """
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
     def __reduce__(self):

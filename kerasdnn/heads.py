@@ -296,9 +296,9 @@ ERRORS_OF_MEAN = {
 }
 NORMAL_LOSS = distributions.NormalLikelihood()
 COUNT_LOSS = distributions.NegativeBinomialLikelihood()
-COUNTS = Values("hold whole numbers from 0", lambda y: (y >= 0) & (np.floor(y) == y),
+COUNTS = Values("contain non-negative integers", lambda y: (y >= 0) & (np.floor(y) == y),
                 "Others take target='real'.")
-POSITIVE = Values("hold positive numbers", lambda y: y > 0, "target='log' also takes 0.")
+POSITIVE = Values("contain positive numbers", lambda y: y > 0, "target='log' also accepts 0.")
 
 # The multi-class row for `one_hot_labels=True`.
 ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K times 0, once 1",

@@ -161,7 +161,7 @@ def per_member(name, rows, count, n):
         array = np.asarray(given)
         if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
             raise ValueError(
-                f"`{name}` must hold row numbers, at least one. Received: an array of "
+                f"`{name}` must contain row numbers, at least one. Received: an array of "
                 f"{array.dtype} of shape {array.shape}. np.flatnonzero(mask) converts a boolean "
                 "mask to numbers."
             )

@@ -229,5 +229,5 @@ def cross(options):
     if not names:
         raise invalid("options", rule, options)
     if len({str(sorted(c.items(), key=str)) for c in combinations}) < len(combinations):
-        raise invalid("options", "must not hold the same combination twice", options)
+        raise invalid("options", "must not contain the same combination twice", options)
     return names, combinations

@@ -58,7 +58,7 @@ def open_project(directory, resume):
         project = Project(Path(directory) / "search")
         if not is_search(project.path):
             raise invalid(
-                "directory", "must hold a search of kerasdnn in its folder 'search', or none",
+                "directory", "must contain a search of kerasdnn in its folder 'search', or none",
                 str(directory), "Take another `directory`; nothing was deleted or written.",
             )  # fmt: skip
         for path in [] if resume else own_files(project.path):

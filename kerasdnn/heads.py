@@ -329,7 +329,7 @@ HEADS = Heads({    # units, activation,    loss,                              me
                            y, distributions.negative_binomial_parameters(z))),
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
                        kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
-                       bias_rule=f"the share of ones, in (0, 1), or the two classes' {FREQUENCIES}",
+                       bias_rule="the fraction of ones, in (0, 1), or the two classes' " + FREQUENCIES,
                        logits_loss=losses.binary_crossentropy_of_logits),
     "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
                        kind="class", one_hot_head=ONE_HOT, two_classes="binary",
@@ -743,7 +743,7 @@ PRIORS: dict[str, tuple] = {
     "exponential": (np.log, lambda p: p > 0,
                     "the mean of each of the {n} target columns, finite and above 0"),
     "sigmoid":     (lambda p: np.log(p / (1 - p)), lambda p: (p > 0) & (p < 1),
-                    "the share of ones of each of the {n} labels, in (0, 1)"),
+                    "the fraction of ones of each of the {n} labels, in (0, 1)"),
     "softmax":     (lambda p: np.log(p / p.sum()), lambda p: p > 0,
                     f"the {{n}} classes' {FREQUENCIES}"),
 }
@@ -781,7 +781,7 @@ def output_bias(problem: str | Head, prior, n: int) -> list[float]:
             "prior",
             f"must be {(head.bias_rule or rule).format(n=n)}",
             prior,
-            "Leave it out where y does not hold every class." if (p == 0).any() else "",
+            "Leave it out if y does not contain every class." if (p == 0).any() else "",
         )
     return (head.bias or inverse)(p).tolist()
 
@@ -798,8 +798,8 @@ def direction_of(objective, direction=None, head: Head | None = None) -> str:
         return check_choice("direction", direction, ("min", "max"))
     if not isinstance(objective, str) or not objective.startswith("val_"):
         raise ValueError(
-            "`objective` must be 'val_loss' or 'val_' and a metric's name: what is judged by rows "
-            f"that were trained on says nothing. Received: objective={objective!r}."
+            "`objective` must be 'val_loss' or 'val_' and a metric's name: a score on training "
+            f"rows says nothing about new rows. Received: objective={objective!r}."
         )
     return better(objective.removeprefix("val_"), head)
 
@@ -827,8 +827,8 @@ def _better(name, maker):
     found = getattr(metric, "_direction", None)
     if found is None and not any(word in name for word in MORE_WORDS):
         warn(
-            f"`objective` should be a metric whose direction is known. Received: {name!r}, of "
-            "which more is taken to be better. Where less is, let its name end in '_loss'."
+            f"The direction of the objective {name!r} is unknown, so larger values are assumed to "
+            "be better. If smaller values are better, use a name that ends in '_loss'."
         )
     return "min" if found == "down" else "max"
 

@@ -119,7 +119,7 @@ class Decisions(Spread):
         if threshold is None:
             return
         if target.head.units != "1":
-            remedy = "More classes are predicted by the largest probability."
+            remedy = "With more classes, the most probable one is predicted."
             if target.head.kind == "labels":
                 remedy = "Compare `predict_proba` with a threshold per label."
             raise invalid("threshold", "is for two classes", threshold, remedy)

@@ -947,8 +947,8 @@ FUNCTIONS = {
 
 
 # --------------------------------------------------------------------------------- text formats
-# `numpy_format` appends the source of these functions from `tables/text_formats.py`.
-parse_number = tidy_date = parse_time = parse_boolean = is_missing = None
+# `numpy_format` appends the source of these functions from `tables/texts/parsing.py`.
+parse_number = tidy_date = parse_time = parse_boolean = parse_serial = is_missing = None
 
 
 def parse(text, reading):
@@ -963,7 +963,8 @@ def parse(text, reading):
                 pass
         return parse_number(text, *marks, reading.get("factors", {}))
     if kind == "date":
-        return parse_formats(text, reading["formats"])
+        found = parse_formats(text, reading["formats"])
+        return parse_serial(text) if found is None and reading.get("serials") else found
     return parse_time(text) if kind == "time" else parse_boolean(text)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..checks.table_columns import LARGEST
 from ..tables.columns import FARTHEST
-from ..tables.text_formats import FALSE, TRUE
+from ..tables.texts.parsing import FALSE, TRUE
 from .description import need_steps, refuse
 from .onnx_graph import ML, OPSET, Graph, add_steps, clipped, columns, f64, i64
 from .saved_model_format import CELLS, DAY, inputs_of

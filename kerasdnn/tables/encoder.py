@@ -38,7 +38,7 @@ from .frame import Column, Frame, read_frame
 from .free_text import TextColumn, learn_text
 from .inference import KIND_NAMES, WANTED, infer_columns, warn_of_findings
 from .one_row import RowEncoder, UseTablePath, one_row_dict
-from .text_formats import ISO_FORMATS, read
+from .texts.reading import ISO_FORMATS, read
 
 ROWS_PER_CHUNK = 2048
 STATES = {state.role: state for state in (NumericColumn, CategoricalColumn, TextColumn)}
@@ -58,10 +58,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Numbers are scaled; dates are split into calendar parts; categories are one-hot encoded or, if a
     column has many, numbered for an `EmbedCategories` layer; sentences become a few numbers;
     missing values are filled and marked. `fit` infers what a text column holds: numbers, dates,
-    times and booleans are read from it, with a warning (see `tables/text_formats.py`), and later
-    tables are read in the same way. Columns that do not vary and identifiers are ignored, and may
-    be absent later. Columns are matched by name, in any order; a missing, unknown or extra column,
-    or one of another type, is an error that lists the differences.
+    times and booleans are read from it, with a warning (see `tables/texts/recognition.py`), and
+    later tables are read in the same way. Columns that do not vary and identifiers are ignored, and
+    may be absent later. Columns are matched by name, in any order; a missing, unknown or extra
+    column, or one of another type, is an error that lists the differences.
 
     Args:
         scaling: "standard" (mean 0, standard deviation 1; default) or "robust" (median, quartiles,

@@ -35,8 +35,10 @@ def main(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folder of tables (default: of scikit-learn)")
-    add("--rows", type=int, default=1800, help="training rows at most (default: 1800)")
+    add(
+        "--data", type=Path, metavar="DIR", help="folder of tables (default: those of scikit-learn)"
+    )
+    add("--rows", type=int, default=1800, help="maximum number of training rows (default: 1800)")
     add("--seeds", type=int, default=1, help="default: 1")
     add("--splits", type=int, default=0, metavar="N", help="random splits (default: the fixed one)")
     add("--tables", metavar="A,B", help="default: all for regression")

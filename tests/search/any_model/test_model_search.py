@@ -152,9 +152,7 @@ def test_a_second_leader_in_a_directory_is_refused(tmp_path):
 
 
 def test_three_failing_trials_end_the_search_with_their_reasons():
-    with pytest.raises(
-        RuntimeError, match=r"first 3 trials failed:\n.*no model of rate"
-    ):
+    with pytest.raises(RuntimeError, match=r"first 3 trials failed:\n.*no model of rate"):
         search(build=models_to_search.fails, max_trials=6)
 
 

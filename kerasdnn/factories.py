@@ -91,9 +91,12 @@ def build_classifier(
         ValueError: an argument is out of range.
 
     Example:
-        x, y = load_digits(return_X_y=True)                     # scikit-learn: (1797, 64), 0..9
+        from kerasdnn import build_classifier
+        from sklearn.datasets import load_digits
+
+        x, y = load_digits(return_X_y=True)                     # (1797, 64), 0..9
         network = build_classifier(n_features=64, n_classes=10, seed=0)
-        network.fit(x / 16, y, epochs=20)
+        network.fit(x / 16, y, epochs=5, verbose=0)
         network.predict(x / 16).argmax(axis=1)                  # the most probable of ten classes
     """
     given = locals()
@@ -149,8 +152,13 @@ def build_multilabel_classifier(
         ValueError: an argument is out of range.
 
     Example:
-        network = build_multilabel_classifier(n_features=20, n_labels=3, prior=y.mean(axis=0))
-        network.fit(x, y)
+        import numpy as np
+        from kerasdnn import build_multilabel_classifier
+
+        x = np.random.default_rng(0).normal(size=(100, 20))
+        y = x[:, :3] > 0.5
+        network = build_multilabel_classifier(n_features=20, n_labels=3, seed=0)
+        network.fit(x, y, verbose=0)
         network.predict(x) > 0.5                                # (rows, 3), True for yes
     """
     given = locals()
@@ -206,9 +214,12 @@ def build_regressor(
         ValueError: an argument is out of range.
 
     Example:
-        x, y = load_diabetes(return_X_y=True)                   # scikit-learn: (442, 10), 25..346
+        from kerasdnn import build_regressor
+        from sklearn.datasets import load_diabetes
+
+        x, y = load_diabetes(return_X_y=True)                   # (442, 10), 25..346
         network = build_regressor(n_features=10, prior=y.mean(), seed=0)
-        network.fit(x, y, epochs=50)
+        network.fit(x, y, epochs=5, verbose=0)
         network.predict(x)[:, 0]                                # (rows,), as y
     """
     given = locals()

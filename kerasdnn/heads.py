@@ -124,6 +124,12 @@ class Head:
         like: str, the output activation whose `prior` this head takes; see `PRIORS`. Empty means
             `activation`.
         row: the row of `HEADS` that this head varies; see `with_loss` and `quantile_head`.
+
+    Example:
+        from kerasdnn import HEADS
+
+        HEADS["binary"].loss           # 'binary_crossentropy'
+        HEADS["multiclass"].n_units(3)    # 3
     """
 
     units: str
@@ -158,13 +164,27 @@ class Head:
             object.__setattr__(self, "standardize", linear)
 
     def n_units(self, n: int) -> int:
-        """Return the number of output biases for `n` classes, labels or target columns."""
+        """Return the number of output biases.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            int.
+        """
         if self.distribution is not None:
             return 2
         return len(self.levels) or {"1": 1, "K-1": n - 1}.get(self.units, n)
 
     def initial_bias(self, n: int) -> list[float] | None:
-        """Return the initial output bias where there is no `prior`; None means 0."""
+        """Return the initial output bias if there is no `prior`; None means 0.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            list of float, one per output, or None.
+        """
         if self.ordered and self.bias is not None:
             return [float(b) for b in self.bias(np.ones(n))]
         return list(self.start) or None
@@ -180,7 +200,14 @@ class Head:
         return bool(self.levels) or self.distribution is not None
 
     def metric_names(self, n: int) -> list[str]:
-        """Return the names of the default metrics for `n` classes, labels or target columns."""
+        """Return the names of the default metrics.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            list of str.
+        """
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
     def __reduce__(self):
@@ -269,9 +296,9 @@ ERRORS_OF_MEAN = {
 }
 NORMAL_LOSS = distributions.NormalLikelihood()
 COUNT_LOSS = distributions.NegativeBinomialLikelihood()
-COUNTS = Values("hold whole numbers from 0", lambda y: (y >= 0) & (np.floor(y) == y),
+COUNTS = Values("contain non-negative integers", lambda y: (y >= 0) & (np.floor(y) == y),
                 "Others take target='real'.")
-POSITIVE = Values("hold positive numbers", lambda y: y > 0, "target='log' also takes 0.")
+POSITIVE = Values("contain positive numbers", lambda y: y > 0, "target='log' also accepts 0.")
 
 # The multi-class row for `one_hot_labels=True`.
 ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K times 0, once 1",
@@ -302,7 +329,7 @@ HEADS = Heads({    # units, activation,    loss,                              me
                            y, distributions.negative_binomial_parameters(z))),
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
                        kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
-                       bias_rule=f"the share of ones, in (0, 1), or the two classes' {FREQUENCIES}",
+                       bias_rule="the fraction of ones, in (0, 1), or the two classes' " + FREQUENCIES,
                        logits_loss=losses.binary_crossentropy_of_logits),
     "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
                        kind="class", one_hot_head=ONE_HOT, two_classes="binary",
@@ -716,7 +743,7 @@ PRIORS: dict[str, tuple] = {
     "exponential": (np.log, lambda p: p > 0,
                     "the mean of each of the {n} target columns, finite and above 0"),
     "sigmoid":     (lambda p: np.log(p / (1 - p)), lambda p: (p > 0) & (p < 1),
-                    "the share of ones of each of the {n} labels, in (0, 1)"),
+                    "the fraction of ones of each of the {n} labels, in (0, 1)"),
     "softmax":     (lambda p: np.log(p / p.sum()), lambda p: p > 0,
                     f"the {{n}} classes' {FREQUENCIES}"),
 }
@@ -754,7 +781,7 @@ def output_bias(problem: str | Head, prior, n: int) -> list[float]:
             "prior",
             f"must be {(head.bias_rule or rule).format(n=n)}",
             prior,
-            "Leave it out where y does not hold every class." if (p == 0).any() else "",
+            "Leave it out if y does not contain every class." if (p == 0).any() else "",
         )
     return (head.bias or inverse)(p).tolist()
 
@@ -771,8 +798,8 @@ def direction_of(objective, direction=None, head: Head | None = None) -> str:
         return check_choice("direction", direction, ("min", "max"))
     if not isinstance(objective, str) or not objective.startswith("val_"):
         raise ValueError(
-            "`objective` must be 'val_loss' or 'val_' and a metric's name: what is judged by rows "
-            f"that were trained on says nothing. Received: objective={objective!r}."
+            "`objective` must be 'val_loss' or 'val_' and a metric's name: a score on training "
+            f"rows says nothing about new rows. Received: objective={objective!r}."
         )
     return better(objective.removeprefix("val_"), head)
 
@@ -800,8 +827,8 @@ def _better(name, maker):
     found = getattr(metric, "_direction", None)
     if found is None and not any(word in name for word in MORE_WORDS):
         warn(
-            f"`objective` should be a metric whose direction is known. Received: {name!r}, of "
-            "which more is taken to be better. Where less is, let its name end in '_loss'."
+            f"The direction of the objective {name!r} is unknown, so larger values are assumed to "
+            "be better. If smaller values are better, use a name that ends in '_loss'."
         )
     return "min" if found == "down" else "max"
 

@@ -37,7 +37,9 @@ class Momentum(keras.optimizers.Optimizer):
         ValueError: `momentum` is outside [0, 1), or `learning_rate` is not positive.
 
     Example:
-        build_regressor(n_features=4, optimizer=Momentum(0.1, momentum=0.8))
+        from kerasdnn import Momentum, build_regressor
+
+        network = build_regressor(n_features=4, optimizer=Momentum(0.1, momentum=0.8))
 
     Reference:
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
@@ -110,14 +112,26 @@ class NAG(Momentum):
     which, with u renamed to w, is the rule above. The network's weights are therefore the points
     ahead. Both start at the same point, where v = 0, and end at the same point, as v goes to 0.
 
-    Args, Raises:
-        As `Momentum`.
+    Args:
+        learning_rate: positive float, `LearningRateSchedule`, or callable without arguments that
+            returns the rate: the length of a step. Default: 0.01.
+        momentum: float in [0, 1), the fraction of the velocity kept in each step. 0 is plain
+            gradient descent. Default: 0.9.
+        **kwargs: arguments of every Keras optimizer, as in `Momentum`.
+
+    Raises:
+        ValueError: `momentum` is outside [0, 1), or `learning_rate` is not positive.
 
     References:
         Nesterov, A method for solving the convex programming problem with convergence rate
         O(1/k^2), 1983. Sutskever et al., On the importance of initialization and momentum in deep
         learning, 2013. Bengio et al., Advances in optimizing recurrent networks, 2012 (the form
         in u).
+
+    Example:
+        from kerasdnn import NAG, build_regressor
+
+        network = build_regressor(n_features=4, optimizer=NAG(0.1, momentum=0.8))
     """
 
     elementwise = True

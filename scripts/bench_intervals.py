@@ -29,8 +29,10 @@ def main(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folder of tables (default: of scikit-learn)")
-    add("--rows", type=int, default=1800, help="training rows at most (default: 1800)")
+    add(
+        "--data", type=Path, metavar="DIR", help="folder of tables (default: those of scikit-learn)"
+    )
+    add("--rows", type=int, default=1800, help="maximum number of training rows (default: 1800)")
     add("--seeds", type=int, default=1, help="default: 1")
     add("--quick", action="store_true", help="few epochs, as a check")
     options = parser.parse_args(argv)

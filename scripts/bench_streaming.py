@@ -4,15 +4,15 @@
     scripts/run scripts/bench_streaming.py --rows 100_000_000   # the table of the documentation
 
 The table has 20 columns (16 numbers, some missing, and 4 of categories) and is written in row
-groups of 250,000 rows. Each measurement runs in a process of its own:
+groups of 250,000 rows. Each measurement runs in its own process:
 
     in parts      DNNRegressor("standard").fit(path, y="y"); the fastest epoch counts
     in memory     the same network on a sample of the rows, read as a DataFrame
     tf.data       stock Keras on a hand-written pipeline that reads the same file with pyarrow and
                   feeds the 16 numbers, standardized, without the categories
 
-CPU seconds are those of all threads of the process: on a machine that does other work, too, they
-say more than the clock. Peak memory is the largest resident set of the process, minus what it was
+CPU seconds are those of all threads of the process: on a busy machine they are more reliable than
+wall-clock times. Peak memory is the largest resident set of the process, minus what it was
 after TensorFlow had trained a first small network. Scores are R2 on 100,000 new rows.
 """
 

@@ -39,6 +39,7 @@ include_patterns = [
     "docs/*.md",
     "docs/site/**.md",
     "recipes/README.md",
+    "recipes/README.ko.md",
 ]
 exclude_patterns = [  # folders that Sphinx need not even walk through
     ".*", "build", "docs/_site", "kerasdnn", "out", "scripts", "shared", "site", "tests",

@@ -32,7 +32,7 @@ def check_calibrate(name: str, value: Any) -> bool | str:
     if isinstance(value, str) and value in METHODS:
         return value
     rule = 'must be True, False, "temperature" or "isotonic"'
-    raise invalid(name, rule, value, "True is temperature scaling, False leaves it out.")
+    raise invalid(name, rule, value, "True means temperature scaling, False no calibration.")
 
 
 def to_probabilities(z, sigmoid):
@@ -135,8 +135,8 @@ class Isotonic:
         if len(z) < MIN_ISOTONIC_ROWS:
             warn(
                 f"Isotonic calibration is fitted to {len(z):,} rows and will follow their random "
-                f"variation. It takes {MIN_ISOTONIC_ROWS} or more; calibrate='temperature' needs "
-                "few."
+                f"variation. Use {MIN_ISOTONIC_ROWS} or more, or calibrate='temperature', which "
+                "needs few."
             )
         p = to_probabilities(np.asarray(z, "float64"), sigmoid)
         y = np.reshape(y, p.shape) if sigmoid else np.arange(p.shape[1]) == np.asarray(y)[:, None]

@@ -116,8 +116,14 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
             or contains weights that are NaN or infinite; the message says which.
 
     Example:
-        model = kerasdnn.load("model.kerasdnn")
-        network = kerasdnn.load("network.keras", custom_objects={"my_loss": my_loss})
+        import pandas as pd
+        from kerasdnn import DNNClassifier, load
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        model.save("model.kerasdnn")
+        load("model.kerasdnn").predict(frame.head(1))
     """
     data = Path(path).read_bytes()
     try:

@@ -41,7 +41,12 @@ class ScoredByRow:
         """Compute the accuracy (multi-label: of complete rows) or R2, as scikit-learn does.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table of `(rows, columns)`, with the columns of `fit`.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+
+        Returns:
+            float: accuracy in [0, 1], or R2, at most 1.
         """
         if is_source(X):
             from ..streaming.prediction import score_source
@@ -191,7 +196,9 @@ class TableEstimator(Explained, BaseEstimator):
         """Compute loss and metrics on a table, and those of a constant baseline.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table, array or path of a Parquet file, with the columns of `fit`.
+            y: as in `fit`; for a source that is read in parts, the name of its target column.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             dict: "loss" (without regularization or label smoothing), the metrics, and
@@ -207,10 +214,11 @@ class TableEstimator(Explained, BaseEstimator):
         return evaluate_with_baseline(self, rows)
 
     def health(self, X: Any, y: Any) -> Health:
-        """Find out whether anything keeps the network from learning; see `kerasdnn.health`.
+        """Find out whether anything prevents the network from learning; see `kerasdnn.health`.
 
         Args:
-            X, y: as in `fit`, the training rows or others.
+            X: table of `(rows, columns)`: the training rows or others.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
 
         Returns:
             `Health`: prints as a table of the layers and the findings. With several members it
@@ -234,6 +242,11 @@ class TableEstimator(Explained, BaseEstimator):
         change: `best_network()` of the result is a new one, fitted on all rows. Without a preset,
         plain networks are searched, many in parallel; with one, variants of it are fitted one after
         the other.
+
+        Args:
+            X: table of `(rows, columns)`.
+            y: as in `fit`.
+            **search: arguments of `kerasdnn.tune`, such as `max_trials` and `objective`.
 
         Returns:
             `SearchResult`.
@@ -259,7 +272,14 @@ class TableEstimator(Explained, BaseEstimator):
             ValueError: a name that X does not have; X as in `predict`.
 
         Example:
-            model.predict_to("customers.parquet", "predictions.parquet", copy=["customer"])
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+            frame.to_parquet("people.parquet")
+            model.predict_to("people.parquet", "predictions.parquet", copy=["city"])
         """
         from ..streaming.prediction import predict_to  # which imports this room
 
@@ -273,6 +293,12 @@ class TableEstimator(Explained, BaseEstimator):
             `Summary`, which prints, and which notebooks show. `network_.summary()` is Keras's.
 
         Example:
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
             print(model.summary())
         """
         check_is_fitted(self)
@@ -315,9 +341,13 @@ class TableEstimator(Explained, BaseEstimator):
                 that differ.
 
         Example:
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
             model.export("exported")                 # then, anywhere: from predict import load
-            model.export("served/1", format="saved_model")
-            model.export("portable", format="onnx")
         """
         from ..export.exporting import export  # which imports this room
 

@@ -131,7 +131,7 @@ def check_positions(splitter, total, count):
     by_position = not hasattr(splitter, "split") or isinstance(splitter, PredefinedSplit)
     if by_position and count != total:
         raise ValueError(
-            "`validation_split` must not hold positions where rows are left out. Received: "
+            "`validation_split` must not contain positions where rows are left out. Received: "
             f"{total:,} rows, of which {total - count:,} weigh 0 or lack a target. Drop them from "
             "X and y, and count the positions without them."
         )

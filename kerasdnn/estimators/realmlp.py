@@ -116,9 +116,19 @@ def start_from_data(network, x, rng):
     """Set kernels and biases of the `NTKDense` layers of a built network that do not start at 0.
 
     Args:
-        network: a Sequential.
-        x: training rows of shape (rows, features).
+        network: built Keras `Sequential`.
+        x: float array `(rows, features)`, training rows.
         rng: `numpy.random.Generator`.
+
+    Example:
+        import keras
+        import numpy as np
+        from kerasdnn.estimators.realmlp import start_from_data
+        from kerasdnn.nn import NTKDense
+
+        network = keras.Sequential([keras.Input((4,)), NTKDense(8, "relu"), NTKDense(1, zero=True)])
+        rng = np.random.default_rng(0)
+        start_from_data(network, rng.normal(size=(100, 4)), rng)
     """
     if len(x) > SAMPLE_ROWS:
         x = x[rng.choice(len(x), SAMPLE_ROWS, replace=False)]

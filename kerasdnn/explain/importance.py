@@ -51,9 +51,15 @@ class Importance(Readable):
         seed: int, seed of the permutations and of the rows drawn.
 
     Example:
-        found = model.importance(X_test, y_test)
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        found = model.importance(frame, labels, repeats=5)
         print(found)
-        found.plot()
+        ax = found.plot()
     """
 
     table: pd.DataFrame

@@ -20,6 +20,12 @@ class Summary(Readable):
         columns: DataFrame, `TableEncoder.columns_`, what was inferred about each column.
 
     Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
         print(model.summary())
     """
 

@@ -36,6 +36,8 @@ class GroupAdam(keras.optimizers.Adam):
         ValueError: invalid factors, or `beta_1` or `beta_2` outside [0, 1).
 
     Example:
+        from kerasdnn.nn import GroupAdam
+
         GroupAdam(0.01, groups={"bias": (0.1, 0.0)})    # biases: a tenth of the rate, no decay
 
     References:

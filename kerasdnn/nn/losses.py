@@ -34,6 +34,10 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
         Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
 
     Example:
+        import keras
+        from kerasdnn.nn import SmoothedSparseCategoricalCrossentropy
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
         network.compile("adam", SmoothedSparseCategoricalCrossentropy(0.1))
     """
 
@@ -70,6 +74,10 @@ class OneHotLoss(keras.losses.Loss):
         y_pred: probabilities, shape `(rows, classes)`.
 
     Example:
+        import keras
+        from kerasdnn.nn import OneHotLoss
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
         network.compile("adam", OneHotLoss(keras.losses.CategoricalFocalCrossentropy()))
     """
 
@@ -118,7 +126,10 @@ class AsymmetricLoss(keras.losses.Loss):
         Ridnik et al., Asymmetric loss for multi-label classification, 2021 (arXiv:2009.14119).
 
     Example:
-        build_multilabel_classifier(20, 5, loss=AsymmetricLoss(gamma_negative=2))
+        from kerasdnn import build_multilabel_classifier
+        from kerasdnn.nn import AsymmetricLoss
+
+        network = build_multilabel_classifier(20, 5, loss=AsymmetricLoss(gamma_negative=2))
     """
 
     row_by_row = True
@@ -165,7 +176,10 @@ class GammaDeviance(keras.losses.Loss):
     of 10% costs the same for small and for large targets.
 
     Args:
-        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+        name: str. None means the name of the class in snake case.
+        reduction: str or None, as for every Keras loss. Default: "sum_over_batch_size".
+        dtype: dtype of the computation, or a Keras dtype policy. None means Keras's default,
+            float32.
 
     Call arguments:
         y_true: positive numbers, shape `(rows,)` or `(rows, outputs)`.
@@ -175,6 +189,10 @@ class GammaDeviance(keras.losses.Loss):
         McCullagh and Nelder, Generalized linear models, 1989, chapter 8.
 
     Example:
+        import keras
+        from kerasdnn.nn import GammaDeviance
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "exponential")])
         network.compile("adam", GammaDeviance())
     """
 

@@ -116,10 +116,15 @@ def compare(
         ValueError: unknown names, options that are nothing to compare, invalid data.
 
     Example:
-        result = compare(X, y, {"optimizer": ["momentum", "nag"]}, epochs=20)
-        result.table      # a row each: mean, interval, difference to the best, p-value
-        result.plot()
-        print(compare({"ours": DNNClassifier(), "trees": HistGradientBoostingClassifier()}, X, y))
+        from kerasdnn import compare
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.preprocessing import scale
+
+        X, y = load_breast_cancer(return_X_y=True)
+        options = {"optimizer": ["momentum", "nag"]}
+        result = compare(scale(X), y, options, seeds=3, epochs=2, hidden_units=(8,), verbose=0)
+        result.table      # a row per option: mean, interval, difference to the best, p-value
+        ax = result.plot()
     """
     if is_models(X):
         X, y, options = y, options, X
@@ -234,5 +239,5 @@ def cross(options):
     if not names:
         raise invalid("options", rule, options)
     if len({str(sorted(c.items(), key=str)) for c in combinations}) < len(combinations):
-        raise invalid("options", "must not hold the same combination twice", options)
+        raise invalid("options", "must not contain the same combination twice", options)
     return names, combinations

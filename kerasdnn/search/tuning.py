@@ -124,10 +124,15 @@ def tune(
             search of other data or settings.
 
     Example:
-        result = tune(X, y, max_trials=100, epochs=20)
+        from kerasdnn import build_classifier, tune
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.preprocessing import scale
+
+        X, y = load_breast_cancer(return_X_y=True)
+        result = tune(scale(X), y, max_trials=2, epochs=2, seed=0, verbose=0)
         result.trials
         build_classifier(n_features=30, **result.best_hyperparameters)
-        result.best_network().predict(X)
+        result.best_network().predict(scale(X))
     """
     fixed, n_jobs = earlier_names(fixed, n_jobs)
     known = [*inspect.signature(tune).parameters][:-1] + list(names(SEARCH))

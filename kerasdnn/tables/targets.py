@@ -129,7 +129,7 @@ TIMES["instant"] = TIMES["datetime"]
 def no_numbers(what, value, kind):
     """The message that y, or a column of it, is of another kind."""
     remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
-    return f"`{what}` must hold numbers. Received: {kind} {to_python(value)!r}. {remedy}."
+    return f"`{what}` must contain numbers. Received: {kind} {to_python(value)!r}. {remedy}."
 
 
 def _values(y):
@@ -176,7 +176,7 @@ class ClassTarget:
         if not np.all(known):
             unknown = pd.unique(pd.Series(y[~np.asarray(known)], dtype=object))
             raise ValueError(
-                f"`{what}` must hold classes of `fit`. Received: {quoted_list(unknown)}; the "
+                f"`{what}` must contain classes of `fit`. Received: {quoted_list(unknown)}; the "
                 "classes "
                 f"are {quoted_list(self.classes, 10)}."
             )
@@ -200,7 +200,7 @@ class LabelTarget:
         """y as float32 `(rows, labels)` of 0 and 1."""
         if y.ndim != 2 or y.shape[1] != self.n or not np.isin(y, (0, 1)).all():
             raise ValueError(
-                f"`{what}` must hold 0 or 1 in {self.n} columns, one per label. Received: shape "
+                f"`{what}` must contain 0 or 1 in {self.n} columns, one per label. Received: shape "
                 f"{y.shape}, values {quoted_list(np.unique(y))}."
             )
         return y.astype("float32")
@@ -275,13 +275,14 @@ class NumberTarget:
                 f"`{what}` must have {self.n} columns as in `fit`. Received: {y.shape[1]}."
             )
         good = np.isfinite(y) & (np.abs(y) < np.finfo("float32").max)
-        rule, remedy = "hold finite numbers that fit in float32", "Rescale it, or drop such rows."
+        rule = "contain finite numbers that fit in float32"
+        remedy = "Rescale it, or drop such rows."
         if good.all() and self.head.values:
             values = self.head.values
             good, rule, remedy = values.accepts(y), values.rule, values.remedy
         elif good.all() and self.log:
             good, remedy = y >= 0, "target='real' takes any number."
-            rule = "hold non-negative numbers for target='log'"
+            rule = "contain non-negative numbers for target='log'"
         if not good.all():
             row, j = np.argwhere(~good)[0]
             raise ValueError(f"`{what}` must {rule}. Received: row {row} is {y[row, j]}. {remedy}")
@@ -497,7 +498,7 @@ def learn_classes(y, names=None, classes=None, least=2):
         if not good.all():
             row, j = np.argwhere(~good)[0]
             raise ValueError(
-                "Unknown label type: `y` of several columns must hold 0 or 1 in each. Received: "
+                "Unknown label type: `y` of several columns must contain 0 or 1 in each. Received: "
                 f"shape {y.shape}, row {row} is {to_python(y[row, j])!r}. Train one classifier per "
                 "column, or `DNNRegressor` on numbers."
             )
@@ -510,27 +511,27 @@ def learn_classes(y, names=None, classes=None, least=2):
         for j in np.flatnonzero(y.min(axis=0) == y.max(axis=0)):
             label = repr(names[j]) if names else str(j)
             warn(
-                f"`y` should hold 0 and 1 in every column. Received: label {label} is "
-                f"{to_python(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
+                f"Label {label} of `y` is {to_python(y[0, j])!r} in all {len(y):,} rows, so the "
+                "network can only learn to predict it always. Check how the rows were selected."
             )
         return LabelTarget(np.array(names if names else np.arange(y.shape[1])))
     y = column(y)
     if y.dtype.kind not in "biufUO":
         raise ValueError(
-            f"Unknown label type: labels must be strings, whole numbers or booleans. Received: "
+            f"Unknown label type: labels must be strings, integers or booleans. Received: "
             f"dtype {y.dtype}."
         )
     if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
         kinds = sorted({type(label).__name__ for label in y})
         rule = "labels must be of one type"
         if set(kinds) <= {"int", "float"}:  # `read_target` found no dtype that holds them exactly
-            rule = "whole numbers must fit in 64 bits, next to fractions in 53"
+            rule = "integers must fit in 64 bits, or in 53 bits if y also contains fractions"
         elif len(kinds) == 1:
-            rule = "labels must be strings, whole numbers or booleans"
+            rule = "labels must be strings, integers or booleans"
         raise ValueError(
             f"Unknown label type: {rule}. Received: {', '.join(kinds)}, such as "
-            f"{quoted_list(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of "
-            "them."
+            f"{quoted_list(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) converts "
+            "them to text."
         )
     if y.dtype.kind == "f" and np.isinf(y).any():
         row = int(np.isinf(y).argmax())
@@ -541,7 +542,7 @@ def learn_classes(y, names=None, classes=None, least=2):
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         row = int((y != np.floor(y)).argmax())
         raise ValueError(
-            "Unknown label type: continuous. Labels must be strings, whole numbers or booleans. "
+            "Unknown label type: continuous. Labels must be strings, integers or booleans. "
             f"Received: row {row} is {y[row]}. `DNNRegressor` predicts numbers."
         )
     found = np.unique(y)
@@ -553,13 +554,13 @@ def learn_classes(y, names=None, classes=None, least=2):
         )
     if y.dtype.kind != "O" and len(found) > max(20, len(y) / 2):
         warn(
-            f"`y` should hold classes, each of several rows. Received: {len(found):,} different "
-            f"numbers in {len(y):,} rows. `DNNRegressor` predicts numbers."
+            f"`y` contains {len(found):,} different numbers in {len(y):,} rows, which are probably "
+            "not classes. Use `DNNRegressor` to predict numbers."
         )
     if len(found) < least:
         raise ValueError(
-            f"`y` must hold at least two classes. Received: one class, {to_python(found[0])!r}, in "
-            f"all {len(y):,} rows that weigh anything (n_samples={len(y)})."
+            f"`y` must contain at least two classes. Received: one class, {to_python(found[0])!r}, "
+            f"in all {len(y):,} rows with a positive weight (n_samples={len(y)})."
         )
     return ClassTarget(classes)
 
@@ -581,7 +582,7 @@ def read_vocabulary(classes, found):
     unknown = [y for y in found if y not in set(labels.tolist())] if same_type else found
     if len(unknown):
         raise ValueError(
-            f"`y` must hold labels of `classes`. Received: {quoted_list(unknown)}; classes are "
+            f"`y` must contain labels of `classes`. Received: {quoted_list(unknown)}; classes are "
             f"{quoted_list(labels, 10)}. Add them to `classes`, or drop such rows."
         )
     if found.dtype.kind in "biuf" and (labels.astype(found.dtype) == labels).all():

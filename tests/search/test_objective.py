@@ -77,7 +77,7 @@ def test_the_direction_of_any_metric_of_keras_is_known(name, direction):
 
 
 def test_a_metric_of_unknown_direction_is_told():
-    with pytest.warns(DataWarning, match="'quux', of which more is taken to be better"):
+    with pytest.warns(DataWarning, match="'quux' is unknown, so larger values"):
         assert direction_of("val_quux") == "max"
 
 

@@ -140,7 +140,7 @@ def read_models(models, y):
         ValueError: fewer than two, something else than an estimator or a preset, or both kinds.
     """
     if len(models) < 2:
-        raise invalid("options", "must hold at least two models", list(models))
+        raise invalid("options", "must contain at least two models", list(models))
     found = {}
     for name, model in models.items():
         if isinstance(model, str) and model in PRESETS:
@@ -155,7 +155,7 @@ def read_models(models, y):
     if len(set(kinds)) > 1 or kinds[0] == 0:
         words = {1: "a classifier", -1: "a regressor", 0: "neither"}
         text = ", ".join(f"{n!r} is {words[k]}" for n, k in zip(found, kinds, strict=True))
-        raise invalid("options", "must hold only classifiers or only regressors", received=text)
+        raise invalid("options", "must contain only classifiers or only regressors", received=text)
     return found
 
 

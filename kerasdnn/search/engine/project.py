@@ -61,8 +61,8 @@ def open_project(directory, resume):
         project = Project(Path(directory) / "search")
         if not is_search(project.path):
             raise invalid(
-                "directory", "must hold a search of kerasdnn in its folder 'search', or none",
-                str(directory), "Take another `directory`; nothing was deleted or written.",
+                "directory", "must contain a search of kerasdnn in its folder 'search', or none",
+                str(directory), "Choose another `directory`; nothing was deleted or written.",
             )  # fmt: skip
         for path in [] if resume else own_files(project.path):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -168,7 +168,7 @@ def check_resumable(project, about):
             shown = "" if name in ("data", "space") else f" ({old!r} before)"
             raise ValueError(
                 f"The search in {path.parent} was made with another `{name}`{shown}. Received: "
-                f"{name}={value!r}. Take another `directory`, or `resume=False` to delete it."
+                f"{name}={value!r}. Choose another `directory`, or `resume=False` to delete it."
             )
 
 

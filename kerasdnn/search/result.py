@@ -105,7 +105,7 @@ class SearchResult(Readable):
             lines.append(f"Seed {self.defaults['seed']}.")
         if len(self.ranking) > 1:
             lines.append(
-                "The best of many trials is partly the best by chance: evaluate it on rows that the "
+                "The best of many trials is best partly by chance: evaluate it on rows that the "
                 "search has not seen."
             )
         names = ["trial", *self.names, "score", "epochs", "seconds"]

@@ -23,7 +23,7 @@ def read_options(argv=None):
     add = parser.add_argument
     add("folder", type=Path, nargs="?", help="folder of tables (default: those of scikit-learn)")
     add("--seeds", type=int, default=4, help="fits per table (default: %(default)s)")
-    add("--rows", type=int, default=MAX_ROWS, help="maximum number of rows of a table (default: %(default)s)")
+    add("--rows", type=int, default=MAX_ROWS, help="maximum rows of a table (default: %(default)s)")
     add("--presets", default="realmlp", help="presets of the fits, separated by commas")
     add("--tables", help="tables, separated by commas (default: all)")
     return parser.parse_args(argv)

@@ -1,8 +1,8 @@
-"""Write what documents take from the code: the table of presets, and pictures.
+"""Write the parts of the documentation that come from the code: the table of presets, and pictures.
 
     scripts/run scripts/pages.py        # half a minute; docs/presets.md and pictures
 
-`tests/test_pages.py` fails where a document differs from what this program writes.
+`tests/test_pages.py` fails if a document differs from what this program writes.
 """
 
 import os

@@ -353,8 +353,8 @@ class MemberLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: as `loss` takes it, shape `(rows,)` or `(rows, outputs)`.
-        y_pred: shape `(rows, members * units)` from `MeanOfMembers` in training, else `(rows,
-            units)`.
+        y_pred: shape `(rows, members * units)` from `MeanOfMembers` in training, otherwise
+            `(rows, units)`.
 
     Example:
         network.compile("adam", MemberLoss("sparse_categorical_crossentropy", units=3))

@@ -5,7 +5,7 @@
 Each optimizer trains the same network from the same weights on the same rows. The weights after
 the first block must be equal before anything is timed. Then blocks of steps are timed in turns,
 ours and Keras's next to each other, so that a busy moment of the machine meets both. Printed are
-the median times, the median of the ratios of neighbours with its 95 % interval (by ranks), and the
+the median times, the median of the ratios of neighbors with its 95% interval (by ranks), and the
 number of instructions that XLA makes of one step. Two ways to take a step:
 
     one call     one compiled training step of stock Keras for each call from Python
@@ -58,7 +58,7 @@ def main(argv=None):
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     units = "-".join(map(str, [FEATURES, *options.units, 1]))
     print(f"{device}, network {units}, batch {BATCH}, {options.rounds} blocks of {options.steps}")
-    print(f"{'':10}{'way':13}{'ours, us':>10}{'Keras, us':>11}{'ratio':>8}   95 % interval")
+    print(f"{'':10}{'way':13}{'ours, us':>10}{'Keras, us':>11}{'ratio':>8}   95% interval")
     above = []
     for name, makers in pairs.items():
         for way in ("one call", "one program"):
@@ -124,7 +124,7 @@ def instructions(optimizer, options):
 
 
 def median_interval(values):
-    """Median and its 95 % interval from ranks, which asks nothing of the distribution."""
+    """Median and its 95% interval from ranks, which asks nothing of the distribution."""
     ordered, n = sorted(values), len(values)
     spread = 0.98 * math.sqrt(n)
     low, high = max(0, round(n / 2 - spread)), min(n - 1, round(n / 2 + spread))

@@ -3,7 +3,7 @@
     scripts/run scripts/bench_population.py         # a minute or two on a CPU
     scripts/run scripts/bench_population.py --quick
 
-Breast-cancer data, 455 rows to train on and 114 to judge by, batch 32, 20 epochs. Two populations:
+Breast-cancer data, 455 training and 114 validation rows, batch 32, 20 epochs. Two populations:
 
     100 networks    drawn at random: 1 to 3 layers of 16, 32 or 64 units, three activations,
                     Momentum and NAG, own learning rates

@@ -10,8 +10,8 @@
     memory   breast cancer, 500 trials of 5 epochs; stock: as many as --stock says
 
 Stock Keras trains the first --stock trials only: plain `keras.Sequential`, the same initial
-weights, the same rows, its own order of rows. The scores of these trials are held against each
-other before any time is printed. The times of `tune` include compilation, files and table.
+weights, the same rows, its own order of rows. The scores of these trials are compared
+before any time is printed. The times of `tune` include compilation, files and table.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Make each mistake that Keras may swallow, in stock Keras and in kerasdnn, and write down both.
+"""Make each mistake that Keras may accept silently, with stock Keras and with kerasdnn.
 
     scripts/run scripts/silent_errors.py            # two minutes; writes docs/silent-errors.md
     scripts/run scripts/silent_errors.py nan        # only mistakes with this word, printed
 
 Stock Keras is `keras.Sequential`, kerasdnn is `Network` with the same layers, loss and arguments.
 Where stock Keras says nothing, the last column shows what came of it: the share of new rows that
-are answered rightly (or R2 of a regression), beside that of the same network without the mistake.
+are predicted correctly (or R2 of a regression), next to that of the same network without it.
 Exits with 1 if kerasdnn is silent on any of them, or stock Keras on fewer than half.
 """
 
@@ -29,8 +29,9 @@ HEAD = """# Silent wrong answers
 
 Each row is a mistake made once in stock Keras {keras} and once in kerasdnn, by
 `scripts/run scripts/silent_errors.py`, which writes this page. *Silent* means: no error and no
-warning. In brackets is what came of it: the share of new rows answered rightly, or R2 of a
-regression (`nan`: no number at all), beside the same network without it; then the last loss.
+warning. In brackets is the result: the fraction of new rows predicted correctly, or R2 of a
+regression (`nan`: not a number), next to that of the same network without the mistake; then the
+last loss.
 
 Stock Keras is silent on {silent} of {all}, warns of {warned} and refuses {refused}.
 kerasdnn is silent on {no_word}, refuses {ours_refused}, warns of {ours_warned}, puts right {right}.

@@ -63,7 +63,7 @@ def fitted(model_class, problem, x, y, head=None, **arguments):
 
 
 def quality(problem, model):
-    """Share of new rows answered rightly; R2 of numbers."""
+    """Fraction of new rows predicted correctly; R2 of numbers."""
     new = data(seed=1)
     answers, truth = np.asarray(model(new.x)), getattr(new, problem)
     if problem in ("binary", "labels"):

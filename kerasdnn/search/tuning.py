@@ -105,9 +105,9 @@ def tune(
             considered dead, and its trial runs again, with `build`. Default: 600.
         seed: int, at least 0, of the oracle and of the networks. None draws one, which the
             hyperparameters of the result include.
-        wave: int, at least 1, maximum number of trials per batch, which are proposed together and, except
-            with `build` or around a preset, trained together. None means 128, fewer for Bayesian
-            search.
+        wave: int, at least 1, maximum number of trials per batch, which are proposed together and,
+            except with `build` or around a preset, trained together. None means 128, fewer for
+            Bayesian search.
         tensorboard: folder for TensorBoard's HParams page. None writes none.
         estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and the arguments of the
             estimator apply to all trials; `DNNClassifier.tune` passes itself. With a preset of its

@@ -8,8 +8,8 @@ The checkout should be of the version that is installed. Its test files (`Sequen
 callbacks, trainer, saving, export) are copied to a temporary folder and run against the installed
 Keras, once unchanged and once with every name of `Sequential`, including that in files, bound to
 `Network` before they are imported. A test that also fails with stock Keras (because a package
-is not installed) is ignored. Prints the tests that fail only with `Network`, by reason; exits with 1 if
-these include anything but the rejections of bad data listed in `REFUSED`.
+is not installed) is ignored. Prints the tests that fail only with `Network`, by reason; exits with
+1 if these include anything but the rejections of bad data listed in `REFUSED`.
 """
 
 import argparse

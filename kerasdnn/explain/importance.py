@@ -166,6 +166,8 @@ def measure(estimator, given, *, repeats=30, scoring=None, confidence=0.95, seed
 def name_of(estimator, scoring):
     """What a score is called in sentences and on axes."""
     if scoring is None:
+        if estimator.target_.head.parts:
+            return "mean score of all columns"
         if not is_regressor(estimator):
             return "accuracy"
         return "D2" if estimator.target_.head.levels else "R2"

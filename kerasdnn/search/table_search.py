@@ -45,6 +45,8 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
     """
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
     estimator, settings = prepared(estimator, settings)
+    given = given.replace(y=estimator._as_y(given.y))
+    validation_data = estimator._as_validation(validation_data)
     table = read_table_data(given, estimator, class_weight, validation_data)
     rows, target = table.parts[0], table.target
     train = np.arange(len(rows))

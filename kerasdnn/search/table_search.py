@@ -76,7 +76,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
     if encoder.cardinalities_:
         warn_of_embedding(encoder, rows.x)
         fit_arguments["validation_data"] = validation_data
-        return tune_preset(estimator, table, settings.replace(wave=None), fit_arguments)
+        return tune_preset(estimator, table, settings, fit_arguments)
     target.learn(rows.y[train], None if rows.weights is None else rows.weights[train])
     matrix = table.matrix(encoder, for_network=True)
     params = estimator.get_params(deep=False)

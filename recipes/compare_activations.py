@@ -72,7 +72,7 @@ def draw_functions(report):
 
         return at
 
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=6.4, sharex=True)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=6.4, sharex=True)
     plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=top, title="activation function")
     plots.functions({n: derivative(n) for n in ACTIVATIONS}, -4, 4, ax=bottom,
                     ylabel="da / dz", title="derivative")  # fmt: skip
@@ -266,7 +266,7 @@ def dying(report, table, rows, epochs, seeds, first_seed, progress):
             progress.step(f"dead units of {activation}")
         dead[activation] = np.mean([fraction for fraction, _ in runs], axis=0).T
         accuracy[activation] = np.array([score for _, score in runs])
-    drawing, axes = plots.figure(2, 1, width=6.4, height=5.0, sharex=True)
+    drawing, axes = plots.figure(2, 1, width=5.6, height=5.0, sharex=True)
     names = [f"layer {i + 1}" for i in range(len(DYING_UNITS))]
     for (activation, fraction), ax in zip(dead.items(), axes, strict=True):
         plots.heat_map(

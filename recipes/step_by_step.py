@@ -21,7 +21,7 @@ def main(argv=None):
     from kerasdnn import plots
 
     report = Report(args, "Momentum, NAG and Leaky ReLU step by step", device)
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=7.0)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=7.0)
     paths, gaps = optimizers(report)
     draw_paths(paths, top)
     gaps["Leaky ReLU"] = leaky(report, bottom)

@@ -12,6 +12,8 @@ import tomllib
 from pathlib import Path
 
 from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from PIL import Image
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 
@@ -47,6 +49,10 @@ exclude_patterns = [  # folders that Sphinx need not even walk through
 
 # ------------------------------------------------------------ pages
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
+myst_dmath_allow_space = False  # "costs $5 or $6" is not a formula
+myst_fence_as_directive = ["math"]  # ```math, which GitHub typesets, too
+html_math_renderer = "mathml"
 
 # ------------------------------------------------------------ docstrings
 default_role = "named"
@@ -185,6 +191,29 @@ def skip_member(app, what, name, thing, skip, options):
     return True if foreign or re.fullmatch(r"set_\w+_request", name) else None
 
 
+def formula(writer, node):
+    """A formula as MathML, which browsers typeset themselves, without scripts or fonts."""
+    block = isinstance(node, nodes.math_block)
+    text = tex2mathml(node.astext(), as_block=block)
+    thin = '<mspace width="0.1667em"></mspace>'  # which TeX puts around the name of a function
+    text = re.sub(r"(<mi>(?:log|exp)</mi>)(?!\s*<mo[^>]*>\()", rf"{thin}\1{thin}", text)
+    text = re.sub(r"(<mi>(?:log|exp)</mi>)(?=\s*<mo[^>]*>\()", rf"{thin}\1", text)
+    writer.body.append(f'<div class="math">{text}</div>' if block else text)
+    raise nodes.SkipNode
+
+
+def mark_wide_pictures(app, doctree):
+    """On a narrow screen, pictures scroll that would otherwise be shrunk until unreadable."""
+    for picture in doctree.findall(nodes.image):
+        file = ROOT / picture["uri"]
+        if file.suffix == ".png" and file.is_file():
+            with Image.open(file) as image:
+                if image.width > 1000:
+                    picture["classes"].append("widest")
+                elif image.width > 740:
+                    picture["classes"].append("wide")
+
+
 def tell_language(app, page, template, context, doctree):
     if page.endswith(".ko"):
         context["language"] = "ko"
@@ -192,6 +221,8 @@ def tell_language(app, page, template, context, doctree):
 
 def setup(app):
     app.add_role("named", Named())
+    app.add_html_math_renderer("mathml", (formula, None), (formula, None))
     app.connect("autodoc-process-docstring", read_docstring, priority=400)  # before napoleon
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("doctree-read", mark_wide_pictures)
     app.connect("html-page-context", tell_language)

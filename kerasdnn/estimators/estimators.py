@@ -175,7 +175,7 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
                 diverged.
 
         Warns:
-            DataWarning: data that is legal, but a mistake more often than not.
+            DataWarning: data that is valid, but probably a mistake.
         """
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, self._make_target(y))

@@ -17,7 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("kerasdnn", "docs", "recipes", "scripts")
 ENDINGS = (".md", ".py", ".toml", ".css", "")
-FOREIGN = {"kerasdnn/tables/text_formats.py"}
+FOREIGN = {
+    "kerasdnn/tables/texts/parsing.py",
+    "kerasdnn/tables/texts/recognition.py",
+}
 # fmt: off
 STYLE = {  # a regular expression that ignores case: what to write
     r"compiled road|stock road":        "compiled path, fallback to stock Keras",

@@ -281,9 +281,15 @@ def build_multi_output(
         ValueError: an argument is out of range.
 
     Example:
-        network = build_multi_output(20, {"churn": "binary", "spend": "regression"}, seed=0)
-        network.fit(x, np.column_stack([churn, spend]))
-        network.predict(x)[:, 0] > 0.5                          # (rows,), True for churn
+        import numpy as np
+        from kerasdnn import build_multi_output
+        from sklearn.datasets import load_diabetes
+
+        x, spend = load_diabetes(return_X_y=True)               # (442, 10), 25 to 346
+        heads = {"high": "binary", "spend": "regression"}
+        network = build_multi_output(10, heads, loss_weights={"spend": 0.001}, seed=0)
+        network.fit(x, np.column_stack([spend > 200, spend]), epochs=2, verbose=0)
+        high = network.predict(x, verbose=0)[:, 0] > 0.5        # (442,)
     """
     given = locals()
     return build_for(

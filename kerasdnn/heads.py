@@ -204,7 +204,14 @@ class Head:
         return bool(self.levels) or self.distribution is not None
 
     def columns_of_y(self, n: int) -> int:
-        """Return the number of columns of y, unless it holds class indices."""
+        """Return the number of columns of y, unless it holds class indices.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            int.
+        """
         return len(self.parts) or (1 if self.one_column else self.n_units(n))
 
     def metric_names(self, n: int) -> list[str]:
@@ -368,7 +375,8 @@ HEADS = Heads({    # units, activation,    loss,                              me
                            y, distributions.negative_binomial_parameters(z))),
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
                        kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
-                       bias_rule=f"the fraction of ones, in (0, 1), or the classes' {FREQUENCIES}",
+                       bias_rule="the fraction of ones, in (0, 1), or the two classes' "
+                       + FREQUENCIES,
                        logits_loss=losses.binary_crossentropy_of_logits),
     "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
                        kind="class", one_hot_head=ONE_HOT, two_classes="binary",

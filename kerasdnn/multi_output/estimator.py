@@ -49,11 +49,16 @@ class DNNMultiOutput(TableEstimator):
         record_: dict, the record of the training; see `records/contents.py`.
 
     Example:
-        model = DNNMultiOutput(loss_weights={"spend": 0.5}, random_state=0)
-        model.fit(frame, customers[["churn", "spend"]])
-        model.predict(frame)                             # a DataFrame with both columns
-        model.predict_proba(frame)["churn"]              # (rows, classes)
-        model.single("spend").predict_interval(frame)
+        import pandas as pd
+        from kerasdnn import DNNMultiOutput
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        y = pd.DataFrame({"churn": ["yes", "no"] * 50, "spend": frame["age"] * 2.5})
+        model = DNNMultiOutput("standard", loss_weights={"spend": 0.5}, epochs=5, random_state=0)
+        model.fit(frame, y)
+        model.predict(frame.head(2))                     # a DataFrame with both columns
+        model.predict_proba(frame.head(2))["churn"]      # (2, 2), no and yes
+        model.single("spend").predict_interval(frame.head(2))
     """
 
     loss = bagging = None  # arguments that the other estimators have
@@ -125,7 +130,16 @@ class DNNMultiOutput(TableEstimator):
         Args:
             X: table of `(rows, columns)`, in memory.
             y: DataFrame of `(rows, heads)`, or dict of its columns.
-            sample_weight, validation_data, groups, time: see `DNNClassifier.fit`.
+            sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out. None means 1.
+            validation_data: `(X, y)` or `(X, y, sample_weight)` to evaluate epochs on. None holds
+                out a fraction of the rows.
+            groups: name of a column of X, or array `(rows,)`; see `DNNClassifier.fit`. None means
+                that rows are independent.
+            time: name of a column of X, or array `(rows,)`; see `DNNClassifier.fit`. None means
+                that validation rows are drawn at random.
+
+        Returns:
+            The estimator.
 
         Raises:
             ValueError: data from which nothing right could be learned; the message names column,
@@ -240,8 +254,14 @@ class DNNMultiOutput(TableEstimator):
             ValueError: an unknown column.
 
         Example:
-            model.single("churn").explain(frame)
-            model.single("spend").export("spend", format="onnx")
+            import pandas as pd
+            from kerasdnn import DNNMultiOutput
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            y = pd.DataFrame({"churn": ["yes", "no"] * 50, "spend": frame["age"] * 2.5})
+            model = DNNMultiOutput("standard", epochs=2, random_state=0).fit(frame, y)
+            model.single("churn").explain(frame.head(2))
+            model.single("spend").predict_interval(frame.head(2), coverage=0.8)
         """
         check_is_fitted(self)
         if column not in self.columns_:
@@ -331,7 +351,12 @@ class DNNMultiOutput(TableEstimator):
         """Compute the mean over the columns of the accuracy of classes and the R2 of numbers.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table, as in `fit`.
+            y: DataFrame, as in `fit`.
+            sample_weight: `(rows,)` from 0, or None for 1.
+
+        Returns:
+            float.
         """
         check_is_fitted(self)
         rows, _ = read_rows(Rows(X, self._as_y(y), sample_weight), self.target_)
@@ -345,7 +370,9 @@ class DNNMultiOutput(TableEstimator):
         """Compute the loss and a metric of each column, and those of a constant baseline.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table, as in `fit`.
+            y: DataFrame, as in `fit`.
+            sample_weight: `(rows,)` from 0, or None for 1.
 
         Returns:
             dict as of `DNNClassifier.evaluate`, with names such as "churn_accuracy" and
@@ -367,12 +394,25 @@ class DNNMultiOutput(TableEstimator):
         """Find out whether anything keeps the network from learning; see `kerasdnn.health`.
 
         Args:
-            X, y: as in `fit`, the training rows or others.
+            X: table, as in `fit`, the training rows or others.
+            y: DataFrame, as in `fit`.
+
+        Returns:
+            `Health`, which prints.
         """
         return super().health(X, self._as_y(y))
 
     def tune(self, X: Any, y: Any, **search: Any) -> Any:
-        """Search for good hyperparameters on a table; see `DNNClassifier.tune`."""
+        """Search for good hyperparameters on a table; see `DNNClassifier.tune`.
+
+        Args:
+            X: table, as in `fit`.
+            y: DataFrame, as in `fit`.
+            search: arguments of `kerasdnn.tune`.
+
+        Returns:
+            `SearchResult`.
+        """
         return super().tune(X, self._as_y(y), **search)
 
     def importance(self, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> Importance:
@@ -381,12 +421,22 @@ class DNNMultiOutput(TableEstimator):
         `single(column).importance(X, y[column])` is that of one column of y.
 
         Args:
-            X, y, sample_weight, options: as of `DNNClassifier.importance`.
+            X: table, as in `fit`, preferably rows that it has not seen.
+            y: DataFrame, as in `fit`.
+            sample_weight: `(rows,)` from 0, or None for 1.
+            options: `repeats`, `scoring`, `confidence` and `seed` of `DNNClassifier.importance`.
+
+        Returns:
+            `Importance`, which prints.
         """
         return super().importance(X, self._as_y(y), sample_weight, **options)
 
     def explain(self, X: Any, **options: Any) -> Any:
-        """Attributions are of one column: `single(column).explain(X)`.
+        """Raise an error: attributions are of one column, `single(column).explain(X)`.
+
+        Args:
+            X: table, as in `fit`.
+            options: arguments of `DNNClassifier.explain`.
 
         Raises:
             ValueError: always.
@@ -394,7 +444,11 @@ class DNNMultiOutput(TableEstimator):
         raise self._for_single("explain")
 
     def export(self, path: Any, format: str = "numpy") -> Any:
-        """Exports have one column: `single(column).export(path, format)`.
+        """Raise an error: exports have one column, `single(column).export(path, format)`.
+
+        Args:
+            path: str or Path.
+            format: str.
 
         Raises:
             ValueError: always.
@@ -402,7 +456,12 @@ class DNNMultiOutput(TableEstimator):
         raise self._for_single("export")
 
     def predict_to(self, X: Any, path: Any, copy: Sequence[str] = ()) -> int:
-        """Files of predictions have one column: `single(column).predict_to(X, path)`.
+        """Raise an error: such files have one column, `single(column).predict_to(X, path)`.
+
+        Args:
+            X: table that is read in parts.
+            path: str or Path.
+            copy: names of columns.
 
         Raises:
             ValueError: always.

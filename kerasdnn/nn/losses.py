@@ -270,7 +270,10 @@ class MixedActivation:
         z: tensor of shape `(..., units of all heads)`.
 
     Example:
-        keras.layers.Dense(2, MixedActivation([("sigmoid", 1), ("linear", 1)]))
+        import keras
+        from kerasdnn.nn import MixedActivation
+
+        layer = keras.layers.Dense(2, MixedActivation([("sigmoid", 1), ("linear", 1)]))
     """
 
     row_by_row = True  # if its activations are, see `training/compile_cache.py`
@@ -322,7 +325,10 @@ class MixedLoss(keras.losses.Loss):
         y_pred: shape `(rows, units of all heads)`.
 
     Example:
-        MixedLoss(["binary_crossentropy", "mean_squared_error"], units=[1, 1], weights=[1, 0.5])
+        from kerasdnn.nn import MixedLoss
+
+        losses = ["binary_crossentropy", "mean_squared_error"]
+        MixedLoss(losses, units=[1, 1], weights=[1.0, 0.5])
     """
 
     row_by_row = True  # if its losses are, see `training/metrics.py`
@@ -367,7 +373,11 @@ class PartMetric(keras.metrics.Metric):
         **kwargs: `dtype`, as for every Keras metric.
 
     Example:
-        PartMetric(keras.metrics.MeanAbsoluteError(), column=1, start=1, units=1, name="spend_mae")
+        import keras
+        from kerasdnn.nn import PartMetric
+
+        error = keras.metrics.MeanAbsoluteError()
+        PartMetric(error, column=1, start=1, units=1, name="spend_mae")
     """
 
     row_by_row = True  # if `metric` is a sum over rows, see `training/metrics.py`
@@ -403,10 +413,15 @@ class PartLoss(keras.metrics.Mean):
 
     Args:
         loss: Keras loss, its name or its config.
-        column, start, units, name: as in `PartMetric`.
+        column: int, the column of the head in y.
+        start: int, its first column in the output.
+        units: int, how many columns it has there.
+        name: str. Default: "part_loss".
         **kwargs: `dtype`, as for every Keras metric.
 
     Example:
+        from kerasdnn.nn import PartLoss
+
         PartLoss("mean_squared_error", column=1, start=1, units=1, name="spend_loss")
     """
 

@@ -376,7 +376,7 @@ HEADS = Heads({    # units, activation,    loss,                              me
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
                        kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
                        bias_rule="the fraction of ones, in (0, 1), or the two classes' "
-                       + FREQUENCIES,
+                                 + FREQUENCIES,
                        logits_loss=losses.binary_crossentropy_of_logits),
     "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
                        kind="class", one_hot_head=ONE_HOT, two_classes="binary",

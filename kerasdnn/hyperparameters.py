@@ -288,7 +288,7 @@ ROWS = (
         none="every head has 1", in_estimators="Numbers are in standard deviations there."),
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
         '"real" for any finite numbers (mean squared error), "huber" and "log_cosh" for the same '
-        'with outliers (losses that grow linearly far from 0), "positive" for numbers above 0 '
+        'with outliers (losses that grow linearly far from 0), "positive" for positive numbers '
         '(Gamma deviance, log link: errors relative to y), "count" for non-negative integers '
         "(Poisson loss; the output is the expected count), \"normal\" (one column, of which the "
         "mean and the standard deviation are learned), \"negative_binomial\" (one column of "
@@ -427,8 +427,8 @@ ROWS = (
     Row("epochs", 50, MANY | FIT, "int, at least 1: how often training goes through all rows.",
         check_integer, refused={FACTORY: TO_FIT}),
     Row("epochs", 200, ESTIMATOR,
-        "int, at least 1: the most passes over the rows. The schedules of the RealMLP presets end "
-        "with the last of them.", check_integer),
+        "int, at least 1: maximum number of passes over the rows. The schedules of the RealMLP "
+        "presets end with the last of them.", check_integer),
     Row("validation_fraction", 0.2, ESTIMATOR,
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
         "for none. Tables under 50 rows are used for training completely.", check_fraction,
@@ -464,8 +464,8 @@ ROWS = (
         refused={FACTORY: "`fit` of a network always continues.",
                  MANY: "Trials begin with new weights."}),
     Row("class_weight", None, DNN_CLASSIFIER,
-        '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
-        "labels left out weigh 1.", none="every row weighs 1",
+        '"balanced" (all classes have the same total weight) or dict from label to non-negative '
+        "weight; labels that are left out have weight 1.", none="every row has weight 1",
         refused={DNN_REGRESSOR: "A regressor has no classes; pass sample_weight to `fit`.",
                  FACTORY: TO_FIT}),
     Row("classes", None, DNN_CLASSIFIER,
@@ -487,7 +487,7 @@ ROWS = (
         '"f1" or "balanced_accuracy", chooses the best one on the validation rows, with the second '
         'class as the positive one; costs such as `{"false_positive": 1, "false_negative": 5}` '
         '(also "true_positive" and "true_negative") the one with the lowest expected cost. '
-        "`threshold_` holds it.",
+        "`threshold_` contains it.",
         none="0.5",
         refused={DNN_REGRESSOR: "Only two classes have a threshold.",
                  FACTORY | MANY: "Only estimators predict classes; see `DNNClassifier`."}),
@@ -496,7 +496,7 @@ ROWS = (
         "clipping): scaling of numeric columns, see `TableEncoder`.",
         partial(check_choice, valid=("standard", "robust"))),
     Row("one_hot_limit", 32, ESTIMATOR,
-        "int, the most categories of a column that is one-hot encoded; a column with more is "
+        "int, maximum number of categories of a one-hot encoded column; a column with more is "
         "embedded.", partial(check_integer, at_least=0)),
     Row("categorical", None, ESTIMATOR,
         "list of column names (positions for arrays): numeric columns to treat as categories.",

@@ -1,8 +1,8 @@
-"""Write what documents take from the code: the table of presets, and pictures.
+"""Write the parts of the documentation that come from the code: the table of presets, and pictures.
 
     scripts/run scripts/pages.py        # half a minute; docs/presets.md and pictures
 
-`tests/test_pages.py` fails where a document differs from what this program writes.
+`tests/test_pages.py` fails if a document differs from what this program writes.
 """
 
 import os
@@ -201,7 +201,7 @@ def guide_pictures() -> dict:
     gradients = compare_activations.gradients_at_the_start(rows, seed=0)
     found["gradients"] = compare_activations.draw_start(gradients)
     found["paths"] = compare_optimizers.draw_surface(compare_optimizers.best_paths(False)[0])
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=7.0)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=7.0)
     step_by_step.draw_paths(step_by_step.optimizers(found)[0], top)
     step_by_step.leaky(found, bottom)
     found["steps"] = drawing

@@ -48,8 +48,8 @@ def save_estimator(estimator, path):
     # The content does not depend on the caller's custom object scope.
     with only(custom_loss(estimator)):
         data = archive(estimator)
-    with atomic_write(path) as beside:
-        beside.write_bytes(data)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def custom_loss(estimator):

@@ -72,10 +72,10 @@ class Importance(Readable):
 
     @property
     def verdict(self) -> str:
-        """One sentence: which columns matter clearly, or that none does."""
+        """One sentence: which columns are clearly important, or that none is."""
         clear = self.table.loc[self.table["clear"], "column"].tolist()
         if not clear:
-            return "No column matters clearly: every interval includes 0 or lies below it."
+            return "No column is clearly important: every interval includes 0 or is below it."
         first = self.table.iloc[0]
         rest = f" Clearly above 0: {len(clear)} of {len(self.table)} columns."
         return (

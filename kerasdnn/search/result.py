@@ -105,8 +105,8 @@ class SearchResult(Readable):
             lines.append(f"Seed {self.defaults['seed']}.")
         if len(self.ranking) > 1:
             lines.append(
-                "The best of many trials is partly good luck: evaluate it on rows that the search "
-                "has not seen."
+                "The best of many trials is best partly by chance: evaluate it on rows that the "
+                "search has not seen."
             )
         names = ["trial", *self.names, "score", "epochs", "seconds"]
         table = self.ranking.reindex(columns=names).head(SHOWN_TRIALS).reset_index(drop=True)
@@ -350,7 +350,10 @@ def result_of(tuner, kind, **about):
     """What a tuner has found so far, a batch that is still running included."""
     objective, records, curves, settings = tuner.oracle.objective, [], [], []
     running = tuner.running.results() if tuner.running else {}
+    ended = set(tuner.oracle.end_order)
     for trial_id, trial in tuner.oracle.trials.items():
+        if trial_id not in ended and not tuner.running:  # the time was over
+            continue
         settings.append(tuner.hypermodel.space_settings(trial.hyperparameters))
         record = {"trial": trial_id, "status": trial.status.lower(), "message": trial.message}
         metrics, step = {}, trial.best_step

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_ALONE = {"predict_table.py", "search_worker.py"}  # need a model, or a search that runs
+NOT_ALONE = {"predict_table.py", "two_machines.py"}  # need a model, or another process
 RULE = re.compile(r"^# -{5,} *(.*)$", re.MULTILINE)  # the comment above a section of a recipe
 SETUP = """\
 # Start Jupyter in the folder of kerasdnn, or in its folder `recipes`.

@@ -1,8 +1,8 @@
-"""Write what documents take from the code: the table of presets, and pictures.
+"""Write the parts of the documentation that come from the code: the table of presets, and pictures.
 
     scripts/run scripts/pages.py        # half a minute; docs/presets.md and pictures
 
-`tests/test_pages.py` fails where a document differs from what this program writes.
+`tests/test_pages.py` fails if a document differs from what this program writes.
 """
 
 import os
@@ -16,6 +16,7 @@ from kerasdnn.core.atomic_files import write_bytes
 from kerasdnn.estimators.presets import by_name
 from kerasdnn.hyperparameters import (
     DNN_CLASSIFIER,
+    DNN_MULTI_OUTPUT,
     DNN_REGRESSOR,
     ESTIMATOR,
     FACTORY,
@@ -25,6 +26,9 @@ from kerasdnn.hyperparameters import (
     quoted,
 )
 
+ESTIMATORS = {
+    "classifier": DNN_CLASSIFIER, "regressor": DNN_REGRESSOR, "multi-output": DNN_MULTI_OUTPUT,
+}  # fmt: skip
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURE = DOCS / "presets.md", DOCS / "accuracy.png"
 sys.path.insert(0, str(DOCS.parent / "recipes"))
@@ -83,12 +87,8 @@ def table_of_others(entry, of_presets=False) -> str:
         if row.name in known and not of_presets:
             continue
         default = f"None: {row.none}" if row.default is None else code(row.default)
-        who = [
-            name
-            for name, one in (("classifier", DNN_CLASSIFIER), ("regressor", DNN_REGRESSOR))
-            if row.accepted_by & one
-        ]
-        more = [] if of_presets else ["both" if len(who) == 2 else who[0]]
+        who = [name for name, one in ESTIMATORS.items() if row.accepted_by & one]
+        more = [] if of_presets else ["all" if len(who) == len(ESTIMATORS) else ", ".join(who)]
         rows.append([f"`{row.name}`", default, *more])
     return markdown(rows)
 

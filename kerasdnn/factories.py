@@ -281,8 +281,13 @@ def build_multi_output(
         ValueError: an argument is out of range.
 
     Example:
+        import numpy as np
+        from kerasdnn import build_multi_output
+
+        x = np.random.default_rng(0).normal(size=(100, 20))
+        y = np.column_stack([x[:, 0] > 0, 2 * x[:, 1]])
         network = build_multi_output(20, {"churn": "binary", "spend": "regression"}, seed=0)
-        network.fit(x, np.column_stack([churn, spend]))
+        network.fit(x, y, verbose=0)
         network.predict(x)[:, 0] > 0.5                          # (rows,), True for churn
     """
     given = locals()

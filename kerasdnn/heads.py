@@ -204,7 +204,14 @@ class Head:
         return bool(self.levels) or self.distribution is not None
 
     def columns_of_y(self, n: int) -> int:
-        """Return the number of columns of y, unless it holds class indices."""
+        """Return the number of columns of y, unless it holds class indices.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            int.
+        """
         return len(self.parts) or (1 if self.one_column else self.n_units(n))
 
     def metric_names(self, n: int) -> list[str]:

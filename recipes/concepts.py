@@ -1,6 +1,6 @@
 """One picture for each idea of the guide that needs no experiment, from a unit to Adam.
 
-    scripts/run recipes/concepts.py          # about 10 s
+    scripts/run recipes/concepts.py          # 15 s of CPU time
 
 The pictures of docs/guide.en.md that no other recipe draws: what training does to a prediction,
 a unit, a network with dropout, an embedding that learns the hours of a day, pooling, the losses

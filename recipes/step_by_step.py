@@ -1,6 +1,6 @@
 """Follow Momentum, NAG and Leaky ReLU step by step, next to the same in stock Keras.
 
-    scripts/run recipes/step_by_step.py          # about 10 s
+    scripts/run recipes/step_by_step.py          # 10 s of CPU time
 
 One weight on the loss w^2 / 2, whose gradient is w. Each step is computed three times: by the
 formula in plain NumPy, by the optimizer of kerasdnn, and by Keras's own SGD. Then Leaky ReLU and

@@ -28,7 +28,7 @@ def read_options(argv=None):
         default=50,
         help="fits of a preset, table by table, then with the next seed (default: %(default)s)",
     )
-    add("--first", type=int, default=0, help="leave out so many fits (default: %(default)s)")
+    add("--first", type=int, default=0, help="skip this number of fits (default: %(default)s)")
     add("--rows", type=int, default=MAX_ROWS, help="maximum rows of a table (default: %(default)s)")
     add("--presets", default="realmlp", help="presets of the fits, separated by commas")
     add("--tables", help="tables, separated by commas (default: all)")

@@ -41,7 +41,7 @@ ROOMS = {
     "export": "core nn activations checks training tables estimators decisions",
     "files": "estimators",  # the earlier place of a module
     "serving": "core nn tables estimators records",
-    "command": "core nn hyperparameters tables estimators records search serving plots",
+    "command": "core nn hyperparameters tables estimators records search serving streaming plots",
     "__main__": "command",
     "population": "core nn activations optimizers heads hyperparameters checks training factories",
 }

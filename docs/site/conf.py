@@ -7,6 +7,7 @@ other view of the files. Nothing is fetched, neither to build the site nor to re
 import ast
 import os
 import re
+import sys
 import textwrap
 import tomllib
 from pathlib import Path
@@ -25,6 +26,8 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import notebooks  # noqa: E402
 
 project = "kerasdnn"
 release = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
@@ -62,7 +65,9 @@ autodoc_typehints = "none"
 smartquotes_action = "D"  # dashes alone: what stands in quotes is to be typed as it is
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_custom_sections = ["Reference", ("Attributes", "params_style")]
+napoleon_custom_sections = [
+    "Reference", ("Attributes", "params_style"), ("Call arguments", "params_style"),
+]  # fmt: skip
 python_maximum_signature_line_length = 88
 # `--nitpicky` is for the links in pages and for roles spelt out. In docstrings, backticks hold
 # code of any kind, and types are in plain words.
@@ -202,6 +207,13 @@ def formula(writer, node):
     raise nodes.SkipNode
 
 
+def add_short_anchors(app, doctree):
+    """`kerasdnn.mish` leads to `kerasdnn.activations.mish`: pages of sources link to both."""
+    for signature in doctree.findall(addnodes.desc_signature):
+        if signature.get("module", "").startswith("kerasdnn."):
+            signature["ids"].append(f"kerasdnn.{signature['fullname']}")
+
+
 def mark_wide_pictures(app, doctree):
     """On a narrow screen, pictures scroll that would otherwise be shrunk until unreadable."""
     for picture in doctree.findall(nodes.image):
@@ -224,5 +236,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (formula, None), (formula, None))
     app.connect("autodoc-process-docstring", read_docstring, priority=400)  # before napoleon
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("builder-inited", lambda app: notebooks.write(ROOT / "docs/site/notebooks"))
+    app.connect("doctree-read", add_short_anchors)
     app.connect("doctree-read", mark_wide_pictures)
     app.connect("html-page-context", tell_language)

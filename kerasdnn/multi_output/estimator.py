@@ -38,7 +38,8 @@ class DNNMultiOutput(TableEstimator):
     Attributes:
         columns_: list of the columns of y.
         classes_: dict from each column of classes to its labels, sorted.
-        n_features_in_, feature_names_in_: columns of X; names only if all are strings.
+        n_features_in_: int, number of columns of X.
+        feature_names_in_: object array of the columns' names; only if all are strings.
         network_: the trained `Network`, whose outputs are those of all heads side by side.
         encoder_: the `TableEncoder` that prepares its input.
         history_: DataFrame with one row per epoch: "loss", the weighted sum, and for each column
@@ -49,11 +50,17 @@ class DNNMultiOutput(TableEstimator):
         record_: dict, the record of the training; see `records/contents.py`.
 
     Example:
-        model = DNNMultiOutput(loss_weights={"spend": 0.5}, random_state=0)
-        model.fit(frame, customers[["churn", "spend"]])
-        model.predict(frame)                             # a DataFrame with both columns
-        model.predict_proba(frame)["churn"]              # (rows, classes)
-        model.single("spend").predict_interval(frame)
+        import numpy as np
+        import pandas as pd
+        from kerasdnn import DNNMultiOutput
+
+        X = pd.DataFrame({"age": np.arange(18, 98), "city": ["Oslo", "Rome"] * 40})
+        y = pd.DataFrame({"churn": np.where(X["age"] < 40, "yes", "no"), "spend": 2.5 * X["age"]})
+        model = DNNMultiOutput("standard", loss_weights={"spend": 0.5}, epochs=3, random_state=0)
+        model.fit(X, y)
+        model.predict(X)                                 # a DataFrame with both columns
+        model.predict_proba(X)["churn"]                  # (rows, classes)
+        model.single("spend").predict_interval(X)
     """
 
     loss = bagging = None  # arguments that the other estimators have
@@ -125,11 +132,23 @@ class DNNMultiOutput(TableEstimator):
         Args:
             X: table of `(rows, columns)`, in memory.
             y: DataFrame of `(rows, heads)`, or dict of its columns.
-            sample_weight, validation_data, groups, time: see `DNNClassifier.fit`.
+            sample_weight: float array `(rows,)`, non-negative; a row of weight 0 is left out. None
+                means 1 for every row.
+            validation_data: `(X, y)` or `(X, y, sample_weight)` on which epochs are evaluated. None
+                means a part of the rows, see `validation_fraction`.
+            groups: name of a column of X, or array `(rows,)`: all rows of a group are either in the
+                training set or in the validation set. A column named here is not a feature. None
+                means that rows are independent.
+            time: name of a column of X, or array `(rows,)` of numbers or dates: epochs are
+                validated on the latest rows. A column named here is not a feature. None means that
+                validation rows are drawn at random.
+
+        Returns:
+            The estimator.
 
         Raises:
-            ValueError: data from which nothing right could be learned; the message names column,
-                row, value and remedy. Or training diverged.
+            ValueError: invalid data (the message names column, row, value and fix), or training
+                diverged.
         """
         if is_source(X):
             remedy = "Read it first, such as pd.read_parquet(path)."
@@ -225,10 +244,10 @@ class DNNMultiOutput(TableEstimator):
         return found
 
     def single(self, column: str) -> Any:
-        """Get one column as a fitted estimator of its own, with a copy of the network.
+        """Return one column as a fitted estimator, with a copy of the network.
 
-        It predicts the same, and has all methods of an estimator of one column: `calibrate`,
-        `predict_interval`, `explain`, `importance`, `export`, `save` and the plots.
+        Its predictions are the same, and it has all methods of an estimator of one column:
+        `calibrate`, `predict_interval`, `explain`, `importance`, `export`, `save` and the plots.
 
         Args:
             column: str, a column of y.
@@ -240,8 +259,17 @@ class DNNMultiOutput(TableEstimator):
             ValueError: an unknown column.
 
         Example:
-            model.single("churn").explain(frame)
-            model.single("spend").export("spend", format="onnx")
+            import numpy as np
+            import pandas as pd
+            from kerasdnn import DNNMultiOutput
+
+            X = pd.DataFrame({"age": np.arange(18, 98), "city": ["Oslo", "Rome"] * 40})
+            churn = np.where(X["age"] < 40, "yes", "no")
+            y = pd.DataFrame({"churn": churn, "spend": 2.5 * X["age"]})
+            model = DNNMultiOutput("standard", epochs=3, random_state=0)
+            model.fit(X, y)
+            model.single("churn").explain(X)
+            model.single("spend").predict_interval(X)
         """
         check_is_fitted(self)
         if column not in self.columns_:
@@ -331,7 +359,12 @@ class DNNMultiOutput(TableEstimator):
         """Compute the mean over the columns of the accuracy of classes and the R2 of numbers.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table of `(rows, columns)`, with the columns of `fit`.
+            y: DataFrame of `(rows, heads)`, or dict of its columns, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+
+        Returns:
+            float, at most 1.
         """
         check_is_fitted(self)
         rows, _ = read_rows(Rows(X, self._as_y(y), sample_weight), self.target_)
@@ -345,7 +378,9 @@ class DNNMultiOutput(TableEstimator):
         """Compute the loss and a metric of each column, and those of a constant baseline.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table of `(rows, columns)`, with the columns of `fit`.
+            y: DataFrame of `(rows, heads)`, or dict of its columns, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             dict as of `DNNClassifier.evaluate`, with names such as "churn_accuracy" and
@@ -364,15 +399,28 @@ class DNNMultiOutput(TableEstimator):
         return found
 
     def health(self, X: Any, y: Any) -> Health:
-        """Find out whether anything keeps the network from learning; see `kerasdnn.health`.
+        """Find out whether anything prevents the network from learning; see `kerasdnn.health`.
 
         Args:
-            X, y: as in `fit`, the training rows or others.
+            X: table of `(rows, columns)`: the training rows or others.
+            y: DataFrame of `(rows, heads)`, or dict of its columns, as in `fit`.
+
+        Returns:
+            `Health`: prints as a table of the layers and the findings.
         """
         return super().health(X, self._as_y(y))
 
     def tune(self, X: Any, y: Any, **search: Any) -> Any:
-        """Search for good hyperparameters on a table; see `DNNClassifier.tune`."""
+        """Search for good hyperparameters on a table; see `DNNClassifier.tune`.
+
+        Args:
+            X: table of `(rows, columns)`.
+            y: DataFrame of `(rows, heads)`, or dict of its columns, as in `fit`.
+            **search: arguments of `kerasdnn.tune`, such as `max_trials` and `objective`.
+
+        Returns:
+            `SearchResult`.
+        """
         return super().tune(X, self._as_y(y), **search)
 
     def importance(self, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> Importance:
@@ -381,12 +429,23 @@ class DNNMultiOutput(TableEstimator):
         `single(column).importance(X, y[column])` is that of one column of y.
 
         Args:
-            X, y, sample_weight, options: as of `DNNClassifier.importance`.
+            X: table of `(rows, columns)`, preferably rows that `fit` has not seen.
+            y: DataFrame of `(rows, heads)`, or dict of its columns, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+            **options: `scoring`, `repeats`, `confidence` and `seed`, as in
+                `DNNClassifier.importance`.
+
+        Returns:
+            `Importance`.
         """
         return super().importance(X, self._as_y(y), sample_weight, **options)
 
     def explain(self, X: Any, **options: Any) -> Any:
-        """Attributions are of one column: `single(column).explain(X)`.
+        """Raise an error: attributions are of one column. Use `single(column).explain(X)`.
+
+        Args:
+            X: not used.
+            **options: not used.
 
         Raises:
             ValueError: always.
@@ -394,7 +453,11 @@ class DNNMultiOutput(TableEstimator):
         raise self._for_single("explain")
 
     def export(self, path: Any, format: str = "numpy") -> Any:
-        """Exports have one column: `single(column).export(path, format)`.
+        """Raise an error: an export has one column. Use `single(column).export(path, format)`.
+
+        Args:
+            path: not used.
+            format: not used.
 
         Raises:
             ValueError: always.
@@ -402,7 +465,12 @@ class DNNMultiOutput(TableEstimator):
         raise self._for_single("export")
 
     def predict_to(self, X: Any, path: Any, copy: Sequence[str] = ()) -> int:
-        """Files of predictions have one column: `single(column).predict_to(X, path)`.
+        """Raise an error: a file has one column. Use `single(column).predict_to(X, path)`.
+
+        Args:
+            X: not used.
+            path: not used.
+            copy: not used.
 
         Raises:
             ValueError: always.

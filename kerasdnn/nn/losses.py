@@ -260,17 +260,21 @@ def categorical_crossentropy_of_logits(y, z):
 
 @register
 class MixedActivation:
-    """The output activation of several heads, each of which has columns of its own.
+    """The output activation of several heads, each of which has its own columns.
 
     Args:
-        parts: sequence of `(activation, units)`, one per head, such as `[("sigmoid", 1), ("linear",
-            1)]`.
+        parts: sequence of `(activation, units)`, one per head, such as `("sigmoid", 1)` and
+            `("linear", 1)`.
 
     Call arguments:
         z: tensor of shape `(..., units of all heads)`.
 
     Example:
-        keras.layers.Dense(2, MixedActivation([("sigmoid", 1), ("linear", 1)]))
+        import keras
+        from kerasdnn.nn import MixedActivation
+
+        layer = keras.layers.Dense(2, MixedActivation([("sigmoid", 1), ("linear", 1)]))
+        layer(keras.Input((4,))).shape    # (None, 2)
     """
 
     row_by_row = True  # if its activations are, see `training/compile_cache.py`
@@ -284,10 +288,23 @@ class MixedActivation:
         return ops.concatenate(found, axis=-1)
 
     def get_config(self):
+        """Return the arguments of `__init__`, as Keras serializes them.
+
+        Returns:
+            dict.
+        """
         return {"parts": [[keras.activations.serialize(f), n] for f, n in self.parts]}
 
     @classmethod
     def from_config(cls, config):
+        """Create an activation from its config.
+
+        Args:
+            config: dict, what `get_config` returned.
+
+        Returns:
+            `MixedActivation`.
+        """
         return cls(**config)
 
 
@@ -314,7 +331,7 @@ class MixedLoss(keras.losses.Loss):
     Args:
         losses: sequence of Keras losses, their names or configs, one per head.
         units: sequence of int, outputs of each head.
-        weights: sequence of positive float, or None for 1.
+        weights: sequence of positive float, one per head. None means 1 for every head.
         **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
 
     Call arguments:
@@ -322,6 +339,8 @@ class MixedLoss(keras.losses.Loss):
         y_pred: shape `(rows, units of all heads)`.
 
     Example:
+        from kerasdnn.nn import MixedLoss
+
         MixedLoss(["binary_crossentropy", "mean_squared_error"], units=[1, 1], weights=[1, 0.5])
     """
 
@@ -367,7 +386,11 @@ class PartMetric(keras.metrics.Metric):
         **kwargs: `dtype`, as for every Keras metric.
 
     Example:
-        PartMetric(keras.metrics.MeanAbsoluteError(), column=1, start=1, units=1, name="spend_mae")
+        import keras
+        from kerasdnn.nn import PartMetric
+
+        metric = keras.metrics.MeanAbsoluteError()
+        PartMetric(metric, column=1, start=1, units=1, name="spend_mae")
     """
 
     row_by_row = True  # if `metric` is a sum over rows, see `training/metrics.py`
@@ -403,10 +426,15 @@ class PartLoss(keras.metrics.Mean):
 
     Args:
         loss: Keras loss, its name or its config.
-        column, start, units, name: as in `PartMetric`.
+        column: int, the column of y, at least 0.
+        start: int, the first column of the head in the prediction, at least 0.
+        units: int, the number of its columns in the prediction, at least 1.
+        name: str. Default: "part_loss".
         **kwargs: `dtype`, as for every Keras metric.
 
     Example:
+        from kerasdnn.nn import PartLoss
+
         PartLoss("mean_squared_error", column=1, start=1, units=1, name="spend_loss")
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 from ..checks.table_columns import told_once
 from ..core.messages import invalid, unknown_name
 from ..core.rows import Rows
+from ..core.sources import is_source
 from ..hyperparameters import SEARCH, names, why_refused
 from ..tables.problem_type import is_table
 from ..tables.rows import separate_columns
@@ -51,9 +52,11 @@ def tune(
 
     Args:
         X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1; or a
-            DataFrame of any columns, which is encoded (the result then contains estimators).
+            DataFrame of any columns, which is encoded (the result then contains estimators); or a
+            source that is read in parts, see `DNNClassifier.fit`: trials then share a random sample
+            of up to 131,072 rows, and the best estimator is trained on all rows.
         y: numbers of shape (rows,) or (rows, outputs), see `problem_type.infer_problem`; labels of
-            any kind if X is a table.
+            any kind if X is a table. If X is read in parts, the name of its column.
         problem: key of `HEADS`, or a `Head`. None infers it from y.
         space: function from `hp` to a dict of hyperparameters. None means `spaces.default_space`.
         oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`. Default:
@@ -166,6 +169,11 @@ def search(given, problem, class_weight, validation_data, settings, estimator, b
         return tune_models(build, given, validation_data, settings)
     if settings.cv is not None and validation_data is not None:
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
+    if is_source(given.x):
+        from .source_search import tune_source
+
+        with told_once():
+            return tune_source(given, problem, estimator, class_weight, validation_data, settings)
     from .table_data import estimator_for, estimator_of_kind
 
     if estimator is None and not is_table(separate_columns(given).x, given.y):

@@ -4,7 +4,7 @@
     scripts/run scripts/bench_streaming.py --rows 1_000_000 2_000_000 10_000_000 --only "in parts"
 
 The table has 20 columns (16 numbers, some missing, and 4 of categories) and is written in row
-groups of 250,000 rows. Each measurement runs in a process of its own:
+groups of 250,000 rows. Each measurement runs in its own process:
 
     in parts      DNNRegressor("standard").fit(path, y="y"); the fastest epoch counts
     in memory     the same network on a sample of the rows, read as a DataFrame
@@ -15,8 +15,8 @@ Once TensorFlow has trained a first small network, "in parts" limits its process
 space that it has by then and --limit MiB (2,048) more: a larger allocation fails, and so does the
 program.
 
-CPU seconds are those of all threads of the process: on a machine that does other work, too, they
-say more than the clock. Peak memory is the largest resident set of the process, minus what it was
+CPU seconds are those of all threads of the process: on a busy machine they are more reliable than
+wall-clock times. Peak memory is the largest resident set of the process, minus what it was
 after TensorFlow had trained a first small network. Scores are R2 on 100,000 new rows.
 """
 

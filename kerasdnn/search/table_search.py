@@ -46,6 +46,8 @@ def tune_table(given, estimator, class_weight, validation_data, settings, fit_ar
     """
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
     estimator, settings = prepared(estimator, settings)
+    given = given.replace(y=estimator._as_y(given.y))
+    validation_data = estimator._as_validation(validation_data)
     table = read_table_data(given, estimator, class_weight, validation_data)
     rows, target = table.parts[0], table.target
     train = np.arange(len(rows))
@@ -75,7 +77,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings, fit_ar
     )
     if encoder.cardinalities_:
         warn_of_embedding(encoder, rows.x)
-        return tune_preset(estimator, table, settings.replace(wave=None), validated)
+        return tune_preset(estimator, table, settings, validated)
     target.learn(rows.y[train], None if rows.weights is None else rows.weights[train])
     matrix = table.matrix(encoder, for_network=True)
     params = estimator.get_params(deep=False)

@@ -143,17 +143,17 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         dict of the estimator's fitted attributes.
     """
     if estimator.bagging is not None:
-        rule = "is not supported where X is read in parts"
+        rule = "is not supported if X is read in parts"
         raise invalid("bagging", rule, estimator.bagging)
     for name, value in zip(("sample_weight", "groups", "time"),
                            (given.weights, given.groups, given.time), strict=True):  # fmt: skip
         if value is not None:
             received = f"an object of type {type(value).__name__}"
-            raise invalid(name, "is not supported where X is read in parts", received=received)
+            raise invalid(name, "is not supported if X is read in parts", received=received)
     for name in ("validation_split", "refit", "warm_start"):
         if getattr(estimator, name):
             value = getattr(estimator, name)
-            raise invalid(name, "is not supported where X is read in parts", value)
+            raise invalid(name, "is not supported if X is read in parts", value)
     reject_joint(estimator._chosen_preset(), "a table that is read in parts")
     limit = TimeLimit(estimator.time_limit)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
@@ -260,7 +260,7 @@ class Run:
 
     def __init__(self, estimator, settings, parts, survey, target, validation, limit):
         if settings["batch_size"] == "full":
-            raise invalid("batch_size", "must be an integer where X is read in parts", "full")
+            raise invalid("batch_size", "must be an integer if X is read in parts", "full")
         estimator._check_decisions(target, validation)
         self.estimator, self.settings, self.target = estimator, settings, target
         self.parts, self.survey, self.validation, self.limit = parts, survey, validation, limit

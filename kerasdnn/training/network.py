@@ -71,9 +71,14 @@ class Network(keras.Sequential):
             one, which `keras.utils.set_random_seed` determines; see `network.seed`.
 
     Example:
+        import keras
+        import numpy as np
+        from kerasdnn import Network
+
+        x = np.random.default_rng(0).normal(size=(100, 4))
         network = Network([keras.Input((4,)), keras.layers.Dense(1)], seed=0)
         network.compile("sgd", "mse")
-        history = network.fit(x, y, epochs=3)
+        history = network.fit(x, x.sum(axis=1), epochs=3, verbose=0)
         network.last_path    # "compiled"
     """
 
@@ -111,7 +116,14 @@ class Network(keras.Sequential):
         jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        """Configure training as `keras.Model.compile`; see the class for these two arguments."""
+        """Configure training as `keras.Model.compile`.
+
+        Args:
+            *args: `optimizer`, `loss` and others, as in Keras.
+            steps_per_execution: int, steps per compiled call, or "auto" (default), see the class.
+            jit_compile: bool, whether XLA compiles the steps, or "auto" (default), see the class.
+            **kwargs: as in Keras: `optimizer`, `loss`, `metrics`, `weighted_metrics`, ...
+        """
         self.steps_per_call, self.use_xla = to_python(steps_per_execution), jit_compile
         steps = 1 if self.steps_per_call == "auto" else self.steps_per_call
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
@@ -180,7 +192,30 @@ class Network(keras.Sequential):
         """Train as `keras.Model.fit`, whose arguments and return value it has.
 
         Args:
+            x: array or DataFrame `(rows, features)`; or a `tf.data.Dataset`, generator or
+                `PyDataset`, as in Keras.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`. None if x yields it.
             batch_size: int, rows per step, or "full" for one step per epoch. None means 32.
+            epochs: int, the number of the last epoch. Default: 1.
+            verbose: 0 (silent), 1 (a progress bar), 2 (a line per epoch) or "auto", as in Keras.
+                Default: "auto".
+            callbacks: list of Keras callbacks. None means none.
+            validation_split: float in [0, 1), the fraction of the last rows that is held out.
+                Default: 0.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or a dataset. None means that
+                `validation_split` decides.
+            shuffle: bool, whether rows are drawn in random order in each epoch. Default: True.
+            class_weight: dict from class index to weight. None means 1 for every class.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+            initial_epoch: int, the number of epochs before this call. Default: 0.
+            steps_per_epoch: int, batches per epoch. None means all.
+            validation_steps: int, batches of the validation. None means all.
+            validation_batch_size: int. None means `batch_size`.
+            validation_freq: int, epochs per validation, or the epochs after which to validate.
+                Default: 1.
+
+        Returns:
+            `keras.callbacks.History`.
 
         Raises:
             ValueError: invalid data; see `kerasdnn.check_fit`.
@@ -423,7 +458,28 @@ class Network(keras.Sequential):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Compute loss and metrics as `keras.Model.evaluate`, whose arguments it has."""
+        """Compute loss and metrics as `keras.Model.evaluate`, whose arguments it has.
+
+        Args:
+            x: array or DataFrame `(rows, features)`; or a `tf.data.Dataset`, generator or
+                `PyDataset`, as in Keras.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`. None if x yields it.
+            batch_size: int, rows per step. None means 32.
+            verbose: 0 (silent), 1 (a progress bar), 2 (a line per epoch) or "auto", as in Keras.
+                Default: "auto".
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+            steps: int, number of batches. None means all.
+            callbacks: list of Keras callbacks. None means none.
+            return_dict: bool, whether a dict is returned instead of a list. Default: False.
+            **kwargs: used by Keras itself.
+
+        Returns:
+            float, the loss, or a list of the loss and the metrics; dict from name to float with
+            `return_dict`.
+
+        Raises:
+            ValueError: invalid data; see `kerasdnn.check_fit`.
+        """
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
         batch_size = to_python(batch_size)
         if not kwargs:  # not from within stock `fit`, which has checked
@@ -477,7 +533,22 @@ class Network(keras.Sequential):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> np.ndarray:
-        """Predict as `keras.Model.predict`; no progress bar is shown, because it is immediate."""
+        """Predict as `keras.Model.predict`; no progress bar is shown, because it is immediate.
+
+        Args:
+            x: array or DataFrame `(rows, features)`; or a `tf.data.Dataset`, generator or
+                `PyDataset`, as in Keras.
+            batch_size: int, rows per step. None means 32.
+            verbose: ignored, except where stock Keras predicts.
+            steps: int, number of batches. None means all.
+            callbacks: list of Keras callbacks. None means none.
+
+        Returns:
+            float array `(rows, outputs)`.
+
+        Raises:
+            ValueError: invalid data; see `kerasdnn.check_fit`.
+        """
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
         known = known and not (self.run_eagerly or is_patched("predict"))
@@ -506,7 +577,14 @@ class Network(keras.Sequential):
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any
     ) -> None:
-        """Save atomically, as `keras.Model.save`; stock Keras opens the file."""
+        """Save atomically, as `keras.Model.save`; stock Keras opens the file.
+
+        Args:
+            filepath: str or Path.
+            overwrite: bool, whether an existing file is replaced without asking. Default: True.
+            zipped: as in Keras.
+            **kwargs: as in Keras.
+        """
         stock = self.as_sequential()
         if not str(filepath).endswith(".keras") or zipped is False or not overwrite:
             STOCK.save(stock, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
@@ -526,6 +604,7 @@ class Network(keras.Sequential):
                 network in a fresh process, see `DNNClassifier.export`; other formats are those of
                 Keras.
             verbose: as in Keras; not used by a format with a proof.
+            **kwargs: as in Keras.
 
         Returns:
             dict: the manifest of an export with a proof, else None.
@@ -547,6 +626,9 @@ class Network(keras.Sequential):
         """Return a stock `Sequential` with the same layers and optimizer, to be saved.
 
         A subclass may have more state, and is saved itself.
+
+        Returns:
+            `keras.Sequential`; the network itself if it is of a subclass.
         """
         if type(self) is not Network:
             return self
@@ -557,7 +639,13 @@ class Network(keras.Sequential):
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
     ) -> None:
-        """Save the weights atomically, as `keras.Model.save_weights`."""
+        """Save the weights atomically, as `keras.Model.save_weights`.
+
+        Args:
+            filepath: str or Path that ends in `.weights.h5`.
+            overwrite: bool, whether an existing file is replaced without asking. Default: True.
+            max_shard_size: int or float, the size of a file in gigabytes. None means one file.
+        """
         if max_shard_size is not None or not overwrite:
             super().save_weights(filepath, overwrite, max_shard_size)
             return

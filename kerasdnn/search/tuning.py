@@ -106,7 +106,7 @@ def tune(
             hyperparameters of the result include.
         wave: int, at least 1, the most trials per batch, which are proposed together and, except
             with `build` or around a preset, trained together. None means 128, fewer for Bayesian
-            search.
+            search, and 1,024 for random and grid searches of trials that are not trained together.
         tensorboard: folder for TensorBoard's HParams page. None writes none.
         estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and what the estimator was given
             holds for all trials; `DNNClassifier.tune` passes itself. With a preset of its own,

@@ -1,6 +1,6 @@
 """Compute back-propagation by hand, and compare every number with automatic differentiation.
 
-    scripts/run recipes/backprop_by_hand.py          # about 10 s
+    scripts/run recipes/backprop_by_hand.py          # 10 s of CPU time
 
 Apples with tax as a graph, the chain rule on z = (x + y)^2, and a network of two layers on real
 rows: the forward pass, the backward pass factor by factor, the gradient of W1[1,1] in full, and the

@@ -1,6 +1,6 @@
 """Compare sigmoid, tanh, ReLU and Leaky ReLU; show vanishing gradients and dead units.
 
-    scripts/run recipes/compare_activations.py          # about 2 min on 2 cores
+    scripts/run recipes/compare_activations.py          # 80 s of CPU time
 
 Three real tables, two or eight hidden layers, every activation function at its own best learning
 rate from a small grid, plain gradient descent. Then two experiments: the gradient that vanishes
@@ -72,7 +72,7 @@ def draw_functions(report):
 
         return at
 
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=6.4, sharex=True)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=6.4, sharex=True)
     plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=top, title="activation function")
     plots.functions({n: derivative(n) for n in ACTIVATIONS}, -4, 4, ax=bottom,
                     ylabel="da / dz", title="derivative")  # fmt: skip
@@ -266,7 +266,7 @@ def dying(report, table, rows, epochs, seeds, first_seed, progress):
             progress.step(f"dead units of {activation}")
         dead[activation] = np.mean([fraction for fraction, _ in runs], axis=0).T
         accuracy[activation] = np.array([score for _, score in runs])
-    drawing, axes = plots.figure(2, 1, width=6.4, height=5.0, sharex=True)
+    drawing, axes = plots.figure(2, 1, width=5.6, height=5.0, sharex=True)
     names = [f"layer {i + 1}" for i in range(len(DYING_UNITS))]
     for (activation, fraction), ax in zip(dead.items(), axes, strict=True):
         plots.heat_map(

@@ -1,6 +1,6 @@
 """One picture for each idea of the guide that needs no experiment, from a unit to Adam.
 
-    scripts/run recipes/concepts.py          # about 10 s
+    scripts/run recipes/concepts.py          # 15 s of CPU time
 
 The pictures of docs/guide.en.md that no other recipe draws: what training does to a prediction,
 a unit, a network with dropout, an embedding that learns the hours of a day, pooling, the losses
@@ -10,6 +10,8 @@ that of RMSProp stays, and the learned vectors of neighboring hours to be severa
 those of random hours.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from _common import Report, options, parse, start
 from _tables import shipped
@@ -18,6 +20,7 @@ HOURS, EMBEDDED_ROWS, EMBEDDING_EPOCHS = 24, 1200, 60
 SNAPSHOTS = (0, 2, 30)  # epochs
 RATES = (0.1, 0.9, 1.9, 2.05)  # of gradient descent on w^2 / 2, which diverges above 2
 STEPS = 100
+WIDTH = 5.6  # of a plot, in inches: its text can be read on a phone
 
 
 def main(argv=None):
@@ -103,10 +106,10 @@ def network(report, seed):
     rng = np.random.default_rng(seed)
     kept = [np.ones(n, bool) if i in (0, len(sizes) - 1) else rng.random(n) > dropout
             for i, n in enumerate(sizes)]  # fmt: skip
-    drawing, ax = plots.figure(width=6.4, height=3.7)
+    drawing, ax = plots.figure(width=WIDTH, height=3.7)
     place = [np.linspace(-1, 1, n) * (n - 1) / 10 if n > 1 else np.zeros(1) for n in sizes]
     with plots.style():
-        for i, (left, right) in enumerate(zip(place, place[1:], strict=False)):
+        for i, (left, right) in enumerate(pairwise(place)):
             for p, low in enumerate(left):
                 for q, high in enumerate(right):
                     used = kept[i][p] and kept[i + 1][q]
@@ -120,7 +123,7 @@ def network(report, seed):
                 if not used:
                     ax.plot(i, height, "x", ms=9, mec="#333333", zorder=3)
         names = ["input layer", *["hidden layer"] * (len(sizes) - 2), "output layer"]
-        weights = [None, *(n * m + m for n, m in zip(sizes, sizes[1:], strict=False))]
+        weights = [None, *(n * m + m for n, m in pairwise(sizes))]
         units = ["4 columns", *(f"{n} units" for n in sizes[1:-1]), "1 unit"]
         for i, (name, size, count) in enumerate(zip(names, units, weights, strict=True)):
             told = f"{name}\n{size}" + (f"\n{count} weights" if count else "\nno weights")
@@ -146,13 +149,14 @@ def embedding(report, seed):
     angle = 2 * np.pi * hour / HOURS
     y = np.column_stack([np.sin(angle), np.cos(angle)]) + rng.normal(0, 0.3, (EMBEDDED_ROWS, 2))
     keras.utils.set_random_seed(seed)
-    names = EmbedCategories([HOURS + 1], size=2, seed=seed)  # code 0 is for unknown categories
+    # Code 0 stands for unknown categories.
+    names = EmbedCategories([HOURS + 1], size=2, deviation=0.05, seed=seed)
     dense = [keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(2)]
     model = kerasdnn.Network([keras.Input((1,)), names, *dense])
     model.compile(keras.optimizers.Adam(0.03), "mse")
     model.fit(hour[:, None] + 1, y, batch_size=100, epochs=EMBEDDING_EPOCHS, verbose=0)
     vectors = np.asarray(names.get_weights()[0])[1:]
-    ax = plots.figure(width=5.4, height=4.6)[1]
+    ax = plots.figure(width=WIDTH, height=4.8)[1]
     with plots.style():
         ring = np.arange(HOURS + 1) % HOURS
         look = {key: value for key, value in plots.series(0).items() if key != "linestyle"}
@@ -194,7 +198,7 @@ def pooling(report):
             ax.imshow(pixels, cmap="gray_r", vmin=0, vmax=16)
             for (row, column), value in np.ndenumerate(pixels):
                 ax.text(column, row, f"{value:g}", ha="center", va="center",
-                        fontsize=7 if len(pixels) > 4 else 9,
+                        fontsize=8 if len(pixels) > 4 else 10,
                         color="white" if value > 8 else "black")  # fmt: skip
             ax.set_title(title, fontsize=10)
             ax.set(xticks=[], yticks=[])
@@ -208,9 +212,11 @@ def losses(report):
     """(5, 6, 7) The loss of one row against its prediction."""
     from kerasdnn import plots
 
-    ax = plots.functions(
+    ax = plots.figure(width=WIDTH, height=3.8)[1]
+    plots.functions(
         {"y = 1: -log p": lambda p: -np.log(p), "y = 0: -log(1 - p)": lambda p: -np.log(1 - p)},
         0.01, 0.99, xlabel="predicted probability p of class 1", ylabel="binary cross-entropy",
+        ax=ax,
     )  # fmt: skip
     report.picture(
         "binary_cross_entropy", ax,
@@ -223,12 +229,13 @@ def losses(report):
                                 predictions[:, 1], strict=True)]  # fmt: skip
     bars = {name: predictions[:, i] for i, name in enumerate(("class A", "class B (true)",
                                                               "class C"))}  # fmt: skip
-    ax = plots.bars(names, bars, ylabel="predicted probability")
+    ax = plots.figure(width=WIDTH, height=3.6)[1]
+    plots.bars(names, bars, ylabel="predicted probability", ax=ax)
     report.picture(
         "categorical_cross_entropy", ax,
         "Only the probability of the true class counts; the others count through the sum of 1.",
     )  # fmt: skip
-    drawing, panels = plots.figure(2, 1, width=6.4, height=5.6, sharex=True)
+    drawing, panels = plots.figure(2, 1, width=WIDTH, height=5.6, sharex=True)
     for ax, half, whole, ylabel in (
         (panels[0], lambda e: e**2 / 2, lambda e: e**2, "loss"),
         (panels[1], lambda e: e, lambda e: 2 * e, "its derivative"),
@@ -260,7 +267,7 @@ def metrics(report):
     z = score[:, None] + bias
     cross_entropy = np.where(y[:, None] == 1, np.logaddexp(0, -z), np.logaddexp(0, z)).mean(axis=0)
     accuracy = ((z > 0) == y[:, None]).mean(axis=0)
-    drawing, panels = plots.figure(2, 1, width=6.4, height=5.2, sharex=True)
+    drawing, panels = plots.figure(2, 1, width=WIDTH, height=5.2, sharex=True)
     look = {key: value for key, value in plots.series(0).items() if key != "marker"}
     with plots.style():
         for ax, values, ylabel in zip(
@@ -290,9 +297,10 @@ def softmax(report):
         return of
 
     names = ("of class 1, whose score z1 changes", "of class 2, z2 = 1", "of class 3, z3 = 0")
-    ax = plots.functions(
+    ax = plots.figure(width=WIDTH, height=3.8)[1]
+    plots.functions(
         {name: probability(i) for i, name in enumerate(names)},
-        xlabel="score z1", ylabel="probability", title="softmax(z1, 1, 0)",
+        xlabel="score z1", ylabel="probability", title="softmax(z1, 1, 0)", ax=ax,
     )  # fmt: skip
     report.picture(
         "softmax", ax, "The probabilities sum to 1: if one score rises, all others lose."
@@ -303,12 +311,12 @@ def descent(report):
     """(14) Steps against the gradient on w^2 / 2, whose gradient is w."""
     from kerasdnn import plots
 
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=6.4)
+    drawing, (top, bottom) = plots.figure(2, 1, width=WIDTH, height=6.4)
     w = 2.0 * 0.6 ** np.arange(8)  # learning rate 0.4
     plots.functions({"loss w^2 / 2": lambda w: w**2 / 2}, -2.4, 2.4, xlabel="weight w",
                     ylabel="loss", title="Steps with learning rate 0.4", ax=top)  # fmt: skip
     with plots.style():
-        for before, after in zip(w, w[1:], strict=False):
+        for before, after in pairwise(w):
             arrow = {"arrowstyle": "-|>", "color": plots.series(1)["color"], "lw": 1.3}
             top.annotate("", (after, after**2 / 2), (before, before**2 / 2), arrowprops=arrow)
         top.plot(w, w**2 / 2, ls="none", marker="o", color=plots.series(1)["color"], label="steps")
@@ -363,10 +371,11 @@ def adaptive_rates(report):
             w, state = rule(0.0, g, state, t, h)
             found.append(-float(w) / g)
         curves[name] = np.array(found)
-    ax = plots.learning_curves(
+    ax = plots.figure(width=WIDTH, height=3.8)[1]
+    plots.learning_curves(
         curves, np.arange(1, 2 * STEPS + 1), xlabel="step", log_y=True,
         ylabel="learning rate of the weight, eta = 1",
-        title=f"{STEPS} gradients of 1, then {STEPS} of 0.1",
+        title=f"{STEPS} gradients of 1, then {STEPS} of 0.1", ax=ax,
     )  # fmt: skip
     ax.axvline(STEPS, color="#555555", lw=1, ls=":")
     report.picture(
@@ -393,10 +402,11 @@ def adam(report, seed):
         average.append(m)
     t = np.arange(1, STEPS + 1)
     corrected = np.array(average) / (1 - 0.9**t)
-    ax = plots.learning_curves(
+    ax = plots.figure(width=WIDTH, height=4.0)[1]
+    plots.learning_curves(
         {"m / (1 - b1^t)": corrected, "m": np.array(average)}, t, xlabel="step",
         ylabel="estimate of the gradient", reference={"true gradient": 1.0}, legend=False,
-        title="b1 = 0.9",
+        title="b1 = 0.9", ax=ax,
     )  # fmt: skip
     with plots.style():
         ax.plot(t, g, ls="none", marker=".", color="#999999", label="gradient of one batch",

@@ -1,6 +1,6 @@
 """Follow Momentum, NAG and Leaky ReLU step by step, next to the same in stock Keras.
 
-    scripts/run recipes/step_by_step.py          # about 10 s
+    scripts/run recipes/step_by_step.py          # 10 s of CPU time
 
 One weight on the loss w^2 / 2, whose gradient is w. Each step is computed three times: by the
 formula in plain NumPy, by the optimizer of kerasdnn, and by Keras's own SGD. Then Leaky ReLU and
@@ -21,7 +21,7 @@ def main(argv=None):
     from kerasdnn import plots
 
     report = Report(args, "Momentum, NAG and Leaky ReLU step by step", device)
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=7.0)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=7.0)
     paths, gaps = optimizers(report)
     draw_paths(paths, top)
     gaps["Leaky ReLU"] = leaky(report, bottom)

@@ -1,8 +1,8 @@
-"""Write what documents take from the code: the table of presets, and pictures.
+"""Write the parts of the documentation that come from the code: the table of presets, and pictures.
 
     scripts/run scripts/pages.py        # half a minute; docs/presets.md and pictures
 
-`tests/test_pages.py` fails where a document differs from what this program writes.
+`tests/test_pages.py` fails if a document differs from what this program writes.
 """
 
 import os
@@ -16,6 +16,7 @@ from kerasdnn.core.atomic_files import write_bytes
 from kerasdnn.estimators.presets import by_name
 from kerasdnn.hyperparameters import (
     DNN_CLASSIFIER,
+    DNN_MULTI_OUTPUT,
     DNN_REGRESSOR,
     ESTIMATOR,
     FACTORY,
@@ -25,6 +26,9 @@ from kerasdnn.hyperparameters import (
     quoted,
 )
 
+ESTIMATORS = {
+    "classifier": DNN_CLASSIFIER, "regressor": DNN_REGRESSOR, "multi-output": DNN_MULTI_OUTPUT,
+}  # fmt: skip
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURE = DOCS / "presets.md", DOCS / "accuracy.png"
 sys.path.insert(0, str(DOCS.parent / "recipes"))
@@ -83,12 +87,8 @@ def table_of_others(entry, of_presets=False) -> str:
         if row.name in known and not of_presets:
             continue
         default = f"None: {row.none}" if row.default is None else code(row.default)
-        who = [
-            name
-            for name, one in (("classifier", DNN_CLASSIFIER), ("regressor", DNN_REGRESSOR))
-            if row.accepted_by & one
-        ]
-        more = [] if of_presets else ["both" if len(who) == 2 else who[0]]
+        who = [name for name, one in ESTIMATORS.items() if row.accepted_by & one]
+        more = [] if of_presets else ["all" if len(who) == len(ESTIMATORS) else ", ".join(who)]
         rows.append([f"`{row.name}`", default, *more])
     return markdown(rows)
 
@@ -127,7 +127,7 @@ def accuracy_picture(page: str):
     names = [name.split(",")[0] if name.startswith("realmlp,") else name for name in errors]
     shown = [f"kerasdnn {name}" if name in ours else name for name in names]
     look = plots.series(0), plots.series(7)
-    drawing, ax = plots.figure(width=7.2, height=0.34 * len(names) + 0.9)
+    drawing, ax = plots.figure(width=5.6, height=0.34 * len(names) + 0.9)
     with plots.style():
         places = range(len(names), 0, -1)
         colors = [look[name not in ours]["color"] for name in names]
@@ -135,7 +135,7 @@ def accuracy_picture(page: str):
         ax.bar_label(bars, [f"{value:.3f}" for value in errors.values()], padding=4, fontsize=9)
         ax.set_yticks(places, shown, fontsize=10)
         ax.set(
-            xlabel="error relative to RealMLP-TD-S, twelve tables (lower is better)",
+            xlabel="error relative to RealMLP-TD-S (lower is better)",
             xlim=(0, 1.1 * max(errors.values())),
         )
         ax.grid(axis="y", visible=False)
@@ -201,7 +201,7 @@ def guide_pictures() -> dict:
     gradients = compare_activations.gradients_at_the_start(rows, seed=0)
     found["gradients"] = compare_activations.draw_start(gradients)
     found["paths"] = compare_optimizers.draw_surface(compare_optimizers.best_paths(False)[0])
-    drawing, (top, bottom) = plots.figure(2, 1, width=6.4, height=7.0)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=7.0)
     step_by_step.draw_paths(step_by_step.optimizers(found)[0], top)
     step_by_step.leaky(found, bottom)
     found["steps"] = drawing

@@ -94,3 +94,12 @@ def test_every_recipe_is_in_the_table_of_recipes():
     table = (ROOT / "recipes" / "README.md").read_text("utf-8")
     for path in ROOT.glob("recipes/[!_]*.py"):
         assert path.name in table, path.name
+
+
+def test_a_recipe_and_the_table_of_recipes_state_the_same_time():
+    table = (ROOT / "recipes" / "README.md").read_text("utf-8")
+    for path in ROOT.glob("recipes/[!_]*.py"):
+        stated = re.search(r"(\d+ (?:s|min)) of CPU time", path.read_text("utf-8"))
+        row = re.search(rf"^\| `{path.name}`.*\| (.+) \|$", table, re.MULTILINE)
+        assert row, path.name
+        assert stated is None or stated[1] == row[1], path.name

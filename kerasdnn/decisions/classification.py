@@ -79,7 +79,7 @@ class Decisions(Spread):
     ) -> Any:
         """Calibrate the probabilities on held-out rows, instead of the validation rows of `fit`.
 
-        The network stays as it is. A threshold chosen for a metric is chosen again, on these rows.
+        The network does not change. A threshold chosen for a metric is chosen again, on these rows.
 
         Args:
             X: table of `(rows, columns)` that the estimator was not trained on.

@@ -48,8 +48,8 @@ def save_estimator(estimator, path):
     # The content does not depend on the caller's custom object scope.
     with only(custom_loss(estimator)):
         data = archive(estimator)
-    with atomic_write(path) as beside:
-        beside.write_bytes(data)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def custom_loss(estimator):
@@ -133,7 +133,7 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
                 return network_from_bytes(data)
             state, network = checked(parts)
             return estimator_from_state(
-                ESTIMATORS, state, lambda seed: network_from_bytes(network, seed)
+                estimators(), state, lambda seed: network_from_bytes(network, seed)
             )
     except Forbidden as error:
         raise ValueError(
@@ -143,6 +143,13 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
         ) from error
     except BadFile as error:
         raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def estimators():
+    """The classes of estimators that a file may name."""
+    from ..multi_output.estimator import DNNMultiOutput  # which imports this room
+
+    return ESTIMATORS | {DNNMultiOutput.__name__: DNNMultiOutput}
 
 
 def read_zip(data):

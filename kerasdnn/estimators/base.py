@@ -71,7 +71,20 @@ class TableEstimator(Explained, BaseEstimator):
     def _hyperparameters(self):
         """The hyperparameters of the preset, replaced by those that were given."""
         given = self.get_params(deep=False)
-        return presets.resolve(self._chosen_preset(), given, is_regressor(self))
+        return presets.resolve(self._chosen_preset(), given, self._of_numbers)
+
+    @property
+    def _of_numbers(self):
+        """Whether presets have the values for numbers."""
+        return is_regressor(self)
+
+    def _as_y(self, y):
+        """y as `tables.targets.read_target` reads it."""
+        return y
+
+    def _as_validation(self, validation_data):
+        """The validation rows with such a y."""
+        return validation_data
 
     def _draw_seed(self):
         self._drawn_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -230,7 +243,7 @@ class TableEstimator(Explained, BaseEstimator):
         return examine(
             first_of(self.network_), rows.x, rows.y, self.history_,
             columns=original_columns(self.encoder_),
-            classes=self.classes_.tolist() if hasattr(self, "classes_") else None,
+            classes=self.target_.classes.tolist() if hasattr(self.target_, "classes") else None,
             best_epoch_kept="val_loss" in self.history_,
             threshold=self._network_threshold(),
         )  # fmt: skip

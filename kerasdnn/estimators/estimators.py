@@ -94,6 +94,7 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         schedule: str | None = None,
         warmup: float | None = None,
         momentum: float | None = None,
+        learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
@@ -174,7 +175,7 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
                 diverged.
 
         Warns:
-            DataWarning: data that is legal, but a mistake more often than not.
+            DataWarning: data that is valid, but probably a mistake.
         """
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, self._make_target(y))
@@ -192,7 +193,7 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
             y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
             classes: all labels that will occur. The first call needs them, unless the estimator has
                 them or y has several columns; later calls may repeat them.
-            sample_weight: `(rows,)` from 0, or None for 1.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             The estimator; `history_` has a row for each call.
@@ -301,6 +302,7 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         schedule: str | None = None,
         warmup: float | None = None,
         momentum: float | None = None,
+        learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,

@@ -72,10 +72,10 @@ class Importance(Readable):
 
     @property
     def verdict(self) -> str:
-        """One sentence: which columns matter clearly, or that none does."""
+        """One sentence: which columns are clearly important, or that none is."""
         clear = self.table.loc[self.table["clear"], "column"].tolist()
         if not clear:
-            return "No column matters clearly: every interval includes 0 or lies below it."
+            return "No column is clearly important: every interval includes 0 or is below it."
         first = self.table.iloc[0]
         rest = f" Clearly above 0: {len(clear)} of {len(self.table)} columns."
         return (
@@ -166,6 +166,8 @@ def measure(estimator, given, *, repeats=30, scoring=None, confidence=0.95, seed
 def name_of(estimator, scoring):
     """What a score is called in sentences and on axes."""
     if scoring is None:
+        if estimator.target_.head.parts:
+            return "mean score of all columns"
         if not is_regressor(estimator):
             return "accuracy"
         return "D2" if estimator.target_.head.levels else "R2"

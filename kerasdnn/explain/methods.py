@@ -48,7 +48,7 @@ class Explained:
                 regressor, D2 of quantiles.
             repeats: int, at least 2. Each repeat permutes every column and draws rows with
                 replacement. Default: 30.
-            confidence: float in (0, 1), with which the intervals of all columns hold together.
+            confidence: float in (0, 1), the probability that all intervals are correct.
                 Default: 0.95.
             seed: int, at least 0, of the permutations and the rows drawn. Default: 0.
 

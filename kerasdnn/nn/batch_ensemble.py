@@ -385,7 +385,8 @@ class MemberLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: as `loss` takes it, shape `(rows,)` or `(rows, outputs)`.
-        y_pred: shape `(rows, members * units)` in training, otherwise `(rows, units)`.
+        y_pred: shape `(rows, members * units)` from `MeanOfMembers` in training, otherwise
+            `(rows, units)`.
 
     Example:
         import keras

@@ -94,7 +94,7 @@ def bars(
             color=series(index)["color"], hatch=HATCHES[index % 6], edgecolor="white", lw=0.5,
         )  # fmt: skip
         ax.bar_label(
-            drawn, [form.format(height) for height in np.asarray(heights)], padding=2, fontsize=8
+            drawn, [form.format(height) for height in np.asarray(heights)], padding=2, fontsize=9
         )
     ax.set_xticks(at, names)
     ax.grid(axis="x", visible=False)
@@ -185,7 +185,7 @@ def attributions(ax: Axes, names: Sequence[str], values: ArrayLike, *, xlabel: s
             rows[own], values[own], 0.7, color=series(index)["color"], hatch=HATCHES[index],
             edgecolor="white", lw=0.5,
         )  # fmt: skip
-        ax.bar_label(drawn, [f"{value:+.3g}" for value in values[own]], padding=3, fontsize=8)
+        ax.bar_label(drawn, [f"{value:+.3g}" for value in values[own]], padding=3, fontsize=9)
     ax.axvline(0, color="#333333", lw=1)
     ax.set_yticks(rows, names)
     ax.set_ylim(-0.6, len(names) - 0.4)

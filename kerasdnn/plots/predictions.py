@@ -171,8 +171,8 @@ def predicted_against_true(
 ) -> None:
     """Draw prediction against truth, one dot per row; perfect predictions lie on the diagonal.
 
-    Whole-number truths are spread sideways at random by up to 0.3, so that dots do not cover each
-    other.
+    If all truths are integers, the dots are shifted sideways at random by up to 0.3, so that they
+    do not cover each other.
 
     Args:
         y: float array `(rows,)`, the truth.

@@ -142,7 +142,7 @@ def as_y(y, problem):
     y = np.asarray(y)
     if problem.head.per_class and not problem.one_hot:
         return y.reshape(-1).astype("int32")
-    columns = 1 if problem.head.one_column else problem.units
+    columns = problem.head.columns_of_y(problem.n_outputs)
     return y.reshape(len(y), columns).astype("float32")
 
 

@@ -5,7 +5,7 @@ The layers and schedules of a preset are not those of a population: each trial t
 
 from typing import Any
 
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone
 
 from ..core.arguments import check_choice
 from ..hyperparameters import FIT, names
@@ -42,7 +42,7 @@ def tune_preset(estimator, table, settings, fit_arguments):
     settings = settings.replace(
         epochs=estimator.epochs, batch_size=estimator.batch_size, objective=settings.measured,
         space=settings.space or preset_space(
-            estimator.preset, is_regressor(estimator), len(table.parts[0]),
+            estimator.preset, estimator._of_numbers, len(table.parts[0]),
             settings.kind == "grid", held,
         ),
     )  # fmt: skip

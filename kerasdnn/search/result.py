@@ -105,8 +105,8 @@ class SearchResult(Readable):
             lines.append(f"Seed {self.defaults['seed']}.")
         if len(self.ranking) > 1:
             lines.append(
-                "The best of many trials is partly good luck: evaluate it on rows that the search "
-                "has not seen."
+                "The best of many trials is best partly by chance: evaluate it on rows that the "
+                "search has not seen."
             )
         names = ["trial", *self.names, "score", "epochs", "seconds"]
         table = self.ranking.reindex(columns=names).head(SHOWN_TRIALS).reset_index(drop=True)

@@ -8,6 +8,7 @@ from typing import Any
 from ..checks.table_columns import told_once
 from ..core.messages import invalid, unknown_name
 from ..core.rows import Rows
+from ..core.sources import is_source
 from ..hyperparameters import SEARCH, names, why_refused
 from ..tables.problem_type import is_table
 from ..tables.rows import separate_columns
@@ -51,9 +52,11 @@ def tune(
 
     Args:
         X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1; or a
-            DataFrame of any columns, which is encoded (the result then holds estimators).
+            DataFrame of any columns, which is encoded (the result then contains estimators); or a
+            source that is read in parts, see `DNNClassifier.fit`: trials then share a random sample
+            of up to 131,072 rows, and the best estimator is trained on all rows.
         y: numbers of shape (rows,) or (rows, outputs), see `problem_type.infer_problem`; labels of
-            any kind where X is a table.
+            any kind if X is a table. If X is read in parts, the name of its column.
         problem: key of `HEADS`, or a `Head`. None infers it from y.
         space: function from `hp` to a dict of hyperparameters. None means `spaces.default_space`.
         oracle: "random", "grid", "bayesian" or "hyperband", or a `keras_tuner.Oracle`. Default:
@@ -69,7 +72,7 @@ def tune(
             evaluated on. Default: 0.2.
         cv: int, number of folds of cross-validation instead; or a scikit-learn splitter; or an
             iterable of (training rows, validation rows). The folds of a trial are trained
-            together. Where half of the folds take long enough to repay another compilation, a trial
+            together. If half of the folds take long enough to repay another compilation, a trial
             that is significantly worse than the best on that half is not trained on the others.
             None means a single split.
         groups: name of a column of X, or array of shape (rows,): rows of one group are never on
@@ -80,8 +83,8 @@ def tune(
             not a feature. None means that the order in time does not matter.
         objective: "val_loss" (without regularization and label smoothing, so that trials compare),
             or "val_" and a metric of the problem type or the name of a scikit-learn scorer, such as
-            "val_average_precision"; or a scorer, a function of (estimator, X, y) to a number that
-            is to be large. X is None where trials are trained together: the estimator has the
+            "val_average_precision"; or a scorer, a function of (estimator, X, y) whose result is
+            better if it is larger. X is None if trials are trained together: the estimator has the
             predictions. The score of a trial is that of its best epoch. An area under a curve needs
             validation rows of both classes: folds that lack one are left out of the mean, with a
             `DataWarning`. Default: "val_loss".
@@ -93,7 +96,8 @@ def tune(
         directory: str or Path, folder of the project. None keeps nothing, and the search cannot be
             resumed.
         resume: bool, resume the search found in `directory`. False deletes it, and nothing else: a
-            folder `directory`/search that holds anything but a search is rejected. Default: True.
+            folder `directory`/search that contains anything but a search is rejected. Default:
+            True.
         n_jobs: int, number of trials that run at a time, with `build` or around a preset; -1 means
             one per core. They run in processes of this machine, or where
             `joblib.parallel_config(backend=...)` says: Dask, Ray, Spark. The result does not depend
@@ -104,17 +108,17 @@ def tune(
             considered dead, and its trial runs again, with `build`. Default: 600.
         seed: int, at least 0, of the oracle and of the networks. None draws one, which the
             hyperparameters of the result include.
-        wave: int, at least 1, the most trials per batch, which are proposed together and, except
-            with `build` or around a preset, trained together. None means 128, fewer for Bayesian
-            search, and 1,024 for random and grid searches of trials that are not trained together.
+        wave: int, at least 1, maximum number of trials per batch, which are proposed together and,
+            except with `build` or around a preset, trained together. None means 128, fewer for
+            Bayesian search, and 1,024 for random and grid searches whose trials train alone.
         tensorboard: folder for TensorBoard's HParams page. None writes none.
-        estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and what the estimator was given
-            holds for all trials; `DNNClassifier.tune` passes itself. With a preset of its own,
-            such as `DNNClassifier("realmlp")`, the search is around that one; see
+        estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and the arguments of the
+            estimator apply to all trials; `DNNClassifier.tune` passes itself. With a preset of its
+            own, such as `DNNClassifier("realmlp")`, the search is around that one; see
             `search/preset_search.py`. None means no such settings.
         verbose: int, 1 shows a line of progress: trials done, best score, time left. Default: 1.
-        fixed: hyperparameters of all trials, such as `hidden_units=(128, 128)`; they hold even
-            where `space` returns them too, with a `DataWarning`.
+        fixed: hyperparameters of all trials, such as `hidden_units=(128, 128)`; they apply
+            even if `space` also returns them, with a `DataWarning`.
 
     Returns:
         `SearchResult`.
@@ -165,6 +169,11 @@ def search(given, problem, class_weight, validation_data, settings, estimator, b
         return tune_models(build, given, validation_data, settings)
     if settings.cv is not None and validation_data is not None:
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
+    if is_source(given.x):
+        from .source_search import tune_source
+
+        with told_once():
+            return tune_source(given, problem, estimator, class_weight, validation_data, settings)
     from .table_data import estimator_for, estimator_of_kind
 
     if estimator is None and not is_table(separate_columns(given).x, given.y):

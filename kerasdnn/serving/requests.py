@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.messages import quoted_list, shortened, to_python
 
-LARGEST = 1e300  # above it a number cannot be told from infinity in what is computed from it
+LARGEST = 1e300  # above it a number acts like infinity in what is computed from it
 MAX_PROBLEMS = 20  # of a request that are reported
 NAMES = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
 # The types of JSON that a kind of column accepts, besides null.

@@ -5,9 +5,7 @@ import pandas as pd
 
 from ..core.messages import invalid
 from ..heads import Head, Problem, head_of, make_problem
-from .targets import _values, read_target
-
-MAX_AMBIGUOUS_INTEGERS = 20  # so many different integers may be classes as well as a quantity
+from .targets import MAX_AMBIGUOUS_INTEGERS, _values, read_target
 
 
 def as_numbers(y):

@@ -61,7 +61,7 @@ def read_table(given):
     frame = read_frame(X, names[0])
     table = NamedArray(np.arange(frame.rows), names[0], labels=frame.index)
     check_same_rows(table, NamedArray(np.arange(len(y)), names[1], labels=labels))
-    if table.labels is None and labels is not None:  # weights beside X without an index are y's
+    if table.labels is None and labels is not None:  # weights with an X without an index are y's
         table = NamedArray(table.values, names[1], labels=labels)
     if frame.rows == 0:
         raise ValueError(

@@ -39,6 +39,7 @@ if COMPILED:
     from .device_data import DeviceData
     from .evaluation import Evaluation, Prediction
     from .fit_loop import Fit
+    from .strategies import group, replicas, workers
     from .streams import Stream, StreamEvaluation, StreamFit
 
 
@@ -236,6 +237,7 @@ class Network(keras.Sequential):
         keras_internals.assert_compiled(self, "fit")
         if isinstance(batch_size, str):
             batch_size = full_batch(batch_size, x, 0 if validation_data else validation_split)
+            batch_size *= group.count_of(self) if COMPILED else 1
             stock_arguments["batch_size"] = batch_size
         check_fit(
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
@@ -249,7 +251,7 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_training(self)
             if dispatch.is_stream(x):
-                dispatch.need_stream_arguments(y, sample_weight, validation_split)
+                dispatch.need_stream_arguments(self, y, sample_weight, validation_split)
                 return self._fit_stream(stock_arguments)
             if steps_per_epoch or validation_steps:
                 raise dispatch.UseStockKeras("a number of steps is given")
@@ -265,14 +267,23 @@ class Network(keras.Sequential):
                 features, targets, weight = keras_internals.unpack(parts)
                 parts = dispatch.training_arrays(features, targets, weight, class_weight)
             dispatch.prepare(self, parts)
+            rows = len(parts[0])
+            batch = min(int(batch_size or 32), rows)
+            fit_on = Fit
+            if dispatch.is_multi_worker(self):
+                batch, fit_on = int(batch_size or 32), workers.WorkerFit
+                workers.need_workers(self, parts)
+            elif dispatch.is_distributed(self):
+                tail = rows % batch
+                replicas.need_replicas(self, parts, None if tail else batch, tail or batch)
         except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             self.last_path = f"stock: {reason}"
             self._stream("train_function", x, callbacks, steps_per_epoch or validation_steps)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_path = "compiled"
         table = DeviceData(parts)
-        batch = min(int(batch_size or 32), table.rows)
         validation_batch = int(validation_batch_size or batch_size or 32)
         epochs, initial_epoch = int(epochs), keras_internals.first_epoch(self, int(initial_epoch))
         merge_epochs = not (verbose or callbacks or validation)
@@ -280,7 +291,9 @@ class Network(keras.Sequential):
         steps = self.steps_per_call
         if steps in ("auto", None):
             steps = fit_loop.steps_between_hooks(callbacks.callbacks)
-        fit = Fit(self, table, batch, shuffle, epochs - initial_epoch, merge_epochs, steps)
+        fit = fit_on(self, table, batch, shuffle, epochs - initial_epoch, merge_epochs, steps)
+        if fit_on is Fit and dispatch.is_distributed(self):
+            replicas.run_on_replicas(fit)
         validate = None
         if validation is not None:
             validate = self._evaluator(validation, validation_batch, callbacks)
@@ -325,6 +338,9 @@ class Network(keras.Sequential):
         stream = Stream(self, given["x"], **{name: given.get(name) for name in names})
         given["x"] = stream.adapter
         dispatch.prepare(self, stream.need_dense())
+        if dispatch.is_distributed(self):
+            batch = stream.specs[0].shape[0]
+            replicas.need_replicas(self, stream.specs, batch, batch)
         if streamed:
             dispatch.need_sums_over_rows(self)
             validation_stream = Stream(self, validation, steps_per_epoch=validation_steps)
@@ -340,6 +356,8 @@ class Network(keras.Sequential):
         if steps in ("auto", None):
             steps = fit_loop.steps_between_hooks(callbacks.callbacks)
         fit = StreamFit(self, stream, epochs - initial_epoch, steps)
+        if dispatch.is_distributed(self):
+            replicas.run_on_replicas(fit)
         validate = None
         if streamed:
             evaluation = StreamEvaluation(self, validation_stream)
@@ -360,8 +378,7 @@ class Network(keras.Sequential):
         self.stop_training = False
         callbacks.on_train_begin()
         logs, epoch = None, keras_internals.first_epoch(self, initial_epoch)
-        if epoch:
-            fit.catch_up()
+        epoch = fit.begin(epoch, validate is not None)
         if fit.merge_epochs and epoch < epochs:
             fit.start()
             while fit.epochs_at_once > 1 and epoch < epochs:
@@ -380,7 +397,7 @@ class Network(keras.Sequential):
                 logs = run()
                 if not fit.merge_epochs:
                     callbacks.on_train_batch_end(last, logs)
-                if self.stop_training:
+                if self.stop_training and fit.stops_early:
                     break
             if fit.steps or logs is None:  # a callback may have changed them
                 logs = keras_internals.to_numbers(self.get_metrics_result())
@@ -388,7 +405,7 @@ class Network(keras.Sequential):
                 logs = logs | {f"val_{name}": value for name, value in validate().items()}
             callbacks.on_epoch_end(epoch, logs)
             epoch += 1
-            if self.stop_training:
+            if fit.stopped():
                 break
         if epochs > 0:
             self.optimizer.finalize_variable_values(self.trainable_weights)
@@ -414,7 +431,8 @@ class Network(keras.Sequential):
         """Return a function that evaluates on `parts` and returns the logs."""
         try:
             self._need_compiled_evaluation(callbacks.callbacks)
-        except dispatch.UseStockKeras:
+        except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             x, y, *weight = parts
             weight = weight[0] if weight else None
             return lambda: super(Network, self).evaluate(
@@ -477,7 +495,7 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_training(self)
             if dispatch.is_stream(x):
-                dispatch.need_stream_arguments(y, sample_weight)
+                dispatch.need_stream_arguments(self, y, sample_weight)
                 dispatch.need_no_hooks(fit_loop.hooks_test_batches(as_list(callbacks)))
                 stream = Stream(self, x, steps_per_epoch=steps)
                 stock_arguments["x"] = stream.adapter
@@ -489,6 +507,7 @@ class Network(keras.Sequential):
             dispatch.prepare(self, parts)
             self._need_compiled_evaluation(as_list(callbacks))
         except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             self.last_path = f"stock: {reason}"
             self._stream("test_function", x, callbacks, steps)
             return super().evaluate(**stock_arguments)
@@ -544,6 +563,7 @@ class Network(keras.Sequential):
                 raise dispatch.UseStockKeras("steps or callbacks are given")
             array = dispatch.prediction_array(x)
         except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             self.last_path = f"stock: {reason}"
             self._stream("predict_function", x, callbacks, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
@@ -659,7 +679,8 @@ def restart_schedule(network, x, batch_size, validation_split, steps_per_epoch, 
             ) from error
         streams = COMPILED and dispatch.is_stream(x)
         size = 1 if streams else int(batch_size or 32)  # a stream counts batches
-        steps = math.ceil(rows if streams else math.floor(rows * (1 - validation_split)) / size)
+        rows = rows if streams else math.floor(rows * (1 - validation_split))
+        steps = group.most_steps(network, rows, size) if COMPILED else math.ceil(rows / size)
     initial, last = int(epochs[0]), int(epochs[1])
     done = int(keras.ops.convert_to_numpy(keras_internals.step_counter(network.optimizer)))
     span = max(1, last) * max(1, steps), done - initial * steps

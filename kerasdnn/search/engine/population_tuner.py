@@ -43,7 +43,7 @@ class PopulationTuner(keras_tuner.Tuner):
     Args:
         oracle: any `keras_tuner.Oracle`, with an objective such as "val_loss".
         hypermodel: made by `kerasdnn.hypermodel`.
-        wave: int, at least 1, the most trials per batch. Default: 128.
+        wave: int, at least 1, maximum number of trials per batch. Default: 128.
         seed: int, at least 0, the seed of every network's weights and of the order of its rows. All
             trials share it, so that they differ by their hyperparameters only. Default: 0.
         directory: str or Path of the project's parent. None means the current folder.

@@ -110,7 +110,7 @@ def tune(
             hyperparameters of the result include.
         wave: int, at least 1, maximum number of trials per batch, which are proposed together and,
             except with `build` or around a preset, trained together. None means 128, fewer for
-            Bayesian search.
+            Bayesian search, and 1,024 for random and grid searches whose trials train alone.
         tensorboard: folder for TensorBoard's HParams page. None writes none.
         estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and the arguments of the
             estimator apply to all trials; `DNNClassifier.tune` passes itself. With a preset of its

@@ -94,17 +94,23 @@ def test_the_index_of_a_dataframe_is_no_column(tmp_path):
     assert open_source(tmp_path / "t.parquet").names == ["a", "b"]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "dask.dataframe"])
+@pytest.mark.parametrize("engine", ["polars", "duckdb", "dask.dataframe"])
 @pytest.mark.filterwarnings("ignore:Dask support is moving")
-def test_lazy_frames_of_other_engines_are_read_through_a_temporary_file(path, engine):
+def test_lazy_frames_of_other_engines_give_the_statistics_of_memory(path, engine):
     library = pytest.importorskip(engine)
-    X = library.sql(f"select * from '{path}'") if engine == "duckdb" else library.read_parquet(path)
+    read = {"polars": "scan_parquet", "duckdb": "read_parquet", "dask.dataframe": "read_parquet"}
+    X = getattr(library, read[engine])(str(path))
     source = open_source(X)
     folder = source.folder.name
     assert source.names == list(table())
     pd.testing.assert_frame_equal(
         pd.concat(source.frames(["a", "b"])), table()[["a", "b"]], check_index_type=False
     )
+    frame = table().drop(columns=["amount", "label"])
+    found, expected = TableEncoder(), TableEncoder().fit(frame)
+    statistics.learn_encoder(found, frame, lambda: source.frames(list(frame)), complete=False)
+    assert found.columns_.equals(expected.columns_)
+    np.testing.assert_allclose(found.transform(frame), expected.transform(frame), atol=1e-5)
     del source
     assert not Path(folder).exists()
 

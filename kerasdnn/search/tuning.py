@@ -171,9 +171,12 @@ def search(given, problem, class_weight, validation_data, settings, estimator, b
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
     if is_source(given.x):
         from .source_search import tune_source
+        from .table_search import tune_table
 
         with told_once():
-            return tune_source(given, problem, estimator, class_weight, validation_data, settings)
+            return tune_source(
+                given, problem, estimator, class_weight, validation_data, settings, tune_table
+            )
     from .table_data import estimator_for, estimator_of_kind
 
     if estimator is None and not is_table(separate_columns(given).x, given.y):

@@ -1,5 +1,6 @@
 """Every private name of Keras that kerasdnn uses is there, and means what it is used for."""
 
+import random
 import subprocess
 import sys
 import zipfile
@@ -180,3 +181,19 @@ def test_the_epoch_iterator_of_stock_keras_reads_what_it_is_given(model):
     assert epochs._current_iterator is None
     generator = internals.epoch_iterator(((X, Y) for _ in range(3)), steps_per_epoch=3)
     assert len(list(internals.python_batches(generator.data_adapter))) == 3
+
+
+def test_seeds_of_layers_do_not_depend_on_who_else_draws_random_numbers():
+    drawn = []
+    for disturbed in (False, True):
+        with internals.fixed_random_seed(3):
+            if disturbed:
+                random.random()
+            layer = keras.layers.Dense(4)
+            layer.build((None, 3))
+            drawn.append(np.asarray(layer.kernel))
+    keras.utils.set_random_seed(3)
+    layer = keras.layers.Dense(4)
+    layer.build((None, 3))
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], layer.kernel)

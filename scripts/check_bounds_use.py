@@ -39,7 +39,7 @@ def main(packages):
     told("quantiles", numbers.fit(X[["age"]], X["age"].fillna(0)).export("out", format="litert"))
     model.explain(X.head(3))
     kerasdnn.plots.save(model.plot_calibration(X, y), "plot.png")
-    kerasdnn.tune(X, y, trials=2, epochs=2)
+    kerasdnn.tune(X, y, max_trials=2, epochs=2)
     kerasdnn.compare({"optimizer": ["adam", "nag"]}, X, y, seeds=2, epochs=2)
     serve(model, X)
     large(table)

@@ -231,27 +231,37 @@ def test_scores_are_those_of_a_fit_in_memory(monkeypatch, path):
         assert found.evaluate(source, y) == pytest.approx(in_memory, rel=1e-4)
 
 
-def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_not(path, tmp_path):
+@pytest.mark.parametrize("save_freq", ["epoch", 7])
+def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_not(path, tmp_path, save_freq):
     import keras
 
     class Interrupted(Exception):
         pass
 
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
+    def interrupt(backup, after):
+        saves, save = iter(range(after)), backup._save_model
+
+        def save_or_stop():
+            save()
+            if next(saves, None) is None:
                 raise Interrupted
 
-    weights = []
-    for case, callbacks in (("plain", [[]]), ("resumed", [[Stop()], []])):
-        for more in callbacks:
-            backup = keras.callbacks.BackupAndRestore(tmp_path / case, delete_checkpoint=False)
-            model = DNNRegressor(**FIT, callbacks=[backup, *more])
+        backup._save_model = save_or_stop
+
+    weights, epochs = [], []
+    for case, runs in (("plain", [False]), ("resumed", [True, False])):
+        for interrupted in runs:
+            backup = keras.callbacks.BackupAndRestore(tmp_path / case, save_freq)
+            if interrupted:  # after the second epoch, or within it
+                interrupt(backup, 1 if save_freq == "epoch" else 9)
+            model = DNNRegressor(**FIT, dropout=0.1, early_stopping=False, callbacks=[backup])
             try:
                 model.fit(path, "amount")
             except Interrupted:
                 continue
             weights.append(model.network_.get_weights())
+            epochs.append(model.network_.history.epoch)
+    assert epochs == [[0, 1, 2, 3], [2, 3] if save_freq == "epoch" else [1, 2, 3]]
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 

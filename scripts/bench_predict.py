@@ -1,6 +1,7 @@
 """Measure evaluation, prediction, validation, start-up time and memory.
 
-    scripts/run scripts/bench_predict.py            # about 4 minutes
+    scripts/run scripts/bench_predict.py            # about 5 minutes
+    scripts/run scripts/bench_predict.py --only routes      # one row through every export
 
 Each comparison verifies that both sides return the same numbers before it prints a time. The sides
 take turns; medians and ratios are printed.
@@ -20,12 +21,13 @@ def main(argv=None):
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--out", help="folder for cost_per_row.csv and cost_per_row.png")
     parser.add_argument("--skip", nargs="*", default=[], choices=list(PARTS))
+    parser.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if args.child:
         return CHILDREN[args.child[0]](args.child[1], int(args.child[2]))
     for name, part in PARTS.items():
-        if name not in args.skip:
+        if name in args.only and name not in args.skip:
             part(args.out)
     return 0
 
@@ -58,8 +60,8 @@ def both(features=FEATURES):
     return ours, stock
 
 
-def seconds(calls, rounds):
-    """Median seconds of each call; the calls take turns."""
+def seconds(calls, rounds, of=None):
+    """Seconds of each call, the median or `of(times)`; the calls take turns."""
     import numpy as np
 
     taken = {name: [] for name in calls}
@@ -70,7 +72,7 @@ def seconds(calls, rounds):
             start = time.perf_counter()
             call()
             taken[name].append(time.perf_counter() - start)
-    return {name: float(np.median(times)) for name, times in taken.items()}
+    return {name: float((of or np.median)(times)) for name, times in taken.items()}
 
 
 def report(what, calls, rounds, against, floor, most=False):
@@ -120,6 +122,110 @@ def prediction(out):
     shown = ", ".join(f"{name} {1e6 * t / len(rows):.0f} us" for name, t in found.items())
     limit = max(150e-6, 1.5 * found["sklearn"] / len(rows))
     print(f"predict, one row: {shown} (limit {1e6 * limit:.0f} us)", flush=True)
+
+
+def routes(out):
+    """One row through every route of the same model, and scikit-learn's network: best of 500."""
+    for texts in (0, 6):
+        found = seconds(route_calls(texts), 500, min)
+        shown = ", ".join(f"{name} {1e6 * value:.0f} us" for name, value in found.items())
+        print(f"one row of {FEATURES - texts} numbers and {texts} texts: {shown}", flush=True)
+
+
+def route_calls(texts):
+    """A function per route that predicts the same row; all agree on its probabilities."""
+    import json
+    import tempfile
+    import warnings
+
+    import numpy as np
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    from kerasdnn import DNNClassifier
+    from kerasdnn.serving.service import Service
+
+    warnings.simplefilter("ignore")
+    x, y = data(1_000, FEATURES - texts)
+    table = pd.DataFrame(x.astype("float64")).rename(columns="number {}".format)
+    rng = np.random.default_rng(SEED)
+    for i in range(texts):
+        table[f"text {i}"] = rng.choice(list("abcd"), len(table))
+    model = DNNClassifier("standard", hidden_units=HIDDEN, epochs=2, random_state=SEED)
+    model.fit(table, y)
+    row = table.iloc[0].to_dict()
+    frame, matrix = pd.DataFrame([row]), model.encoder_.transform(table.head(1))
+    body, service = json.dumps({"rows": [row]}).encode(), Service(model)
+    with tempfile.TemporaryDirectory() as folder:
+        exported = load_exports(model, folder, row)
+    expected = model.predict_proba(frame)
+    for name, call in exported.items():
+        np.testing.assert_allclose(np.ravel(call())[-1], expected[0, 1], atol=1e-5, err_msg=name)
+    names = [list(table)[: FEATURES - texts], list(table)[FEATURES - texts :]]
+    encode = make_column_transformer((StandardScaler(), names[0]), (OneHotEncoder(), names[1]))
+    rival = make_pipeline(encode, MLPClassifier(HIDDEN, max_iter=2, random_state=SEED))
+    rival.fit(table, y)
+    encoded = rival[0].transform(frame)
+    return {
+        "predict_proba of a DataFrame": lambda: model.predict_proba(frame),
+        "of a dict": lambda: model.predict_proba(row),
+        "Network.predict of its matrix": lambda: model.network_.predict(matrix, verbose=0),
+        "body of a request": lambda: service.answer(body),
+        **{f"export {name}": call for name, call in exported.items()},
+        "scikit-learn's pipeline": lambda: rival.predict_proba(frame),
+        "its network alone": lambda: rival[1].predict_proba(encoded),
+    }
+
+
+def load_exports(model, folder, row):
+    """A function per format that predicts a row by the runtime of the format."""
+    import contextlib
+    import importlib.util
+    import io
+    import json
+
+    import numpy as np
+    import onnxruntime
+    import tensorflow as tf
+
+    found, text = {}, any(isinstance(value, str) for value in row.values())
+    for name in ("numpy", "onnx", "saved_model", *(() if text else ("litert",))):
+        with contextlib.redirect_stdout(io.StringIO()):
+            model.export(os.path.join(folder, name), format=name)
+    spec = importlib.util.spec_from_file_location("predict", f"{folder}/numpy/predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reader = module.load()
+    found["numpy"] = lambda: reader.predict_proba(row)
+    session = onnxruntime.InferenceSession(f"{folder}/onnx/model.onnx")
+    with open(f"{folder}/onnx/manifest.json") as file:
+        inputs = {one["name"]: row[one["column"]] for one in json.load(file)["inputs"]}
+    feed = {name: np.array([value], object if isinstance(value, str) else "float64")
+            for name, value in inputs.items()}  # fmt: skip
+    found["onnx in onnxruntime"] = lambda: session.run(["probabilities"], feed)
+    loaded = tf.saved_model.load(f"{folder}/saved_model")
+    serve = loaded.signatures["serving_default"]
+    wanted = serve.structured_input_signature[1]
+    with open(f"{folder}/saved_model/manifest.json") as file:
+        inputs = {one["name"]: row[one["column"]] for one in json.load(file)["inputs"]}
+    named = {name: tf.constant([value], wanted[name].dtype) for name, value in inputs.items()}
+    found["saved_model in TensorFlow"] = lambda: serve(**named)["probabilities"]
+    if not text:
+        lite = tf.lite.Interpreter(f"{folder}/litert/model.tflite")
+        lite.allocate_tensors()
+        given, taken = lite.get_input_details()[0]["index"], lite.get_output_details()[0]["index"]
+        x = np.array([[*row.values()]], "float32")
+
+        def run_lite():
+            lite.set_tensor(given, x)
+            lite.invoke()
+            return lite.get_tensor(taken)
+
+        found["litert"] = run_lite
+    return found
 
 
 def validation(out):
@@ -227,6 +333,7 @@ def child(part, side, rows):
 PARTS = {
     "evaluation": evaluation,
     "prediction": prediction,
+    "routes": routes,
     "validation": validation,
     "first_epoch": first_epoch,
     "memory": memory,

@@ -109,6 +109,8 @@ def one_line(message):
 
 def complain(name, error, code):
     text = one_line(error) or type(error).__name__
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        text = f"There is no file {error.filename}."
     if isinstance(error, MemoryError):
         text = f"not enough memory. {text}"
     print(f"{name}: error: {text}", file=sys.stderr)

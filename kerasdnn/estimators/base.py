@@ -104,7 +104,8 @@ class TableEstimator(Explained, BaseEstimator):
             output, rows = (fitted.pop(name, None) for name in ("oof_output_", "oof_rows_"))
             self._set_fitted(fitted)
             target = target_to_state(self.target_, in_file=False)
-            parts = {"encoder": self.encoder_.to_dict(), "target": target}
+            parts = {"encoder": self.encoder_.to_dict(), "target": target,
+                     "decisions": self._decisions_to_state()}  # fmt: skip
             self.record_ = recorder.finish(self, parts)
         if output is not None:
             self._set_out_of_fold(output, rows)

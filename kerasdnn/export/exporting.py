@@ -82,7 +82,9 @@ def export(model: Any, path: str | PathLike, format: str = "numpy") -> dict[str,
                     "model": description["model"], **extra}  # fmt: skip
         write_manifest(folder, manifest)  # the runtime may need its names
         tables = draw_rows(description, row.as_text, row.single)
-        manifest["proof"] = prove(model, description, tables, row.module.RUNTIME, folder)
+        instead = "numpy" if format == "saved_model" else "saved_model"
+        runtime = row.module.RUNTIME
+        manifest["proof"] = prove(model, description, tables, runtime, folder, instead)
         (folder / MANIFEST).unlink()
         manifest |= {"versions": versions(row.needs), "files": checksums(folder)}
         write_manifest(folder, manifest)

@@ -16,7 +16,8 @@
     average      the mean of several lists of steps
     sum          the sum of several lists of steps, of which an empty one is x
     log_odds     those of the mean of the sigmoids of several lists of steps, which end before them
-    temperature  sigmoid(x / t) of log-odds, sigmoid(log(x / (1 - x)) / t), or softmax(log(x) / t)
+    temperature  sigmoid(x / t) or softmax(x / t) of scores, in doubles; of probabilities, their
+                 log-odds or logarithms are the scores
 
 A step is a dict; its arrays are float32 or int32 NumPy arrays.
 """
@@ -308,8 +309,8 @@ DESCRIBE = {
 def with_temperature(steps, temperature, sigmoid):
     """The steps of a network whose probabilities are calibrated with a temperature.
 
-    It goes into the weights of the last layer, if that is a dense one. Log-odds are computed before
-    a sigmoid rounds their probability to 1.
+    A dense layer at the end keeps its weights and loses its activation. Divided by the temperature,
+    its weights would be rounded, and large sums of their products would differ from the model's.
 
     Args:
         steps: of the network, which end with probabilities.
@@ -317,16 +318,14 @@ def with_temperature(steps, temperature, sigmoid):
         sigmoid: bool, whether each output has a sigmoid, instead of all of them a softmax.
     """
     *others, last = steps
-    name = "sigmoid" if sigmoid else "softmax"
+    name, of = "sigmoid" if sigmoid else "softmax", "probabilities"
     if ends_with(steps, name):
-        weights = {k: (last[k].astype("float64") / temperature).astype("float32") for k in "wb"}
-        return [*others, last | weights]
-    of = "probabilities"
-    if sigmoid and last["op"] == "average" and all(ends_with(one, name) for one in last["of"]):
+        last, of = last | {"f": LINEAR}, "scores"
+    elif sigmoid and last["op"] == "average" and all(ends_with(one, name) for one in last["of"]):
         parts = [[*one[:-1], one[-1] | {"f": LINEAR}] for one in last["of"]]
-        steps, of = [*others, {"op": "log_odds", "of": parts}], "log-odds"
+        last, of = {"op": "log_odds", "of": parts}, "scores"
     step = {"op": "temperature", "t": temperature, "sigmoid": sigmoid, "of_what": of}
-    return [*steps, step]
+    return [*others, last, step]
 
 
 def ends_with(steps, activation):

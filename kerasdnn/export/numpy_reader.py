@@ -17,6 +17,7 @@ numbers and JSON; nothing in it is executed.
 import json
 import math
 import re
+import zipfile
 import zlib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +37,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 SEQUENCES = {list, tuple, np.ndarray}
 MAX_BLOCKS, FEW_ROWS = 2**18, 16
 NAN = math.nan
+NOT_AN_EXPORT = (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 
 
 def load(path=None):
@@ -51,16 +53,15 @@ def load(path=None):
         ValueError: the file is from a newer version or is not an export.
     """
     path = Path(__file__).with_name("model.npz") if path is None else path
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
     try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
         description = json.loads(arrays.pop("description").tobytes())
-    except (KeyError, ValueError) as error:
+        version = int(description["version"])
+    except NOT_AN_EXPORT as error:
         raise ValueError(f"{path} is not a NumPy export of kerasdnn.") from error
-    if description["version"] > VERSION:
-        raise ValueError(
-            f"{path} has format {description['version']}; this file reads up to {VERSION}."
-        )
+    if version > VERSION:
+        raise ValueError(f"{path} has format {version}; this file reads up to {VERSION}.")
     return Model(description, arrays)
 
 
@@ -823,15 +824,14 @@ def log_odds(step, arrays):
 
 
 def temperature(step, arrays):
-    t = step["t"]
+    t, f = step["t"], sigmoid if step["sigmoid"] else softmax
+    if step["of_what"] == "scores":
+        return lambda x: f(x.astype("float64") / t)
 
     def run(x):
-        if step["of_what"] == "log-odds":
-            return sigmoid(x / t)
         p = x.astype("float64").clip(SMALLEST_P, LARGEST_P)
-        return (
-            sigmoid((np.log(p) - np.log1p(-p)) / t) if step["sigmoid"] else softmax(np.log(p) / t)
-        )
+        z = np.log(p)
+        return f((z - np.log1p(-p) if step["sigmoid"] else z) / t)
 
     return run
 

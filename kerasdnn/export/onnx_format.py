@@ -238,9 +238,9 @@ def date_parts(g, seconds):
     }
     parts = {" elapsed days": elapsed}
     for period, turn in turns.items():
-        angle = g("Mul", turn, f64(2 * pi))
-        parts[f" sine of {period}"] = g("Sin", angle)
-        parts[f" cosine of {period}"] = g("Cos", angle)
+        ahead = g("Add", turn, f64(0.25))  # older runtimes have no cosine of doubles
+        parts[f" sine of {period}"] = g("Sin", g("Mul", turn, f64(2 * pi)))
+        parts[f" cosine of {period}"] = g("Sin", g("Mul", ahead, f64(2 * pi)))
     return {k: g("Where", missing, f64(np.nan), v) for k, v in parts.items()}
 
 

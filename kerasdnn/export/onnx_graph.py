@@ -22,11 +22,12 @@ class Graph:
     An input is the name of a tensor, or an array, which becomes a constant.
 
     Args:
-        width: int, columns of the matrix that the layers take. `width` follows the dense layers.
+        width: int, columns of the matrix that the layers take. `width` follows the dense layers,
+            and `members`, which is 0 between layers of ordinary rows, those of an ensemble.
     """
 
     def __init__(self, width):
-        self.width = width
+        self.width, self.members = width, 0
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
@@ -110,17 +111,8 @@ def columns(g, x, start, stop=END):
 
 
 def add_steps(g, x, steps):
-    """Add the nodes of some steps; returns the name of their output.
-
-    Raises:
-        ValueError: there are no nodes for a step, such as those of TabM.
-    """
+    """Add the nodes of some steps; returns the name of their output."""
     for step in steps:
-        if step["op"] not in STEPS:
-            raise ValueError(
-                f"format='onnx' cannot compute the step {step['op']!r} of this network. Pass "
-                "format='numpy' or 'saved_model'."
-            )
         x = STEPS[step["op"]](g, x, step)
     return x
 
@@ -191,6 +183,49 @@ def piecewise(g, x, step):
     return joined(g, parts, size, x, n)
 
 
+def cosine(g, x, step):
+    n = step["n"]
+    numbers = g("Unsqueeze", columns(g, x, 0, n), i64(2))
+    turns = g("Add", g("Mul", numbers, f32(step["w"])), f32(step["p"]))
+    waves = g("Cos", g("Mul", g("Sub", turns, g("Round", turns)), np.float32(2 * math.pi)))
+    parts = affine(g, g("Concat", numbers, waves, axis=2), {"a": step["a"], "b": step["c"]})
+    return joined(g, parts, step["a"].shape[1], x, n)
+
+
+def members(g, x, step):
+    """Scales and shifts of each member; a matrix of rows becomes `(rows, members, columns)`."""
+    x = x if g.members else g("Unsqueeze", x, i64(1))
+    g.members, g.width = step["a"].shape
+    return affine(g, x, step)
+
+
+def each(g, x, step):
+    """Other steps for each member: the rows of all members as one matrix."""
+    count = g.members
+    x, g.members = g("Reshape", x, i64(-1, g.width)), 0
+    x, g.members = add_steps(g, x, step["of"]), count
+    return g("Reshape", x, i64(-1, count, g.width))
+
+
+def separate(g, x, step):
+    """A product per member, in doubles: a runtime adds the products of few columns one by one.
+
+    Each row of each member is a matrix of one row: some runtimes join a transposition with the
+    product, which they cannot do in doubles.
+    """
+    x = g.cast(x if g.members else g("Unsqueeze", x, i64(1)), "float64")
+    g.members, _, g.width = step["w"].shape
+    y = g("MatMul", g("Unsqueeze", x, i64(2)), f64(step["w"]))
+    return g.cast(g("Add", g("Squeeze", y, i64(2)), f64(step["b"])), "float32")
+
+
+def mean(g, x, step):
+    if step["f"]["name"] != "linear":
+        x = each(g, x, {"of": [{"op": "activation", "f": step["f"]}]})
+    g.members = 0
+    return g("ReduceMean", x, i64(1), keepdims=0)
+
+
 def embed(g, x, step):
     k, size = len(step["limits"]), step["v"].shape[1]
     codes = g.cast(columns(g, x, -k), "int64")
@@ -234,14 +269,14 @@ def wide_softplus(g, x):
 
 
 def temperature(g, x, step):
-    t = f64(step["t"])
-    if step["of_what"] == "log-odds":
-        return g("Sigmoid", g("Div", x, t))
-    p = clipped(g, g.cast(x, "float64"))
-    z = g("Log", p)
-    if step["sigmoid"]:
-        return g("Sigmoid", g("Div", g("Sub", z, g("Log", g("Sub", f64(1), p))), t))
-    return g("Softmax", g("Div", z, t), axis=-1)
+    x = g.cast(x, "float64")
+    if step["of_what"] == "probabilities":
+        p = clipped(g, x)
+        x = g("Log", p)
+        if step["sigmoid"]:
+            x = g("Sub", x, g("Log", g("Sub", f64(1), p)))
+    x = g("Div", x, f64(step["t"]))
+    return g("Sigmoid", x) if step["sigmoid"] else g("Softmax", x, axis=-1)
 
 
 def clipped(g, p):
@@ -251,6 +286,7 @@ def clipped(g, p):
 
 STEPS = {"dense": dense, "affine": affine, "activation": activation, "mix": mix,
          "layer_norm": layer_norm, "periodic": periodic, "piecewise": piecewise,
+         "cosine": cosine, "members": members, "each": each, "separate": separate, "mean": mean,
          "embed": embed, "average": average, "sum": sum_of, "log_odds": log_odds,
          "temperature": temperature}  # fmt: skip
 

@@ -22,6 +22,7 @@ from ..core.arguments import check_choice, check_integer
 from ..core.messages import invalid
 from .realmlp_layers import cosine_of_turns
 
+SAME = 1e-6  # relative distance of numbers that are the same but for rounding
 NO_LIMIT = 3.0e38  # finite, because weights are checked for infinite values
 
 
@@ -35,7 +36,8 @@ def quantile_edges(x: npt.ArrayLike, n_bins: int = 48) -> list[list[float]]:
 
     Returns:
         One increasing list per column, of 2 to `n_bins` + 1 edges. A column of few values has fewer
-        bins, because equal quantiles are merged; a constant column c has the edges c and c + 1.
+        bins, because quantiles that are equal but for rounding are merged; a constant column c has
+        the edges c and c + 1.
 
     Raises:
         ValueError: `x` is not two-dimensional, or contains values that are not finite.
@@ -57,12 +59,24 @@ def quantile_edges(x: npt.ArrayLike, n_bins: int = 48) -> list[list[float]]:
     levels = np.linspace(0, 1, max(1, min(n_bins, len(x) - 1)) + 1)
     found = []
     for column in np.quantile(x, levels, axis=0).T:
-        edges = np.unique(column.astype("float32"))
+        edges = apart(np.unique(column.astype("float32")))
         if len(edges) == 1:
             width = max(1.0, abs(edges[0]) * 1e-3)
             edges = np.array([edges[0], edges[0] + width], dtype="float32")
         found.append(edges.tolist())
     return found
+
+
+def apart(edges):
+    """Increasing edges without those that differ from the one before by rounding alone.
+
+    The cosines of two days of the week, say, differ by 3e-16; a bin between them would be a step.
+    """
+    least, kept = SAME * np.median(np.abs(edges)), [edges[0]]
+    for edge in edges[1:]:
+        if edge - kept[-1] > least:
+            kept.append(edge)
+    return np.array(kept, dtype="float32")
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")

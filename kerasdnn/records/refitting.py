@@ -52,8 +52,8 @@ class Refit:
 
     Attributes:
         model: the estimator that was trained again.
-        identical: bool, whether weights, encoder and target are those of the first training bit
-            for bit.
+        identical: bool, whether weights, encoder, target and decisions (temperature, threshold,
+            intervals) are those of the first training bit for bit.
         causes: list of `Difference` in what goes into a training: data, hyperparameters, seeds,
             split, versions, device.
         results: list of str, the parts of the result that differ.

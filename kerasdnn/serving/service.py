@@ -17,6 +17,8 @@ from ..estimators.archive import library_versions, load
 from .openapi import openapi
 from .requests import Invalid, columns_of, parse, problem, read_rows
 
+MAX_CHARACTERS = 2_000  # of a message
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -104,7 +106,7 @@ class Service:
             try:
                 return 200, self.predict(rows)
             except (ValueError, TypeError, OverflowError) as error:  # of a value, by the encoder
-                message = " ".join(str(error).split())
+                message = one_line(error)
                 raise Invalid(422, [problem(message, "rows")]) from None
         except Invalid as error:
             return error.status, {"detail": error.problems}
@@ -126,7 +128,7 @@ class Service:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
             found = np.asarray(self.model.predict(table))
-            told = list(dict.fromkeys(" ".join(str(w.message).split()) for w in caught))
+            told = list(dict.fromkeys(one_line(w.message) for w in caught))
             answer: dict[str, Any] = {"predictions": found.tolist(), "warnings": told}
             if self.labels is not None:
                 answer["classes"] = self.labels
@@ -177,6 +179,11 @@ class Service:
                       "trained": trained},
             "versions": {**record.get("versions", {}), **library_versions()},
         }  # fmt: skip
+
+
+def one_line(error):
+    """The message of an error or a warning, which may quote a text of megabytes."""
+    return " ".join(str(error)[:MAX_CHARACTERS].split())
 
 
 def to_json(content: Any) -> bytes:

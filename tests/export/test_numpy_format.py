@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import pickle
 import subprocess
 import sys
 import warnings
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from _export_models import LABELS, N, fitted, mixed_table
+from scipy.special import expit, softmax
 
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor, nn
@@ -71,6 +73,43 @@ def test_rows_of_the_table_are_predicted_as_by_the_model_in_every_form(mixed):
     expected = model.predict_proba(rows)
     np.testing.assert_allclose(exported.predict_proba(rows), expected, atol=1e-5)
     assert exported.predict_proba([]).shape == (0, 2)
+
+
+class Executed:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_a_forged_file_is_rejected_and_nothing_in_it_is_executed(mixed, tmp_path, capsys):
+    _, _, folder, _ = mixed
+    with np.load(folder / "model.npz") as file:
+        arrays = dict(file)
+    forged = {**arrays, "centers": np.array([Executed()], dtype=object)}
+    np.savez(tmp_path / "object.npz", **forged)
+    np.savez(tmp_path / "other.npz", **{k: v for k, v in arrays.items() if k != "description"})
+    (tmp_path / "pickle.npz").write_bytes(pickle.dumps(Executed()))
+    content = (folder / "model.npz").read_bytes()
+    (tmp_path / "half.npz").write_bytes(content[: len(content) // 2])
+    for name in ("object", "other", "pickle", "half"):
+        with pytest.raises(ValueError, match="is not a NumPy export of kerasdnn"):
+            numpy_reader.load(tmp_path / f"{name}.npz")
+    assert not capsys.readouterr().out
+    steps = [{"op": "activation", "f": {"name": "__import__('os')"}}]
+    with pytest.raises(KeyError, match="import"):
+        numpy_reader.compile_steps(steps, {})
+
+
+def test_a_temperature_divides_scores_and_not_weights():
+    rng = np.random.default_rng(0)
+    w, b = rng.normal(size=(40, 3)).astype("float32"), rng.normal(size=3).astype("float32")
+    x = (rng.normal(size=(9, 40)) * 30).astype("float32")
+    for name, sigmoid, f in [("softmax", False, softmax), ("sigmoid", True, expit)]:
+        last, arrays = {"op": "dense", "w": w, "b": b, "f": {"name": name}}, {}
+        steps = layers.with_temperature([last], 0.7, sigmoid)
+        network = numpy_reader.compile_steps(numpy_format.packed(steps, arrays), arrays)
+        z = (x @ w + b).astype("float64") / 0.7
+        expected = f(z, axis=1) if f is softmax else f(z)
+        np.testing.assert_allclose(network(x), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_reader_needs_nothing_but_numpy(mixed):

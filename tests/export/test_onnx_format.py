@@ -15,6 +15,13 @@ from kerasdnn.export import exporting, onnx_graph
 from kerasdnn.export.layers import FUNCTIONS
 from kerasdnn.export.onnx_format import boolean_position, date_parts
 from kerasdnn.nn import PiecewiseLinearEmbedding
+from kerasdnn.nn.batch_ensemble import (
+    BatchEnsembleDense,
+    MeanOfMembers,
+    MemberDense,
+    MemberScale,
+)
+from kerasdnn.nn.numeric_embeddings import CosineEmbedding
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -98,10 +105,11 @@ def test_columns_without_an_operator_are_refused_by_name(tmp_path):
     [
         (DNNClassifier("standard", n_members=2), LABELS),
         (DNNClassifier("realmlp"), np.arange(len(LABELS)) % 3),
+        (DNNClassifier("tabm", k=2, calibrate=True), np.arange(len(LABELS)) % 2),
         (DNNRegressor("realmlp", target="log"), LABELS + 1.5),
         (DNNRegressor("standard", quantiles=(0.1, 0.5, 0.9)), np.arange(len(LABELS)) * 3.0),
     ],
-    ids=["labels", "classes", "log", "quantiles"],
+    ids=["labels", "classes", "tabm", "log", "quantiles"],
 )
 def test_every_problem_is_exported(estimator, y, tmp_path):
     X = mixed_table()[["age", "zip", "city"]].assign(city=lambda t: t["city"].fillna(""))
@@ -130,12 +138,19 @@ def test_a_piecewise_embedding_is_computed(settings, tmp_path):
     network.export(tmp_path / "out", format="onnx")  # which compares them
 
 
-def test_a_network_without_operators_is_refused_and_leaves_nothing_behind(tmp_path):
-    X = mixed_table()[["age", "city"]]
-    model = fitted(DNNClassifier("tabm", k=2, epochs=1, random_state=0), X, LABELS)
-    with pytest.raises(ValueError, match=r"onnx.*'members'.*format='numpy'"):
-        model.export(tmp_path / "out", format="onnx")
-    assert not (tmp_path / "out").exists()
+def test_layers_of_members_are_computed(tmp_path):
+    rng, layers = np.random.default_rng(0), [
+        CosineEmbedding(2, size=3, seed=0), MemberScale(3, seed=0), keras.layers.Dense(9, "tanh"),
+        BatchEnsembleDense(5, 3, "mish", start="normal", seed=0), keras.layers.Dense(4),
+        MemberDense(6, 3, "relu", seed=0), MemberDense(2, 3, seed=0), MeanOfMembers("softmax"),
+    ]  # fmt: skip
+    network = kerasdnn.Network([keras.Input((3,)), *layers], seed=0)
+    for variable in network.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    manifest = network.export(tmp_path / "out", format="onnx")
+    assert manifest["proof"]["largest_difference"]["all"] < 2e-6
+    alone = kerasdnn.Network([keras.Input((3,)), MemberDense(2, 3, seed=0), MeanOfMembers()])
+    alone.export(tmp_path / "alone", format="onnx")  # which compares them
 
 
 def test_what_follows_the_last_layer_is_computed(tmp_path):

@@ -50,6 +50,16 @@ def test_edges_are_the_distinct_quantiles_of_each_column():
     assert len(quantile_edges(TRAIN[:5, :1], n_bins=48)[0]) == 5  # rows - 1 bins
 
 
+def test_edges_that_differ_by_rounding_are_merged():
+    week = np.arange(70) % 7 / 7 * 2 * np.pi
+    columns = np.stack([np.cos(week), np.sin(week), np.where(week > 3, 1e-16, 0)], axis=1)
+    cosines, sines, zeros = quantile_edges(columns)
+    assert len(cosines) == 4  # two days of the week each have three of them
+    assert len(sines) == 7
+    assert np.diff(cosines).min() > 0.1
+    assert len(zeros) == 2
+
+
 def test_the_encoding_is_clipped_inside_and_linear_outside_the_edges():
     found = array(PiecewiseLinearEmbedding(EDGES, size=None)(X))
     assert found.shape == (40, 3 * 6 + 2)

@@ -176,6 +176,16 @@ def test_a_refit_names_the_column_the_row_and_the_version_that_differ(model):
     assert json.dumps(found.to_dict())
 
 
+def test_a_temperature_from_other_validation_rows_is_a_difference():
+    validation = X.head(60), Y.head(60)
+    fitted = DNNClassifier(**SETTINGS).fit(X, Y, validation_data=validation)
+    assert refit(fitted, X, Y, validation_data=validation).identical
+    other = X.tail(60), Y.tail(60)
+    found = refit(fitted, X, Y, validation_data=other)
+    assert not found.identical
+    assert "decisions" in found.results
+
+
 def test_a_time_limit_is_a_cause_where_it_ended_after_other_epochs(model):
     before = {**model.record_, "arguments": {**model.record_["arguments"], "time_limit": 1.0}}
     after = {**before, "training": {**before["training"], "epochs": 2}}

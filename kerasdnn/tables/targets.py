@@ -27,6 +27,7 @@ from ..checks.weights import check_same_rows
 from ..core.messages import invalid, quoted_list, to_python, warn
 from ..heads import HEADS, head_of, head_of_numbers, make_problem, with_loss
 from .frame import read_frame, unmasked
+from .texts.parsing import split_number
 
 
 def read_target(y, what="y"):
@@ -129,6 +130,12 @@ TIMES["instant"] = TIMES["datetime"]
 def no_numbers(what, value, kind):
     """The message that y, or a column of it, is of another kind."""
     remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
+    if isinstance(value, str) and (parts := split_number(value)):
+        plain = parts[3].replace(".", "").isdecimal() and not parts[1]
+        remedy = f"pd.to_numeric({what}) turns text into numbers"
+        if not plain:
+            remedy = f"Convert {what} to numbers: remove units and thousands separators, write a "
+            remedy += "point as the decimal mark, then pd.to_numeric"
     return f"`{what}` must hold numbers. Received: {kind} {to_python(value)!r}. {remedy}."
 
 

@@ -150,7 +150,7 @@ class Model:
                 f"`X` must have shape (rows, {self.width}). Received: an array of shape {x.shape}."
             )
         if not np.isfinite(x).all():
-            raise ValueError("`X` must hold finite numbers. Received: NaN or infinity.")
+            raise ValueError("`X` must contain finite numbers. Received: NaN or infinity.")
         return x
 
 
@@ -215,7 +215,8 @@ class Encoder:
         cells = [plain(values) for values in columns.values()]
         if len(set(map(len, cells))) > 1:
             raise ValueError(
-                f"Columns of `X` must be of one length. Received: lengths {list(map(len, cells))}."
+                "Columns of `X` must have the same length. "
+                f"Received: lengths {list(map(len, cells))}."
             )
         return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
 
@@ -308,7 +309,7 @@ class ColumnReader:
 
     def wrong(self, value):
         kind = type(self).__name__.lower()
-        return ValueError(f"Column {self.name!r} must hold a {kind}. Received: {value!r}.")
+        return ValueError(f"Column {self.name!r} must contain a {kind}. Received: {value!r}.")
 
 
 class Number(ColumnReader):

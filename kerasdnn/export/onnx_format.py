@@ -200,7 +200,7 @@ def number(g, one, column):
     values, sentinels = one["name"], column["sentinels"]
     if column["kind"] == "numeric":
         good = g("Or", g("IsNaN", values), g("LessOrEqual", g("Abs", values), f64(LARGEST)))
-        zeros = check(g, good, f"Input {values!r} must hold finite numbers.")
+        zeros = check(g, good, f"Input {values!r} must contain finite numbers.")
         values = g("Add", values, g.cast(zeros, "float64"))
     for sentinel in sentinels:
         if column["kind"] != "numeric":

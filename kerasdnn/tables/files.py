@@ -204,7 +204,7 @@ def _read_text(path, sep, decimal, encoding):
     if encoding is None and candidate in GUESSED:
         warn(
             f"{path.name} is not UTF-8; it is read as {candidate}. Pass `encoding` if letters with "
-            "accents come out wrong."
+            "accents are wrong."
         )
     return table
 
@@ -269,7 +269,7 @@ def _first_bytes(path, size=SAMPLE_BYTES):
             if len(names) != 1:
                 listed = ", ".join(names[:5])
                 raise ValueError(
-                    f"the archive must hold one file, and holds {len(names)}: {listed}"
+                    f"the archive must contain one file, and holds {len(names)}: {listed}"
                 )
             with archive.open(names[0]) as file:
                 return compression, file.read(size)

@@ -137,6 +137,6 @@ def test_times_as_national_text_are_sorted_as_dates_and_ambiguous_ones_are_refus
     both = np.array(["03/04/2021", "05/06/2021", "07/08/2021"], dtype=object)
     for values in (both, np.array(["Monday", "Tuesday"], dtype=object)):
         with pytest.raises(
-            ValueError, match=rf"`time` must hold.*'{values[0]}'.*pd.to_date"
+            ValueError, match=rf"`time` must contain.*'{values[0]}'.*pd.to_date"
         ):
             ranks(Column("text", values), "time")

@@ -21,7 +21,8 @@ from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDataAdapter
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from keras.src.utils import python_utils
-from tensorflow.python.eager import context
+from tensorflow.python.eager import context, execute
+from tensorflow.python.framework import ops
 
 
 @contextlib.contextmanager
@@ -345,3 +346,27 @@ def no_pending_variables():
         yield
     finally:
         global_state.set_global_attribute("uninitialized_variables", before)
+
+
+class ArrayCall:
+    """A concrete function with one output, called with an array; no gradient is recorded.
+
+    What TensorFlow does around a call, matching arguments and looking for tapes, takes longer than
+    the computation for a few rows.
+    """
+
+    def __init__(self, concrete):
+        self.concrete = concrete  # keeps the function alive
+        self.name = concrete._inference_function.name.decode()
+        self.captured = [*concrete.captured_inputs]
+        self.options = self.attributes = None
+
+    def __call__(self, handles, x):
+        """Return the output for `handles` of variables and the array `x`, as an array."""
+        runtime = context.context()
+        inputs = [*handles, ops.EagerTensor(x, runtime.device_name, None), *self.captured]
+        if runtime.function_call_options is not self.options:
+            self.options = runtime.function_call_options
+            self.attributes = tuple(v for pair in self.options.as_attrs().items() for v in pair)
+        [output] = execute.quick_execute(self.name, 1, inputs, self.attributes, runtime)
+        return output.numpy()

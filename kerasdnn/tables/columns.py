@@ -272,19 +272,22 @@ def parts_of(column):
         return {"": column.values}
     moments = column.values
     missing = np.isnat(moments)
-    seconds = np.where(missing, np.nan, moments.astype("int64") / 1e6)
-    days = np.floor(seconds / DAY)
-    year = moments.astype("datetime64[Y]").astype("datetime64[D]")
-    day_of_year = (moments.astype("datetime64[D]") - year).astype("float64")
-    day_of_year[missing] = np.nan
-    parts = {" elapsed days": seconds / DAY}
-    for period, turn in (
-        ("year", day_of_year / 365.25),
-        ("week", (days + 3) % 7 / 7),  # 1970-01-01 was a Thursday
-        ("day", seconds / DAY % 1),
-    ):
-        parts[f" sine of {period}"] = np.sin(2 * np.pi * turn)
-        parts[f" cosine of {period}"] = np.cos(2 * np.pi * turn)
+    days = moments.astype("datetime64[D]")
+    of_year = (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype("float64")
+    seconds = moments.astype("int64") / 1e6
+    if missing.any():
+        seconds[missing] = of_year[missing] = np.nan
+    elapsed = seconds / DAY
+    turns = {
+        "year": of_year / 365.25,
+        "week": (np.floor(elapsed) + 3) % 7 / 7,  # 1970-01-01 was a Thursday
+        "day": elapsed % 1,
+    }
+    parts = {" elapsed days": elapsed}
+    for period, turn in turns.items():
+        angle = 2 * np.pi * turn
+        parts[f" sine of {period}"] = np.sin(angle)
+        parts[f" cosine of {period}"] = np.cos(angle)
     return parts
 
 

@@ -17,6 +17,8 @@ from ..core.rows import Rows
 from .frame import Column, Frame, read_frame, unmasked
 from .inference import infer_columns
 from .targets import read_target
+from .texts.reading import read
+from .texts.recognition import recognize
 
 MAX_SORTED_ROWS = 1000  # rows (sum of weights) of a table that is small enough to be sorted
 
@@ -145,14 +147,23 @@ def ranks(column, name):
         )
     values = column.values
     if name == "time" and column.kind in ("text", "boolean"):
-        try:
-            values = pd.to_datetime(pd.Series(values), format="ISO8601", utc=True).to_numpy()
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"`time` must contain numbers or dates. Received: {column.kind} {values[0]!r}. "
-                "pd.to_datetime turns text into dates."
-            ) from error
+        values = moments_of(column)
     return pd.factorize(values, sort=True)[0]
+
+
+def moments_of(column):
+    """The values of a `Column` of text as numbers or moments that can be sorted."""
+    with suppress(TypeError, ValueError):
+        return pd.to_datetime(pd.Series(column.values), format="ISO8601", utc=True).to_numpy()
+    reading, _, ambiguous = recognize(column) if column.kind == "text" else (None, [], False)
+    if reading is not None and reading["as"] != "boolean" and not ambiguous:
+        found, stray = read(column, reading)
+        if not len(stray) and not found.missing.any():
+            return found.values
+    raise ValueError(
+        f"`time` must contain numbers or dates. Received: {column.kind} {column.values[0]!r}. "
+        "pd.to_datetime turns text into dates."
+    )
 
 
 def label_rows(rows, given):

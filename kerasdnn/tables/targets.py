@@ -39,6 +39,7 @@ from ..heads import (
 )
 from ..nn.losses import columns_of
 from .frame import read_frame, unmasked
+from .texts.parsing import split_number
 
 MAX_AMBIGUOUS_INTEGERS = 20  # so many different integers may be classes as well as a quantity
 
@@ -160,6 +161,12 @@ TIMES["instant"] = TIMES["datetime"]
 def no_numbers(what, value, kind):
     """The message that y, or a column of it, is of another kind."""
     remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
+    if isinstance(value, str) and (parts := split_number(value)):
+        plain = parts[3].replace(".", "").isdecimal() and not parts[1]
+        remedy = f"pd.to_numeric({what}) turns text into numbers"
+        if not plain:
+            remedy = f"Convert {what} to numbers: remove units and thousands separators, write a "
+            remedy += "point as the decimal mark, then pd.to_numeric"
     return f"`{what}` must contain numbers. Received: {kind} {to_python(value)!r}. {remedy}."
 
 

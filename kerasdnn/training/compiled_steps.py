@@ -390,11 +390,11 @@ class Prediction:
                 return self.forward(x)
             return self.forward(reads(state.trainable), reads(state.non_trainable), x)
 
-        return Program(concrete(run, self.state, spec, compiled=compiled))
+        return keras_internals.ArrayCall(concrete(run, self.state, spec, compiled=compiled))
 
     def __call__(self, handles, x):
         program = self.for_one_row if self.shared and len(x) == 1 else self.for_any_rows
-        return program(handles, tf.constant(x)).numpy()
+        return program(handles, x)
 
 
 def state_of(model, optimizer=(), metrics=()):

@@ -197,3 +197,24 @@ def test_seeds_of_layers_do_not_depend_on_who_else_draws_random_numbers():
     layer.build((None, 3))
     np.testing.assert_array_equal(drawn[0], drawn[1])
     np.testing.assert_array_equal(drawn[0], layer.kernel)
+
+
+def test_a_call_with_an_array_gives_what_the_function_gives():
+    weight, other = tf.Variable([[2.0], [3.0]]), tf.Variable([1.0])
+
+    @tf.function(autograph=False)
+    def run(handle, x):
+        return x @ handle + other
+
+    spec = tf.TensorSpec((None, 2), "float32")
+    concrete = run.get_concrete_function(tf.TensorSpec((2, 1), "float32"), spec)
+    call = internals.ArrayCall(concrete)
+    x = np.float32([[1, 2], [3, 4], [5, 6]])
+    for value in (1.0, -4.0):
+        other.assign([value])
+        with tf.GradientTape():
+            found = call([weight.value()], x[::2])
+        np.testing.assert_array_equal(found, x[::2] @ [[2], [3]] + value)
+        np.testing.assert_array_equal(call([weight.value()], x[:0]), np.empty((0, 1)))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        call([weight.value()], np.zeros((2, 3), "float32"))

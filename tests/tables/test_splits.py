@@ -1,10 +1,13 @@
 """Splits: by class, group and time, by splitters; and that nothing leaks from part to part."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import model_selection
 
 from kerasdnn.core.rows import Rows
+from kerasdnn.tables.frame import Column
+from kerasdnn.tables.rows import ranks
 from kerasdnn.tables.splits import fold_numbers, holdout, holdout_mask, split
 
 RNG = np.random.default_rng(0)
@@ -125,3 +128,15 @@ def test_index_pairs_may_be_positions_or_masks():
 def test_splits_that_leak_or_leave_a_part_empty_are_rejected(cv, labels, message):
     with pytest.raises(ValueError, match=message):
         split(rows_of(60, **labels), NO_CLASSES, cv=cv)
+
+
+def test_times_as_national_text_are_sorted_as_dates_and_ambiguous_ones_are_refused():
+    days = pd.date_range("2021-01-28", periods=40)
+    texts = np.array(days.strftime("%d.%m.%Y"), dtype=object)
+    np.testing.assert_array_equal(ranks(Column("text", texts[::-1]), "time"), np.arange(40)[::-1])
+    both = np.array(["03/04/2021", "05/06/2021", "07/08/2021"], dtype=object)
+    for values in (both, np.array(["Monday", "Tuesday"], dtype=object)):
+        with pytest.raises(
+            ValueError, match=rf"`time` must contain.*'{values[0]}'.*pd.to_date"
+        ):
+            ranks(Column("text", values), "time")

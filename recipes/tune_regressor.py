@@ -21,8 +21,8 @@ Expected means over three splits of abalone, in rings:
     network, tuned      2.19                       1.53
 
 On this table the search finds no improvement that holds on new rows (corrected paired t-test,
-p = 0.86). On six splits of friedman, 1,500 rows drawn from a formula with strong nonlinearities, the
-tuned network has a lower error than the default on five of six, by 12% on average (p = 0.12), and
+p = 0.86). On friedman, 1,500 rows drawn from a formula with strong nonlinearities, the tuned
+network has a lower error than the default on five of six splits, by 12% on average (p = 0.12), and
 the lowest of all models:
 
                         root mean squared error    mean absolute error

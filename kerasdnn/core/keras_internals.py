@@ -4,12 +4,14 @@ If an upgrade of Keras changes one, `tests/core/test_keras_internals.py` fails f
 """
 
 import contextlib
+import random
 
 import keras
 from keras.src import api_export, backend
 from keras.src import layers as layers_of_keras
 from keras.src.backend.common import global_state
 from keras.src.models.functional import Functional
+from keras.src.random import seed_generator
 from keras.src.saving import saving_lib
 from keras.src.saving.serialization_lib import SafeModeScope
 from keras.src.trainers.compile_utils import CompileMetrics
@@ -20,6 +22,20 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from keras.src.utils import python_utils
 from tensorflow.python.eager import context, execute
 from tensorflow.python.framework import ops
+
+
+@contextlib.contextmanager
+def fixed_random_seed(seed):
+    """Set all random seeds, and draw those of layers and initializers for this block alone.
+
+    Keras draws them from Python's generator, which other threads use as well: Dask's for example.
+    """
+    keras.utils.set_random_seed(seed)
+    shared, seed_generator.python_random = seed_generator.python_random, random.Random(seed)
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
 
 
 def has_loss(model):

@@ -11,10 +11,9 @@ from ..core.sources import is_source
 from ..streaming.source import open_source, target_columns
 from ..streaming.training import SAMPLE_ROWS, in_memory, sample_of
 from .table_data import estimator_for
-from .table_search import tune_table
 
 
-def tune_source(given, problem, estimator, class_weight, validation_data, settings):
+def tune_source(given, problem, estimator, class_weight, validation_data, settings, search):
     """`tune` for a table that is read in parts.
 
     Args:
@@ -23,6 +22,7 @@ def tune_source(given, problem, estimator, class_weight, validation_data, settin
         estimator: `DNNClassifier` or `DNNRegressor` whose settings hold for all trials, or None.
         class_weight, validation_data: see `tune`.
         settings: checked `SearchSettings`.
+        search: `table_search.tune_table`, which searches the rows that are drawn.
 
     Returns:
         `SearchResult`.
@@ -46,6 +46,6 @@ def tune_source(given, problem, estimator, class_weight, validation_data, settin
             validation_data = (rows.x, rows.y)
     if estimator is None:
         estimator = estimator_for(y, problem)
-    return tune_table(
+    return search(
         given.replace(x=X, y=y), estimator, class_weight, validation_data, settings, fit_arguments
     )

@@ -1,5 +1,6 @@
 """Every private name of Keras that kerasdnn uses is there, and means what it is used for."""
 
+import random
 import subprocess
 import sys
 import zipfile
@@ -177,3 +178,19 @@ def test_a_call_with_an_array_gives_what_the_function_gives():
         np.testing.assert_array_equal(call([weight.value()], x[:0]), np.empty((0, 1)))
     with pytest.raises(tf.errors.InvalidArgumentError):
         call([weight.value()], np.zeros((2, 3), "float32"))
+
+
+def test_seeds_of_layers_do_not_depend_on_who_else_draws_random_numbers():
+    drawn = []
+    for disturbed in (False, True):
+        with internals.fixed_random_seed(3):
+            if disturbed:
+                random.random()
+            layer = keras.layers.Dense(4)
+            layer.build((None, 3))
+            drawn.append(np.asarray(layer.kernel))
+    keras.utils.set_random_seed(3)
+    layer = keras.layers.Dense(4)
+    layer.build((None, 3))
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], layer.kernel)

@@ -11,21 +11,21 @@ from ..core.sources import is_source
 from ..streaming.source import open_source, target_columns
 from ..streaming.training import SAMPLE_ROWS, in_memory, sample_of
 from .table_data import estimator_for
-from .table_search import tune_table
 
 
-def tune_source(given, problem, estimator, class_weight, validation_data, settings):
-    """`tune` for a table that is read in parts.
+def draw_rows(given, problem, estimator, validation_data, settings):
+    """Draw the rows of the trials from a table that is read in parts.
 
     Args:
         given: `Rows` of what `open_source` accepts, and the name of a column as y.
         problem: as in `tune`.
         estimator: `DNNClassifier` or `DNNRegressor` whose settings hold for all trials, or None.
-        class_weight, validation_data: see `tune`.
+        validation_data: see `tune`.
         settings: checked `SearchSettings`.
 
     Returns:
-        `SearchResult`.
+        (`Rows` in memory, estimator, validation data in memory, arguments of `fit` for the best
+        estimator), which `tune_table` takes.
     """
     for name, value in (("sample_weight", given.weights), ("groups", given.groups),
                         ("time", given.time)):  # fmt: skip
@@ -46,6 +46,4 @@ def tune_source(given, problem, estimator, class_weight, validation_data, settin
             validation_data = (rows.x, rows.y)
     if estimator is None:
         estimator = estimator_for(y, problem)
-    return tune_table(
-        given.replace(x=X, y=y), estimator, class_weight, validation_data, settings, fit_arguments
-    )
+    return given.replace(x=X, y=y), estimator, validation_data, fit_arguments

@@ -170,10 +170,14 @@ def search(given, problem, class_weight, validation_data, settings, estimator, b
     if settings.cv is not None and validation_data is not None:
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
     if is_source(given.x):
-        from .source_search import tune_source
+        from .source_search import draw_rows
+        from .table_search import tune_table
 
         with told_once():
-            return tune_source(given, problem, estimator, class_weight, validation_data, settings)
+            given, estimator, validation_data, arguments = draw_rows(
+                given, problem, estimator, validation_data, settings
+            )
+            return tune_table(given, estimator, class_weight, validation_data, settings, arguments)
     from .table_data import estimator_for, estimator_of_kind
 
     if estimator is None and not is_table(separate_columns(given).x, given.y):

@@ -111,7 +111,7 @@ def test_lazy_frames_of_other_engines_give_the_statistics_of_memory(path, engine
     statistics.learn_encoder(found, frame, lambda: source.frames(list(frame)), complete=False)
     assert found.columns_.equals(expected.columns_)
     np.testing.assert_allclose(found.transform(frame), expected.transform(frame), atol=1e-5)
-    del source
+    source = None
     assert not Path(folder).exists()
 
 

@@ -2,11 +2,15 @@
 
     scripts/run --cluster scripts/check_clusters.py                     # about 20 minutes
     scripts/run --cluster scripts/check_clusters.py --engines dask --workers 4 --leaders 1
+    scripts/run --cluster scripts/check_clusters.py --pretend           # about 5 minutes
+    scripts/run scripts/check_clusters.py --leader 1000   # what a trial costs its leader, 10 s
 
 For each engine (processes of joblib, a Dask cluster and a Ray cluster, two workers each, on this
 machine) a search of tiny networks runs in a process of its own, the leader. While it runs, workers
 and leaders are killed with SIGKILL at random times, and a killed leader is started again. At the
-end every trial has to be there once, with the numbers of a search that nobody disturbed.
+end every trial has to be there once, with the numbers of a search that nobody disturbed. New
+workers spend most of the time on importing TensorFlow; with --pretend they need not, because trials
+compute a number instead.
 """
 
 import argparse
@@ -41,6 +45,25 @@ def build(hp):
     return model
 
 
+def pretended(trial_id, shared, hp, start=None):
+    """A trial in the place of `train_trial` that needs no Keras."""
+    time.sleep(SECONDS)
+    loss = hp["values"]["rate"] + hp["values"]["units"] / 10
+    return trial_id, ({"val_loss": loss, "process": float(os.getpid())}, 0, hp, ({}, []))
+
+
+def pretend():
+    """Let all searches of this process consist of such trials."""
+    from types import SimpleNamespace
+
+    import check_clusters  # by this name workers find the function
+
+    from kerasdnn.search.any_model.trials import ModelTuner
+
+    ModelTuner.function = staticmethod(check_clusters.pretended)
+    ModelTuner.shared = lambda tuner: SimpleNamespace(x=tuner.training["fit"]["x"])
+
+
 def rows():
     import numpy as np
 
@@ -51,6 +74,8 @@ def rows():
 def search(folder, trials):
     import kerasdnn
 
+    if "PRETEND" in os.environ:
+        pretend()
     return kerasdnn.tune(*rows(), build=build, directory=folder, max_trials=trials, **SETTINGS)
 
 
@@ -188,6 +213,55 @@ class Disturbed:
         return True
 
 
+def measure(trials):
+    """What a trial costs the leader: bytes that travel, and seconds of its processor."""
+    import cloudpickle
+    import keras
+    import numpy as np
+
+    import kerasdnn
+    from kerasdnn.search.engine import task_tuner
+
+    def model(hp):
+        network = keras.Sequential([
+            keras.Input((20,)),
+            keras.layers.Dense(hp.Choice("units", [32, 64]), activation="relu"),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.Dense(1),
+        ])  # fmt: skip
+        network.compile(keras.optimizers.Adam(hp.Float("rate", 1e-4, 0.1, sampling="log")), "mse")
+        return network
+
+    sizes = {}
+
+    def untrained(function, shared, calls, *_):
+        network = None
+        for key, (hp, start) in calls.items():
+            network = network or model(task_tuner.keras_tuner.HyperParameters.from_config(hp))
+            weights = network.get_build_config(), network.get_weights()
+            result = {"val_loss": 1 / (1 + int(key))}, 1, hp, weights
+            if not sizes:
+                for name, sent in (
+                    ("the rows and `build`", shared),
+                    ("a trial, sent", (function, key, hp, start)),
+                    (f"a trial, returned, of {network.count_params():,} weights", (key, result)),
+                ):
+                    sizes[name] = len(cloudpickle.dumps(sent))
+            yield key, result
+
+    task_tuner.run_calls = untrained
+    x = np.random.default_rng(0).normal(size=(10_000, 20)).astype("float32")
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        kerasdnn.tune(
+            x, x[:, 0], build=model, max_trials=trials, directory=folder, seed=0, verbose=0
+        )
+    seconds = (time.process_time() - began) / trials
+    for name, count in sizes.items():
+        print(f"{name}: {count:,} bytes")
+    print(f"the leader, per trial of {trials:,}: {1000 * seconds:.1f} ms of its processor")
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -195,11 +269,19 @@ def main(argv=None):
     add("--workers", type=int, default=40, help="kills of workers, of all engines together")
     add("--leaders", type=int, default=10, help="kills of leaders")
     add("--trials", type=int, default=40, help="of each search")
+    add("--pretend", action="store_true", help="trials that train nothing")
+    add("--leader", type=int, metavar="TRIALS", help="measure what that many cost the leader")
     args = parser.parse_args(argv)
+    if args.leader:
+        measure(args.leader)
+        return
     os.environ |= {
-        "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "TF_CPP_MIN_LOG_LEVEL": "3",
+        "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_raylet_start_wait_time_s": "300", "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
     }  # fmt: skip
+    if args.pretend:
+        os.environ["PRETEND"] = "1"
     import numpy as np
     import pandas as pd
 

@@ -127,7 +127,7 @@ def accuracy_picture(page: str):
     names = [name.split(",")[0] if name.startswith("realmlp,") else name for name in errors]
     shown = [f"kerasdnn {name}" if name in ours else name for name in names]
     look = plots.series(0), plots.series(7)
-    drawing, ax = plots.figure(width=7.2, height=0.34 * len(names) + 0.9)
+    drawing, ax = plots.figure(width=5.6, height=0.34 * len(names) + 0.9)
     with plots.style():
         places = range(len(names), 0, -1)
         colors = [look[name not in ours]["color"] for name in names]
@@ -135,7 +135,7 @@ def accuracy_picture(page: str):
         ax.bar_label(bars, [f"{value:.3f}" for value in errors.values()], padding=4, fontsize=9)
         ax.set_yticks(places, shown, fontsize=10)
         ax.set(
-            xlabel="error relative to RealMLP-TD-S, twelve tables (lower is better)",
+            xlabel="error relative to RealMLP-TD-S (lower is better)",
             xlim=(0, 1.1 * max(errors.values())),
         )
         ax.grid(axis="y", visible=False)

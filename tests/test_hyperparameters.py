@@ -135,16 +135,15 @@ def test_all_arguments_of_an_estimator_are_kept_and_cloned(kind):
 
 def test_early_stopping_has_an_effect_in_every_preset():
     y = (np.random.default_rng(1).random(80) < 0.5).astype(int)  # noise: no epoch helps
+    common = {"hidden_units": (4,), "epochs": 30, "patience": 2, "random_state": 0}
+    assert len(DNNClassifier("standard", early_stopping=False, **common).fit(X, y).history_) == 30
     for preset in PRESETS:
-        common = {"preset": preset, "hidden_units": (4,), "epochs": 30, "random_state": 0}
-        off = DNNClassifier(**common, early_stopping=False, patience=2).fit(X, y)
-        assert len(off.history_) == 30
-        for on in ({"early_stopping": True, "patience": 2}, {"patience": 2}):
-            model = DNNClassifier(**common, **on).fit(X, y)
-            assert len(model.history_) < 30, preset
-            if preset != "pack":  # whose networks stop one by one
-                assert len(model.history_) == model.best_epoch_ + 2, preset
-            assert model.hyperparameters_["early_stopping"] is True
+        assert resolve(preset, {"patience": 2})["early_stopping"] is True
+        model = DNNClassifier(preset, **common).fit(X, y)
+        assert len(model.history_) < 30, preset
+        if preset != "pack":  # whose networks stop one by one
+            assert len(model.history_) == model.best_epoch_ + 2, preset
+        assert model.hyperparameters_["early_stopping"] is True
 
 
 def test_the_simple_realmlp_trains_to_its_last_epoch_unless_stopping_is_asked_for():

@@ -52,7 +52,6 @@ SEARCH = {
     "objective": "settings spaces",
     "data": "settings spaces objective",
     "table_data": "data",
-    "source_search": "table_data data",
 }
 SEARCH["engine"] = "settings spaces objective data"
 SEARCH["result"] = SEARCH["engine"] + " engine"
@@ -62,7 +61,8 @@ SEARCH |= dict.fromkeys(
 SEARCH["comparisons"] = SEARCH["result"] + " result"
 SEARCH["comparison"] += " table_data comparisons"
 SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
-SEARCH["tuning"] = SEARCH["table_search"] + " table_search source_search any_model"
+SEARCH["source_search"] = SEARCH["table_search"] + " table_search"
+SEARCH["tuning"] = SEARCH["source_search"] + " source_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
     ("estimators/archive.py", "multi_output/estimator.py"),
     ("estimators/base.py", "search/tuning.py"),

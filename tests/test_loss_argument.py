@@ -116,8 +116,15 @@ def test_a_name_of_the_own_loss_changes_nothing():
     assert pickle.loads(pickle.dumps(other)) is other
 
 
-@pytest.mark.parametrize("preset", ["standard", "realmlp", "realmlp-s"])
-@pytest.mark.parametrize("loss", ["huber", keras.losses.LogCosh(), fourth_power, Cubic()])
+@pytest.mark.parametrize(
+    ("preset", "loss"),
+    [
+        ("realmlp", "huber"),
+        ("standard", keras.losses.LogCosh()),
+        ("realmlp", fourth_power),
+        ("realmlp-s", Cubic()),
+    ],
+)
 def test_a_regressor_minimizes_it_and_comes_back_from_a_file(preset, loss, tmp_path):
     settings = {"hidden_units": (8, 8), "epochs": 3, "random_state": 0}
     model = clone(DNNRegressor(preset, loss=loss, **settings)).fit(TABLE, Y)
@@ -139,8 +146,10 @@ def test_a_regressor_minimizes_it_and_comes_back_from_a_file(preset, loss, tmp_p
     assert copied.evaluate(TABLE, Y) == model.evaluate(TABLE, Y)
 
 
-@pytest.mark.parametrize("preset", ["standard", "realmlp"])
-@pytest.mark.parametrize("loss", ["categorical_focal_crossentropy", "categorical_hinge"])
+@pytest.mark.parametrize(
+    ("preset", "loss"),
+    [("realmlp", "categorical_focal_crossentropy"), ("standard", "categorical_hinge")],
+)
 def test_a_classifier_keeps_its_labels(preset, loss, tmp_path):
     settings = {"hidden_units": (8,), "epochs": 3, "random_state": 0, "class_weight": "balanced"}
     model = DNNClassifier(preset, loss=loss, **settings).fit(TABLE, NAMES)
@@ -257,7 +266,7 @@ def test_a_search_minimizes_the_loss_that_is_fixed():
     result = tune(X, Y, loss="huber", **settings)
     assert isinstance(result.best_network().loss, keras.losses.Huber)
     for model in (
-        DNNRegressor(loss="huber"),
+        DNNRegressor("standard", loss="huber", hidden_units=(8,)),
         DNNRegressor("realmlp", loss="huber", hidden_units=(8,)),
     ):
         best = model.tune(TABLE, Y, **settings).best_network()
@@ -268,8 +277,11 @@ def test_a_search_minimizes_the_loss_that_is_fixed():
     assert result.best_network().loss is fourth_power
 
 
-@pytest.mark.parametrize("target", ["huber", "log_cosh", "positive"])
-@pytest.mark.parametrize("preset", ["standard", "realmlp", "realmlp-s"])
+@pytest.mark.parametrize(
+    ("preset", "target"),
+    [("realmlp", "huber"), ("realmlp-s", "log_cosh"), ("standard", "positive"),
+     ("realmlp", "positive")],
+)  # fmt: skip
 def test_targets_of_the_table_go_through_every_entry_point(target, preset, tmp_path):
     y = POSITIVE if target == "positive" else 1e4 * Y
     settings = {"hidden_units": (8, 8), "epochs": 5, "random_state": 0}
@@ -325,9 +337,11 @@ def focal(y, p):
 RARE = {"focal": focal, "asymmetric": one_vs_rest}
 
 
-@pytest.mark.parametrize("loss", RARE)
-@pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize("preset", ["standard", "realmlp"])
+@pytest.mark.parametrize(
+    ("loss", "outputs", "preset"),
+    [("focal", 1, "realmlp"), ("focal", 3, "standard"),
+     ("asymmetric", 1, "standard"), ("asymmetric", 3, "realmlp")],
+)  # fmt: skip
 def test_losses_of_rare_classes_keep_labels_weights_and_files(loss, outputs, preset, tmp_path):
     labels = NAMES if outputs == 3 else np.where(Y > 2, "rare", "common")
     settings = {"hidden_units": (8,), "epochs": 3, "random_state": 0, "class_weight": "balanced"}

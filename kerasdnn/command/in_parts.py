@@ -53,7 +53,8 @@ def rows_of(given: Namespace) -> tuple[Rows, pd.Series, list[str]]:
     only_target.names = [target]
     labels = sample_of(only_target, [target], seed=0)[1]
     given.settings = {"missing_target": "drop"} | given.settings
-    return Rows(source, target), labels, [f"{source.rows:,} rows are read in parts."]
+    y: Any = target
+    return Rows(source, y), labels, [f"{source.rows:,} rows are read in parts."]
 
 
 def predict(given: Namespace, model: Any) -> None:

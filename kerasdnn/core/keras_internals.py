@@ -4,12 +4,15 @@ If an upgrade of Keras changes one, `tests/core/test_keras_internals.py` fails f
 """
 
 import contextlib
+import random
 
 import keras
 from keras.src import api_export, backend
 from keras.src import layers as layers_of_keras
 from keras.src.backend.common import global_state
+from keras.src.metrics.reduction_metrics import Mean
 from keras.src.models.functional import Functional
+from keras.src.random import seed_generator
 from keras.src.saving import saving_lib
 from keras.src.saving.serialization_lib import SafeModeScope
 from keras.src.trainers.compile_utils import CompileMetrics
@@ -21,6 +24,20 @@ from keras.src.utils import python_utils
 from tensorflow.python.eager import context
 
 
+@contextlib.contextmanager
+def fixed_random_seed(seed):
+    """Set all random seeds, and draw those of layers and initializers for this block alone.
+
+    Keras draws them from Python's generator, which other threads use as well: Dask's for example.
+    """
+    keras.utils.set_random_seed(seed)
+    shared, seed_generator.python_random = seed_generator.python_random, random.Random(seed)
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
+
+
 def has_loss(model):
     """Return whether `compile` was given a loss."""
     return model._compile_loss is not None
@@ -30,6 +47,47 @@ def has_built_scores(model):
     """Return whether the first batch has created the state of loss and metrics."""
     metrics = model._compile_metrics
     return model._compile_loss.built and (metrics is None or metrics.built)
+
+
+def build_scores(model, y, y_pred):
+    """Create the state of loss and metrics as the first batch does, without computing them.
+
+    Args:
+        model: built and compiled model of one output.
+        y, y_pred: `KerasTensor` of the targets and of what the model returns.
+
+    Returns:
+        bool: whether all state exists now. A loss or metric of other authors, or one that is not
+        a mean, may create variables when it is first called.
+    """
+    if not model._compile_loss.built:
+        model._compile_loss.build(y, y_pred)
+    metrics = model._compile_metrics
+    if metrics is not None and not metrics.built:
+        metrics.build(y, y_pred)
+    own = [] if metrics is None else metrics.metrics
+    for metric in own:
+        if type(metric) is keras.metrics.R2Score and not metric._built and len(y_pred.shape) == 2:
+            metric._build(y_pred.shape, y_pred.shape)
+    means = Mean, keras.metrics.R2Score
+    built = all(isinstance(metric, means) and getattr(metric, "_built", True) for metric in own)
+    return built and all(map(is_own, [*own, *losses_of(model)]))
+
+
+def is_own(part):
+    """Return whether a loss or metric and its function are defined by Keras or by kerasdnn."""
+    kinds = type(part), getattr(part, "_fn", None) or getattr(part, "fn", None) or type(part)
+    return all(kind.__module__.startswith(("keras.src.", "kerasdnn.")) for kind in kinds)
+
+
+def output_of(model, x):
+    """Return a `KerasTensor` of what a model returns for `x`, None where that is not known."""
+    if not model.built or model._functional is None or len(model._functional.outputs) != 1:
+        return None
+    [given], [returned] = model._functional.inputs, model._functional.outputs
+    if given.shape[1:] != x.shape[1:] or None in returned.shape[1:]:
+        return None
+    return keras.KerasTensor((None, *returned.shape[1:]), returned.dtype)
 
 
 def losses_of(model):

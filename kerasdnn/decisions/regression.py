@@ -18,6 +18,8 @@ class Intervals(Spread):
         conformal_: `Conformal`, or None if there were no validation rows.
     """
 
+    crosses_epochs = True  # residuals of few validation rows are of epochs that others selected
+
     def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
         """Predict an interval that contains the target of a new row with a stated probability.
 

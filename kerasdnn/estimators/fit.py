@@ -26,7 +26,7 @@ from ..core.rows import unpack_validation_data
 from ..heads import make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
-from ..stopping.best_epoch import best_epoch_callback
+from ..stopping.best_epoch import EpochOutputs, best_epoch_callback, cross_selected
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
 from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
@@ -56,6 +56,7 @@ from .ensemble import (
 from .presets import PRESETS, has_end
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
+MAX_CROSSED_ROWS = 1_000  # of more validation rows, selecting an epoch changes no residuals
 
 
 def fit_table(estimator, given, validation_data, make_target, recorder):
@@ -185,7 +186,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
             members.append(training.train(seed, limit, runs * (count - number), layers))
     predictor = training.predictor(members)
     training.learn_bias(predictor)
-    decisions = training.decide(predictor)
+    decisions = training.decide(predictor, members[0])
     found = {"history_": members[0].history(), "best_epoch_": members[0].epoch}
     report = report_of(members, training, limit)
     if every is not None:
@@ -372,7 +373,19 @@ class Training:
             patience = settings["patience"] if settings["early_stopping"] else settings["epochs"]
             member.best = best_epoch_callback(self.monitor, patience)
             member.callbacks.append(member.best)
+            if self.crosses(held):
+                member.outputs = EpochOutputs(held.x)
+                member.callbacks.append(member.outputs)
         return member
+
+    def crosses(self, held):
+        """Whether the residuals of a row are to be of an epoch that other rows select."""
+        return (
+            getattr(self.estimator, "crosses_epochs", False)
+            and self.settings["n_members"] == 1
+            and self.monitor.name == "loss"
+            and len(held) <= MAX_CROSSED_ROWS
+        )
 
     def begin(self, seeds, layers):
         """Members that are not trained; those that have layers begin with their weights."""
@@ -445,8 +458,13 @@ class Training:
         networks = [member.network for member in members]
         return networks[0] if len(networks) == 1 else average(networks)
 
-    def decide(self, predictor):
+    def decide(self, predictor, member=None):
         """The attributes that are learned from the validation rows after training."""
+        if member is not None and member.outputs is not None and member.outputs.outputs:
+            held = self.validation
+            found = cross_selected(self.target.head, member.outputs.outputs, held.y, held.weights)
+            if found is not None:
+                return self.estimator._decide_by_outputs(self.target, found, self.in_units)
         held = (None, None) if self.validation is None else (self.validation.x, self.in_units)
         return self.estimator._decide(self.target, predictor, *held)
 
@@ -498,7 +516,7 @@ class Member:
 
     def __init__(self, network, rows=None, validation=None):
         self.network, self.rows, self.validation = network, rows, validation
-        self.callbacks, self.best, self.clock = [], None, None
+        self.callbacks, self.best, self.clock, self.outputs = [], None, None, None
 
     @property
     def epoch(self):

@@ -58,7 +58,11 @@ def tune_preset(estimator, table, settings, fit_arguments):
         return clone(estimator).set_params(**hyperparameters, **training).fit(**fit_arguments)
 
     tuner = EstimatorTuner(
-        oracle_of(settings), model, table, trials_per_batch(settings), **project.for_tuner
+        oracle_of(settings),
+        model,
+        table,
+        trials_per_batch(settings, together=False),
+        **project.for_tuner,
     )
     tuner.on_progress = Progress(tuner.oracle, settings.verbose)
     tuner.search(settings.time_budget, settings.n_jobs)

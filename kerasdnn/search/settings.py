@@ -11,7 +11,7 @@ from ..hyperparameters import SEARCH, default
 from ..stopping.scores import name_of
 
 EPOCHS, BATCH_SIZE = default("epochs", SEARCH), default("batch_size", SEARCH)
-TRIALS_PER_BATCH = 128
+TRIALS_PER_BATCH, MAX_TRIALS_PER_BATCH = 128, 1024
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,20 @@ class SearchSettings:
         return json.loads(json.dumps(own, default=described))
 
 
-def trials_per_batch(settings):
-    """As many trials as there are, but a Bayesian search must see results to learn from them."""
+def trials_per_batch(settings, together=True):
+    """As many trials as there are, but a Bayesian search must see results to learn from them.
+
+    Args:
+        settings: `SearchSettings`.
+        together: bool, whether the trials of a batch are trained as one program. Where they are
+            not, a search that learns nothing is one batch, at whose end alone workers wait.
+    """
     if settings.wave is not None:
         return settings.wave
     if settings.kind in ("bayesian", "BayesianOracle", "BayesianOptimizationOracle"):
         return max(8, -(-(settings.max_trials or 100) // 6))
+    if settings.kind in ("random", "grid") and not together:
+        return min(settings.max_trials or MAX_TRIALS_PER_BATCH, MAX_TRIALS_PER_BATCH)
     return TRIALS_PER_BATCH
 
 

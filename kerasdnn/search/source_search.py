@@ -13,19 +13,19 @@ from ..streaming.training import SAMPLE_ROWS, in_memory, sample_of
 from .table_data import estimator_for
 
 
-def draw_rows(given, problem, estimator, validation_data, settings):
-    """Draw the rows of the trials from a table that is read in parts.
+def tune_source(given, problem, estimator, class_weight, validation_data, settings, search):
+    """`tune` for a table that is read in parts.
 
     Args:
         given: `Rows` of what `open_source` accepts, and the name of a column as y.
         problem: as in `tune`.
         estimator: `DNNClassifier` or `DNNRegressor` whose settings hold for all trials, or None.
-        validation_data: see `tune`.
+        class_weight, validation_data: see `tune`.
         settings: checked `SearchSettings`.
+        search: `table_search.tune_table`, which searches the rows that are drawn.
 
     Returns:
-        (`Rows` in memory, estimator, validation data in memory, arguments of `fit` for the best
-        estimator), which `tune_table` takes.
+        `SearchResult`.
     """
     for name, value in (("sample_weight", given.weights), ("groups", given.groups),
                         ("time", given.time)):  # fmt: skip
@@ -46,4 +46,6 @@ def draw_rows(given, problem, estimator, validation_data, settings):
             validation_data = (rows.x, rows.y)
     if estimator is None:
         estimator = estimator_for(y, problem)
-    return given.replace(x=X, y=y), estimator, validation_data, fit_arguments
+    return search(
+        given.replace(x=X, y=y), estimator, class_weight, validation_data, settings, fit_arguments
+    )

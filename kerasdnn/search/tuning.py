@@ -110,7 +110,7 @@ def tune(
             hyperparameters of the result include.
         wave: int, at least 1, maximum number of trials per batch, which are proposed together and,
             except with `build` or around a preset, trained together. None means 128, fewer for
-            Bayesian search.
+            Bayesian search, and 1,024 for random and grid searches whose trials train alone.
         tensorboard: folder for TensorBoard's HParams page. None writes none.
         estimator: `DNNClassifier` or `DNNRegressor`: X is a table, and the arguments of the
             estimator apply to all trials; `DNNClassifier.tune` passes itself. With a preset of its
@@ -170,14 +170,13 @@ def search(given, problem, class_weight, validation_data, settings, estimator, b
     if settings.cv is not None and validation_data is not None:
         raise ValueError("Pass either `cv` or `validation_data`, not both.")
     if is_source(given.x):
-        from .source_search import draw_rows
+        from .source_search import tune_source
         from .table_search import tune_table
 
         with told_once():
-            given, estimator, validation_data, arguments = draw_rows(
-                given, problem, estimator, validation_data, settings
+            return tune_source(
+                given, problem, estimator, class_weight, validation_data, settings, tune_table
             )
-            return tune_table(given, estimator, class_weight, validation_data, settings, arguments)
     from .table_data import estimator_for, estimator_of_kind
 
     if estimator is None and not is_table(separate_columns(given).x, given.y):

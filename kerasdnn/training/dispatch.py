@@ -146,15 +146,23 @@ def prediction_array(x):
 
 def prepare(network, parts):
     """Create the variables of layers, loss and metrics, as the first batch would."""
-    x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
-    spec, strategy = keras_internals.output_spec, keras_internals.strategy_of(network)
+    strategy = keras_internals.strategy_of(network)
     with contextlib.nullcontext() if strategy is None else strategy.scope():
         if not (network.built and keras_internals.has_built_scores(network)):
-            y_pred = spec(functools.partial(network, training=False), x)
-            spec(network.compute_loss, x, y, y_pred, *weight)
-            spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+            create_state(network, parts)
         if strategy is not None and is_elementwise(network.optimizer):
             network.optimizer.build(network.trainable_variables)
+
+
+def create_state(network, parts):
+    """Create variables; what is not known to create none when called is called symbolically."""
+    x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
+    spec, y_pred = keras_internals.output_spec, keras_internals.output_of(network, x)
+    if y_pred is None:
+        y_pred = spec(functools.partial(network, training=False), x)
+    if not keras_internals.build_scores(network, y, y_pred):
+        spec(network.compute_loss, x, y, y_pred, *weight)
+        spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
 
 
 def need_sums_over_rows(network):

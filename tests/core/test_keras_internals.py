@@ -1,5 +1,6 @@
 """Every private name of Keras that kerasdnn uses is there, and means what it is used for."""
 
+import random
 import subprocess
 import sys
 import zipfile
@@ -43,6 +44,30 @@ def test_loss_and_metrics_of_a_compiled_model(model):
     metrics = internals.compile_metrics(None, ["mae"])
     metrics.update_state(Y, 0 * Y)
     assert [float(value) for value in metrics.result().values()] == [1.0]
+
+
+@pytest.mark.parametrize("metric", ["mae", "r2_score", "auc", "mine"])
+def test_loss_and_metrics_built_without_a_batch_are_those_of_a_batch(metric):
+    """Keras's means and R2 are complete; anything else asks for a symbolic first call."""
+    models = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        chosen = (lambda y, p: abs(y - p)) if metric == "mine" else metric
+        model.compile("sgd", "mse", metrics=[chosen], weighted_metrics=["mae"])
+        models.append(model)
+    ours, stock = models
+    output = internals.output_of(ours, keras.KerasTensor((None, 3)))
+    assert (output.shape, output.dtype) == ((None, 1), "float32")
+    assert internals.output_of(ours, keras.KerasTensor((None, 4))) is None
+    done = internals.build_scores(ours, keras.KerasTensor((None, 1)), output)
+    assert done == (metric in ("mae", "r2_score"))
+    assert internals.has_built_scores(ours)
+    stock.evaluate(X, Y, verbose=0)
+    if done:
+        state = [(v.name, v.shape) for part in stock.metrics for v in part.variables]
+        assert [(v.name, v.shape) for part in ours.metrics for v in part.variables] == state
+    np.testing.assert_allclose(*(m.evaluate(X, Y, verbose=0) for m in models))
 
 
 def test_state_of_an_optimizer(model):
@@ -156,3 +181,19 @@ def test_the_epoch_iterator_of_stock_keras_reads_what_it_is_given(model):
     assert epochs._current_iterator is None
     generator = internals.epoch_iterator(((X, Y) for _ in range(3)), steps_per_epoch=3)
     assert len(list(internals.python_batches(generator.data_adapter))) == 3
+
+
+def test_seeds_of_layers_do_not_depend_on_who_else_draws_random_numbers():
+    drawn = []
+    for disturbed in (False, True):
+        with internals.fixed_random_seed(3):
+            if disturbed:
+                random.random()
+            layer = keras.layers.Dense(4)
+            layer.build((None, 3))
+            drawn.append(np.asarray(layer.kernel))
+    keras.utils.set_random_seed(3)
+    layer = keras.layers.Dense(4)
+    layer.build((None, 3))
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], layer.kernel)

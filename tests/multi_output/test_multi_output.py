@@ -133,7 +133,7 @@ def test_what_needs_one_column_says_so(model):
         ({}, Y, r"'plan'.*integers 1, 2, 3.*heads=\{'plan': 'class'\}"),
         ({"heads": {"spnd": "log"}}, Y, "'spend'"),
         ({"heads": {"plan": "binary"}}, Y, "'plan'.*3 classes"),
-        ({"heads": {"plan": "class", "spend": "count"}}, Y, "'spend'.*whole numbers"),
+        ({"heads": {"plan": "class", "spend": "count"}}, Y, "'spend'.*non-negative integers"),
         ({"heads": HEADS}, Y.assign(churn=[None, *Y["churn"][1:]]), "'churn'.*missing"),
         ({"heads": HEADS, "monitor": "acuracy"}, Y, "churn_accuracy"),
     ],

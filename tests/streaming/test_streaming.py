@@ -1,5 +1,6 @@
 """Tables that are read in parts: equal statistics, equal scores, any source, atomic predictions."""
 
+import functools
 import warnings
 from pathlib import Path
 
@@ -108,10 +109,11 @@ def test_lazy_frames_of_other_engines_give_the_statistics_of_memory(path, engine
     )
     frame = table().drop(columns=["amount", "label"])
     found, expected = TableEncoder(), TableEncoder().fit(frame)
-    statistics.learn_encoder(found, frame, lambda: source.frames(list(frame)), complete=False)
+    parts = functools.partial(source.frames, list(frame))
+    statistics.learn_encoder(found, frame, parts, complete=False)
     assert found.columns_.equals(expected.columns_)
     np.testing.assert_allclose(found.transform(frame), expected.transform(frame), atol=1e-5)
-    source = None
+    del source, parts
     assert not Path(folder).exists()
 
 

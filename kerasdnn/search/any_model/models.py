@@ -58,7 +58,11 @@ def tune_models(build, given, validation_data, settings):
         "seed": settings.seed, "silence": settings.silence, "fit": fit_arguments(arrays, settings)
     }  # fmt: skip
     tuner = ModelTuner(
-        oracle_of(settings), build, training, trials_per_batch(settings), **project.for_tuner
+        oracle_of(settings),
+        build,
+        training,
+        trials_per_batch(settings, together=False),
+        **project.for_tuner,
     )
     tuner.on_progress = Progress(tuner.oracle, settings.verbose)
     tuner.search(settings.time_budget, settings.n_jobs)

@@ -10,6 +10,7 @@ import keras
 import keras_tuner
 import numpy as np
 
+from ...core import keras_internals
 from ...core.parallel import for_workers
 
 
@@ -34,9 +35,9 @@ def train_trial(trial_id, shared, hp, start=None):
     keras.utils.clear_session()
     gc.collect()
     seed = np.random.SeedSequence([shared.seed, int(trial_id)]).generate_state(1)[0]
-    keras.utils.set_random_seed(int(seed))
     try:
-        return fitted(shared, keras_tuner.HyperParameters.from_config(hp), start)
+        with keras_internals.fixed_random_seed(int(seed)):
+            return fitted(shared, keras_tuner.HyperParameters.from_config(hp), start)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 

@@ -12,6 +12,7 @@ again that have not ended.
 import contextlib
 import io
 import time
+from typing import Any
 
 import keras_tuner
 
@@ -34,7 +35,7 @@ class TaskTuner(keras_tuner.Tuner):
     """
 
     running = None  # no batch that trains as one is ever under way
-    function = None  # runs a trial, see `parallel.for_workers`; returns a str where it failed
+    function: Any = None  # runs a trial, see `parallel.for_workers`; returns a str if it failed
 
     def __init__(self, oracle, hypermodel, size, directory, project_name):
         self.size, self.seconds, self.on_progress = size, 0.0, lambda tuner: None

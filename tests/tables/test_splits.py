@@ -136,7 +136,5 @@ def test_times_as_national_text_are_sorted_as_dates_and_ambiguous_ones_are_refus
     np.testing.assert_array_equal(ranks(Column("text", texts[::-1]), "time"), np.arange(40)[::-1])
     both = np.array(["03/04/2021", "05/06/2021", "07/08/2021"], dtype=object)
     for values in (both, np.array(["Monday", "Tuesday"], dtype=object)):
-        with pytest.raises(
-            ValueError, match=rf"`time` must contain.*'{values[0]}'.*pd.to_date"
-        ):
+        with pytest.raises(ValueError, match=rf"`time` must contain.*'{values[0]}'.*pd.to_date"):
             ranks(Column("text", values), "time")

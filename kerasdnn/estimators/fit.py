@@ -54,6 +54,7 @@ from .ensemble import (
 )
 from .presets import PRESETS, has_end
 
+FEW = 2  # networks that take less time in turn, with a shared program, than as one
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
@@ -376,7 +377,7 @@ class Training:
     def train_all(self, members):
         """Train members as one compiled function, or one after the other; returns them."""
         seen = self.estimator.callbacks or self.estimator.verbose or self.monitor.scorer is not None
-        if len(members) > 1 and not seen:
+        if len(members) > FEW and not seen:
             with self.silenced():
                 done = train_together(members, self.settings)
             if done:

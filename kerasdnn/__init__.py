@@ -27,6 +27,7 @@ if _TYPE_CHECKING or not _IS_COMMAND:
     from .checks.fit import check_fit as check_fit
     from .core.messages import DataWarning as DataWarning
     from .factories import build_classifier as build_classifier
+    from .factories import build_multi_output as build_multi_output
     from .factories import build_multilabel_classifier as build_multilabel_classifier
     from .factories import build_regressor as build_regressor
     from .heads import HEADS as HEADS
@@ -45,12 +46,14 @@ _LAZY = {
     "NAG": "optimizers",
     "Network": "training.network",
     "build_classifier": "factories",
+    "build_multi_output": "factories",
     "build_multilabel_classifier": "factories",
     "build_regressor": "factories",
     "check_fit": "checks.fit",
     "leaky_relu": "activations",
     "nn": None,
     "DNNClassifier": "estimators",
+    "DNNMultiOutput": "multi_output",
     "DNNRegressor": "estimators",
     "Diagnostics": "diagnostics",
     "Population": "population",
@@ -65,12 +68,13 @@ _LAZY = {
     "rate_range_test": "diagnostics",
     "tune": "search",
 }
-_ROOMS = ("diagnostics", "estimators", "explain", "population", "search", "tables")
+_ROOMS = ("diagnostics", "estimators", "explain", "multi_output", "population", "search", "tables")
 
 __all__ = [
     "HEADS",
     "NAG",
     "DNNClassifier",
+    "DNNMultiOutput",
     "DNNRegressor",
     "DataWarning",
     "Diagnostics",
@@ -82,6 +86,7 @@ __all__ = [
     "TableEncoder",
     "__version__",
     "build_classifier",
+    "build_multi_output",
     "build_multilabel_classifier",
     "build_regressor",
     "check_fit",

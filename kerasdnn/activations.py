@@ -40,6 +40,9 @@ def leaky_relu(z: Any, alpha: float = ALPHA) -> Any:
         Maas et al., Rectifier nonlinearities improve neural network acoustic models, 2013.
 
     Example:
+        import numpy as np
+        from kerasdnn import leaky_relu
+
         leaky_relu(np.array([-2.0, 0.0, 3.0]))    # [-0.02, 0., 3.]
     """
     return ops.leaky_relu(z, negative_slope=slope(alpha))
@@ -47,16 +50,19 @@ def leaky_relu(z: Any, alpha: float = ALPHA) -> Any:
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class LeakyReLU(keras.layers.Layer):
-    """`leaky_relu` as a layer. The layer of this name in Keras has slope 0.3, this one 0.01.
+    """A layer that applies `leaky_relu`. Its slope is 0.01, that of the Keras layer 0.3.
 
     Args:
         alpha: float in (0, 1), the slope for z < 0. Default: 0.01.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Raises:
         ValueError: `alpha` is outside (0, 1).
 
     Example:
-        build_regressor(n_features=4, activation=LeakyReLU(0.1))
+        from kerasdnn import LeakyReLU, build_regressor
+
+        network = build_regressor(n_features=4, activation=LeakyReLU(0.1))
     """
 
     row_by_row = True
@@ -87,8 +93,17 @@ def mish(z: Any) -> Any:
     Args:
         z: tensor of any shape.
 
+    Returns:
+        Tensor with the shape and dtype of `z`.
+
     Reference:
         Misra, Mish: a self regularized non-monotonic activation function, 2020.
+
+    Example:
+        import numpy as np
+        from kerasdnn.activations import mish
+
+        mish(np.array([-2.0, 0.0, 3.0]))    # [-0.25, 0., 2.99]
     """
     # Beyond this limit n / (n + 2) is 1 in the precision of z, and n is still finite.
     e = ops.exp(ops.minimum(z, 5.0 if ops.dtype(z) == "float16" else 20.0))

@@ -9,7 +9,7 @@ created.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -28,10 +28,12 @@ from .heads import (
     make_metrics,
     make_problem,
     output_bias,
+    read_heads,
     with_loss,
 )
 from .hyperparameters import (
     CLASSIFIER,
+    MULTI_OUTPUT,
     MULTILABEL,
     NETWORK,
     REGRESSOR,
@@ -59,6 +61,7 @@ def build_classifier(
     schedule: str = "constant",
     warmup: float | None = None,
     momentum: float | None = None,
+    learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
     clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -91,9 +94,12 @@ def build_classifier(
         ValueError: an argument is out of range.
 
     Example:
-        x, y = load_digits(return_X_y=True)                     # scikit-learn: (1797, 64), 0..9
+        from kerasdnn import build_classifier
+        from sklearn.datasets import load_digits
+
+        x, y = load_digits(return_X_y=True)                     # (1797, 64), 0..9
         network = build_classifier(n_features=64, n_classes=10, seed=0)
-        network.fit(x / 16, y, epochs=20)
+        network.fit(x / 16, y, epochs=5, verbose=0)
         network.predict(x / 16).argmax(axis=1)                  # the most probable of ten classes
     """
     given = locals()
@@ -120,6 +126,7 @@ def build_multilabel_classifier(
     schedule: str = "constant",
     warmup: float | None = None,
     momentum: float | None = None,
+    learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
     clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -149,8 +156,13 @@ def build_multilabel_classifier(
         ValueError: an argument is out of range.
 
     Example:
-        network = build_multilabel_classifier(n_features=20, n_labels=3, prior=y.mean(axis=0))
-        network.fit(x, y)
+        import numpy as np
+        from kerasdnn import build_multilabel_classifier
+
+        x = np.random.default_rng(0).normal(size=(100, 20))
+        y = x[:, :3] > 0.5
+        network = build_multilabel_classifier(n_features=20, n_labels=3, seed=0)
+        network.fit(x, y, verbose=0)
         network.predict(x) > 0.5                                # (rows, 3), True for yes
     """
     given = locals()
@@ -174,6 +186,7 @@ def build_regressor(
     schedule: str = "constant",
     warmup: float | None = None,
     momentum: float | None = None,
+    learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
     clipnorm: float | None = None,
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -206,15 +219,81 @@ def build_regressor(
         ValueError: an argument is out of range.
 
     Example:
-        x, y = load_diabetes(return_X_y=True)                   # scikit-learn: (442, 10), 25..346
+        from kerasdnn import build_regressor
+        from sklearn.datasets import load_diabetes
+
+        x, y = load_diabetes(return_X_y=True)                   # (442, 10), 25..346
         network = build_regressor(n_features=10, prior=y.mean(), seed=0)
-        network.fit(x, y, epochs=50)
+        network.fit(x, y, epochs=5, verbose=0)
         network.predict(x)[:, 0]                                # (rows,), as y
     """
     given = locals()
     n_outputs = check_integer("n_outputs", n_outputs)
     head = head_of_numbers(target, quantiles)
     return build_for(make_problem(head, n_features, n_outputs), **_network(given))
+
+
+@documented(MULTI_OUTPUT)
+def build_multi_output(
+    n_features: int,
+    heads: Mapping[str, Any],
+    hidden_units: Sequence[int] = (64, 32),
+    *,
+    loss_weights: Mapping[str, float] | None = None,
+    activation: str | Callable = "relu",
+    kernel_initializer: str | keras.Initializer = "glorot_uniform",
+    optimizer: str | dict | keras.Optimizer = "adam",
+    learning_rate: float | Callable | None = None,
+    schedule: str = "constant",
+    warmup: float | None = None,
+    momentum: float | None = None,
+    learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
+    clipnorm: float | None = None,
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    l1: float = 0.0,
+    batch_norm: bool = False,
+    layer_norm: bool = False,
+    residual: bool = False,
+    wide: bool = False,
+    metrics: list | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+) -> Network:
+    """Build a network that predicts several things of each row: classes, numbers, or both.
+
+    All heads share the hidden layers. The loss is the sum of their losses times their weights, as
+    of a functional model of Keras with an output per head.
+
+    Args:
+        n_features: int, at least 1: columns of x, which has shape `(rows, n_features)`.
+        heads: dict from the name of a head to its problem type: "binary", ("multiclass", K) for K >
+            2 classes, "regression", "huber", "count" or another row of `HEADS` for numbers. y has
+            shape `(rows, heads)`, in this order: numbers, 0 and 1, and class indices 0..K-1. The
+            output has the columns of all heads side by side: one for two classes or a number, K for
+            K classes.
+        {arguments}
+
+    Returns:
+        `Network`, a compiled `keras.Sequential`, which reports a loss and a metric of each head.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        import numpy as np
+        from kerasdnn import build_multi_output
+
+        x = np.random.default_rng(0).normal(size=(100, 20))
+        y = np.column_stack([x[:, 0] > 0, 2 * x[:, 1]])
+        network = build_multi_output(20, {"churn": "binary", "spend": "regression"}, seed=0)
+        network.fit(x, y, verbose=0)
+        network.predict(x)[:, 0] > 0.5                          # (rows,), True for churn
+    """
+    given = locals()
+    return build_for(
+        make_problem(read_heads(heads, loss_weights), n_features, len(heads)), **_network(given)
+    )
 
 
 def _network(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -282,6 +361,7 @@ def build_for(problem: Problem, **hyperparameters: Any) -> Network:
             rule = "excludes `clipvalue` and `global_clipnorm`, of which the optimizer has one"
             raise invalid("clipnorm", rule, given["clipnorm"])
         optimizer.clipnorm = given["clipnorm"]
+    optimizer = optimizers.layerwise(optimizer, network, given["learning_rate_factors"])
     network.compile(optimizer=optimizer, loss=loss, metrics=metrics)
     return network
 

@@ -14,7 +14,7 @@ import functools
 import inspect
 import re
 from collections import UserDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import NormalDist
@@ -25,8 +25,8 @@ import numpy as np
 from keras import metrics as km
 
 from .core import keras_internals
-from .core.arguments import check_bool, check_choice, check_integer
-from .core.messages import did_you_mean, invalid, warn
+from .core.arguments import check_bool, check_choice, check_integer, check_positive
+from .core.messages import did_you_mean, invalid, quoted_list, warn
 from .nn import distributions, losses
 from .nn.quantiles import QuantileLoss, check_quantiles, increasing
 
@@ -100,7 +100,7 @@ class Head:
         metrics: dict from the name of each default metric to a `Metric`, or to what makes one.
         y: description of one row of y.
         name: key of the row. `HEADS` fills it in.
-        kind: "class" (one class per row), "labels" (several) or "number".
+        kind: "class" (one class per row), "labels" (several), "number", or "mixed" (several heads).
         target: value of `target=` that selects the row in `build_regressor` and `DNNRegressor`;
             empty means its name. Only for numbers.
         one_hot: bool, y has one column per class.
@@ -123,7 +123,14 @@ class Head:
             the two parameters. None: the outputs are what is predicted.
         like: str, the output activation whose `prior` this head takes; see `PRIORS`. Empty means
             `activation`.
+        parts: tuple of `Part`, the heads of a "mixed" one, one per column of y; see `mixed_head`.
         row: the row of `HEADS` that this head varies; see `with_loss` and `quantile_head`.
+
+    Example:
+        from kerasdnn import HEADS
+
+        HEADS["binary"].loss           # 'binary_crossentropy'
+        HEADS["multiclass"].n_units(3)    # 3
     """
 
     units: str
@@ -147,10 +154,11 @@ class Head:
     start: tuple[float, ...] = ()
     distribution: distributions.Distribution | None = None
     like: str = ""
+    parts: "tuple[Part, ...]" = ()
     row: "Head | None" = field(default=None, repr=False)
 
     def __post_init__(self):
-        check_choice("kind", self.kind, ("class", "labels", "number"))
+        check_choice("kind", self.kind, ("class", "labels", "number", "mixed"))
         check_choice("units", self.units, ("1", "K", "n", "K-1"))
         object.__setattr__(self, "metrics", Metrics(self.metrics))
         if self.standardize is None:
@@ -158,13 +166,29 @@ class Head:
             object.__setattr__(self, "standardize", linear)
 
     def n_units(self, n: int) -> int:
-        """Return the number of output biases for `n` classes, labels or target columns."""
+        """Return the number of output biases.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            int.
+        """
+        if self.parts:
+            return sum(part.units for part in self.parts)
         if self.distribution is not None:
             return 2
         return len(self.levels) or {"1": 1, "K-1": n - 1}.get(self.units, n)
 
     def initial_bias(self, n: int) -> list[float] | None:
-        """Return the initial output bias where there is no `prior`; None means 0."""
+        """Return the initial output bias if there is no `prior`; None means 0.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            list of float, one per output, or None.
+        """
         if self.ordered and self.bias is not None:
             return [float(b) for b in self.bias(np.ones(n))]
         return list(self.start) or None
@@ -179,14 +203,36 @@ class Head:
         """Whether several outputs describe one column of y."""
         return bool(self.levels) or self.distribution is not None
 
+    def columns_of_y(self, n: int) -> int:
+        """Return the number of columns of y, unless it holds class indices.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            int.
+        """
+        return len(self.parts) or (1 if self.one_column else self.n_units(n))
+
     def metric_names(self, n: int) -> list[str]:
-        """Return the names of the default metrics for `n` classes, labels or target columns."""
+        """Return the names of the default metrics.
+
+        Args:
+            n: int, number of classes, labels or target columns, at least 1.
+
+        Returns:
+            list of str.
+        """
+        if self.parts:  # the loss of each head, and the first metric
+            return [name for part in self.parts for name in part.metric_names[:2]]
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
     def __reduce__(self):
         """Pickle a row of `HEADS` as its key, which another program must have, too."""
         if self.levels:
             return quantile_head, (self.levels,)
+        if self.parts:
+            return mixed_head, (self.parts,)
         if self.row is not None:
             return with_loss, (self.row, self.loss)
         row = HEADS.get(self.name)
@@ -202,7 +248,7 @@ class Head:
     @property
     def smoothed(self) -> type | None:
         """The class of the loss that takes `label_smoothing`, or None."""
-        if self.kind == "number":
+        if self.kind in ("number", "mixed"):
             return None
         if self.loss == "sparse_categorical_crossentropy":
             return losses.SmoothedSparseCategoricalCrossentropy
@@ -218,6 +264,33 @@ class Head:
         return (
             f"{self.units} x {activation}, {loss}, y: {self.y}, metrics: {', '.join(self.metrics)}"
         )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several heads of a network.
+
+    Attributes:
+        name: str, of its column of y.
+        head: `Head`.
+        n: int, number of classes; 1 for two classes with one output, and for numbers.
+        weight: positive float, of its loss.
+    """
+
+    name: str
+    head: Head
+    n: int = 1
+    weight: float = 1.0
+
+    @property
+    def units(self) -> int:
+        """Number of outputs."""
+        return self.head.n_units(self.n)
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The names of its loss and its metrics, as the network reports them."""
+        return [f"{self.name}_{name}" for name in ("loss", *self.head.metric_names(self.n))]
 
 
 class Heads(UserDict):
@@ -269,9 +342,9 @@ ERRORS_OF_MEAN = {
 }
 NORMAL_LOSS = distributions.NormalLikelihood()
 COUNT_LOSS = distributions.NegativeBinomialLikelihood()
-COUNTS = Values("hold whole numbers from 0", lambda y: (y >= 0) & (np.floor(y) == y),
+COUNTS = Values("contain non-negative integers", lambda y: (y >= 0) & (np.floor(y) == y),
                 "Others take target='real'.")
-POSITIVE = Values("hold positive numbers", lambda y: y > 0, "target='log' also takes 0.")
+POSITIVE = Values("contain positive numbers", lambda y: y > 0, "target='log' also accepts 0.")
 
 # The multi-class row for `one_hot_labels=True`.
 ONE_HOT = Head("K", "softmax", "categorical_crossentropy", ONE_HOT_CLASSES, "K times 0, once 1",
@@ -302,7 +375,8 @@ HEADS = Heads({    # units, activation,    loss,                              me
                            y, distributions.negative_binomial_parameters(z))),
     "binary":     Head("1", "sigmoid",     "binary_crossentropy",             BINARY,  "0 or 1",
                        kind="class", bias=lambda p: np.log(p[1:] / p[:1]),
-                       bias_rule=f"the share of ones, in (0, 1), or the two classes' {FREQUENCIES}",
+                       bias_rule="the fraction of ones, in (0, 1), or the two classes' "
+                                 + FREQUENCIES,
                        logits_loss=losses.binary_crossentropy_of_logits),
     "multiclass": Head("K", "softmax",     "sparse_categorical_crossentropy", CLASSES, "0..K-1",
                        kind="class", one_hot_head=ONE_HOT, two_classes="binary",
@@ -407,6 +481,8 @@ def key_of(head: Head) -> str:
         ValueError: it is not a row.
     """
     head = head.row or head
+    if head.parts:
+        raise ValueError("Several heads are not a row of HEADS, by which such a file names them.")
     row = HEADS.get(head.name)
     if row is None or head not in (row, row.one_hot_head):
         raise ValueError(
@@ -471,6 +547,135 @@ def quantile_head(levels: tuple[float, ...]) -> Head:
         start=tuple(map(float, start)), row=HEADS["regression"],
         logits_loss=lambda y, z: loss.call(y, increasing(z)),
     )  # fmt: skip
+
+
+CLASSES_OF_HEAD = {"class": "multiclass"}  # other names of rows in `heads=`
+
+
+def head_named(name: str, value: Any) -> Head:
+    """Return the head of a column in `heads={name: value}`.
+
+    Raises:
+        ValueError: an unknown problem type, or one that several heads cannot have.
+    """
+    rows = {head.target: head for head in HEADS.values() if head.kind == "number"}
+    rows |= dict(HEADS) | {key: HEADS[row] for key, row in CLASSES_OF_HEAD.items()}
+    fitting = {key for key, head in rows.items() if head.kind != "labels" and not head.ordered}
+    argument = f"heads[{name!r}]"
+    head = value
+    if not isinstance(value, Head):
+        head = rows[check_choice(argument, value, [key for key in rows if key in fitting])]
+    if head.ordered or head.levels or head.parts or head.kind == "labels":
+        raise invalid(argument, "must be of one class or one number per row", value)
+    return head
+
+
+def check_loss_weights(name: str, value: Any) -> dict[str, float]:
+    """Return `loss_weights` as a dict of positive floats."""
+    if not isinstance(value, Mapping):
+        rule = "must be a dict from the name of a head to the weight of its loss"
+        raise invalid(name, rule, value, "Such as {'spend': 0.5}.")
+    return {key: check_positive(f"{name}[{key!r}]", weight) for key, weight in value.items()}
+
+
+def read_heads(heads: Any, loss_weights: Any = None) -> Head:
+    """Return the mixed head of the argument `heads` of a factory.
+
+    Args:
+        heads: dict from the name of a head to a problem type, or to (problem type, classes).
+        loss_weights: dict from name to positive float, or None.
+
+    Raises:
+        ValueError: fewer than two heads, an unknown problem type, a name twice.
+    """
+    if not isinstance(heads, Mapping) or len(heads) < 2:
+        rule = "must be a dict from name to problem type, of at least two heads"
+        remedy = "Such as {'churn': 'binary', 'plan': ('multiclass', 3), 'spend': 'regression'}."
+        raise invalid("heads", rule, heads, remedy)
+    parts = []
+    for name, value in heads.items():
+        several = isinstance(value, (tuple, list)) and len(value) == 2
+        kind, n = value if several else (value, 1)
+        head = head_named(name, kind)
+        if head.per_class:
+            remedy = f"Such as {name!r}: ('multiclass', 3). Two classes are 'binary'."
+            if not several:
+                raise invalid(f"heads[{name!r}]", "needs the number of classes", value, remedy)
+            n = check_integer(f"heads[{name!r}]", n, 3, remedy)
+        elif n != 1:
+            raise invalid(f"heads[{name!r}]", "has no number of classes", value)
+        parts.append(Part(name, head, n))
+    return mixed_head(weighted_parts(parts, loss_weights))
+
+
+def weighted_parts(parts: list[Part], loss_weights: Any) -> tuple[Part, ...]:
+    """Return the parts with the weights of `loss_weights`, a dict or None."""
+    weights = {} if loss_weights is None else check_loss_weights("loss_weights", loss_weights)
+    names = [part.name for part in parts]
+    for name in weights.keys() - {*names}:
+        rule = f"must have keys among {quoted_list(names)}"
+        raise invalid("loss_weights", rule, loss_weights, did_you_mean(str(name), names))
+    return tuple(replace(part, weight=weights.get(part.name, 1.0)) for part in parts)
+
+
+@functools.lru_cache(64)
+def mixed_head(parts: tuple[Part, ...]) -> Head:
+    """Return the head of a network that predicts several columns of different kinds.
+
+    The output has the columns of all parts side by side, each with its own activation. The loss is
+    the sum of their losses times their weights. y has a column per part, of numbers and of class
+    indices.
+
+    Args:
+        parts: tuple of at least two `Part`.
+
+    Raises:
+        ValueError: two metrics would have the same name.
+    """
+    made, units = [make_loss(part.head) for part in parts], [part.units for part in parts]
+    slices = losses.columns_of(units)
+    activation = losses.MixedActivation(
+        [(part.head.activation, n) for part, n in zip(parts, units, strict=True)]
+    )
+    metrics: dict[str, Metric] = {}
+    for k, (part, at) in enumerate(zip(parts, slices, strict=True)):
+        place = {"column": k, "start": at.start, "units": part.units}
+        found = [Metric(partial(losses.PartLoss, made[k], **place), "min")]
+        for name in part.head.metric_names(part.n):
+            metric = part.head.metrics[name]
+            make = partial(_part_metric, metric, f"{part.name}_{name}", place)
+            found.append(Metric(make, metric.direction or better(name, part.head)))
+        if twice := metrics.keys() & {*part.metric_names}:
+            raise invalid("heads", "must not lead to equal names of metrics", min(twice))
+        metrics |= dict(zip(part.metric_names, found, strict=True))
+
+    def of_logits(y, z):
+        found = 0.0
+        for k, (part, at) in enumerate(zip(parts, slices, strict=True)):
+            of, score = y[..., k : k + 1], part.head.logits_loss
+            if score is None:
+                of = keras.ops.broadcast_to(of, (*z.shape[:-1], 1))
+                loss = losses.loss_of_part(made[k], of, keras.activations.get(
+                    part.head.activation)(z[..., at]))  # fmt: skip
+            else:
+                if part.head.per_class:
+                    of = keras.ops.one_hot(keras.ops.cast(of[..., 0], "int32"), part.units)
+                loss = score(of, z[..., at])
+            found = found + part.weight * loss
+        return found
+
+    starts = [part.head.initial_bias(part.n) or [0.0] * part.units for part in parts]
+    start = tuple(value for values in starts for value in values)
+    return Head(
+        "n", activation, losses.MixedLoss(made, units, [part.weight for part in parts]), metrics,
+        f"{len(parts)} numbers or class indices", name="mixed", kind="mixed",
+        standardize=any(part.head.standardize for part in parts), parts=parts,
+        start=start if any(start) else (), logits_loss=of_logits,
+    )  # fmt: skip
+
+
+def _part_metric(metric, full_name, place, name=None):
+    return losses.PartMetric(metric(name=full_name), name=name or full_name, **place)
 
 
 def snake_case(name):
@@ -574,6 +779,9 @@ def with_loss(head: Head, loss: Any = None) -> Head:
         if loss is not None:
             raise ValueError("Pass either `loss` or `quantiles`, not both.")
         return head
+    if head.parts and loss is not None:
+        rule = "must be left out of a problem with several heads, each of which has its own"
+        raise invalid("loss", rule, loss, "Such as heads={'spend': 'huber'}.")
     if head.distribution is not None and loss is not None:
         rule = f"must be left out of a {head.name} problem, whose loss is its likelihood"
         raise invalid("loss", rule, loss)
@@ -649,6 +857,7 @@ def row_losses(head: Head, y, prediction) -> np.ndarray:
         y = y.reshape(-1).astype("int32")
     else:
         shape = (len(prediction), 1) if head.one_column else np.shape(prediction)
+        shape = (len(prediction), len(head.parts)) if head.parts else shape
         y = y.reshape(shape).astype(prediction.dtype)
     return keras.ops.convert_to_numpy(loss(y, prediction))
 
@@ -716,7 +925,7 @@ PRIORS: dict[str, tuple] = {
     "exponential": (np.log, lambda p: p > 0,
                     "the mean of each of the {n} target columns, finite and above 0"),
     "sigmoid":     (lambda p: np.log(p / (1 - p)), lambda p: (p > 0) & (p < 1),
-                    "the share of ones of each of the {n} labels, in (0, 1)"),
+                    "the fraction of ones of each of the {n} labels, in (0, 1)"),
     "softmax":     (lambda p: np.log(p / p.sum()), lambda p: p > 0,
                     f"the {{n}} classes' {FREQUENCIES}"),
 }
@@ -754,7 +963,7 @@ def output_bias(problem: str | Head, prior, n: int) -> list[float]:
             "prior",
             f"must be {(head.bias_rule or rule).format(n=n)}",
             prior,
-            "Leave it out where y does not hold every class." if (p == 0).any() else "",
+            "Leave it out if y does not contain every class." if (p == 0).any() else "",
         )
     return (head.bias or inverse)(p).tolist()
 
@@ -771,8 +980,8 @@ def direction_of(objective, direction=None, head: Head | None = None) -> str:
         return check_choice("direction", direction, ("min", "max"))
     if not isinstance(objective, str) or not objective.startswith("val_"):
         raise ValueError(
-            "`objective` must be 'val_loss' or 'val_' and a metric's name: what is judged by rows "
-            f"that were trained on says nothing. Received: objective={objective!r}."
+            "`objective` must be 'val_loss' or 'val_' and a metric's name: a score on training "
+            f"rows says nothing about new rows. Received: objective={objective!r}."
         )
     return better(objective.removeprefix("val_"), head)
 
@@ -800,8 +1009,8 @@ def _better(name, maker):
     found = getattr(metric, "_direction", None)
     if found is None and not any(word in name for word in MORE_WORDS):
         warn(
-            f"`objective` should be a metric whose direction is known. Received: {name!r}, of "
-            "which more is taken to be better. Where less is, let its name end in '_loss'."
+            f"The direction of the objective {name!r} is unknown, so larger values are assumed to "
+            "be better. If smaller values are better, use a name that ends in '_loss'."
         )
     return "min" if found == "down" else "max"
 

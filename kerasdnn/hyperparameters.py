@@ -54,9 +54,11 @@ class Entry(Flag):
     CLASSIFIER = auto()  # build_classifier
     MULTILABEL = auto()  # build_multilabel_classifier
     REGRESSOR = auto()  # build_regressor
+    MULTI_OUTPUT = auto()  # build_multi_output
     NETWORK = auto()  # factories.build_for, for any problem type
     DNN_CLASSIFIER = auto()
     DNN_REGRESSOR = auto()
+    DNN_MULTI_OUTPUT = auto()
     SEARCH = auto()  # tune, compare, hypermodel, and what a search space may return
     MEMBER = auto()  # a network of a Population
     FIT = auto()  # an argument of `fit`, not of the network
@@ -64,11 +66,13 @@ class Entry(Flag):
 
 
 CLASSIFIER, MULTILABEL, REGRESSOR = Entry.CLASSIFIER, Entry.MULTILABEL, Entry.REGRESSOR
-NETWORK = Entry.NETWORK
+MULTI_OUTPUT, NETWORK = Entry.MULTI_OUTPUT, Entry.NETWORK
 DNN_CLASSIFIER, DNN_REGRESSOR = Entry.DNN_CLASSIFIER, Entry.DNN_REGRESSOR
+DNN_MULTI_OUTPUT = Entry.DNN_MULTI_OUTPUT
 SEARCH, MEMBER, FIT, PRESET = Entry.SEARCH, Entry.MEMBER, Entry.FIT, Entry.PRESET
-FACTORY = CLASSIFIER | MULTILABEL | REGRESSOR | NETWORK
-ESTIMATOR = DNN_CLASSIFIER | DNN_REGRESSOR
+FACTORY = CLASSIFIER | MULTILABEL | REGRESSOR | MULTI_OUTPUT | NETWORK
+ESTIMATOR = DNN_CLASSIFIER | DNN_REGRESSOR | DNN_MULTI_OUTPUT
+SEVERAL = MULTI_OUTPUT | DNN_MULTI_OUTPUT  # several heads in one network
 MANY = SEARCH | MEMBER  # entry points that train many networks
 ALL = FACTORY | ESTIMATOR | MANY
 ANY = ALL | FIT | PRESET
@@ -169,6 +173,17 @@ def check_target(name: str, value: Any) -> Any:
     return value
 
 
+def check_heads(name: str, value: Any) -> Any:
+    """A dict from column to problem type; `MixedTarget` checks the columns against y."""
+    if not isinstance(value, Mapping):
+        remedy = "Such as {'churn': 'class', 'spend': 'regression'}."
+        raise invalid(name, "must be a dict from column of y to problem type", value, remedy)
+    for column, kind in value.items():
+        if kind != "log":
+            heads.head_named(column, kind)
+    return value
+
+
 def check_columns(name: str, value: Any) -> Any:
     """A dict; `TableEncoder` checks its names and kinds against the table."""
     if value is not None and not isinstance(value, Mapping):
@@ -262,9 +277,18 @@ ROWS = (
         "is `[Dense(64), Dense(32)]` before the output layer; `()` is the linear model, an output "
         "layer alone.", check_hidden_units,
         in_estimators="In the RealMLP presets `()` is linear in the embedded columns."),
+    Row("heads", None, DNN_MULTI_OUTPUT,
+        'dict from a column of y to its problem type: "class", "regression", or a target of '
+        '`DNNRegressor` such as "huber", "count", "positive" or "log". Columns that are left out '
+        "are inferred.", check_heads,
+        none="text, booleans, 0 and 1, and the integers 0..K-1 are classes, other columns numbers"),
+    Row("loss_weights", None, SEVERAL,
+        "dict from the name of a head to a positive float: the factor of its loss in the sum that "
+        "is minimized, as in Keras. Heads that are left out have 1.", heads.check_loss_weights,
+        none="every head has 1", in_estimators="Numbers are in standard deviations there."),
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
         '"real" for any finite numbers (mean squared error), "huber" and "log_cosh" for the same '
-        'with outliers (losses that grow linearly far from 0), "positive" for numbers above 0 '
+        'with outliers (losses that grow linearly far from 0), "positive" for positive numbers '
         '(Gamma deviance, log link: errors relative to y), "count" for non-negative integers '
         "(Poisson loss; the output is the expected count), \"normal\" (one column, of which the "
         "mean and the standard deviation are learned), \"negative_binomial\" (one column of "
@@ -272,7 +296,7 @@ ROWS = (
         "numbers that was added to `HEADS`.", check_target,
         in_estimators='"log" is for non-negative numbers of several orders of magnitude: the '
                       "network is trained on their logarithm and predicts the mean."),
-    Row("loss", None, ALL,
+    Row("loss", None, ALL & ~SEVERAL,
         "str, Keras loss, or function of y and the prediction that returns a number per row: "
         'minimized instead of the loss of the problem type, such as "mean_absolute_error". For '
         'rare classes "focal" (well predicted rows count less) or "asymmetric" (well predicted '
@@ -280,6 +304,8 @@ ROWS = (
         "several classes gets their indices. Loading a file with a custom loss takes "
         "`kerasdnn.load(path, custom_objects=...)`.", heads.check_loss,
         none="the loss of the problem type",
+        refused={SEVERAL: "Each head has the loss of its problem type, such as "
+                          "heads={'spend': 'huber'}."},
         in_estimators="A regressor's loss is of y in standard deviations, except where it depends "
                       "on units, as percentages do. `label_smoothing` is 0 unless it is also "
                       "given."),
@@ -321,6 +347,12 @@ ROWS = (
         'float in [0, 1): fraction of the velocity kept in each step, for "momentum", "nag" and '
         '"sgd" only.', partial(check_fraction, remedy=MOMENTUM_REMEDY),
         none='0.9 for "momentum" and "nag", 0 for "sgd"'),
+    Row("learning_rate_factors", None, ALL,
+        "sequence of non-negative float, one per hidden layer and one for the output layer, or "
+        "dict from the name of a layer to its factor: the learning rate of each layer is "
+        "`learning_rate` times its factor. 0 keeps a layer as it is. The first number also holds "
+        "for what precedes the first hidden layer, such as embeddings.",
+        optimizers.check_factors, none="1 for every layer"),
     Row("clipnorm", None, ALL,
         "positive float: gradients of a weight tensor whose Euclidean norm is larger are scaled to "
         "this norm.", check_positive, none="gradients are not clipped"),
@@ -366,14 +398,15 @@ ROWS = (
         "float in [0, 1), s: a label y becomes `y (1 - s) + s / 2` for binary labels; of K classes "
         "the true one becomes `1 - s + s / K` and the others `s / K`.",
         partial(check_fraction, remedy="0.1 is a usual value."),
-        refused={REGRESSOR | DNN_REGRESSOR: "Only class labels can be smoothed."}),
-    Row("prior", None, FACTORY | MANY,
+        refused={REGRESSOR | DNN_REGRESSOR | SEVERAL: "Only class labels can be smoothed."}),
+    Row("prior", None, FACTORY & ~MULTI_OUTPUT | MANY,
         "float or sequence of float, what is known before any row is seen: class frequencies or "
         "counts (for two classes also the fraction of ones), the fraction of ones of each label, "
         "or the mean of each target column (positive for counts). The output bias starts there.",
         none="a bias of 0",
         refused={ESTIMATOR: "Estimators encode the target themselves; `class_weight` weights "
-                            "classes."}),
+                            "classes.",
+                 MULTI_OUTPUT: "Several heads start at a bias of 0."}),
     Row("metrics", None, FACTORY | ESTIMATOR,
         "list of str, Keras metrics or functions, reported next to the loss; [] for none.",
         none="the metrics of the problem type",
@@ -394,8 +427,8 @@ ROWS = (
     Row("epochs", 50, MANY | FIT, "int, at least 1: how often training goes through all rows.",
         check_integer, refused={FACTORY: TO_FIT}),
     Row("epochs", 200, ESTIMATOR,
-        "int, at least 1: the most passes over the rows. The schedules of the RealMLP presets end "
-        "with the last of them.", check_integer),
+        "int, at least 1: maximum number of passes over the rows. The schedules of the RealMLP "
+        "presets end with the last of them.", check_integer),
     Row("validation_fraction", 0.2, ESTIMATOR,
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
         "for none. Tables under 50 rows are used for training completely.", check_fraction,
@@ -431,8 +464,8 @@ ROWS = (
         refused={FACTORY: "`fit` of a network always continues.",
                  MANY: "Trials begin with new weights."}),
     Row("class_weight", None, DNN_CLASSIFIER,
-        '"balanced" (all classes weigh the same in sum) or dict from label to non-negative weight; '
-        "labels left out weigh 1.", none="every row weighs 1",
+        '"balanced" (all classes have the same total weight) or dict from label to non-negative '
+        "weight; labels that are left out have weight 1.", none="every row has weight 1",
         refused={DNN_REGRESSOR: "A regressor has no classes; pass sample_weight to `fit`.",
                  FACTORY: TO_FIT}),
     Row("classes", None, DNN_CLASSIFIER,
@@ -454,7 +487,7 @@ ROWS = (
         '"f1" or "balanced_accuracy", chooses the best one on the validation rows, with the second '
         'class as the positive one; costs such as `{"false_positive": 1, "false_negative": 5}` '
         '(also "true_positive" and "true_negative") the one with the lowest expected cost. '
-        "`threshold_` holds it.",
+        "`threshold_` contains it.",
         none="0.5",
         refused={DNN_REGRESSOR: "Only two classes have a threshold.",
                  FACTORY | MANY: "Only estimators predict classes; see `DNNClassifier`."}),
@@ -463,7 +496,7 @@ ROWS = (
         "clipping): scaling of numeric columns, see `TableEncoder`.",
         partial(check_choice, valid=("standard", "robust"))),
     Row("one_hot_limit", 32, ESTIMATOR,
-        "int, the most categories of a column that is one-hot encoded; a column with more is "
+        "int, maximum number of categories of a one-hot encoded column; a column with more is "
         "embedded.", partial(check_integer, at_least=0)),
     Row("categorical", None, ESTIMATOR,
         "list of column names (positions for arrays): numeric columns to treat as categories.",
@@ -498,20 +531,21 @@ ROWS = (
         refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
         "int, at least 1: number of networks trained from different seeds and averaged, three or "
-        "more as one compiled function where nothing needs to see one network at a time. `history_` and "
-        "`best_epoch_` are those of the first.", check_integer,
+        "more as one compiled function where nothing needs to see one network at a time. "
+        "`history_` and `best_epoch_` are those of the first.", check_integer,
         in_estimators='With `bagging` None means 5. In "pack" it is the number of networks that '
                       "are drawn and trained; those selected are averaged, and the history is "
                       "that of the ensemble.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
-    Row("bagging", None, ESTIMATOR,
+    Row("bagging", None, ESTIMATOR & ~DNN_MULTI_OUTPUT,
         'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
         "and trains on the others, so that every row is trained on; `oof_predict_` and "
         '`oof_score_` then tell how new rows are predicted) or "bootstrap" (each trains on rows '
         "drawn with replacement and validates on those that were not drawn).",
         partial(check_choice, valid=("folds", "bootstrap")),
         none="all members share one validation set",
-        refused={FACTORY | MANY: "Only estimators average networks."}),
+        refused={DNN_MULTI_OUTPUT: "Pass n_members, whose validation rows are shared.",
+                 FACTORY | MANY: "Only estimators average networks."}),
     Row("k", 16, ESTIMATOR,
         "int, at least 1: number of members that share the kernels of one network, see "
         "`BatchEnsembleDense`. Fewer train faster: the time grows with k.", check_integer,

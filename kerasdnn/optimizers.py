@@ -5,15 +5,25 @@ NAG         v = m * v - lr * g        w = w + m * v - lr * g
 """
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
-from .core.arguments import MOMENTUM_REMEDY, check_choice, check_fraction, check_positive, is_number
-from .core.messages import invalid
+from .core import keras_internals
+from .core.arguments import (
+    MOMENTUM_REMEDY,
+    check_choice,
+    check_fraction,
+    check_interval,
+    check_positive,
+    is_number,
+)
+from .core.messages import did_you_mean, invalid, quoted_list
 from .nn import update_rules
+from .nn.group_adam import check_count
 from .nn.schedules import NamedSchedule
 
 
@@ -37,7 +47,9 @@ class Momentum(keras.optimizers.Optimizer):
         ValueError: `momentum` is outside [0, 1), or `learning_rate` is not positive.
 
     Example:
-        build_regressor(n_features=4, optimizer=Momentum(0.1, momentum=0.8))
+        from kerasdnn import Momentum, build_regressor
+
+        network = build_regressor(n_features=4, optimizer=Momentum(0.1, momentum=0.8))
 
     Reference:
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
@@ -110,14 +122,26 @@ class NAG(Momentum):
     which, with u renamed to w, is the rule above. The network's weights are therefore the points
     ahead. Both start at the same point, where v = 0, and end at the same point, as v goes to 0.
 
-    Args, Raises:
-        As `Momentum`.
+    Args:
+        learning_rate: positive float, `LearningRateSchedule`, or callable without arguments that
+            returns the rate: the length of a step. Default: 0.01.
+        momentum: float in [0, 1), the fraction of the velocity kept in each step. 0 is plain
+            gradient descent. Default: 0.9.
+        **kwargs: arguments of every Keras optimizer, as in `Momentum`.
+
+    Raises:
+        ValueError: `momentum` is outside [0, 1), or `learning_rate` is not positive.
 
     References:
         Nesterov, A method for solving the convex programming problem with convergence rate
         O(1/k^2), 1983. Sutskever et al., On the importance of initialization and momentum in deep
         learning, 2013. Bengio et al., Advances in optimizing recurrent networks, 2012 (the form
         in u).
+
+    Example:
+        from kerasdnn import NAG, build_regressor
+
+        network = build_regressor(n_features=4, optimizer=NAG(0.1, momentum=0.8))
     """
 
     elementwise = True
@@ -278,3 +302,137 @@ def rate(learning_rate: float | Callable) -> float | Callable:
     if callable(learning_rate) and not isinstance(learning_rate, type):
         return learning_rate
     return check_positive("learning_rate", learning_rate, RATE_REMEDY)
+
+
+# Factors of the learning rate per layer.
+#
+#     w = w + f u(g, lr)    becomes    the update u(g, f lr) of the optimizer, f the layer's factor
+#
+# What an optimizer does besides, such as decoupled weight decay, keeps the learning rate itself.
+ELEMENTWISE = ("SGD", "Adam", "AdamW", "Adagrad", "RMSprop", "Adamax", "Nadam", "Adadelta", "Lion")
+
+
+def with_factors(kind: type) -> Any:
+    """Create the subclass of an optimizer class whose learning rate has a factor per variable."""
+
+    class Layerwise(kind):
+        # Whether it updates each number by itself: see `training/flat_weights.py`.
+        elementwise = kind.__name__ in ELEMENTWISE or bool(vars(kind).get("elementwise"))
+
+        def __init__(self, *args: Any, factors: Sequence[float] = (), **kwargs: Any):
+            super().__init__(*args, **kwargs)
+            self.factors: list = [float(factor) for factor in factors]
+
+        def on_packed(self, twin, spread):
+            """Set the factors of a copy that works on concatenated variables."""
+            check_count(self.factors, keras_internals.weights_of(self))
+            twin.factors = spread(self.factors)
+
+        def update_step(self, gradient, variable, learning_rate):
+            check_count(self.factors, keras_internals.weights_of(self))
+            factor = ops.cast(self.factors[self._get_variable_index(variable)], variable.dtype)
+            super().update_step(gradient, variable, learning_rate * factor)
+
+        def get_config(self):
+            return {**super().get_config(), "factors": list(self.factors)}
+
+    Layerwise.__name__ = Layerwise.__qualname__ = f"Layerwise{kind.__name__}"
+    Layerwise.__doc__ = f"`{kind.__name__}` with a factor of the learning rate per variable."
+    return keras.saving.register_keras_serializable(package="kerasdnn")(Layerwise)
+
+
+LAYERWISE: dict[type, Any] = {
+    kind: with_factors(kind) for kind, _ in dict.fromkeys(BY_NAME.values())
+}
+
+
+def check_factors(name: str, value: Any) -> Any:
+    """Return `learning_rate_factors` as a tuple, or a dict by layer, of non-negative floats."""
+    if isinstance(value, Mapping):
+        return {
+            layer: check_interval(f"{name}[{layer!r}]", factor, "[0, inf)")
+            for layer, factor in value.items()
+        }
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        rule = "must be a sequence of numbers, one per hidden layer and one for the output layer"
+        raise invalid(name, rule, value, "Such as (0.1, 1.0), or a dict by names of layers.")
+    return tuple(
+        check_interval(f"{name}[{i}]", factor, "[0, inf)") for i, factor in enumerate(value)
+    )
+
+
+def factors_of(network: keras.Sequential, value: Any) -> list[float]:
+    """Find the factor of each trainable variable of a built network.
+
+    Args:
+        network: its hidden layers are named hidden_1, hidden_2, ..., its output layer "output".
+        value: what `check_factors` returns. In a sequence the factor of a hidden layer holds for
+            all layers from it to the next hidden layer, and that of the first for what precedes it.
+
+    Raises:
+        ValueError: another number of factors, or a name that no layer has.
+    """
+    found: dict[int, float] = {}
+    if isinstance(value, Mapping):
+        names = [layer.name for layer in nested(network) if layer.trainable_weights]
+        for name in value.keys() - {*names}:
+            rule = f"must have the names of layers as keys: {quoted_list(names, 20)}"
+            near = did_you_mean(str(name), names)
+            raise invalid("learning_rate_factors", rule, received=repr(name), remedy=near)
+        for layer in nested(network):  # inner layers come later, and hold for less
+            if layer.name in value:
+                found |= {id(v): value[layer.name] for v in layer.trainable_variables}
+        return [found.get(id(v), 1.0) for v in network.trainable_variables]
+    layers = [layer for top in network.layers for layer in stages(top)]
+    hidden = [layer.name for layer in layers if re.fullmatch(r"(hidden|residual)_\d+", layer.name)]
+    if len(value) != len(hidden) + 1:
+        rule = f"must have {len(hidden) + 1} numbers, one per hidden layer and one for the output"
+        raise invalid("learning_rate_factors", rule, value)
+    position = 0
+    for layer in layers:
+        if layer.name in hidden:
+            position = hidden.index(layer.name)
+        elif layer.name == "output":
+            position = len(hidden)
+        found |= {id(v): value[position] for v in layer.trainable_variables}
+    return [found[id(v)] for v in network.trainable_variables]
+
+
+def stages(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yield a layer, or those of a wide & deep network, whose linear part comes last."""
+    if hasattr(layer, "wide"):
+        yield from (*layer.layers, layer.wide)
+    else:
+        yield layer
+
+
+def nested(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yield the layers of a network and those inside them, outer ones first."""
+    inner = [*getattr(layer, "layers", ()), getattr(layer, "wide", None)]
+    for each in [*inner, getattr(layer, "shortcut", None)]:
+        if each is not None:
+            yield each
+            yield from nested(each)
+
+
+def layerwise(optimizer: keras.Optimizer, network: keras.Sequential, value: Any) -> keras.Optimizer:
+    """Return an optimizer with the factors of `learning_rate_factors`; None returns it as it is.
+
+    Args:
+        optimizer: not built.
+        network: built.
+        value: what `check_factors` returns, or None.
+    """
+    if value is None:
+        return optimizer
+    factors = factors_of(network, value)
+    kind = LAYERWISE.get(type(optimizer))
+    if kind is None:
+        rule = "needs an optimizer of Keras or kerasdnn"
+        received = f"{type(optimizer).__name__} with learning_rate_factors={value!r}"
+        raise invalid("learning_rate_factors", rule, received=received)
+    rate = keras_internals.learning_rate_of(optimizer)
+    config = keras_internals.config_without_rate(optimizer)
+    if not isinstance(rate, keras.Variable):  # a schedule, or a callable without a config
+        config["learning_rate"] = rate
+    return kind.from_config({**config, "factors": factors})

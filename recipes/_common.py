@@ -121,7 +121,7 @@ def quiet_imports():
 
     No log level silences it, and on a computer without a GPU it reads like an error.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails raises, too
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as written:

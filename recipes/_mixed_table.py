@@ -16,6 +16,8 @@ SHIPPED = {  # real tables with text columns that scikit-lego contains (MIT lice
 
 def shipped(name):
     """A bundled table, and the name of its target."""
+    if name == "friedman":
+        return friedman(), "y"
     try:
         from sklego import datasets
     except ImportError as error:
@@ -24,6 +26,15 @@ def shipped(name):
             "pip install scikit-lego. Or pass --csv FILE --target COLUMN."
         ) from error
     return getattr(datasets, f"load_{name}")(as_frame=True), SHIPPED[name][0]
+
+
+def friedman():
+    """Friedman's formula with noise of standard deviation 1: five of ten columns matter."""
+    import pandas as pd
+    from sklearn.datasets import make_friedman1
+
+    X, y = make_friedman1(1_500, noise=1.0, random_state=0)
+    return pd.DataFrame(X, columns=[f"x{i + 1}" for i in range(X.shape[1])]).assign(y=y)
 
 
 def read(path, args):

@@ -1,6 +1,7 @@
 """What the comparing recipes share: a network that is trained repeatedly, baselines, sentences."""
 
 import time
+import warnings
 
 import numpy as np
 
@@ -46,10 +47,12 @@ class Trainer:
         """Train from scratch. Returns validation losses and metrics per epoch, and seconds."""
         self.reset(weights, rate, seed)
         began = time.perf_counter()
-        history = self.network.fit(
-            rows.x, rows.y, validation_data=(rows.x_valid, rows.y_valid),
-            batch_size=batch_size, epochs=epochs, verbose=0, **fit,
-        ).history  # fmt: skip
+        with warnings.catch_warnings():  # a rate that diverges is part of the comparison
+            warnings.filterwarnings("ignore", "The loss became")
+            history = self.network.fit(
+                rows.x, rows.y, validation_data=(rows.x_valid, rows.y_valid),
+                batch_size=batch_size, epochs=epochs, verbose=0, **fit,
+            ).history  # fmt: skip
         seconds = time.perf_counter() - began
         metric = "val_mae" if self.table.problem == "regression" else "val_accuracy"
         return np.array(history["val_loss"]), np.array(history[metric]), seconds

@@ -1,6 +1,6 @@
 """Compute back-propagation by hand, and compare every number with automatic differentiation.
 
-    scripts/run recipes/backprop_by_hand.py          # about 10 s
+    scripts/run recipes/backprop_by_hand.py          # 10 s of CPU time
 
 Apples with tax as a graph, the chain rule on z = (x + y)^2, and a network of two layers on real
 rows: the forward pass, the backward pass factor by factor, the gradient of W1[1,1] in full, and the
@@ -193,7 +193,28 @@ def spelt_out(report, x, y, y_hat, dL_dyhat, dyhat_dz2, W2, da1_dz1):
     )
     table["product"] = table.iloc[:, 3:].prod(axis=1)
     report.table("w11_factors", table, "dL/dW1[1,1], factor by factor")
+    report.picture(
+        "first_weight", draw_factors(table),
+        "The gradient of one row is the product of five factors; that of the batch, the mean over "
+        f"the rows: {table['product'].mean():.4f}.",
+    )  # fmt: skip
     return table["product"].mean()
+
+
+def draw_factors(table):
+    from kerasdnn import plots
+
+    shown = table.iloc[:, 3:]
+    largest = shown.abs().to_numpy().max()
+    ax = plots.figure(width=7.2, height=4.2)[1]
+    plots.heat_map(
+        shown, [f"row {row}, y = {y}" for row, y in zip(table["row"], table["y"], strict=True)],
+        column_names=[name.replace(" = ", "\n= ") for name in shown], form="{:.3f}",
+        limits=(-largest, largest), label="value", title="dL/dW1[1,1], factor by factor",
+        color_bar=False, ax=ax,
+    )  # fmt: skip
+    ax.axvline(shown.shape[1] - 1.5, color="white", lw=4)
+    return ax
 
 
 def loss_as_graph(x, y, W1, b1, W2, b2):

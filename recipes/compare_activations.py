@@ -1,6 +1,6 @@
 """Compare sigmoid, tanh, ReLU and Leaky ReLU; show vanishing gradients and dead units.
 
-    scripts/run recipes/compare_activations.py          # about 2 min on 2 cores
+    scripts/run recipes/compare_activations.py          # 80 s of CPU time
 
 Three real tables, two or eight hidden layers, every activation function at its own best learning
 rate from a small grid, plain gradient descent. Then two experiments: the gradient that vanishes
@@ -72,12 +72,12 @@ def draw_functions(report):
 
         return at
 
-    drawing, (left, right) = plots.figure(1, 2, width=11, height=4)
-    plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=left, title="activation function")
-    plots.functions({n: derivative(n) for n in ACTIVATIONS}, -4, 4, ax=right,
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=6.4, sharex=True)
+    plots.functions({n: value(n) for n in ACTIVATIONS}, -4, 4, ax=top, title="activation function")
+    plots.functions({n: derivative(n) for n in ACTIVATIONS}, -4, 4, ax=bottom,
                     ylabel="da / dz", title="derivative")  # fmt: skip
-    left.set_ylim(-1.2, 2.5)
-    right.get_legend().remove()
+    top.set(ylim=(-1.2, 2.5), xlabel="")
+    bottom.get_legend().remove()
     report.picture(
         "functions", drawing,
         "The derivative of sigmoid is at most 0.25: eight layers multiply the gradient by at most "
@@ -266,13 +266,14 @@ def dying(report, table, rows, epochs, seeds, first_seed, progress):
             progress.step(f"dead units of {activation}")
         dead[activation] = np.mean([fraction for fraction, _ in runs], axis=0).T
         accuracy[activation] = np.array([score for _, score in runs])
-    drawing, axes = plots.figure(1, 2, width=11.5, height=3.2)
+    drawing, axes = plots.figure(2, 1, width=5.6, height=5.0, sharex=True)
     names = [f"layer {i + 1}" for i in range(len(DYING_UNITS))]
     for (activation, fraction), ax in zip(dead.items(), axes, strict=True):
         plots.heat_map(
             100 * fraction, names, label="dead units (%)", xlabel="epoch", limits=(0, 100),
             extent=(-0.5, fraction.shape[1] - 0.5), title=activation, color_bar=False, ax=ax,
         )  # fmt: skip
+        ax.tick_params(labelbottom=True)
         ax.axvline(1.5, color="white", lw=1.5, ls="--")
         words = f"epoch 1: learning rate {HIGH_RATE}, then {NORMAL_RATE}"
         ax.text(1.8, -0.3, words, color="white", fontsize=9, va="center")

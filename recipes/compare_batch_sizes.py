@@ -1,6 +1,6 @@
 """Compare batch sizes: full batch, mini-batches and single rows.
 
-    scripts/run recipes/compare_batch_sizes.py          # about 40 s on 2 cores
+    scripts/run recipes/compare_batch_sizes.py          # 40 s of CPU time
 
 Three paths over the loss surface of a linear model with two weights, computed from real rows; then
 digits, each batch size at its own best learning rate from a small grid: the validation loss against

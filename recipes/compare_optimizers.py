@@ -1,6 +1,6 @@
 """Compare six optimizers: their paths over a loss surface, and their results on real tables.
 
-    scripts/run recipes/compare_optimizers.py                             # about 1 min on 2 cores
+    scripts/run recipes/compare_optimizers.py                             # 60 s of CPU time
     scripts/run recipes/compare_optimizers.py --csv my.csv --target price
 
 Every optimizer gets its own best learning rate from one small grid, chosen with other seeds than

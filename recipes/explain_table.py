@@ -1,6 +1,6 @@
 """Explain a model: which columns matter, what a prediction consists of, and how columns act.
 
-    scripts/run recipes/explain_table.py                             # abalone, about a minute
+    scripts/run recipes/explain_table.py                             # abalone, 40 s of CPU time
     scripts/run recipes/explain_table.py --table penguins            # or arrests
     scripts/run recipes/explain_table.py --csv houses.csv --target price
 
@@ -130,14 +130,20 @@ def run(args, X, y, problem, sentences):
         X, y, test_size=TEST_FRACTION, random_state=args.seed,
         stratify=None if problem == "regression" else y,
     )  # fmt: skip
+    progress = _common.Progress(5, "Working")
     model = estimator_for(args, problem, random_state=args.seed).fit(X_train, y_train)
+    progress.step("trained")
     print(f"\n{model.summary()}")
     report.picture("history", model.plot_history(), "Loss per epoch.")
     important = importances(report, model, X_test, y_test, args)
+    progress.step("importance")
     explained = attributions(report, model, X_test.head(200))
+    progress.step("attributions")
     names = [name for name in important.table["column"] if name in X][:2]
     dependence(report, model, X_test, names)
+    progress.step("partial dependence")
     compared = comparison(report, args, X, y, problem)
+    progress.step("comparison")
     sums = explained.attributions.sum(axis=1) + explained.baseline
     if problem == "regression":
         gap = np.abs(sums - model.predict(X_test.head(200))).max()

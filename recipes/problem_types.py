@@ -1,6 +1,6 @@
 """Train a network for every problem type on a real table, in about ten lines each.
 
-    scripts/run recipes/problem_types.py          # about 20 s on 2 cores
+    scripts/run recipes/problem_types.py          # 15 s of CPU time
 
 The problem type determines the output layer, the loss, the metrics and the form of y; the hidden
 layers do not change. The linear baseline is linear, logistic or Poisson regression. It is better

@@ -1,6 +1,6 @@
 """Predict intervals: how wide they must be, and how often they contain the target.
 
-    scripts/run recipes/quantiles_and_intervals.py          # about 1 min on 2 cores
+    scripts/run recipes/quantiles_and_intervals.py          # 30 s of CPU time
 
 Two tables: a curve whose noise grows along x, drawn here, so that the true quantiles are known; and
 the diabetes table of scikit-learn. Four methods promise to contain 90% of new targets:
@@ -17,7 +17,7 @@ fifth of the rows. The 89 test rows of diabetes are too few to tell 86% from 94%
 """
 
 import numpy as np
-from _common import Report, options, parse, start
+from _common import Progress, Report, options, parse, start
 
 COVERAGE, EPOCHS = 0.9, 64
 ENDS = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
@@ -34,8 +34,9 @@ def main(argv=None):
     rows = 300 if args.quick else ROWS
     report = Report(args, "Prediction intervals that contain 90% of new rows", device)
     findings, results = [], []
+    progress = Progress(6, "Fitting")
     for name, table in (("curve", curve(args.seed, rows)), ("diabetes", diabetes(args.seed))):
-        found = intervals(table, epochs, args.seed)
+        found = intervals(table, epochs, args.seed, progress)
         for method, interval in found.items():
             results.append({"table": name, "method": method, **summary(interval, table)})
         if name == "curve":
@@ -89,7 +90,7 @@ def diabetes(seed):
 
 
 # ---------------------------------------------------------------------------------------- methods
-def intervals(table, epochs, seed):
+def intervals(table, epochs, seed, progress):
     """Dict of method to interval `(rows, 2)` of the test rows."""
     from sklearn.linear_model import QuantileRegressor
 
@@ -98,8 +99,11 @@ def intervals(table, epochs, seed):
     X, y, X_test, _ = table
     settings = {"epochs": epochs, "random_state": seed}
     mean = DNNRegressor(**settings).fit(X, y)
+    progress.step("mean")
     quantiles = DNNRegressor(quantiles=QUANTILES, **settings).fit(X, y)
+    progress.step("quantiles")
     lines = [QuantileRegressor(quantile=end, alpha=0).fit(X, y) for end in ENDS]
+    progress.step("linear quantiles")
     return {
         "linear quantiles": np.column_stack([line.predict(X_test) for line in lines]),
         "network's quantiles": quantiles.predict(X_test)[:, [0, 2]],

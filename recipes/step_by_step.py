@@ -1,6 +1,6 @@
 """Follow Momentum, NAG and Leaky ReLU step by step, next to the same in stock Keras.
 
-    scripts/run recipes/step_by_step.py          # about 10 s
+    scripts/run recipes/step_by_step.py          # 10 s of CPU time
 
 One weight on the loss w^2 / 2, whose gradient is w. Each step is computed three times: by the
 formula in plain NumPy, by the optimizer of kerasdnn, and by Keras's own SGD. Then Leaky ReLU and
@@ -21,14 +21,14 @@ def main(argv=None):
     from kerasdnn import plots
 
     report = Report(args, "Momentum, NAG and Leaky ReLU step by step", device)
-    drawing, (left, right) = plots.figure(1, 2, width=11.5, height=4.0)
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=7.0)
     paths, gaps = optimizers(report)
-    draw_paths(paths, left)
-    gaps["Leaky ReLU"] = leaky(report, right)
+    draw_paths(paths, top)
+    gaps["Leaky ReLU"] = leaky(report, bottom)
     report.picture(
         "steps", drawing,
-        "Lines are the formulas, markers are stock Keras. Left: the distance from the minimum. "
-        "Right: Leaky ReLU and its derivative, with a slope of 0.2 so that it can be seen.",
+        "Lines are the formulas, markers are stock Keras. Top: the distance from the minimum. "
+        "Bottom: Leaky ReLU and its derivative, with a slope of 0.2 so that it can be seen.",
     )  # fmt: skip
     swings = {name: -path.min() for name, (path, _) in paths.items()}
     report.findings(

@@ -1,6 +1,6 @@
 """Train a network on a table of any columns, and report how it compares with simple baselines.
 
-    scripts/run recipes/train_table.py                                # abalone, about 30 s
+    scripts/run recipes/train_table.py                                # abalone, 20 s of CPU time
     scripts/run recipes/train_table.py --table penguins               # or arrests
     scripts/run recipes/train_table.py --csv houses.csv --target price --out results/houses
 

@@ -1,6 +1,7 @@
 """Tune a regressor on a table of any columns, and compare it with baselines on a test set.
 
-    scripts/run recipes/tune_regressor.py                               # abalone, about 2 minutes
+    scripts/run recipes/tune_regressor.py                               # abalone, 3 min of CPU time
+    scripts/run recipes/tune_regressor.py --table friedman --splits 6   # where tuning helps
     scripts/run recipes/tune_regressor.py --oracle hyperband
     scripts/run recipes/tune_regressor.py --csv houses.csv --target price --out results/houses
 
@@ -20,7 +21,15 @@ Expected means over three splits of abalone, in rings:
     network, tuned      2.19                       1.53
 
 On this table the search finds no improvement that holds on new rows (corrected paired t-test,
-p = 0.85).
+p = 0.86). On six splits of friedman, 1,500 rows drawn from a formula with strong nonlinearities, the
+tuned network has a lower error than the default on five of six, by 12% on average (p = 0.12), and
+the lowest of all models:
+
+                        root mean squared error    mean absolute error
+    linear regression   2.57                       2.00
+    gradient boosting   1.42                       1.13
+    network, default    1.45                       1.13
+    network, tuned      1.27                       1.00
 """
 
 import sys
@@ -29,7 +38,7 @@ import _tuning
 
 
 def main(argv=None):
-    parser = _tuning.options(__doc__, "tune_regressor", ("abalone",))
+    parser = _tuning.options(__doc__, "tune_regressor", ("abalone", "friedman"))
     return _tuning.run(parser, argv, ("regression",), "Tuning a regressor")
 
 

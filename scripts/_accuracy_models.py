@@ -1,4 +1,4 @@
-"""The models of `bench_accuracy.py`: presets of kerasdnn, some changed, and peers beside them.
+"""The models of `bench_accuracy.py`: presets of kerasdnn, some changed, and peers.
 
 A peer is a scikit-learn estimator as it comes, behind what it needs to read the table.
 """

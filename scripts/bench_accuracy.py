@@ -1,18 +1,18 @@
-"""How accurate the presets are on real tables, beside peers.
+"""Measure the accuracy of the presets on real tables, compared with peers.
 
     scripts/run scripts/bench_accuracy.py                            # tables of scikit-learn
     scripts/run scripts/bench_accuracy.py --data shared/data --models standard,realmlp-s --peers
     scripts/run scripts/bench_accuracy.py --data shared/data --models realmlp --set dropout=0.0
     scripts/run scripts/bench_accuracy.py --data shared/data --part test --models realmlp
 
-A model trains on the train part of a table, its epochs are judged on the valid part, and it is
-judged on --part: error = 1 - accuracy, of a regression nRMSE = sqrt(1 - R2). Decisions are taken on
-the valid part, where a network's best epoch was chosen, too; the test part is for the final table,
-and only there the peers of DIR/peers.csv stand beside.
+A model is trained on the train part of a table, its epochs are evaluated on the valid part, and it
+is evaluated on --part: error = 1 - accuracy, or nRMSE = sqrt(1 - R2) for a regression. Make
+decisions on the valid part, which also selects the best epoch of a network; the test part is for
+the final table, the only one that includes the peers of DIR/peers.csv.
 
-Every fit becomes a row of OUT/results.csv at once. A run that is repeated takes the rows that are
-there: name another --out after the code has changed. Other models and settings in this file that
-have all the tables and seeds asked for are printed, too.
+Every fit is written to OUT/results.csv immediately. A repeated run reuses the rows in this file:
+choose another --out after the code has changed. Other models and settings in the file are printed,
+too, if they have all requested tables and seeds.
 
 DIR holds meta.json (task, target, numeric and categorical columns of each table), NAME.parquet and
 NAME.split.npz (positions of the rows of train, valid and test). Seeds 0, 1, ... are the
@@ -46,19 +46,21 @@ def read_options(argv):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add, listed = parser.add_argument, lambda text: list(dict.fromkeys(text.split(",")))
-    add("--data", type=Path, metavar="DIR", help="folder of tables (default: of scikit-learn)")
+    add(
+        "--data", type=Path, metavar="DIR", help="folder of tables (default: those of scikit-learn)"
+    )
     add("--tables", type=listed, metavar="A,B", help="default: all")
     add(
         "--models", type=listed, default=["standard"], metavar="A,B", help=", ".join(preset_names())
     )
-    add("--peers", action="store_true", help=f"run {', '.join(PEERS)} beside")
+    add("--peers", action="store_true", help=f"run {', '.join(PEERS)}, too")
     add("--seeds", type=count, default=3, help="fits per model and table (default: 3)")
     add("--part", choices=("valid", "test"), default="valid", help="default: valid")
     add("--set", type=change, action="append", default=[], metavar="NAME=VALUE",
         help="change a hyperparameter of the presets; repeatable")  # fmt: skip
     add("--members", type=count, metavar="N", help="n_members of the estimators")
     add("--holes", type=float, default=0.0, metavar="SHARE",
-        help="also without this share of the numeric cells")  # fmt: skip
+        help="also remove this fraction of the numeric cells")  # fmt: skip
     add("--out", type=Path, default=Path("out/accuracy"), help="default: out/accuracy")
     options = parser.parse_args(argv)
     if options.data and not (options.data / "meta.json").is_file():

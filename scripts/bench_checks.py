@@ -1,10 +1,11 @@
-"""What the check before training costs, beside one epoch of the training it precedes.
+"""Measure the time of the check before training, compared with one epoch of training.
 
     scripts/run scripts/bench_checks.py             # a minute or two on a CPU
 
-For each table first that the check passes it and finds a NaN planted in its last cell, then medians
-of the time of `check_fit` and of one epoch (`Network.fit` of 1 and of 11 epochs, a tenth of the
-difference, so that compiling and everything else done once per fit is not counted), and the ratio.
+For each table, first verifies that the check accepts it and finds a NaN planted in its last cell.
+Then prints the median times of `check_fit` and of one epoch, and their ratio. The time of an epoch
+is a tenth of the difference between `Network.fit` with 11 epochs and with 1, so that compilation
+and everything else that is done once per fit is not included.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Seconds of `compare`: 6 optimizers x 5 learning rates x 20 seeds, 600 networks, breast cancer.
+"""Time `compare`: 6 optimizers x 5 learning rates x 20 seeds, 600 networks, breast cancer.
 
     scripts/run scripts/bench_compare.py                 # about half a minute
 
-Before the time is printed, a network of every optimizer is trained again by `Network.fit`, with
-its seed on its rows at a rate of 0.003, and has to reach the same score. (At 0.1 RMSProp and Adam
-are chaotic on these rows: rounding alone leads two runs apart.)
+Before the time is printed, one network of every optimizer is trained again with `Network.fit`, with
+the same seed, the same rows and a learning rate of 0.003, and has to reach the same score. (At 0.1,
+RMSProp and Adam are chaotic on these rows: rounding alone makes two runs diverge.)
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""What watching a run costs: `Network.fit` with and without `Diagnostics`, in turns.
+"""Time `Network.fit` with and without `Diagnostics`, in turns.
 
     scripts/run scripts/bench_diagnostics.py
 
-Both sides must end with the same weights. Printed are medians over rounds, and the median of the
-ratios of the rounds. Both have a callback: one that does nothing stands for the plain side.
+Both sides must end with the same weights. Prints medians over rounds, and the median of the ratios
+of the rounds. Both sides have a callback; that of the plain side does nothing.
 """
 
 import argparse

@@ -5,10 +5,10 @@
     scripts/run scripts/bench_export.py --data DIR --quick     # 2,000 rows and 2 epochs of each
 
 The table prints the largest difference between a model and its export by each format, over
-thousands of ordinary and awkward rows: of probabilities, or in standard deviations of y. A format
-that refuses a table, because of its columns, has a dash; one that differs by more than 1e-5 is not
-written. For one row, 14 columns are numbers, 6 text
-of 4 categories; the time is the best of 20 rounds of 500 predictions.
+thousands of ordinary and difficult rows, in probability or in standard deviations of y. A dash
+means that the format does not support the columns of the table; an export that differs by more than
+1e-5 is not written. The single row has 14 numeric columns and 6 text columns with 4 categories; its
+time is the best of 20 rounds of 500 predictions.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="folder of tables (default: none)")
-    add("--quick", action="store_true", help="few rows and epochs, of each table one preset")
+    add("--quick", action="store_true", help="few rows and epochs, one preset per table")
     options = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.simplefilter("ignore")

@@ -1,11 +1,12 @@
-"""Training steps per second: Network.fit beside stock Keras and its rivals, in one run.
+"""Measure training steps per second: `Network.fit`, stock Keras and other libraries in one run.
 
-    scripts/run --bench scripts/bench_fit.py                 # all nets and rivals, about 6 minutes
+    scripts/run --bench scripts/bench_fit.py                 # everything, about 6 minutes
     scripts/run scripts/bench_fit.py --rivals stock sklearn  # without PyTorch and JAX
 
-Every rival trains the same network, from the same initial weights where it can, on the same rows
-in the same order. Before any time is printed, all are checked to reach the same loss. Rounds take
-turns, so that a machine whose speed drifts slows all of them; medians over rounds are printed.
+Every library trains the same network on the same rows in the same order, from the same initial
+weights if it can set them. Before any time is printed, the program verifies that all reach the same
+loss. The libraries take turns, so that a change in the speed of the machine affects all of them.
+Prints medians over rounds.
 """
 
 import argparse

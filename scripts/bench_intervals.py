@@ -1,6 +1,7 @@
 """Coverage of prediction intervals on the test part of real tables.
 
     scripts/run scripts/bench_intervals.py --data shared/data     # 10 min on two cores
+    scripts/run scripts/bench_intervals.py --data shared/data --splits 5      # an hour
     scripts/run scripts/bench_intervals.py --quick                # a minute
 
 A regressor trains on the train part. One half of the valid part evaluates its epochs and gives the
@@ -8,12 +9,17 @@ residuals of the intervals, as in `fit`; the residuals of the other half, which 
 never seen, give the intervals to compare with ("fresh"). Both are evaluated on the test part, for
 the mean and for quantiles. "±" is the standard deviation that a coverage has by chance, of so many
 validation and test rows. `--rows` limits the training rows.
+
+Conformal intervals guarantee the mean coverage over splits of the rows. With `--splits N` the rows
+are divided N times at random, in the same proportions; coverage is then the mean over the splits,
+and "±" the standard deviation of that mean.
 """
 
 import argparse
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,22 +35,30 @@ def main(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folder of tables (default: of scikit-learn)")
-    add("--rows", type=int, default=1800, help="training rows at most (default: 1800)")
+    add(
+        "--data", type=Path, metavar="DIR", help="folder of tables (default: those of scikit-learn)"
+    )
+    add("--rows", type=int, default=1800, help="maximum number of training rows (default: 1800)")
     add("--seeds", type=int, default=1, help="default: 1")
+    add("--splits", type=int, default=0, metavar="N", help="random splits (default: the fixed one)")
+    add("--tables", metavar="A,B", help="default: all for regression")
     add("--quick", action="store_true", help="few epochs, as a check")
     options = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    tables = [read_table(name, options.data) for name in names_in(options.data)]
+    names = options.tables.split(",") if options.tables else names_in(options.data)
+    tables = [read_table(name, options.data) for name in names]
     rows = []
     for variant in VARIANTS:
         for data in tables:
             if data.task == "regression":
-                for seed in range(options.seeds):
-                    rows += measure(data, variant, seed, options)
+                for seed in range(options.splits or options.seeds):
+                    split = divided(data, seed) if options.splits else data
+                    rows += measure(split, variant, seed, options)
                     print(*rows[-1].values(), sep="  ", flush=True)
     table = pd.DataFrame(rows)
     means = table.groupby(["variant", "table", "stated"], sort=False).mean(numeric_only=True)
+    if options.splits:
+        means["±"] /= np.sqrt(options.splits)
     print(means.drop(columns="seed").round(3).to_string())
     for (variant, stated), part in means.groupby(level=["variant", "stated"], sort=False):
         print(
@@ -53,6 +67,13 @@ def main(argv=None):
             f"{int((part['coverage'] - stated).abs().le(0.02).sum())} of {len(part)} tables"
         )
     return table
+
+
+def divided(data, seed):
+    """The table with its rows divided anew, as many to each part."""
+    order = np.random.default_rng(1_000 + seed).permutation(np.concatenate([*data.rows.values()]))
+    ends = np.cumsum([len(rows) for rows in data.rows.values()])[:-1]
+    return replace(data, rows=dict(zip(data.rows, np.split(order, ends), strict=True)))
 
 
 def measure(data, variant, seed, options):

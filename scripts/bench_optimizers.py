@@ -1,17 +1,17 @@
-"""What a training step with Momentum and NAG costs, beside Keras's SGD with the same rule.
+"""Time a training step with Momentum and NAG, compared with Keras's SGD with the same rule.
 
     scripts/run scripts/bench_optimizers.py         # a minute or two on a CPU
 
 Each optimizer trains the same network from the same weights on the same rows. The weights after
-the first block must be equal before anything is timed. Then blocks of steps are timed in turns,
-ours and Keras's next to each other, so that a busy moment of the machine meets both. Printed are
-the median times, the median of the ratios of neighbours with its 95 % interval (by ranks), and the
-number of instructions that XLA makes of one step. Two ways to take a step:
+the first chunk of steps must be equal before anything is timed. Then chunks are timed in turns,
+ours next to Keras's, so that a busy moment of the machine affects both. Prints the median times,
+the median of the ratios of neighboring chunks with its 95% interval (by ranks), and the number of
+XLA instructions of one step. A step is taken in two ways:
 
     one call     one compiled training step of stock Keras for each call from Python
-    one program  a block of steps as one XLA program, where nothing but the step costs time
+    one program  a chunk of steps as one XLA program, where only the step takes time
 
-Ends with exit code 1 if a ratio is surely above the limit: its whole interval is.
+Ends with exit code 1 if the complete interval of a ratio is above the limit.
 """
 
 import argparse
@@ -31,8 +31,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=20, help="steps in a block")
-    parser.add_argument("--rounds", type=int, default=501, help="blocks of each optimizer")
+    parser.add_argument("--steps", type=int, default=20, help="steps per chunk")
+    parser.add_argument("--rounds", type=int, default=501, help="chunks per optimizer")
     parser.add_argument("--units", type=int, nargs="+", default=[64, 32], help="hidden layers")
     parser.add_argument("--quick", action="store_true", help="few rounds, for a test")
     options = parser.parse_args(argv)
@@ -58,7 +58,7 @@ def main(argv=None):
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     units = "-".join(map(str, [FEATURES, *options.units, 1]))
     print(f"{device}, network {units}, batch {BATCH}, {options.rounds} blocks of {options.steps}")
-    print(f"{'':10}{'way':13}{'ours, us':>10}{'Keras, us':>11}{'ratio':>8}   95 % interval")
+    print(f"{'':10}{'way':13}{'ours, us':>10}{'Keras, us':>11}{'ratio':>8}   95% interval")
     above = []
     for name, makers in pairs.items():
         for way in ("one call", "one program"):
@@ -124,7 +124,7 @@ def instructions(optimizer, options):
 
 
 def median_interval(values):
-    """Median and its 95 % interval from ranks, which asks nothing of the distribution."""
+    """Median and its 95% interval from ranks, which assumes nothing about the distribution."""
     ordered, n = sorted(values), len(values)
     spread = 0.98 * math.sqrt(n)
     low, high = max(0, round(n / 2 - spread)), min(n - 1, round(n / 2 + spread))

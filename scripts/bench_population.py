@@ -1,18 +1,18 @@
-"""What a network costs in a population, beside Network.fit and stock Keras. No download.
+"""Time a network in a population, compared with `Network.fit` and stock Keras. No download.
 
     scripts/run scripts/bench_population.py         # a minute or two on a CPU
     scripts/run scripts/bench_population.py --quick
 
-Breast-cancer data, 455 rows to train on and 114 to judge by, batch 32, 20 epochs. Two populations:
+Breast-cancer data, 455 training and 114 validation rows, batches of 32, 20 epochs. Two populations:
 
     100 networks    drawn at random: 1 to 3 layers of 16, 32 or 64 units, three activations,
-                    Momentum and NAG, own learning rates
+                    Momentum and NAG, different learning rates
     600 networks    6 optimizers x 5 learning rates x 20 seeds, hidden layers of 32 and 16 units
 
-Before a time is printed, networks are trained alone by `Network.fit` with the same seed and must
-have the same weights. Times are those of `fit` with judging after each epoch. The first time
-includes compiling, the others (medians) find the program compiled, as every later wave of a search
-does. Ends with exit code 1 if weights differ.
+Before a time is printed, some networks are also trained alone with `Network.fit` and the same seed,
+and must have the same weights. Times are those of `fit` with an evaluation after each epoch. The
+first time includes compilation; the others (medians) reuse the compiled program, as every later
+batch of trials in a search does. Ends with exit code 1 if weights differ.
 """
 
 import argparse

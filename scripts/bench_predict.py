@@ -1,9 +1,9 @@
-"""Everything about speed but training steps: evaluation, prediction, validation, start, memory.
+"""Measure evaluation, prediction, validation, start-up time and memory.
 
     scripts/run scripts/bench_predict.py            # about 4 minutes
 
-Each comparison checks that both sides give the same numbers before it prints a time. Sides take
-turns; medians and ratios are printed.
+Each comparison verifies that both sides return the same numbers before it prints a time. The sides
+take turns; medians and ratios are printed.
 """
 
 import argparse

@@ -7,13 +7,15 @@ A network trains on the train part of a table, its epochs are evaluated and its 
 calibrated on the valid part, and log loss and error are those of the test part. Tables for
 regression become tasks of two classes: above the median of the training rows, or not. `--rows`
 limits the training rows; a third as many validation rows are used, and up to 5,000 test rows. The
-last column is isotonic calibration on the same rows.
+last column is isotonic calibration on the same rows. `--dev` leaves the test part alone and divides
+the training and validation rows anew with each seed, to decide something.
 """
 
 import argparse
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +36,14 @@ def main(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, metavar="DIR", help="folder of tables (default: of scikit-learn)")
+    add(
+        "--data", type=Path, metavar="DIR", help="folder of tables (default: those of scikit-learn)"
+    )
     add("--tables", metavar="A,B", help="default: all")
     add("--variants", type=int, default=len(VARIANTS), help="so many of: " + "; ".join(VARIANTS))
-    add("--rows", type=int, default=1800, help="training rows at most (default: 1800)")
+    add("--rows", type=int, default=1800, help="maximum number of training rows (default: 1800)")
     add("--seeds", type=int, default=1, help="default: 1")
+    add("--dev", action="store_true", help="divide training and validation rows anew")
     add("--quick", action="store_true", help="two small tables, few epochs, as a check")
     options = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -60,7 +65,8 @@ def main(argv=None):
 def measure(name, variant, seed, options):
     import kerasdnn
 
-    parts = parts_of(read_table(name, options.data), options.rows, seed)
+    data = read_table(name, options.data)
+    parts = parts_of(divided(data, seed) if options.dev else data, options.rows, seed)
     (X, y), valid, (X_test, y_test) = parts
     settings = VARIANTS[variant] | ({"epochs": 8} if options.quick else {})
     model = kerasdnn.DNNClassifier(calibrate=False, random_state=seed, **settings)
@@ -76,6 +82,14 @@ def measure(name, variant, seed, options):
     return {"variant": variant, "table": name, "seed": seed, "error": round(error, 4),
             "uncalibrated": round(before, 4), "calibrated": round(after, 4),
             "temperature": round(temperature, 2), "isotonic": round(isotonic, 4)}  # fmt: skip
+
+
+def divided(data, seed):
+    """The table without its test part, its other rows divided 60 / 20 / 20."""
+    order = np.concatenate([data.rows["train"], data.rows["valid"]])
+    order = np.random.default_rng(1_000 + seed).permutation(order)
+    ends = int(0.6 * len(order)), int(0.8 * len(order))
+    return replace(data, rows=dict(zip(data.rows, np.split(order, ends), strict=True)))
 
 
 def parts_of(data, rows, seed):

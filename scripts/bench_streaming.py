@@ -1,18 +1,22 @@
 """Train on and predict a Parquet table in parts: rows per second, and peak memory.
 
-    scripts/run scripts/bench_streaming.py                      # 3 million rows, a few minutes
-    scripts/run scripts/bench_streaming.py --rows 100_000_000   # the table of the documentation
+    scripts/run scripts/bench_streaming.py              # 3 million rows, a few minutes
+    scripts/run scripts/bench_streaming.py --rows 1_000_000 2_000_000 10_000_000 --only "in parts"
 
 The table has 20 columns (16 numbers, some missing, and 4 of categories) and is written in row
-groups of 250,000 rows. Each measurement runs in a process of its own:
+groups of 250,000 rows. Each measurement runs in its own process:
 
     in parts      DNNRegressor("standard").fit(path, y="y"); the fastest epoch counts
     in memory     the same network on a sample of the rows, read as a DataFrame
     tf.data       stock Keras on a hand-written pipeline that reads the same file with pyarrow and
                   feeds the 16 numbers, standardized, without the categories
 
-CPU seconds are those of all threads of the process: on a machine that does other work, too, they
-say more than the clock. Peak memory is the largest resident set of the process, minus what it was
+Once TensorFlow has trained a first small network, "in parts" limits its process to the address
+space that it has by then and --limit MiB (2,048) more: a larger allocation fails, and so does the
+program.
+
+CPU seconds are those of all threads of the process: on a busy machine they are more reliable than
+wall-clock times. Peak memory is the largest resident set of the process, minus what it was
 after TensorFlow had trained a first small network. Scores are R2 on 100,000 new rows.
 """
 
@@ -34,24 +38,34 @@ FIT = {"preset": "standard", "hidden_units": (64, 32), "batch_size": 256, "rando
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=lambda text: int(text.replace("_", "")), default=3_000_000)
+    parser.add_argument("--rows", type=lambda text: int(text.replace("_", "")), nargs="+",
+                        default=[3_000_000], help="sizes of the table")  # fmt: skip
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--only", choices=list(PARTS), help="one measurement of the three")
+    parser.add_argument("--limit", type=int, default=2_048, help="MiB beyond TensorFlow's own")
     parser.add_argument("--folder", help="where the table is written; default: a temporary folder")
     parser.add_argument("--part", choices=list(PARTS), help="one measurement, in this process")
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if args.part:
-        print(json.dumps(PARTS[args.part](Path(args.folder), args.epochs)))
+        print(json.dumps(PARTS[args.part](Path(args.folder), args.epochs, args.limit)))
         return
+    for rows in args.rows:
+        measure(rows, args)
+
+
+def measure(rows, args):
+    """Print a line per measurement on a table of so many rows."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(args.folder or temporary)
-        write(folder / "table.parquet", args.rows, seed=0)
+        folder = Path(args.folder or temporary) / f"{rows}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / "table.parquet", rows, seed=0)
         write(folder / "test.parquet", TEST, seed=1)
         size = (folder / "table.parquet").stat().st_size / 2**20
-        print(f"{args.rows:,} rows x {NUMBERS + CATEGORIES} columns, {size:,.0f} MiB of Parquet")
-        for part in PARTS:
+        print(f"{rows:,} rows x {NUMBERS + CATEGORIES} columns, {size:,.0f} MiB of Parquet")
+        for part in [args.only] if args.only else PARTS:
             command = [sys.executable, __file__, "--part", part, "--folder", str(folder)]
-            command += ["--epochs", str(args.epochs)]
+            command += ["--epochs", str(args.epochs), "--limit", str(args.limit)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(done.stderr)
@@ -155,10 +169,20 @@ def fit_timed(epochs, X, y):
     return model, timer.begins[0][0] - start[0], *min(found)
 
 
-def in_parts(folder, epochs):
+def set_limit(mebibytes):
+    """Let this process allocate so much more address space than it has now."""
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    most = pages * os.sysconf("SC_PAGE_SIZE") + mebibytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def in_parts(folder, epochs, limit):
     import pyarrow.parquet as pq
 
     warm_up()
+    set_limit(limit)
     table = folder / "table.parquet"
     rows = pq.read_metadata(table).num_rows
     with Peak() as peak:
@@ -176,7 +200,7 @@ def in_parts(folder, epochs):
     }
 
 
-def in_memory(folder, epochs):
+def in_memory(folder, epochs, limit):
     import pyarrow.parquet as pq
 
     warm_up()
@@ -200,7 +224,7 @@ def in_memory(folder, epochs):
     }
 
 
-def tf_data(folder, epochs):
+def tf_data(folder, epochs, limit):
     import keras
     import numpy as np
     import pyarrow.parquet as pq

@@ -2,11 +2,11 @@
 
     scripts/run scripts/bench_streams.py            # about two minutes
 
-Every source yields the same batches in the same order. Before any time is printed, the weights
-after one epoch are checked to be equal for all sources. `source alone` is how fast the batches are
-produced without any training: where it is little faster than training on arrays, producing the
-data is the bottleneck, not training. `more us/step` is the CPU time by which the thread that trains
-is longer busy with a step: it remains where other cores produce the data.
+Every source yields the same batches in the same order. Before any time is printed, the program
+verifies that the weights after one epoch are equal for all sources. `source alone` is the rate at
+which batches are produced without any training: if it is close to the rate of training on arrays,
+producing the data is the bottleneck. `more us/step` is the additional CPU time of the training
+thread per step, which remains even if other cores produce the data.
 """
 
 import argparse

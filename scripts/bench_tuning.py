@@ -1,4 +1,4 @@
-"""Seconds per trial of `tune` and of stock `keras_tuner.RandomSearch`, on the same trials.
+"""Time `tune` and stock `keras_tuner.RandomSearch` on the same trials.
 
     scripts/run scripts/bench_tuning.py                  # cancer digits cv, about 8 minutes
     scripts/run scripts/bench_tuning.py bayesian memory  # its oracle; growth of memory, 4 minutes
@@ -6,12 +6,12 @@
     cancer   breast cancer, 100 random trials of 20 epochs, batch 32
     digits   digits, 50 random trials of 30 epochs, batch 32
     cv       breast cancer, 100 random trials of 20 epochs, 5 folds each; stock: a loop of fits
-    bayesian breast cancer, 100 trials of 20 epochs: the oracle's share of the time
+    bayesian breast cancer, 100 trials of 20 epochs: the fraction of the time that the oracle takes
     memory   breast cancer, 500 trials of 5 epochs; stock: as many as --stock says
 
-Stock Keras trains the first --stock trials only: plain `keras.Sequential`, the same initial
-weights, the same rows, its own order of rows. The scores of these trials are held against each
-other before any time is printed. The times of `tune` include compilation, files and table.
+Stock Keras trains only the first --stock trials: plain `keras.Sequential`, the same initial
+weights, the same rows, its own order of rows. The scores of these trials are compared before any
+time is printed. The times of `tune` include compilation, files and the table of results.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Check `health` on real tables: silent on default fits, and each planted fault found by name.
 
-    scripts/run scripts/check_health.py FOLDER             # 48 fits, about 10 min on 2 idle cores
-    scripts/run scripts/check_health.py --seeds 1          # the four tables of scikit-learn
+    scripts/run scripts/check_health.py FOLDER             # 50 fits, about 10 min on 2 idle cores
+    scripts/run scripts/check_health.py --fits 4           # the four tables of scikit-learn
 
 FOLDER is one that `bench_accuracy.py` reads. The script exits with status 1 if a default fit has a
 finding, or if a fault is not found.
@@ -22,8 +22,14 @@ def read_options(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("folder", type=Path, nargs="?", help="folder of tables (default: those of scikit-learn)")
-    add("--seeds", type=int, default=4, help="fits of each table (default: %(default)s)")
-    add("--rows", type=int, default=MAX_ROWS, help="most rows of a table (default: %(default)s)")
+    add(
+        "--fits",
+        type=int,
+        default=50,
+        help="fits of a preset, table by table, then with the next seed (default: %(default)s)",
+    )
+    add("--first", type=int, default=0, help="skip this number of fits (default: %(default)s)")
+    add("--rows", type=int, default=MAX_ROWS, help="maximum rows of a table (default: %(default)s)")
     add("--presets", default="realmlp", help="presets of the fits, separated by commas")
     add("--tables", help="tables, separated by commas (default: all)")
     return parser.parse_args(argv)
@@ -44,11 +50,13 @@ def estimator_for(data):
     return DNNRegressor if data.task == "regression" else DNNClassifier
 
 
-def healthy(data, options):
-    """Print the findings on default fits of a table, and return how many fits have one."""
-    wrong = 0
-    for preset in options.presets.split(","):
-        for seed in range(options.seeds):
+def healthy(read, options):
+    """Print the findings on default fits; return how many have one, and the number of fits."""
+    wrong, presets = 0, options.presets.split(",")
+    seeds = range(-(-options.fits // len(read)))
+    jobs = [(seed, data) for seed in seeds for data in read][options.first : options.fits]
+    for preset in presets:
+        for seed, data in jobs:
             X, y = sample(data, options.rows, seed)
             began = time.perf_counter()
             model = estimator_for(data)(preset, random_state=seed).fit(X, y)
@@ -57,7 +65,7 @@ def healthy(data, options):
             text = "; ".join(map(str, findings)) or "nothing"
             seconds = time.perf_counter() - began
             print(f"{data.name:15s} {preset} seed {seed} {seconds:5.1f} s   {text}", flush=True)
-    return wrong
+    return wrong, len(jobs) * len(presets)
 
 
 # Faults. Each takes the encoded matrix, the targets, and returns the `Health` of a network that has
@@ -195,8 +203,7 @@ def main(argv=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     names = options.tables.split(",") if options.tables else tables.names_in(options.folder)
     read = [tables.read_table(name, options.folder) for name in names]
-    wrong = sum(healthy(data, options) for data in read)
-    fits = len(read) * options.seeds * len(options.presets.split(","))
+    wrong, fits = healthy(read, options)
     print(f"{fits - wrong} of {fits} default fits are without a finding.")
     binary = next((data for data in read if data.task == "binary"), None)
     missed = 0

@@ -1,8 +1,8 @@
-"""The project's own environment: `.venv`, made on first use and repaired when it is not whole.
+"""The project's own environment: `.venv`, created on first use and repaired if it is incomplete.
 
-Standard library alone, for Linux, macOS and Windows. The stamp in `.venv` says what was installed
-to the end; it is taken away before an installation begins, so that one that fails or is
-interrupted is done again by the next call. The package itself is installed in place (`-e`).
+Uses only the standard library, on Linux, macOS and Windows. The stamp in `.venv` records completed
+installations. It is removed before an installation begins, so that the next call repeats one that
+failed or was interrupted. The package itself is installed in place (`-e`).
 """
 
 import contextlib

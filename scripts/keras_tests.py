@@ -1,4 +1,4 @@
-"""Run Keras's own tests of `Sequential` with `Network` in its place.
+"""Run Keras's own tests of `Sequential` with `Network` instead.
 
     git clone --depth 1 --branch v3.15.1 https://github.com/keras-team/keras /tmp/keras
     scripts/run scripts/keras_tests.py /tmp/keras             # about 15 minutes
@@ -6,10 +6,10 @@
 
 The checkout should be of the version that is installed. Its test files (`Sequential`, cloning,
 callbacks, trainer, saving, export) are copied to a temporary folder and run against the installed
-Keras, once as they are and once with every name of `Sequential`, also that in files, bound to
-`Network` before they are imported. A test that fails with stock Keras too (a package that is not
-installed) says nothing and is left out. Prints what fails with `Network` alone, by reason; exits
-with 1 if that is anything but the refusals of bad data listed in `REFUSED`.
+Keras, once unchanged and once with every name of `Sequential`, including that in files, bound to
+`Network` before they are imported. A test that also fails with stock Keras (because a package
+is not installed) is ignored. Prints the tests that fail only with `Network`, by reason; exits with
+1 if these include anything but the rejections of bad data listed in `REFUSED`.
 """
 
 import argparse

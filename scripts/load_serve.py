@@ -3,11 +3,11 @@
     scripts/run --serve scripts/load_serve.py                    # 200 clients for a minute
     scripts/run --serve scripts/load_serve.py --clients 50 --seconds 10 --restart
 
-Every client sends requests of random rows over one connection of its own, one after the other, and
-compares each answer with the predictions that the model gave before the server was started, bit for
-bit. With --restart the server is killed halfway and started again; clients try again until it is
-there, and what failed while it was down is counted apart. Prints throughput, latency and the memory
-of the server, and fails if an answer is wrong or missing.
+Every client sends requests with random rows over its own connection, one after the other, and
+compares each answer bit for bit with the predictions of the model before the server was started.
+With --restart, the server is killed halfway and started again; clients retry until it responds, and
+requests that failed in between are counted separately. Prints throughput, latency and the memory of
+the server, and fails if an answer is wrong or missing.
 """
 
 import argparse

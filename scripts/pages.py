@@ -1,8 +1,8 @@
-"""Write what documents take from the code: the table of presets, and pictures.
+"""Write the parts of the documentation that come from the code: the table of presets, and pictures.
 
     scripts/run scripts/pages.py        # half a minute; docs/presets.md and pictures
 
-`tests/test_pages.py` fails where a document differs from what this program writes.
+`tests/test_pages.py` fails if a document differs from what this program writes.
 """
 
 import os
@@ -16,6 +16,7 @@ from kerasdnn.core.atomic_files import write_bytes
 from kerasdnn.estimators.presets import by_name
 from kerasdnn.hyperparameters import (
     DNN_CLASSIFIER,
+    DNN_MULTI_OUTPUT,
     DNN_REGRESSOR,
     ESTIMATOR,
     FACTORY,
@@ -25,6 +26,9 @@ from kerasdnn.hyperparameters import (
     quoted,
 )
 
+ESTIMATORS = {
+    "classifier": DNN_CLASSIFIER, "regressor": DNN_REGRESSOR, "multi-output": DNN_MULTI_OUTPUT,
+}  # fmt: skip
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURE = DOCS / "presets.md", DOCS / "accuracy.png"
 sys.path.insert(0, str(DOCS.parent / "recipes"))
@@ -83,12 +87,8 @@ def table_of_others(entry, of_presets=False) -> str:
         if row.name in known and not of_presets:
             continue
         default = f"None: {row.none}" if row.default is None else code(row.default)
-        who = [
-            name
-            for name, one in (("classifier", DNN_CLASSIFIER), ("regressor", DNN_REGRESSOR))
-            if row.accepted_by & one
-        ]
-        more = [] if of_presets else ["both" if len(who) == 2 else who[0]]
+        who = [name for name, one in ESTIMATORS.items() if row.accepted_by & one]
+        more = [] if of_presets else ["all" if len(who) == len(ESTIMATORS) else ", ".join(who)]
         rows.append([f"`{row.name}`", default, *more])
     return markdown(rows)
 
@@ -127,7 +127,7 @@ def accuracy_picture(page: str):
     names = [name.split(",")[0] if name.startswith("realmlp,") else name for name in errors]
     shown = [f"kerasdnn {name}" if name in ours else name for name in names]
     look = plots.series(0), plots.series(7)
-    drawing, ax = plots.figure(width=7.2, height=0.34 * len(names) + 0.9)
+    drawing, ax = plots.figure(width=5.6, height=0.34 * len(names) + 0.9)
     with plots.style():
         places = range(len(names), 0, -1)
         colors = [look[name not in ours]["color"] for name in names]
@@ -135,7 +135,7 @@ def accuracy_picture(page: str):
         ax.bar_label(bars, [f"{value:.3f}" for value in errors.values()], padding=4, fontsize=9)
         ax.set_yticks(places, shown, fontsize=10)
         ax.set(
-            xlabel="error relative to RealMLP-TD-S, twelve tables (lower is better)",
+            xlabel="error relative to RealMLP-TD-S (lower is better)",
             xlim=(0, 1.1 * max(errors.values())),
         )
         ax.grid(axis="y", visible=False)
@@ -152,29 +152,60 @@ class Pictures(dict):
         pass
 
 
+class Progress:
+    """A progress bar that is not shown."""
+
+    def step(self, what=""):
+        pass
+
+
+# fmt: off
+GUIDE = {  # number of a concept: its picture
+    "1": "training", "2": "unit", "3": "network", "3, embedding": "embedding",
+    "3, pooling": "pooling", "4": "network", "5": "binary_cross_entropy",
+    "6": "categorical_cross_entropy", "7": "squared_error", "8": "metrics", "9": "functions",
+    "10": "gradients", "11": "dying", "12": "steps", "13": "softmax", "14": "descent",
+    "15": "batches", "16": "batches", "17": "backward", "18": "apples", "19": "composite",
+    "20": "first_weight", "21": "steps", "22": "adaptive_rates", "23": "adam", "24": "paths",
+}
+# fmt: on
+DYING_EPOCHS = 8
+
+
 def guide_pictures() -> dict:
     """The pictures of the guide by name, drawn by the recipes."""
     import backprop_by_hand
     import compare_activations
     import compare_batch_sizes
     import compare_optimizers
+    import concepts
     import step_by_step
     from _tables import shipped, split
 
     found = Pictures()
-    backprop_by_hand.apples(found)
-    backprop_by_hand.composite(found)
-    compare_activations.draw_functions(found)
-    compare_batch_sizes.on_a_surface(found, seed=0)
+    for draw in (
+        concepts.unit, concepts.pooling, concepts.losses, concepts.metrics, concepts.softmax,
+        concepts.descent, concepts.backward, concepts.adaptive_rates, backprop_by_hand.apples,
+        backprop_by_hand.composite, compare_activations.draw_functions,
+    ):  # fmt: skip
+        draw(found)
+    for draw in (
+        concepts.training, concepts.network, concepts.embedding, concepts.adam,
+        backprop_by_hand.network, compare_batch_sizes.on_a_surface,
+    ):  # fmt: skip
+        draw(found, seed=0)
     found["batches"] = found.pop("paths")
-    rows = split(shipped("digits"), seed=0)
+    digits = shipped("digits")
+    rows = split(digits, seed=0)
+    compare_activations.dying(found, digits, rows, DYING_EPOCHS, 1, 0, Progress())
     gradients = compare_activations.gradients_at_the_start(rows, seed=0)
     found["gradients"] = compare_activations.draw_start(gradients)
     found["paths"] = compare_optimizers.draw_surface(compare_optimizers.best_paths(False)[0])
-    drawing, (left, right) = plots.figure(1, 2, width=11.5, height=4.0)
-    step_by_step.draw_paths(step_by_step.optimizers(found)[0], left)
-    step_by_step.leaky(found, right)
-    return found | {"steps": drawing}
+    drawing, (top, bottom) = plots.figure(2, 1, width=5.6, height=7.0)
+    step_by_step.draw_paths(step_by_step.optimizers(found)[0], top)
+    step_by_step.leaky(found, bottom)
+    found["steps"] = drawing
+    return {name: found[name] for name in {*GUIDE.values()}}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Make each mistake that Keras may swallow, in stock Keras and in kerasdnn, and write down both.
+"""Make each mistake that Keras may accept silently, in both libraries, and record what they do.
 
     scripts/run scripts/silent_errors.py            # two minutes; writes docs/silent-errors.md
     scripts/run scripts/silent_errors.py nan        # only mistakes with this word, printed
 
 Stock Keras is `keras.Sequential`, kerasdnn is `Network` with the same layers, loss and arguments.
-Where stock Keras says nothing, the last column shows what came of it: the share of new rows that
-are answered rightly (or R2 of a regression), beside that of the same network without the mistake.
+If stock Keras is silent, the table shows the consequence: the fraction of new rows that are
+predicted correctly (or R2 of a regression), and that of the same network without the mistake.
 Exits with 1 if kerasdnn is silent on any of them, or stock Keras on fewer than half.
 """
 
@@ -27,17 +27,19 @@ from kerasdnn.training.network import Network
 PAGE = Path(__file__).parents[1] / "docs" / "silent-errors.md"
 HEAD = """# Silent wrong answers
 
-Each row is a mistake made once in stock Keras {keras} and once in kerasdnn, by
+Each row is a mistake made in stock Keras {keras} and in kerasdnn, by
 `scripts/run scripts/silent_errors.py`, which writes this page. *Silent* means: no error and no
-warning. In brackets is what came of it: the share of new rows answered rightly, or R2 of a
-regression (`nan`: no number at all), beside the same network without it; then the last loss.
+warning. The consequence is in parentheses: the fraction of new rows predicted correctly, or R2 of a
+regression (`nan`: the predictions are not numbers), then the same for a network trained without the
+mistake, then the last loss.
 
-Stock Keras is silent on {silent} of {all}, warns of {warned} and refuses {refused}.
-kerasdnn is silent on {no_word}, refuses {ours_refused}, warns of {ours_warned}, puts right {right}.
-kerasdnn refuses what can only be wrong (`ValueError`), and warns (`kerasdnn.DataWarning`) of what
-may be meant. What is which, and what is let pass, stands at the top of `kerasdnn/checks/fit.py`.
+Of {all} mistakes, stock Keras accepts {silent} silently, warns about {warned} and raises an
+error for {refused}. kerasdnn accepts {no_word} silently, raises an error for {ours_refused}, warns
+about {ours_warned} and corrects {right}. It raises an error (`ValueError`) if the result can only
+be wrong, and warns (`kerasdnn.DataWarning`) if the setting may be intended. The docstring of
+`kerasdnn/checks/fit.py` lists all rules, including what is deliberately accepted.
 
-| mistake | stock Keras | kerasdnn | in these words |
+| mistake | stock Keras | kerasdnn | message of kerasdnn |
 |---|---|---|---|
 """
 
@@ -49,11 +51,11 @@ def attempt(model_class, mistake):
         warnings.simplefilter("always")
         try:
             result = mistake.make(model_class, data())
-        except Exception as error:  # whatever stock Keras raises is its answer
-            return "refuses", f"{type(error).__name__}: {first_line(error)}", None
+        except Exception as error:  # whatever stock Keras raises
+            return "error", f"{type(error).__name__}: {first_line(error)}", None
     said = [w for w in caught if issubclass(w.category, UserWarning)]
     if said:
-        return "warns", f"{said[0].category.__name__}: {first_line(said[0].message)}", result
+        return "warning", f"{said[0].category.__name__}: {first_line(said[0].message)}", result
     return "silent", "", result
 
 
@@ -65,7 +67,7 @@ def row(mistake):
     stock, stock_words, result = attempt(keras.Sequential, mistake)
     ours, words, answer = attempt(Network, mistake)
     if ours == "silent" and mistake.put_right and mistake.put_right(answer):
-        ours, words = "puts right", "the answers are those without the mistake"
+        ours, words = "corrected", "the predictions are those without the mistake"
     if stock == "silent":
         stock_words = mistake.harm(result) if mistake.harm else score(mistake.problem, result)
     return mistake.title, stock, stock_words, ours, words
@@ -104,12 +106,12 @@ def page(rows, stock, ours):
         keras=keras.__version__,
         all=len(rows),
         silent=stock.count("silent"),
-        warned=stock.count("warns"),
-        refused=stock.count("refuses"),
+        warned=stock.count("warning"),
+        refused=stock.count("error"),
         no_word=ours.count("silent") or "none",
-        ours_warned=ours.count("warns"),
-        ours_refused=ours.count("refuses"),
-        right=ours.count("puts right"),
+        ours_warned=ours.count("warning"),
+        ours_refused=ours.count("error"),
+        right=ours.count("corrected"),
     )
     lines = []
     for title, stock_outcome, stock_words, ours_outcome, words in rows:

@@ -63,7 +63,7 @@ def fitted(model_class, problem, x, y, head=None, **arguments):
 
 
 def quality(problem, model):
-    """Share of new rows answered rightly; R2 of numbers."""
+    """Fraction of new rows predicted correctly; R2 for numbers."""
     new = data(seed=1)
     answers, truth = np.asarray(model(new.x)), getattr(new, problem)
     if problem in ("binary", "labels"):
@@ -185,7 +185,7 @@ def simple(title, problem, arguments, harm=None, head=None):
 def same_as_without(model):
     reference = clean_model(model.output_shape[-1])
     same = np.array_equal(np.asarray(model(data().x)), np.asarray(reference(data().x)))
-    return "the weights are ignored" if same else "other weights than meant"
+    return "the weights are ignored" if same else "unintended weights"
 
 
 @cache
@@ -214,9 +214,7 @@ def merged_identifiers(model):
 
 def accuracy_of_copy(model):
     seen = model.history_["accuracy"][-1]
-    return (
-        f"accuracy {seen:.2f} in training, {quality('binary', model):.2f} with the column unknown"
-    )
+    return f"accuracy {seen:.2f} in training, {quality('binary', model):.2f} without the column"
 
 
 def reach(model):
@@ -234,16 +232,16 @@ PLATEAU = keras.callbacks.ReduceLROnPlateau
 MISTAKES = [
     simple("one NaN in x", "binary", lambda d: {"x": planted(d.x, np.nan, (7, 1))}),
     simple("one infinity in x", "binary", lambda d: {"x": planted(d.x, np.inf, (7, 1))}),
-    simple("a missing whole number (pandas Int64)", "binary",
+    simple("a missing integer (pandas Int64)", "binary",
            lambda d: {"x": d.frame.round().astype("Int64").mask(d.frame > 3)}),
-    simple("a constant column divided by its zero spread", "binary",
+    simple("a constant column divided by its standard deviation of 0", "binary",
            lambda d: {"x": standardised_constant(d.x)}),
     simple("a number that overflows float32", "binary",
            lambda d: {"x": planted(d.x, 1e39, (7, 1))}),
-    Mistake("a category never seen in training", "binary", unseen_category,
-            lambda m: f"Rome, of which nothing is known, gets {m.answer:.2f}"),
+    Mistake("a category not seen during training", "binary", unseen_category,
+            lambda m: f"the unknown category Rome gets {m.answer:.2f}"),
     Mistake("NaN in a row to predict", "binary", incomplete_row,
-            lambda m: f"answers {m.answer:.2f}"),
+            lambda m: f"predicts {m.answer:.2f}"),
     simple("NaN among the targets of a regression", "number",
            lambda d: {"y": planted(d.number, np.nan, 7)}),
     simple("NaN among class labels", "classes", lambda d: {"y": planted(d.classes, np.nan, 7)}),
@@ -260,7 +258,7 @@ MISTAKES = [
     simple("a number between 0 and 1 with binary cross-entropy", "binary",
            lambda d: {"y": np.clip(0.3 + d.number / 20, 0, 1)}),
     simple("more outputs than classes", "classes", lambda d: {"y": np.minimum(d.classes, 1)},
-           lambda m: f"the third output answers {float(np.asarray(m(data().x))[:, 2].mean()):.3f}"),
+           lambda m: f"the third output predicts {np.asarray(m(data().x))[:, 2].mean():.3f}"),
     simple("one class only", "binary", lambda d: {"y": np.zeros(ROWS)}),
     simple("one-hot labels, softmax and binary cross-entropy", "one-hot", lambda d: {},
            head=(3, "softmax", "binary_crossentropy")),
@@ -282,18 +280,19 @@ MISTAKES = [
     simple("y of one column against three outputs", "numbers", lambda d: {"y": d.number[:, None]}),
     simple("text keys in class_weight", "binary", lambda d: {"class_weight": {"0": 1.0, "1": 9.0}},
            same_as_without),
-    simple("class_weight that lacks a class", "classes",
+    simple("class_weight without one of the classes", "classes",
            lambda d: {"class_weight": {0: 5.0, 2: 5.0}},
-           lambda m: "class 1 weighs 1"),
-    simple("class_weight on a regression", "number", lambda d: {"class_weight": {0: 50.0, 1: 1.0}}),
-    simple("class_weight on several labels per row", "labels",
+           lambda m: "class 1 has weight 1"),
+    simple("class_weight for a regression", "number",
+           lambda d: {"class_weight": {0: 50.0, 1: 1.0}}),
+    simple("class_weight for several labels per row", "labels",
            lambda d: {"class_weight": {0: 1.0, 1: 0.0, 2: 0.0}}),
     simple("a negative row weight", "binary",
            lambda d: {"sample_weight": np.where(d.binary == 1, -1.0, 1.0)}),
     simple("a row weight that is NaN", "binary",
            lambda d: {"sample_weight": planted(np.ones(ROWS), np.nan, 7)}),
     simple("row weights that are all zero", "binary", lambda d: {"sample_weight": np.zeros(ROWS)}),
-    simple("row weights of another length", "binary",
+    simple("row weights with a different length", "binary",
            lambda d: {"sample_weight": np.ones(ROWS - 1)}),
     simple("validation_split on sorted labels", "classes",
            lambda d: {"x": d.x[by_target(d)], "y": d.classes[by_target(d)],
@@ -304,25 +303,25 @@ MISTAKES = [
     simple("labels 1 and 2 in the validation data", "binary",
            lambda d: {"validation_data": (d.x, d.binary + 1)}, validated),
     simple("x and y of different lengths", "binary", lambda d: {"y": d.binary[:-1]}),
-    simple("x sorted, y not (pandas)", "binary",
+    simple("x sorted, but not y (pandas)", "binary",
            lambda d: {"x": d.frame.sort_values("age"), "y": pd.Series(d.binary)}),
     simple("no rows", "binary", lambda d: {"x": d.x[:0], "y": d.binary[:0]}),
-    simple("two columns of one name", "binary",
+    simple("two columns with the same name", "binary",
            lambda d: {"x": d.frame.set_axis(["age", "age", "height"], axis=1)},
-           lambda m: "no column can be told by its name"),
-    Mistake("columns in another order at prediction", "number", reordered,
-            lambda m: f"answers change by {m.apart:.2f} on average", lambda m: m.apart == 0),
+           lambda m: "columns cannot be distinguished by name"),
+    Mistake("columns in a different order in `predict`", "number", reordered,
+            lambda m: f"predictions change by {m.apart:.2f} on average", lambda m: m.apart == 0),
     simple("an identifier as a feature, beyond float32", "binary",
            lambda d: {"x": d.frame.astype("float64").assign(height=np.arange(ROWS) + 20_000_000)},
            merged_identifiers),
-    simple("a feature that is the target", "binary",
+    simple("a feature that equals the target", "binary",
            lambda d: {"x": d.frame.assign(height=d.binary * 1.0)}, accuracy_of_copy),
     simple("early stopping on val_loss without validation data", "binary",
            lambda d: {"callbacks": [STOP(patience=0)]}),
-    simple("early stopping on a misspelt metric", "binary",
+    simple("early stopping on a misspelled metric", "binary",
            lambda d: {"validation_split": 0.2, "callbacks": [STOP(monitor="val_acc", mode="max")]}),
-    Mistake("a checkpoint of the best on a misspelt metric", "binary", best_kept),
-    simple("a learning rate reduced on a misspelt metric", "binary",
+    Mistake("a checkpoint of the best epoch by a misspelled metric", "binary", best_kept),
+    simple("a learning rate reduced by a misspelled metric", "binary",
            lambda d: {"callbacks": [PLATEAU(monitor="acc", mode="max")]}),
     Mistake("a learning rate with which training diverges", "number", too_fast),
     Mistake("BatchNormalization on two replicas, not synchronized", "number", on_two_replicas),

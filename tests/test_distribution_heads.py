@@ -291,7 +291,7 @@ def test_what_a_distribution_cannot_have_is_an_error(target):
     with pytest.raises(ValueError, match="`target` must be a distribution"):
         DNNRegressor("standard", epochs=1).fit(TABLE[:60], Y[:60]).predict_dist(TABLE)
     if target == "negative_binomial":
-        with pytest.raises(ValueError, match="whole numbers"):
+        with pytest.raises(ValueError, match="non-negative integers"):
             DNNRegressor(target=target).fit(TABLE, Y)
         with pytest.raises(ValueError, match="must be non-negative"):
             build_regressor(4, target=target).fit(X, -COUNTS - 1, verbose=0)

@@ -1,12 +1,14 @@
 """The site holds every page and every public name, and is built without a warning."""
 
 import ast
+import html
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -59,7 +61,7 @@ def test_nothing_is_documented_twice():
 
 def test_every_page_is_in_the_table_of_contents():
     own = {*SITE.rglob("*.md")} - {SITE / "index.md"}
-    pages = {*ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), ROOT / "recipes" / "README.md"}
+    pages = {*ROOT.glob("docs/*.md"), *ROOT.glob("*.md"), *ROOT.glob("recipes/*.md")}
     contents = pages_in_the_contents(SITE / "index.md")
     assert sorted(own | pages) == sorted(contents)
 
@@ -101,6 +103,33 @@ def test_reading_the_site_asks_nothing_of_the_network(site):
         assert imports.findall(sheet.read_text("utf-8")) == [], sheet
 
 
+def test_every_link_of_the_site_leads_to_a_page_and_an_anchor(site):
+    """Links within the site; Sphinx itself does not check links in tables of contents or HTML."""
+    pages = {path: path.read_text("utf-8") for path in site.rglob("*.html")}
+    anchors = {path: {*re.findall(r"\bid=\"([^\"]+)\"", text)} for path, text in pages.items()}
+    broken = set()
+    for path, text in pages.items():
+        for link in re.findall(r"\b(?:href|src)=\"(?!\w+:|//)([^\"]+)\"", text):
+            file, _, anchor = unquote(html.unescape(link)).partition("#")
+            target = (path.parent / file.partition("?")[0]).resolve() if file else path
+            known = anchors.get(target, set())
+            if not target.exists() or (anchor and target in pages and anchor not in known):
+                broken.add((str(path.relative_to(site)), link))
+    assert not broken
+
+
+def test_formulas_are_typeset_without_scripts(site):
+    for name in ("docs/guide.en.html", "docs/guide.ko.html"):
+        page = (site / name).read_text("utf-8")
+        assert page.count("<math") > 25
+        assert not re.search(r"<script[^>]*mathjax", page, re.IGNORECASE)
+        assert "\\frac" not in page
+
+
+def test_notebooks_can_be_downloaded(site):
+    assert [*site.rglob("_downloads/**/concepts.ipynb")]
+
+
 def test_the_reference_shows_arguments_errors_and_sources(site):
     page = (site / "docs" / "site" / "api" / "optimizers.html").read_text("utf-8")
     words = re.sub(r"<[^>]+>", "", page)
@@ -109,5 +138,5 @@ def test_the_reference_shows_arguments_errors_and_sources(site):
 
 
 def test_korean_pages_say_that_they_are_korean(site):
-    for name in ("README.ko.html", "docs/guide.ko.html"):
+    for name in ("README.ko.html", "docs/guide.ko.html", "docs/howto.ko.html"):
         assert re.search(r"<html[^>]* lang=\"ko\"", (site / name).read_text("utf-8")), name

@@ -56,7 +56,7 @@ def test_the_appendix_has_every_concept_with_code_recipe_and_test(guide):
 def test_both_languages_have_the_same_appendix_formulas_and_code():
     english, korean = GUIDES
     assert appendix(english) == appendix(korean)
-    blocks = re.compile(r"^```(?:text|python)\n.*?^```", re.MULTILINE | re.DOTALL)
+    blocks = re.compile(r"^```(?:math|python)\n.*?^```|\$[^$\n]+\$", re.MULTILINE | re.DOTALL)
     assert blocks.findall(english.read_text("utf-8")) == blocks.findall(korean.read_text("utf-8"))
 
 

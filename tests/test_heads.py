@@ -253,13 +253,13 @@ def test_the_output_bias_alone_gives_the_prior(problem, prior, n, guess):
 
 # fmt: off
 WRONG_PRIORS = [
-    ("binary",     1.0,          2, "the share of ones, in (0, 1), or the two classes'"),
+    ("binary",     1.0,          2, "the fraction of ones, in (0, 1), or the two classes'"),
     ("binary",     [0.2] * 3,    2, "Received: prior=[0.2, 0.2, 0.2]"),
     ("binary",     "half",       2, "Received: prior='half'"),
     ("multiclass", [1, 2],       3, "`prior` must be the 3 classes' frequencies or counts"),
-    ("multiclass", [1, 0, 2],    3, "Leave it out where y does not hold every class."),
+    ("multiclass", [1, 0, 2],    3, "Leave it out if y does not contain every class."),
     ("multiclass", [1, -1, 2],   3, "each above 0"),
-    ("multilabel", [0.5, 1.0],   2, "the share of ones of each of the 2 labels, in (0, 1)"),
+    ("multilabel", [0.5, 1.0],   2, "the fraction of ones of each of the 2 labels, in (0, 1)"),
     ("regression", float("nan"), 1, "Received: prior=nan"),
     ("regression", [1, 2],       1, "the mean of each of the 1 target columns"),
     ("count",      0.0,          1, "above 0. Received: prior=0.0"),

@@ -283,7 +283,7 @@ def test_targets_of_the_table_go_through_every_entry_point(target, preset, tmp_p
         expected = mean_gamma_deviance(y, p)
         assert model.evaluate(TABLE, y)["loss"] == pytest.approx(expected, rel=1e-3)
         assert 0.2 < np.median(p / y) < 5  # the scale of y was learned
-        with pytest.raises(ValueError, match="must hold positive numbers"):
+        with pytest.raises(ValueError, match="must contain positive numbers"):
             model.fit(TABLE, y - y.min())
     model.save(tmp_path / "model.kerasdnn")
     np.testing.assert_array_equal(kerasdnn.load(tmp_path / "model.kerasdnn").predict(TABLE), p)

@@ -226,7 +226,7 @@ def test_a_new_type_states_which_numbers_it_takes():
     def gamma(y, p):
         return keras.ops.mean(y / p + keras.ops.log(p), axis=-1)
 
-    positive = Values("hold positive numbers", lambda y: y > 0, "Shift it.")
+    positive = Values("contain positive numbers", lambda y: y > 0, "Shift it.")
     head = Head("n", "exponential", gamma, {}, "n positive floats", values=positive)
     model = DNNRegressor("standard", target=head, epochs=3, random_state=0)
     model.fit(TABLE, np.exp(Y / 10))
@@ -235,7 +235,7 @@ def test_a_new_type_states_which_numbers_it_takes():
     assert (p > 0).all()
     expected = np.mean(np.exp(Y / 10) / p + np.log(p))
     assert model.evaluate(TABLE, np.exp(Y / 10))["loss"] == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(ValueError, match="must hold positive numbers"):
+    with pytest.raises(ValueError, match="must contain positive numbers"):
         model.fit(TABLE, Y)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from kerasdnn import plots
@@ -45,12 +47,29 @@ def drawn():
     return pages.guide_pictures()
 
 
-@pytest.mark.parametrize("guide", ["guide.en.md", "guide.ko.md"])
-def test_the_guide_shows_every_picture_as_the_recipes_draw_it(guide, drawn, tmp_path):
-    shown = re.findall(r"\]\(pictures/(\w+)\.png\)", (pages.DOCS / guide).read_text("utf-8"))
-    assert sorted(shown) == sorted(drawn)
+def test_the_pictures_of_the_guide_are_as_the_recipes_draw_them(drawn, tmp_path):
     for name, drawing in drawn.items():
         assert_like(drawing, pages.DOCS / "pictures" / f"{name}.png", tmp_path)
+
+
+@pytest.mark.parametrize("guide", ["guide.en.md", "guide.ko.md"])
+def test_the_guide_shows_every_picture_once(guide, drawn):
+    shown = re.findall(r"\]\(pictures/(\w+)\.png\)", (pages.DOCS / guide).read_text("utf-8"))
+    assert sorted(shown) == sorted(drawn)
+
+
+def test_every_concept_has_a_picture(drawn):
+    assert {int(number.split(",")[0]) for number in pages.GUIDE} == {*range(1, 25)}
+    assert {*pages.GUIDE.values()} == {*drawn}
+
+
+def test_pictures_of_the_guide_have_text_of_at_least_8_pixels_on_the_page(drawn):
+    """The site shows a picture in a column of 736 pixels."""
+    for name, drawing in drawn.items():
+        figure = drawing if isinstance(drawing, Figure) else drawing.figure
+        pixels_per_point = min(1.0, 736 / (130 * figure.get_figwidth())) * 130 / 72
+        texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
+        assert min(t.get_fontsize() for t in texts) * pixels_per_point >= 8, name
 
 
 def test_the_gradient_vanishes_where_the_guide_says_so(drawn):
@@ -62,8 +81,8 @@ def test_the_gradient_vanishes_where_the_guide_says_so(drawn):
 def assert_like(ax, picture, folder):
     drawn = plots.save(ax, folder / "drawn.png")
     with Image.open(drawn) as new, Image.open(picture) as stored:
-        assert new.size == stored.size, AGAIN
+        assert new.size == stored.size, f"{AGAIN}: {picture.name}"
         small = [
             np.asarray(image.convert("L").resize((200, 100)), float) for image in (new, stored)
         ]
-    assert np.abs(small[0] - small[1]).mean() < 1, AGAIN
+    assert np.abs(small[0] - small[1]).mean() < 1, f"{AGAIN}: {picture.name}"

@@ -7,11 +7,14 @@ other view of the files. Nothing is fetched, neither to build the site nor to re
 import ast
 import os
 import re
+import sys
 import textwrap
 import tomllib
 from pathlib import Path
 
 from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from PIL import Image
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 
@@ -23,6 +26,8 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import notebooks  # noqa: E402
 
 project = "kerasdnn"
 release = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
@@ -39,6 +44,7 @@ include_patterns = [
     "docs/*.md",
     "docs/site/**.md",
     "recipes/README.md",
+    "recipes/README.ko.md",
 ]
 exclude_patterns = [  # folders that Sphinx need not even walk through
     ".*", "build", "docs/_site", "kerasdnn", "out", "scripts", "shared", "site", "tests",
@@ -46,6 +52,10 @@ exclude_patterns = [  # folders that Sphinx need not even walk through
 
 # ------------------------------------------------------------ pages
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
+myst_dmath_allow_space = False  # "costs $5 or $6" is not a formula
+myst_fence_as_directive = ["math"]  # ```math, which GitHub typesets, too
+html_math_renderer = "mathml"
 
 # ------------------------------------------------------------ docstrings
 default_role = "named"
@@ -55,7 +65,9 @@ autodoc_typehints = "none"
 smartquotes_action = "D"  # dashes alone: what stands in quotes is to be typed as it is
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_custom_sections = ["Reference", ("Attributes", "params_style")]
+napoleon_custom_sections = [
+    "Reference", ("Attributes", "params_style"), ("Call arguments", "params_style"),
+]  # fmt: skip
 python_maximum_signature_line_length = 88
 # `--nitpicky` is for the links in pages and for roles spelt out. In docstrings, backticks hold
 # code of any kind, and types are in plain words.
@@ -184,6 +196,36 @@ def skip_member(app, what, name, thing, skip, options):
     return True if foreign or re.fullmatch(r"set_\w+_request", name) else None
 
 
+def formula(writer, node):
+    """A formula as MathML, which browsers typeset themselves, without scripts or fonts."""
+    block = isinstance(node, nodes.math_block)
+    text = tex2mathml(node.astext(), as_block=block)
+    thin = '<mspace width="0.1667em"></mspace>'  # which TeX puts around the name of a function
+    text = re.sub(r"(<mi>(?:log|exp)</mi>)(?!\s*<mo[^>]*>\()", rf"{thin}\1{thin}", text)
+    text = re.sub(r"(<mi>(?:log|exp)</mi>)(?=\s*<mo[^>]*>\()", rf"{thin}\1", text)
+    writer.body.append(f'<div class="math">{text}</div>' if block else text)
+    raise nodes.SkipNode
+
+
+def add_short_anchors(app, doctree):
+    """`kerasdnn.mish` leads to `kerasdnn.activations.mish`: pages of sources link to both."""
+    for signature in doctree.findall(addnodes.desc_signature):
+        if signature.get("module", "").startswith("kerasdnn."):
+            signature["ids"].append(f"kerasdnn.{signature['fullname']}")
+
+
+def mark_wide_pictures(app, doctree):
+    """On a narrow screen, pictures scroll that would otherwise be shrunk until unreadable."""
+    for picture in doctree.findall(nodes.image):
+        file = ROOT / picture["uri"]
+        if file.suffix == ".png" and file.is_file():
+            with Image.open(file) as image:
+                if image.width > 1000:
+                    picture["classes"].append("widest")
+                elif image.width > 740:
+                    picture["classes"].append("wide")
+
+
 def tell_language(app, page, template, context, doctree):
     if page.endswith(".ko"):
         context["language"] = "ko"
@@ -191,6 +233,10 @@ def tell_language(app, page, template, context, doctree):
 
 def setup(app):
     app.add_role("named", Named())
+    app.add_html_math_renderer("mathml", (formula, None), (formula, None))
     app.connect("autodoc-process-docstring", read_docstring, priority=400)  # before napoleon
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("builder-inited", lambda app: notebooks.write(ROOT / "docs/site/notebooks"))
+    app.connect("doctree-read", add_short_anchors)
+    app.connect("doctree-read", mark_wide_pictures)
     app.connect("html-page-context", tell_language)

@@ -83,6 +83,11 @@ def check_fit(
         DataWarning: valid arguments that are probably a mistake.
 
     Example:
+        import numpy as np
+        import kerasdnn
+
+        network = kerasdnn.build_classifier(n_features=3, seed=0)
+        x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
         kerasdnn.check_fit(network, x, y, validation_split=0.2)
     """
     check_members(network)
@@ -130,6 +135,15 @@ def check_data(
 
     Raises:
         ValueError: as `check_fit`.
+
+    Example:
+        import numpy as np
+        import kerasdnn
+        from kerasdnn.checks import check_data
+
+        network = kerasdnn.build_classifier(n_features=3, seed=0)
+        x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+        head, _ = check_data(network, x, y)
     """
     x = as_named_array(x, what[0]) if not takes_text(network) else None
     if x is None:
@@ -160,7 +174,7 @@ def check_rows(network: keras.Model, x: Any, columns: Sequence | None = None) ->
     Args:
         network: a `keras.Model`.
         x: array or DataFrame, shape `(rows, features)`. Anything else is accepted.
-        columns: column names in `fit`, or None.
+        columns: sequence of the column names in `fit`. None means that columns are not compared.
 
     Returns:
         `x`, a DataFrame with its columns in the order of `columns`.
@@ -168,6 +182,15 @@ def check_rows(network: keras.Model, x: Any, columns: Sequence | None = None) ->
     Raises:
         ValueError: NaN, infinity or text; other columns than in `fit`. An empty table and an array
             without column names are accepted.
+
+    Example:
+        import numpy as np
+        import kerasdnn
+        from kerasdnn.checks import check_rows
+
+        network = kerasdnn.build_classifier(n_features=3, seed=0)
+        x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+        check_rows(network, x).shape    # (20, 3)
     """
     x = match_columns(x, columns)
     table = as_named_array(x, "x") if not takes_text(network) else None
@@ -183,7 +206,20 @@ def takes_text(network: keras.Model) -> bool:
 
 
 def column_names(x: Any) -> tuple | None:
-    """Return the column names of a DataFrame; None for an array or numbered columns."""
+    """Return the column names of a DataFrame; None for an array or numbered columns.
+
+    Args:
+        x: DataFrame, array or anything else.
+
+    Returns:
+        tuple of the names, or None.
+
+    Example:
+        import pandas as pd
+        from kerasdnn.checks import column_names
+
+        column_names(pd.DataFrame({"a": [1.0]}))    # ('a',)
+    """
     if not hasattr(x, "columns") or all(isinstance(name, int) for name in x.columns):
         return None
     return tuple(x.columns)
@@ -230,12 +266,17 @@ def match_columns(x: Any, columns: Sequence | None, what: str = "x") -> Any:
         columns: the names in `fit`. None, for an array, means no check.
         what: str, the name of the argument in messages.
 
+    Returns:
+        `x`; a DataFrame with its columns in the order of `columns`.
+
     Raises:
         ValueError: with the missing, unknown and duplicate names.
 
     Example:
-        >>> match_columns(pd.DataFrame({"b": [2.0], "a": [1.0]}), ["a", "b"]).columns.tolist()
-        ['a', 'b']
+        import pandas as pd
+        from kerasdnn.checks import match_columns
+
+        match_columns(pd.DataFrame({"b": [2.0], "a": [1.0]}), ["a", "b"])    # columns a, b
     """
     if columns is None or not hasattr(x, "columns"):
         return x

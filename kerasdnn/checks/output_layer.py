@@ -38,6 +38,7 @@ class OutputHead:
         activation: str, Keras name of the output activation. None for a custom one.
         from_logits: bool, whether the loss applies the sigmoid or softmax itself.
         ignored: int, the label that the sparse loss ignores, or None.
+        parts: tuple of `OutputHead`, one per column of y, of a network with several heads.
     """
 
     kind: str | None
@@ -46,6 +47,7 @@ class OutputHead:
     activation: str | None = None
     from_logits: bool = False
     ignored: int | None = None
+    parts: "tuple[OutputHead, ...]" = ()
 
     @property
     def multilabel(self):
@@ -86,6 +88,8 @@ def read_head(network, y_shape=None):
         sparse = y_shape is not None and (len(y_shape) == 1 or y_shape[-1] == 1)
         name = "binary" if units == 1 else "sparse_categorical" if sparse else "categorical"
         loss = f"{name}_crossentropy"
+    if parts := _parts(loss):
+        return OutputHead(None, units=units, parts=parts)
     name, settings = _loss_name(loss)
     if name is None:
         return OutputHead(None, units=units)
@@ -103,6 +107,19 @@ def check_members(network):
         rule = "must be a `MemberLoss` where the last layer is a MeanOfMembers"
         remedy = f"Compile with MemberLoss({loss!r}, units={_units(network)})."
         raise invalid("loss", rule, loss, remedy)
+
+
+def _parts(loss):
+    """The heads of a `MixedLoss`, empty for another loss."""
+    loss = loss.loss if getattr(type(loss), "takes_y_of_its_loss", False) else loss
+    if not getattr(type(loss), "takes_y_of_its_losses", False):
+        return ()
+    found = []
+    for each, units in zip(loss.losses, loss.units, strict=True):
+        name, settings = _loss_name(each)
+        logits, ignored = bool(settings.get("from_logits")), settings.get("ignore_class")
+        found.append(OutputHead(KIND_OF.get(name), name, units, None, logits, ignored))
+    return tuple(found)
 
 
 def _loss_name(loss):

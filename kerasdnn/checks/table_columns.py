@@ -209,7 +209,7 @@ def warn_of_identifiers(state, column, name):
         if not state.categories:
             warn_once(
                 f"Column {name} of `X` is ignored: all {rows:,} values are different, so it looks "
-                "like an identifier.",
+                f"like an identifier. Pass columns={{{name}: 'text'}} or another kind to use it.",
                 "identifier",
                 name,
             )

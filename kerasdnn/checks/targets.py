@@ -4,6 +4,7 @@ import numpy as np
 
 from ..activations import RANGES
 from ..core.messages import quoted_list, to_python, warn
+from .named_array import NamedArray
 from .output_layer import KINDS
 
 BY_NAME = "`DNNClassifier` accepts labels of any kind."
@@ -58,6 +59,9 @@ def check_targets(head, y, training=True):
     Raises:
         ValueError: `y` has the wrong shape, or a value that the loss does not accept.
     """
+    if head.parts:
+        _check_columns(head, y, training)
+        return
     if y.values.ndim > 2 or head.kind is None:
         return
     if head.kind == "index":
@@ -70,6 +74,20 @@ def check_targets(head, y, training=True):
         _check_numbers(head, y)
     if training and y.values.size:
         _warn_of_odd_targets(head, y)
+
+
+def _check_columns(head, y, training):
+    """Check each column of y against its own head."""
+    columns = y.values.shape[1] if y.values.ndim == 2 else 1
+    if columns != len(head.parts) or y.values.ndim != 2:
+        raise ValueError(
+            f"`{y.what}` must have one column per head, with shape (rows, {len(head.parts)}). "
+            f"Received: an array of shape {y.values.shape}."
+        )
+    for k, part in enumerate(head.parts):
+        what = f"{y.what}[:, {k}]" if y.columns is None else f"{y.what}[{y.label(k)}]"
+        column = NamedArray(y.values[:, k : k + 1], what, None, y.index, y.labels)
+        check_targets(part, column, training)
 
 
 def _check_shape(head, y, remedy):

@@ -123,8 +123,9 @@ def check_class_weight(class_weight, head, y, sample_weight=None):
         rule = "must be a dict from class index to weight, such as {0: 1.0, 1: 5.0}"
         remedy = "`DNNClassifier` accepts 'balanced'."
         raise invalid("class_weight", rule, class_weight, remedy)
-    if head.numbers or head.multilabel:
-        target = "several labels per row" if head.multilabel else f"loss {head.loss!r}"
+    if head.numbers or head.multilabel or head.parts:
+        several = "several heads" if head.parts else "several labels per row"
+        target = several if head.multilabel or head.parts else f"loss {head.loss!r}"
         raise ValueError(
             f"`class_weight` needs a target with classes; the network has {target}. Weight rows "
             "with `sample_weight`."

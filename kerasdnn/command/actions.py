@@ -20,8 +20,8 @@ from ..records.refitting import refit as train_again
 from ..records.text import score_text, text_of
 from ..serving.predictions import predictions
 from ..tables.files import find_column
+from . import in_parts, streams
 from . import options as hyperparameter_options
-from . import streams
 from .main import UsageError
 from .problems import infer_problem, split_target
 from .progress import TrainingProgress
@@ -60,6 +60,14 @@ def rows_of(table: pd.DataFrame, given: Namespace) -> tuple[Rows, list[str]]:
         raise ValueError("The table has no column besides the target, so nothing to learn from.")
     found = {key: table[label] for key, label in labels.items()}
     return Rows(X, table[target], **found), notes
+
+
+def data_of(given: Namespace) -> tuple[Rows, pd.Series, list[str]]:
+    """The rows to train on, values of the target to infer the problem from, and sentences."""
+    if in_parts.is_in_parts(given):
+        return in_parts.rows_of(given)
+    rows, notes = rows_of(read(given), given)
+    return rows, rows.y, notes
 
 
 def make_estimator(given: Namespace, problem: str) -> Any:
@@ -101,9 +109,8 @@ def check_folder(path: Path) -> None:
 def train(given: Namespace) -> None:
     """Train a model on a table and save it."""
     check_folder(given.out)
-    table = read(given)
-    rows, notes = rows_of(table, given)
-    problem, why = (given.problem, "set by --problem") if given.problem else infer_problem(rows.y)
+    rows, labels, notes = data_of(given)
+    problem, why = (given.problem, "set by --problem") if given.problem else infer_problem(labels)
     estimator = make_estimator(given, problem)
     for sentence in [*notes, f"Problem type: {problem} ({why})."]:
         note(sentence)
@@ -178,6 +185,8 @@ def predict(given: Namespace) -> None:
     form = "jsonl" if given.json and given.out == streams.STDIO else given.format
     streams.check_output(given.out, form)
     model = load_estimator(given.model)
+    if in_parts.is_in_parts(given):
+        return in_parts.predict(given, model)
     table = read(given)
     kept = [find_column(table, name) for name in given.keep]
     found = predictions(model, known_columns(model, table, kept))
@@ -186,13 +195,29 @@ def predict(given: Namespace) -> None:
     if given.out != streams.STDIO:
         result = {"rows": len(found), "columns": [str(c) for c in found], "out": given.out}
         show(result, given.json, f"{len(found):,} predictions are in {given.out}")
+    return None
 
 
 def evaluate(given: Namespace) -> None:
     """Compute loss and metrics of a model on a table."""
     model = load_estimator(given.model)
+    if in_parts.is_in_parts(given):
+        rows, found = in_parts.evaluate(given, model, target_of(model, given))
+    else:
+        rows, found = evaluate_table(given, model)
+    scores = {k: v for k, v in found.items() if not k.startswith("baseline_")}
+    lines = [(k, v, found.get(f"baseline_{k}", np.nan)) for k, v in scores.items()]
+    shown = pd.DataFrame(lines, columns=["", "model", "constant baseline"])
+    result = {"rows": rows, "scores": scores,
+              "baseline": {name: baseline for name, _, baseline in lines}}  # fmt: skip
+    text = shown.to_string(index=False, float_format=lambda value: f"{value:.5g}")
+    show(result, given.json, f"{rows:,} rows\n{text}")
+
+
+def evaluate_table(given, model):
+    """The number of rows that have a value of the target, and loss and metrics."""
     table = read(given)
-    target = target_of(model, given, table)
+    target = find_column(table, target_of(model, given))
     known = table[target].notna()
     if not known.all():
         note(f"{(~known).sum():,} rows without a value of {target!r} are left out.")
@@ -200,23 +225,16 @@ def evaluate(given: Namespace) -> None:
     weights = None if given.weights is None else find_column(table, given.weights)
     besides = [target] + ([] if weights is None else [weights])
     X = known_columns(model, table.drop(columns=target), besides)
-    found = model.evaluate(X, table[target], None if weights is None else table[weights])
-    scores = {k: v for k, v in found.items() if not k.startswith("baseline_")}
-    rows = [(k, v, found.get(f"baseline_{k}", np.nan)) for k, v in scores.items()]
-    shown = pd.DataFrame(rows, columns=["", "model", "constant baseline"])
-    result = {"rows": len(table), "scores": scores,
-              "baseline": {name: baseline for name, _, baseline in rows}}  # fmt: skip
-    text = shown.to_string(index=False, float_format=lambda value: f"{value:.5g}")
-    show(result, given.json, f"{len(table):,} rows\n{text}")
+    return len(table), model.evaluate(X, table[target], None if weights is None else table[weights])
 
 
-def target_of(model, given, table):
+def target_of(model, given):
     """The column to predict: --target, else the one of the training."""
     record = getattr(model, "record_", None) or {"data": {"target": {"name": None}}}
     name = given.target if given.target is not None else record["data"]["target"]["name"]
     if name is None or isinstance(name, list):
         raise UsageError("the model does not record its target: pass --target COLUMN")
-    return find_column(table, str(name))
+    return str(name)
 
 
 def export(given: Namespace) -> None:
@@ -258,7 +276,7 @@ def refit(given: Namespace) -> int:
     model = load_estimator(given.model)
     data = record_of(model)["data"]
     table = read(given)
-    target = target_of(model, given, table)
+    target = find_column(table, target_of(model, given))
     names = {key: data.get(key, {}).get("name") for key in ("weights", "groups", "time")}
     if unnamed := [key for key, name in names.items() if name is None and key in data]:
         raise ValueError(

@@ -66,8 +66,13 @@ def runs(module, function, settings=None):
     return run
 
 
-def add_input(parser, what="a table with a header"):
-    parser.add_argument("data", metavar="DATA", help=f"{what}: a file, or - for stdin")
+def add_input(parser, what="a table with a header", in_parts=False):
+    files = "a file, or - for stdin"
+    if in_parts:
+        files = "a file, a folder of Parquet files, which is read in parts, or - for stdin"
+        text = "read a Parquet file in parts, because it does not fit in memory"
+        parser.add_argument("--in-parts", action="store_true", help=text)
+    parser.add_argument("data", metavar="DATA", help=f"{what}: {files}")
     add = parser.add_argument_group("how DATA is read").add_argument
     add("--sep", metavar="CHARACTER", help="column separator of a text file (default: detected)")
     add("--decimal", choices=(".", ","), help="decimal mark of a text file (default: detected)")
@@ -99,7 +104,7 @@ def add_output(parser, progress=True):
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
-    add_input(parser)
+    add_input(parser, in_parts=True)
     add_target(parser)
     add_roles(parser)
     add = parser.add_argument
@@ -117,7 +122,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a file that train wrote")
-    add_input(parser, "a table with the columns of the training; others are ignored")
+    add_input(parser, "a table with the columns of the training; others are ignored", True)
     add = parser.add_argument
     add("--out", default="-", metavar="FILE", help="file to write, by its ending as CSV, TSV, "
         "Parquet, Feather, JSON Lines or Excel; - for stdout (default: -)")  # fmt: skip
@@ -131,7 +136,7 @@ def add_predict(parser: argparse.ArgumentParser) -> None:
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a file that train wrote")
-    add_input(parser)
+    add_input(parser, in_parts=True)
     add_target(parser, required=False)
     parser.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
     add_output(parser, progress=False)
@@ -139,7 +144,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def add_tune(parser: argparse.ArgumentParser) -> None:
-    add_input(parser)
+    add_input(parser, in_parts=True)
     add_target(parser)
     add_roles(parser)
     add = parser.add_argument

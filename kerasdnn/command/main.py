@@ -53,13 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command `kerasdnn`.
 
     Args:
-        argv: the arguments. None means those of the process.
+        argv: sequence of str, the arguments. None means those of the process.
 
     Returns:
         int: the exit code: 0 for success, 1 for an error in the data, 2 for wrong usage.
 
     Example:
-        main(["inspect", "model.kerasdnn", "--json"])
+        from kerasdnn.command.main import main
+
+        main(["train", "--help"])
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -4,7 +4,14 @@ from argparse import Namespace
 
 from ..search import comparison
 from . import streams
-from .actions import check_folder, make_estimator, prints_to_stderr, read, rows_of
+from .actions import (
+    check_folder,
+    data_of,
+    make_estimator,
+    prints_to_stderr,
+    read,
+    rows_of,
+)
 from .problems import infer_problem
 from .results import note, show
 
@@ -12,8 +19,8 @@ from .results import note, show
 def tune(given: Namespace) -> None:
     """Search for good hyperparameters and save the best model."""
     check_folder(given.out)
-    rows, notes = rows_of(read(given), given)
-    problem, why = (given.problem, "set by --problem") if given.problem else infer_problem(rows.y)
+    rows, labels, notes = data_of(given)
+    problem, why = (given.problem, "set by --problem") if given.problem else infer_problem(labels)
     estimator = make_estimator(given, problem)
     for sentence in [*notes, f"Problem type: {problem} ({why})."]:
         note(sentence)

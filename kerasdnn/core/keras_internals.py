@@ -135,8 +135,19 @@ def profiles(callback):
 
 
 def tensor_of(variable):
-    """Return the backend's own variable in a `keras.Variable`."""
-    return variable._value
+    """Return the backend's own variable in a `keras.Variable`, the first if it has copies."""
+    return copies_of(variable._value)[0]
+
+
+def copies_of(value):
+    """Return the copies of a backend's variable on the devices of a distribution strategy."""
+    return getattr(value, "_values", None) or [value]
+
+
+def seed_states(model):
+    """Return the variables from which the layers of a model draw random numbers."""
+    layers = model._flatten_layers(include_self=True, recursive=True)
+    return [generator.state for layer in layers for generator in layer._seed_generators]
 
 
 def assert_compiled(model, method):
@@ -175,11 +186,12 @@ def unpack(data):
     return data_adapter_utils.unpack_x_y_sample_weight(data)
 
 
-def epoch_iterator(model, x, steps_per_epoch=None, shuffle=False, class_weight=None):
-    """Return the iterator with which stock Keras reads a dataset, one batch per step.
+def epoch_iterator(x, steps_per_epoch=None, shuffle=False, class_weight=None):
+    """Return the iterator with which stock Keras reads a dataset on one device, one batch per step.
 
     Its attribute `dataset` is the `tf.data.Dataset` of all batches.
     """
+    import tensorflow as tf
     from keras.src.backend.tensorflow.trainer import TFEpochIterator  # TensorFlow's backend only
 
     iterator = TFEpochIterator(
@@ -187,7 +199,7 @@ def epoch_iterator(model, x, steps_per_epoch=None, shuffle=False, class_weight=N
         steps_per_epoch=steps_per_epoch,
         shuffle=shuffle,
         class_weight=class_weight,
-        distribute_strategy=model.distribute_strategy,
+        distribute_strategy=tf.distribute.get_strategy(),
     )
     iterator.dataset = iterator._distributed_dataset
     return iterator

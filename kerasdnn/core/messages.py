@@ -21,8 +21,13 @@ class DataWarning(UserWarning):
     """The data or a setting of `fit` is valid, but probably a mistake.
 
     Example:
-        warnings.filterwarnings("ignore", message="`y`", category=kerasdnn.DataWarning)
-        warnings.simplefilter("error", kerasdnn.DataWarning)  # raise all of them as errors
+        import warnings
+
+        import kerasdnn
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`y`", category=kerasdnn.DataWarning)
+            warnings.simplefilter("error", kerasdnn.DataWarning)  # raise all of them as errors
     """
 
 

@@ -29,7 +29,7 @@ def mean_interval(samples, confidence=0.95, axis=0):
     check_interval("confidence", confidence, "(0, 1)")
     if samples.ndim == 0 or samples.shape[axis] == 0:
         shape = f"an array of shape {samples.shape}"
-        raise invalid("samples", "must hold at least one run", received=shape)
+        raise invalid("samples", "must contain at least one run", received=shape)
     n = samples.shape[axis]
     mean = samples.mean(axis=axis)
     if n == 1:

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, log_softmax, logit, softmax
+from scipy.special import expit, log_expit, log_softmax, logit, softmax
 from sklearn.isotonic import IsotonicRegression
 
 from ..core.messages import invalid, warn
 
 SMALLEST = float(np.finfo("float32").tiny)  # of a probability
 LARGEST = 1 - 2.0**-24  # of one whose complement is not known
-PRIOR_ROWS = 10.0  # how much the temperature 1 weighs; docs/log.md says why
+PRIOR_ROWS = 3.0  # limits the temperature of rows that are all predicted correctly
+USUAL = 0.15  # temperatures are mostly within this of 1, in their logarithm; docs/log.md says why
+GRID = 33  # log-temperatures at which a minimum is looked for
 FARTHEST = 1e3  # temperatures are between its inverse and it
 MIN_ISOTONIC_ROWS = 200
 METHODS = ("temperature", "isotonic")
@@ -32,7 +34,7 @@ def check_calibrate(name: str, value: Any) -> bool | str:
     if isinstance(value, str) and value in METHODS:
         return value
     rule = 'must be True, False, "temperature" or "isotonic"'
-    raise invalid(name, rule, value, "True is temperature scaling, False leaves it out.")
+    raise invalid(name, rule, value, "True means temperature scaling, False no calibration.")
 
 
 def to_probabilities(z, sigmoid):
@@ -66,12 +68,15 @@ class Temperature:
 
     @classmethod
     def fit(cls, z: Any, y: Any, weights: Any = None, *, sigmoid: bool) -> "Temperature":
-        """Minimize the log loss of held-out rows over b = 1 / T.
+        """Minimize the log loss of held-out rows and a penalty over b = 1 / T.
 
-            sum over rows of w_i log loss(b z_i, y_i)  +  10 (b - 1 - log b)
+            sum over rows of w_i log loss(b z_i, y_i)
+                + log(1 + (log b / 0.15)^2)  +  3 (b - 1 - log b)
 
-        Both terms are convex in b. The second has its minimum at b = 1. Among hundreds of rows it
-        hardly counts; few rows, all predicted correctly, would let b grow without bound.
+        The second term is a Cauchy prior on log b: most networks need a temperature near 1, and
+        some one far from it. It keeps T near 1 unless the rows support more, and hardly counts
+        then. The third has its minimum at b = 1, too. Without it, rows that are all predicted
+        correctly would let b grow without bound.
 
         Args:
             z: float `(rows, outputs)`, see the head of this module.
@@ -87,15 +92,37 @@ class Temperature:
         else:
             y = np.arange(z.shape[1]) == np.asarray(y)[:, None]
 
-        def slope(log_b):  # the derivative with respect to b
+        def convex(log_b):  # the first and the third term, of b
+            b = np.exp(log_b)
+            log_p = (log_expit(b * z) * y + log_expit(-b * z) * (1 - y)) if sigmoid else (
+                log_softmax(b * z, axis=1) * y)  # fmt: skip
+            return -(w * log_p).sum() + PRIOR_ROWS * (b - 1 - log_b)
+
+        def slope(log_b):  # its derivative with respect to b
             b = np.exp(log_b)
             p = expit(b * z) if sigmoid else softmax(b * z, axis=1)
             return (w * (p - y) * z).sum() + PRIOR_ROWS * (1 - 1 / b)
 
+        def penalized(log_b):
+            return convex(log_b) + np.log1p((log_b / USUAL) ** 2)
+
+        def penalized_slope(log_b):  # the derivative of all terms with respect to log b
+            prior = 2 * log_b / (USUAL**2 + log_b**2)
+            return np.exp(log_b) * slope(log_b) + prior
+
         end = np.log(FARTHEST)
         if slope(-end) >= 0 or slope(end) <= 0:
-            return cls(FARTHEST if slope(-end) >= 0 else 1 / FARTHEST)
-        return cls(np.exp(-brentq(slope, -end, end, xtol=1e-12)))
+            far = -end if slope(-end) >= 0 else end
+        else:
+            far = brentq(slope, -end, end, xtol=1e-12)
+        # The prior pulls from there towards 0, and there may be two minima in between.
+        grid = np.linspace(0.0, far, GRID)
+        k = int(np.argmin([penalized(log_b) for log_b in grid]))
+        ends = grid[max(k - 1, 0)], grid[min(k + 1, GRID - 1)]
+        best = grid[k]
+        if np.prod([np.sign(penalized_slope(log_b)) for log_b in ends]) < 0:
+            best = brentq(penalized_slope, *ends, xtol=1e-12)
+        return cls(np.exp(-best))
 
     def probabilities(self, z: np.ndarray, sigmoid: bool) -> np.ndarray:
         """Calibrated probabilities, of the shape of z."""
@@ -135,8 +162,8 @@ class Isotonic:
         if len(z) < MIN_ISOTONIC_ROWS:
             warn(
                 f"Isotonic calibration is fitted to {len(z):,} rows and will follow their random "
-                f"variation. It takes {MIN_ISOTONIC_ROWS} or more; calibrate='temperature' needs "
-                "few."
+                f"variation. Use {MIN_ISOTONIC_ROWS} or more, or calibrate='temperature', which "
+                "needs few."
             )
         p = to_probabilities(np.asarray(z, "float64"), sigmoid)
         y = np.reshape(y, p.shape) if sigmoid else np.arange(p.shape[1]) == np.asarray(y)[:, None]

@@ -55,7 +55,15 @@ class Decisions(Spread):
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the arguments of `__init__`, as in scikit-learn."""
+        """Get the arguments of `__init__`, as in scikit-learn.
+
+        Args:
+            deep: bool, whether parameters of contained estimators are included; there are none.
+                Default: True.
+
+        Returns:
+            dict from the name of each argument to its value.
+        """
         found = super().get_params(deep)  # type: ignore[misc] # of scikit-learn
         return {**found, "calibrate": vars(self)["calibrate"]}
 
@@ -71,14 +79,16 @@ class Decisions(Spread):
     ) -> Any:
         """Calibrate the probabilities on held-out rows, instead of the validation rows of `fit`.
 
-        The network stays as it is. A threshold chosen for a metric is chosen again, on these rows.
+        The network does not change. A threshold chosen for a metric is chosen again, on these rows.
 
         Args:
-            X, y, sample_weight: as in `fit`; rows that the estimator was not trained on.
+            X: table of `(rows, columns)` that the estimator was not trained on.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
             method: "temperature" (default) divides the log-odds by one number, fitted to minimize
                 the log loss; "isotonic" fits scikit-learn's `IsotonicRegression` to each class
                 against the others, and divides by their sum. It needs many rows, and can change
                 the predicted class.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             The estimator.
@@ -87,8 +97,12 @@ class Decisions(Spread):
             ValueError: an unknown method, or rows that `fit` would reject.
 
         Example:
-            model = DNNClassifier(random_state=0).fit(frame, labels)
-            model.calibrate(held_out, held_out_labels, method="isotonic")
+            from kerasdnn import DNNClassifier
+            from sklearn.datasets import load_breast_cancer
+
+            X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(X[:400], y[:400])
+            model.calibrate(X[400:], y[400:], method="isotonic")
         """
         if check_calibrate("method", method) is False:
             raise invalid("method", 'must be "temperature" or "isotonic"', method)
@@ -105,7 +119,7 @@ class Decisions(Spread):
         if threshold is None:
             return
         if target.head.units != "1":
-            remedy = "More classes are predicted by the largest probability."
+            remedy = "With more classes, the most probable one is predicted."
             if target.head.kind == "labels":
                 remedy = "Compare `predict_proba` with a threshold per label."
             raise invalid("threshold", "is for two classes", threshold, remedy)
@@ -175,10 +189,16 @@ class Decisions(Spread):
     # ------------------------------------------------------------------------------ predictions
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict probabilities: float64 `(rows, classes)`, for several labels `(rows, labels)`.
+        """Predict probabilities.
 
-        They are calibrated on the validation rows of `fit` unless there were none or
+        They are calibrated on the validation rows of `fit`, unless there were none or
         `calibrate=False`.
+
+        Args:
+            X: table, array or path of a Parquet file, with the columns of `fit`.
+
+        Returns:
+            float64 `(rows, classes)`, columns as `classes_`; for several labels `(rows, labels)`.
         """
         if getattr(self, "calibrator_", None) is None:
             return self._uncalibrated(self._output(X))
@@ -211,6 +231,9 @@ class Decisions(Spread):
 
         With a `threshold_` t, those above log t / (1 - t) are predicted.
 
+        Args:
+            X: table of `(rows, columns)`, with the columns of `fit`.
+
         Returns:
             float64: the log-odds log p / (1 - p) of two classes `(rows,)` or of labels `(rows,
             labels)`; the log-probabilities of more classes `(rows, classes)`.
@@ -225,9 +248,15 @@ class Decisions(Spread):
         return scores[:, 1] - scores[:, 0] if self.target_.head.units == "1" else scores
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict the most probable class `(rows,)`, or 0 or 1 for each label `(rows, labels)`.
+        """Predict the most probable class, or 0 or 1 for each label.
 
-        Of two classes the second is predicted where its probability is above `threshold_`.
+        Of two classes, the second is predicted if its probability is above `threshold_`.
+
+        Args:
+            X: table, array or path of a Parquet file, with the columns of `fit`.
+
+        Returns:
+            Labels `(rows,)` of the type of y, or int `(rows, labels)`.
         """
         calibrator = getattr(self, "calibrator_", None)
         if calibrator is None or calibrator.keeps_order:

@@ -18,6 +18,8 @@ class Intervals(Spread):
         conformal_: `Conformal`, or None if there were no validation rows.
     """
 
+    crosses_epochs = True  # residuals of few validation rows are of epochs that others selected
+
     def predict_interval(self, X: Any, coverage: float = 0.9) -> np.ndarray:
         """Predict an interval that contains the target of a new row with a stated probability.
 
@@ -44,8 +46,12 @@ class Intervals(Spread):
                 interval is that of the quantiles alone.
 
         Example:
-            model = DNNRegressor(quantiles=(0.1, 0.5, 0.9), random_state=0).fit(frame, prices)
-            low, high = model.predict_interval(frame, coverage=0.8).T
+            from kerasdnn import DNNRegressor
+            from sklearn.datasets import load_diabetes
+
+            X, y = load_diabetes(return_X_y=True, as_frame=True)
+            model = DNNRegressor("standard", epochs=2, random_state=0).fit(X, y)
+            low, high = model.predict_interval(X, coverage=0.8).T
         """
         check_is_fitted(self)
         coverage = check_coverage(coverage)
@@ -75,19 +81,25 @@ class Intervals(Spread):
         return self.predict(X)[:, [found[0][0], found[1][0]]]
 
     def calibrate(self, X: Any, y: Any, *, sample_weight: Any = None) -> Any:
-        """Take the residuals of held-out rows for `predict_interval`.
+        """Use the residuals of held-out rows for `predict_interval`.
 
         They replace those of the validation rows of `fit`, by which the epoch was chosen.
 
         Args:
-            X, y, sample_weight: as in `fit`; rows that the estimator was not trained on.
+            X: table of `(rows, columns)` that the estimator was not trained on.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             The estimator.
 
         Example:
-            model = DNNRegressor(random_state=0).fit(frame, prices)
-            model.calibrate(held_out, held_out_prices)
+            from kerasdnn import DNNRegressor
+            from sklearn.datasets import load_diabetes
+
+            X, y = load_diabetes(return_X_y=True, as_frame=True)
+            model = DNNRegressor("standard", epochs=2, random_state=0).fit(X[:300], y[:300])
+            model.calibrate(X[300:], y[300:])
         """
         x, rows = self._held_out(X, y, sample_weight)
         self._keep_decisions(self._decide(self.target_, self.network_, x, rows))

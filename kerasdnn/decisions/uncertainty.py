@@ -40,8 +40,12 @@ class Spread:
             ValueError: there is one member only, or no dropout.
 
         Example:
-            model = DNNRegressor(n_members=5, random_state=0).fit(frame, prices)
-            model.predict_std(frame)
+            from kerasdnn import DNNRegressor
+            from sklearn.datasets import load_diabetes
+
+            X, y = load_diabetes(return_X_y=True, as_frame=True)
+            model = DNNRegressor("standard", n_members=2, epochs=2, random_state=0).fit(X, y)
+            model.predict_std(X)
         """
         check_is_fitted(self)
         check_choice("method", method, ("members", "dropout"))

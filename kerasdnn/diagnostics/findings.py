@@ -49,6 +49,7 @@ class Finding:
 
     @property
     def remedy(self) -> str:
+        """Another name of `fix`."""
         return self.fix
 
     def __str__(self) -> str:

@@ -31,9 +31,10 @@ def rate_range_test(
     Args:
         network: built and compiled Keras model whose learning rate is a number.
         X: array `(rows, features)`.
-        y: array, as in `fit`.
-        lowest, highest: positive floats, the first and the last learning rate; 1e-6 and 10 by
-            default. The test stops early if the loss diverges.
+        y: array `(rows,)` or `(rows, outputs)`, as in `fit`.
+        lowest: positive float, the first learning rate. Default: 1e-6.
+        highest: positive float, the last learning rate; the test stops early if the loss diverges.
+            Default: 10.
         steps: int, at least 10, number of training steps, 100 by default.
         batch_size: int, at least 1, rows per step, 32 by default.
         seed: int, selects the rows of each step, 0 by default.

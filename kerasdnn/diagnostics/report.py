@@ -85,7 +85,7 @@ def health(
     y: ArrayLike,
     history: keras.callbacks.History | dict | pd.DataFrame | None = None,
 ) -> Health:
-    """Examine a network: does anything keep it from learning?
+    """Find out whether anything prevents a network from learning.
 
     Args:
         network: built and compiled `keras.Sequential`; an estimator has `model.health(X, y)`.
@@ -190,6 +190,7 @@ class Diagnostics(keras.callbacks.Callback):
 
     @property
     def history(self) -> pd.DataFrame:
+        """The measurements of each epoch; see the class."""
         if not self.measurements:
             return pd.DataFrame()
         return pd.concat(self.measurements, ignore_index=True)

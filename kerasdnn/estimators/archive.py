@@ -48,8 +48,8 @@ def save_estimator(estimator, path):
     # The content does not depend on the caller's custom object scope.
     with only(custom_loss(estimator)):
         data = archive(estimator)
-    with atomic_write(path) as beside:
-        beside.write_bytes(data)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def custom_loss(estimator):
@@ -116,8 +116,14 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
             or contains weights that are NaN or infinite; the message says which.
 
     Example:
-        model = kerasdnn.load("model.kerasdnn")
-        network = kerasdnn.load("network.keras", custom_objects={"my_loss": my_loss})
+        import pandas as pd
+        from kerasdnn import DNNClassifier, load
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        model.save("model.kerasdnn")
+        load("model.kerasdnn").predict(frame.head(1))
     """
     data = Path(path).read_bytes()
     try:
@@ -127,7 +133,7 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
                 return network_from_bytes(data)
             state, network = checked(parts)
             return estimator_from_state(
-                ESTIMATORS, state, lambda seed: network_from_bytes(network, seed)
+                estimators(), state, lambda seed: network_from_bytes(network, seed)
             )
     except Forbidden as error:
         raise ValueError(
@@ -137,6 +143,13 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
         ) from error
     except BadFile as error:
         raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
+def estimators():
+    """The classes of estimators that a file may name."""
+    from ..multi_output.estimator import DNNMultiOutput  # which imports this room
+
+    return ESTIMATORS | {DNNMultiOutput.__name__: DNNMultiOutput}
 
 
 def read_zip(data):

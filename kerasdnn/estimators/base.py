@@ -41,7 +41,12 @@ class ScoredByRow:
         """Compute the accuracy (multi-label: of complete rows) or R2, as scikit-learn does.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table of `(rows, columns)`, with the columns of `fit`.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+
+        Returns:
+            float: accuracy in [0, 1], or R2, at most 1.
         """
         if is_source(X):
             from ..streaming.prediction import score_source
@@ -66,7 +71,20 @@ class TableEstimator(Explained, BaseEstimator):
     def _hyperparameters(self):
         """The hyperparameters of the preset, replaced by those that were given."""
         given = self.get_params(deep=False)
-        return presets.resolve(self._chosen_preset(), given, is_regressor(self))
+        return presets.resolve(self._chosen_preset(), given, self._of_numbers)
+
+    @property
+    def _of_numbers(self):
+        """Whether presets have the values for numbers."""
+        return is_regressor(self)
+
+    def _as_y(self, y):
+        """y as `tables.targets.read_target` reads it."""
+        return y
+
+    def _as_validation(self, validation_data):
+        """The validation rows with such a y."""
+        return validation_data
 
     def _draw_seed(self):
         self._drawn_seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -191,7 +209,9 @@ class TableEstimator(Explained, BaseEstimator):
         """Compute loss and metrics on a table, and those of a constant baseline.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table, array or path of a Parquet file, with the columns of `fit`.
+            y: as in `fit`; for a source that is read in parts, the name of its target column.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             dict: "loss" (without regularization or label smoothing), the metrics, and
@@ -207,10 +227,11 @@ class TableEstimator(Explained, BaseEstimator):
         return evaluate_with_baseline(self, rows)
 
     def health(self, X: Any, y: Any) -> Health:
-        """Find out whether anything keeps the network from learning; see `kerasdnn.health`.
+        """Find out whether anything prevents the network from learning; see `kerasdnn.health`.
 
         Args:
-            X, y: as in `fit`, the training rows or others.
+            X: table of `(rows, columns)`: the training rows or others.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
 
         Returns:
             `Health`: prints as a table of the layers and the findings. With several members it
@@ -222,7 +243,7 @@ class TableEstimator(Explained, BaseEstimator):
         return examine(
             first_of(self.network_), rows.x, rows.y, self.history_,
             columns=original_columns(self.encoder_),
-            classes=self.classes_.tolist() if hasattr(self, "classes_") else None,
+            classes=self.target_.classes.tolist() if hasattr(self.target_, "classes") else None,
             best_epoch_kept="val_loss" in self.history_,
             threshold=self._network_threshold(),
         )  # fmt: skip
@@ -234,6 +255,11 @@ class TableEstimator(Explained, BaseEstimator):
         change: `best_network()` of the result is a new one, fitted on all rows. Without a preset,
         plain networks are searched, many in parallel; with one, variants of it are fitted one after
         the other.
+
+        Args:
+            X: table of `(rows, columns)`.
+            y: as in `fit`.
+            **search: arguments of `kerasdnn.tune`, such as `max_trials` and `objective`.
 
         Returns:
             `SearchResult`.
@@ -259,7 +285,14 @@ class TableEstimator(Explained, BaseEstimator):
             ValueError: a name that X does not have; X as in `predict`.
 
         Example:
-            model.predict_to("customers.parquet", "predictions.parquet", copy=["customer"])
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+            frame.to_parquet("people.parquet")
+            model.predict_to("people.parquet", "predictions.parquet", copy=["city"])
         """
         from ..streaming.prediction import predict_to  # which imports this room
 
@@ -273,6 +306,12 @@ class TableEstimator(Explained, BaseEstimator):
             `Summary`, which prints, and which notebooks show. `network_.summary()` is Keras's.
 
         Example:
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
             print(model.summary())
         """
         check_is_fitted(self)
@@ -315,9 +354,13 @@ class TableEstimator(Explained, BaseEstimator):
                 that differ.
 
         Example:
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
             model.export("exported")                 # then, anywhere: from predict import load
-            model.export("served/1", format="saved_model")
-            model.export("portable", format="onnx")
         """
         from ..export.exporting import export  # which imports this room
 

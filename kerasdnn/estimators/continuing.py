@@ -106,7 +106,7 @@ def check_single(estimator, settings, class_weight):
         remedy = "One pass over some rows has no folds. Leave it out."
         raise invalid("bagging", "must be None for `partial_fit`", estimator.bagging, remedy)
     if isinstance(class_weight, str):
-        remedy = "Pass a dict from label to weight: some rows do not tell how frequent classes are."
+        remedy = "Pass a dict from label to weight: class frequencies are unknown before all rows."
         raise invalid("class_weight", "must be a dict for `partial_fit`", class_weight, remedy)
 
 

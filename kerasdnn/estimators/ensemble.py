@@ -13,6 +13,7 @@ import numpy as np
 from ..core import keras_internals
 from ..core.arguments import check_integer
 from ..core.messages import invalid
+from ..core.parallel import Died, Shared, for_workers, run_calls
 from ..nn.average import AverageOf
 from ..nn.realmlp_layers import ScheduledDropout
 from ..nn.schedules import Schedule
@@ -92,6 +93,43 @@ def train_together(members, settings):
     except NotStackable:
         return False
     return True
+
+
+def train_each(training, members, epochs):
+    """Train members that are not trained together: in this process, one after the other, or in
+    workers where `joblib.parallel_config` says so.
+
+    Args:
+        training: `fit.Training`.
+        members: list of `fit.Member`, which are not trained.
+        epochs: list of int, the last epoch of each.
+    """
+    shared = Shared(training=training)
+    calls = {i: (member, epochs[i]) for i, member in enumerate(members)}
+    here = 1 if len(members) == 1 or training.estimator.callbacks else None
+    for number, trained in run_calls(train_member, shared, calls, here):
+        if isinstance(trained, Died):
+            raise RuntimeError(f"Network {number} could not be trained: {trained}.")
+        if trained is not None:
+            member, (weights, history, best) = members[number], trained
+            member.network.set_weights(weights)
+            member.network.history = keras.callbacks.History()
+            vars(member.network.history).update(history)
+            if best is not None:
+                vars(member.best).update(best)
+
+
+@for_workers
+def train_member(number, shared, member, last):
+    """Train a member; returns None where that is in place, else what training changed."""
+    shared.training.run(member, last)
+    if not shared.elsewhere:
+        return None
+    network, best = member.network, member.best
+    history = {name: getattr(network.history, name) for name in ("history", "epoch")}
+    if best is not None:
+        best = {name: getattr(best, name) for name in ("best_epoch", "stopped_epoch")}
+    return network.get_weights(), history, best
 
 
 def arguments_of(rows):

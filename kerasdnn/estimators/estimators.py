@@ -49,7 +49,8 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
     Attributes:
         classes_: labels, sorted, or with `ordered` from lowest to highest; for a multi-label
             problem the names of the columns of y.
-        n_features_in_, feature_names_in_: columns of X; names only if all are strings.
+        n_features_in_: int, number of columns of X.
+        feature_names_in_: object array of the columns' names; only if all are strings.
         network_: the trained `Network`.
         encoder_: the `TableEncoder` that prepares its input.
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
@@ -59,15 +60,23 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         temperature_: float, what log-odds are divided by in `predict_proba`; 1 without calibration.
         threshold_: float, the probability of the second class above which it is predicted; None for
             more classes and for labels.
-        oof_predict_, oof_predict_proba_, oof_score_: with `bagging`, what `predict`,
-            `predict_proba` and `score` give for the rows of `fit` by the members that were not
-            trained on them, without rows of weight 0 or without a target. NaN (None for a class)
-            where all were, which "bootstrap" leaves over. A file has the score alone.
+        oof_predict_: with `bagging`, what `predict` returns for the rows of `fit`, computed by the
+            members that were not trained on them; without rows of weight 0 or without a target.
+            None for a row on which all members were trained, which "bootstrap" allows. Not in the
+            file.
+        oof_predict_proba_: the same for `predict_proba`; NaN for a row on which all members were
+            trained.
+        oof_score_: float, the same for `score`, over the rows that have a prediction.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
 
     Example:
-        model = DNNClassifier(random_state=0).fit(frame, labels)
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=5, random_state=0).fit(frame, labels)
         model.predict(frame.head(1))
         model.predict({"age": 41, "city": "Oslo"})       # one row
     """
@@ -85,6 +94,7 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         schedule: str | None = None,
         warmup: float | None = None,
         momentum: float | None = None,
+        learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
@@ -140,27 +150,32 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
         """Train on a table.
 
         Args:
-            X: table of `(rows, columns)`; see `tables/frame.py`. A Parquet file or folder (its
-                path), a `pyarrow.dataset.Dataset` or a lazy frame (Polars, DuckDB, ...) is read in
-                parts and never as a whole; see `streaming/training.py`.
-            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`. Where X is read in parts, the name of
-                its column of labels, or a list of names.
-            sample_weight: `(rows,)` from 0; a weight of 0 leaves the row out.
-            validation_data: `(X, y)` or `(X, y, sample_weight)` to judge epochs by, instead of a
-                share of the rows.
-            groups: name of a column of X, or array `(rows,)`: rows of one group are all trained on
-                or all validated on. A column named here is not a feature. None means that rows are
-                independent.
+            X: table of `(rows, columns)`: a DataFrame, an array or a dict; see `tables/frame.py`. A
+                Parquet file or folder (its path), a `pyarrow.dataset.Dataset` or a lazy frame
+                (Polars, DuckDB, ...) is read in parts and never loaded completely; see
+                `streaming/training.py`.
+            y: labels `(rows,)`, or 0 and 1 `(rows, labels)`. If X is read in parts, the name of its
+                column of labels, or a list of names.
+            sample_weight: float array `(rows,)`, non-negative; a row of weight 0 is left out. None
+                means 1 for every row.
+            validation_data: `(X, y)` or `(X, y, sample_weight)` on which epochs are evaluated. None
+                means a part of the rows, see `validation_fraction`.
+            groups: name of a column of X, or array `(rows,)`: all rows of a group are either in the
+                training set or in the validation set. A column named here is not a feature. None
+                means that rows are independent.
             time: name of a column of X, or array `(rows,)` of numbers or dates: epochs are
                 validated on the latest rows. A column named here is not a feature; pass `X[name]`
                 to keep it as one. None means that validation rows are drawn at random.
 
+        Returns:
+            The estimator.
+
         Raises:
-            ValueError: data from which nothing right could be learned; the message names column,
-                row, value and remedy. Or training diverged, and no weights are worth keeping.
+            ValueError: invalid data (the message names column, row, value and fix), or training
+                diverged.
 
         Warns:
-            DataWarning: data that is legal, but a mistake more often than not.
+            DataWarning: data that is valid, but probably a mistake.
         """
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, self._make_target(y))
@@ -178,7 +193,7 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
             y: labels `(rows,)`, or 0 and 1 `(rows, labels)`.
             classes: all labels that will occur. The first call needs them, unless the estimator has
                 them or y has several columns; later calls may repeat them.
-            sample_weight: `(rows,)` from 0, or None for 1.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
 
         Returns:
             The estimator; `history_` has a row for each call.
@@ -187,9 +202,13 @@ class DNNClassifier(Decisions, ScoredByRow, ClassifierMixin, TableEstimator):
             ValueError: invalid data, other columns, or labels that were not declared.
 
         Example:
-            model = DNNClassifier(random_state=0)
-            for chunk in pd.read_csv("rows.csv", chunksize=10_000):
-                model.partial_fit(chunk.drop(columns="y"), chunk["y"], classes=["no", "yes"])
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            model = DNNClassifier("standard", random_state=0)
+            for day in range(2):
+                chunk = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "day": day})
+                model.partial_fit(chunk, ["yes", "no"] * 50, classes=["no", "yes"])
         """
         known = getattr(self, "classes_", None)
         if classes is not None:
@@ -244,21 +263,28 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         {arguments}
 
     Attributes:
-        n_features_in_, feature_names_in_: columns of X; names only if all are strings.
+        n_features_in_: int, number of columns of X.
+        feature_names_in_: object array of the columns' names; only if all are strings.
         network_: the trained `Network`.
         encoder_: the `TableEncoder` that prepares its input.
         history_: DataFrame with one row per epoch. Metrics are weighted by the row weights.
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
-        oof_predict_, oof_score_: with `bagging`, what `predict` and `score` give for the rows of
-            `fit` by the members that were not trained on them; see `DNNClassifier`.
+        oof_predict_: with `bagging`, what `predict` returns for the rows of `fit`, computed by the
+            members that were not trained on them; NaN for a row on which all members were trained.
+            Not in the file.
+        oof_score_: float, the same for `score`, over the rows that have a prediction.
         record_: dict, the record of the training: seeds, data hashes, split, versions, device,
             timings and scores; see `records/contents.py`.
 
     Example:
-        model = DNNRegressor(random_state=0).fit(frame, prices)
-        model.predict(frame.head(1))
+        from kerasdnn import DNNRegressor
+        from sklearn.datasets import load_diabetes
+
+        X, y = load_diabetes(return_X_y=True, as_frame=True)
+        model = DNNRegressor("standard", epochs=5, random_state=0).fit(X, y)
+        model.predict(X.head(1))
     """
 
     def __init__(
@@ -276,6 +302,7 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         schedule: str | None = None,
         warmup: float | None = None,
         momentum: float | None = None,
+        learning_rate_factors: Sequence[float] | Mapping[str, float] | None = None,
         clipnorm: float | None = None,
         dropout: float | None = None,
         l2: float | None = None,
@@ -322,14 +349,49 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         groups: Any = None,
         time: Any = None,
     ) -> Any:
-        """Train on a table; y is `(rows,)` or `(rows, columns)`. See `DNNClassifier`."""
+        """Train on a table.
+
+        Args:
+            X: table of `(rows, columns)`, or a source that is read in parts, as in
+                `DNNClassifier.fit`.
+            y: numbers `(rows,)` or `(rows, columns)`. If X is read in parts, the name of its target
+                column, or a list of names.
+            sample_weight: float array `(rows,)`, non-negative; a row of weight 0 is left out. None
+                means 1 for every row.
+            validation_data: `(X, y)` or `(X, y, sample_weight)` on which epochs are evaluated. None
+                means a part of the rows, see `validation_fraction`.
+            groups: name of a column of X, or array `(rows,)`: all rows of a group are either in the
+                training set or in the validation set. A column named here is not a feature. None
+                means that rows are independent.
+            time: name of a column of X, or array `(rows,)` of numbers or dates: epochs are
+                validated on the latest rows. A column named here is not a feature. None means that
+                validation rows are drawn at random.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            ValueError: invalid data (the message names column, row, value and fix), or training
+                diverged.
+        """
         rows = Rows(X, y, sample_weight, groups=groups, time=time)
         return self._fit(rows, validation_data, self._make_target(y))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train for one pass over some rows; y is `(rows,)` or `(rows, columns)`.
+        """Train for one pass over some rows, and keep what was learned from earlier calls.
 
-        The first call fixes the units of y, too. See `DNNClassifier.partial_fit`.
+        The first call also fixes the units of y. See `DNNClassifier.partial_fit`.
+
+        Args:
+            X: table of `(rows, columns)`.
+            y: numbers `(rows,)` or `(rows, columns)`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+
+        Returns:
+            The estimator; `history_` has a row for each call.
+
+        Raises:
+            ValueError: invalid data, or other columns.
         """
         return self._fit_partially(Rows(X, y, sample_weight), self._make_target(y))
 
@@ -343,6 +405,9 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the target in its own units.
+
+        Args:
+            X: table, array or path of a Parquet file, with the columns of `fit`.
 
         Returns:
             float64 `(rows,)` or `(rows, columns)`; with `quantiles` `(rows, quantiles)`, increasing
@@ -367,9 +432,13 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
             ValueError: the estimator was fitted with another target.
 
         Example:
-            model = DNNRegressor(target="normal", random_state=0).fit(frame, prices)
-            model.predict_dist(frame).std()
-            model.predict_dist(frame).sf(100)                # P(price > 100) in each row
+            from kerasdnn import DNNRegressor
+            from sklearn.datasets import load_diabetes
+
+            X, y = load_diabetes(return_X_y=True, as_frame=True)
+            model = DNNRegressor("standard", target="normal", epochs=2, random_state=0).fit(X, y)
+            model.predict_dist(X).std()
+            model.predict_dist(X).sf(200)                    # P(y > 200) in each row
         """
         output = self._output(X)
         distribution = self.target_.head.distribution
@@ -385,7 +454,12 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
         quantiles.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table of `(rows, columns)`, with the columns of `fit`.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+
+        Returns:
+            float, at most 1; 0 is that of a constant prediction.
         """
         if is_source(X) or getattr(self, "target_", None) is None or not self.target_.head.levels:
             return super().score(X, y, sample_weight)

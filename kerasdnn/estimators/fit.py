@@ -26,7 +26,7 @@ from ..core.rows import unpack_validation_data
 from ..heads import make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
-from ..stopping.best_epoch import best_epoch_callback
+from ..stopping.best_epoch import EpochOutputs, best_epoch_callback, cross_selected
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
 from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
@@ -50,12 +50,14 @@ from .ensemble import (
     layers_of_members,
     out_of_fold,
     split_members,
+    train_each,
     train_together,
 )
 from .presets import PRESETS, has_end
 
 FEW = 2  # networks that take less time in turn, with a shared program, than as one
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
+MAX_CROSSED_ROWS = 1_000  # of more validation rows, selecting an epoch changes no residuals
 
 
 def fit_table(estimator, given, validation_data, make_target, recorder):
@@ -131,7 +133,7 @@ def check_positions(splitter, total, count):
     by_position = not hasattr(splitter, "split") or isinstance(splitter, PredefinedSplit)
     if by_position and count != total:
         raise ValueError(
-            "`validation_split` must not hold positions where rows are left out. Received: "
+            "`validation_split` must not contain positions where rows are left out. Received: "
             f"{total:,} rows, of which {total - count:,} weigh 0 or lack a target. Drop them from "
             "X and y, and count the positions without them."
         )
@@ -177,22 +179,22 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     seeds = [int(rng.integers(2**31)) for _ in range(count)]
     runs = 1.0 if every is None else 1 + len(every) / len(rows)
     members = []
-    if every is None and start is None and limit.seconds is None:
-        members = training.train_all([training.member(seed) for seed in seeds])
+    if limit.seconds is None:
+        alone = every is not None or start is not None
+        members = training.train_all(training.begin(seeds, begin), alone)
     else:
         for number, (seed, layers) in enumerate(zip(seeds, begin, strict=True)):
             members.append(training.train(seed, limit, runs * (count - number), layers))
     predictor = training.predictor(members)
     training.learn_bias(predictor)
-    decisions = training.decide(predictor)
+    decisions = training.decide(predictor, members[0])
     found = {"history_": members[0].history(), "best_epoch_": members[0].epoch}
     report = report_of(members, training, limit)
     if every is not None:
         training = Training(estimator, training.given, every, None, target, start)
-        members = [
-            training.train(seed, until=member.epoch, layers=layers)
-            for seed, member, layers in zip(seeds, members, begin, strict=True)
-        ]
+        epochs = [member.epoch for member in members]
+        members = training.begin(seeds, begin)
+        train_each(training, members, epochs)
         predictor = training.predictor(members)
         report += f" Trained again on all {len(every):,} rows for {members[0].epoch} epochs."
     return {
@@ -372,20 +374,39 @@ class Training:
             patience = settings["patience"] if settings["early_stopping"] else settings["epochs"]
             member.best = best_epoch_callback(self.monitor, patience)
             member.callbacks.append(member.best)
+            if self.crosses(held):
+                member.outputs = EpochOutputs(held.x)
+                member.callbacks.append(member.outputs)
         return member
 
-    def train_all(self, members):
-        """Train members as one compiled function, or one after the other; returns them."""
+    def crosses(self, held):
+        """Whether the residuals of a row are to be of an epoch that other rows select."""
+        return (
+            getattr(self.estimator, "crosses_epochs", False)
+            and self.settings["n_members"] == 1
+            and self.monitor.name == "loss"
+            and len(held) <= MAX_CROSSED_ROWS
+        )
+
+    def begin(self, seeds, layers):
+        """Members that are not trained; those that have layers begin with their weights."""
+        members = [self.member(seed) for seed in seeds]
+        for member, own in zip(members, layers, strict=True):
+            if own is not None:
+                copy_weights(own, member.network.layers)
+        return members
+
+    def train_all(self, members, alone=False):
+        """Train members as one compiled function, or each by itself; returns them."""
         seen = self.estimator.callbacks or self.estimator.verbose or self.monitor.scorer is not None
-        if len(members) > FEW and not seen:
+        if len(members) > FEW and not seen and not alone:
             with self.silenced():
                 done = train_together(members, self.settings)
             if done:
                 for member in members:
                     reject_divergence(member.network, self.settings["learning_rate"])
                 return members
-        for member in members:
-            self.run(member, self.settings["epochs"])
+        train_each(self, members, [self.settings["epochs"]] * len(members))
         return members
 
     def silenced(self):
@@ -409,28 +430,24 @@ class Training:
         if member.clock is None or member.clock.plan is None:
             reject_divergence(member.network, self.settings["learning_rate"])
 
-    def train(self, seed, limit=None, runs=1.0, layers=None, until=None):
-        """Train a network.
+    def train(self, seed, limit, runs, layers=None):
+        """Train a network within a time.
 
         Args:
             seed: int.
-            limit: `TimeLimit`, or None.
+            limit: `TimeLimit` with a number of seconds.
             runs: float, trainings to come before the limit, this one included.
             layers: layers to begin with the weights of, or None.
-            until: int, the last epoch. None means that the hyperparameters say it.
 
         Returns:
             `Member`.
         """
         settings, count = self.settings, len(self.rows)
-        member = self.member(seed)
-        if layers is not None:
-            copy_weights(layers, member.network.layers)
-        if limit is not None and limit.seconds is not None:
-            member.clock = EndInTime(limit, settings["epochs"], count, runs, has_end(settings))
-            member.callbacks.append(member.clock)
-        self.run(member, until or settings["epochs"])
-        if member.clock is not None and member.clock.plan is not None:
+        member = self.begin([seed], [layers])[0]
+        member.clock = EndInTime(limit, settings["epochs"], count, runs, has_end(settings))
+        member.callbacks.append(member.clock)
+        self.run(member, settings["epochs"])
+        if member.clock.plan is not None:
             self.planned = self.settings["epochs"], member.clock.plan
             self.given = self.given | {"epochs": member.clock.plan}
             self.settings["epochs"] = member.clock.plan
@@ -442,8 +459,13 @@ class Training:
         networks = [member.network for member in members]
         return networks[0] if len(networks) == 1 else average(networks)
 
-    def decide(self, predictor):
+    def decide(self, predictor, member=None):
         """The attributes that are learned from the validation rows after training."""
+        if member is not None and member.outputs is not None and member.outputs.outputs:
+            held = self.validation
+            found = cross_selected(self.target.head, member.outputs.outputs, held.y, held.weights)
+            if found is not None:
+                return self.estimator._decide_by_outputs(self.target, found, self.in_units)
         held = (None, None) if self.validation is None else (self.validation.x, self.in_units)
         return self.estimator._decide(self.target, predictor, *held)
 
@@ -495,7 +517,7 @@ class Member:
 
     def __init__(self, network, rows=None, validation=None):
         self.network, self.rows, self.validation = network, rows, validation
-        self.callbacks, self.best, self.clock = [], None, None
+        self.callbacks, self.best, self.clock, self.outputs = [], None, None, None
 
     @property
     def epoch(self):

@@ -28,7 +28,13 @@ from ..nn.realmlp_layers import (
     ScheduledDropout,
 )
 from ..training.network import Network
-from .preset_parts import draw, first_layers, make_optimizer
+from .preset_parts import (
+    draw,
+    first_layers,
+    make_optimizer,
+    reported_metrics,
+    start_of_output,
+)
 
 # fmt: off
 # Factors of the learning rate and of the weight decay. The authors square the former in the decay.
@@ -52,7 +58,8 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     # The logarithm of a count starts at that of the mean: an exponential of random numbers may
     # fall to 0 in the first steps, where its gradient vanishes.
     logarithmic = head.activation == "exponential"
-    zero = logarithmic or bool(head.start) or not settings["data_start"]
+    logarithmic_part = any(part.head.activation == "exponential" for part in head.parts)
+    zero = logarithmic or logarithmic_part or bool(head.start) or not settings["data_start"]
     units, activation = (1, None) if head.ordered else (problem.units, head.activation)
     layers.append(NTKDense(units, activation, gain, draw(rng), zero, name="output"))
     if head.ordered:
@@ -66,6 +73,8 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
     elif head.distribution is not None:
         lowest = -np.inf if head.standardize else 1e-6
         network.layers[-1].bias.assign(head.bias(np.maximum(np.mean(y, axis=0), lowest)))
+    elif head.parts:
+        network.layers[-1].bias.assign_add(start_of_output(head, y))
     elif logarithmic:
         bias = network.layers[-1].bias
         bias.assign_add(np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel())
@@ -73,9 +82,9 @@ def build_realmlp(problem, encoder, settings, seed, x, y):
         network.layers[-1].bias.assign(np.array(head.start))
     metrics = settings["metrics"]
     if metrics is None:  # areas under curves take long to compute every epoch
-        metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
+        metrics = reported_metrics(head, problem.n_outputs, settings["monitor"])
     network.compile(
-        optimizer=make_optimizer(settings, steps, GROUPS),
+        optimizer=make_optimizer(network, settings, steps, GROUPS),
         loss=make_loss(head, settings["label_smoothing"]),
         weighted_metrics=make_metrics(head, problem.n_outputs, check_metrics(head, metrics)),
     )
@@ -118,9 +127,19 @@ def start_from_data(network, x, rng):
     """Set kernels and biases of the `NTKDense` layers of a built network that do not start at 0.
 
     Args:
-        network: a Sequential.
-        x: training rows of shape (rows, features).
+        network: built Keras `Sequential`.
+        x: float array `(rows, features)`, training rows.
         rng: `numpy.random.Generator`.
+
+    Example:
+        import keras
+        import numpy as np
+        from kerasdnn.estimators.realmlp import start_from_data
+        from kerasdnn.nn import NTKDense
+
+        network = keras.Sequential([keras.Input((4,)), NTKDense(8, "relu"), NTKDense(1, zero=True)])
+        rng = np.random.default_rng(0)
+        start_from_data(network, rng.normal(size=(100, 4)), rng)
     """
     if len(x) > SAMPLE_ROWS:
         x = x[rng.choice(len(x), SAMPLE_ROWS, replace=False)]

@@ -10,7 +10,7 @@ from ..core.messages import to_python, warn
 from ..heads import HEADS, Head, key_of, quantile_head, row_of, with_loss
 from ..nn.quantiles import check_quantiles
 from ..tables.encoder import TableEncoder
-from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
+from ..tables.targets import ClassTarget, LabelTarget, MixedTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
 
 
@@ -107,6 +107,10 @@ def estimator_from_state(classes, state, make_network):
 
 def target_to_state(target, in_file=True):
     """The state of a target; in a file its problem type must be a row of `HEADS`."""
+    if isinstance(target, MixedTarget):
+        parts = [target_to_state(part, in_file) for part in target.targets]
+        weights = None if target.weights is None else dict(target.weights)
+        return {"problem": "mixed", "names": target.names, "weights": weights, "parts": parts}
     head = target.head.row or target.head
     named = in_file or HEADS.get(head.name) is head
     problem = key_of(target.head) if named else str(target.head)
@@ -121,6 +125,9 @@ def target_to_state(target, in_file=True):
 
 
 def target_from_state(state):
+    if "parts" in state:
+        targets = [target_from_state(part) for part in state["parts"]]
+        return MixedTarget(state["names"], targets, state["weights"])
     try:
         head = row_of(state["problem"])
     except ValueError as error:

@@ -28,7 +28,13 @@ from ..nn.batch_ensemble import (
 )
 from ..nn.realmlp_layers import ScheduledDropout
 from ..training.network import Network
-from .preset_parts import draw, first_layers, make_optimizer
+from .preset_parts import (
+    draw,
+    first_layers,
+    make_optimizer,
+    reported_metrics,
+    start_of_output,
+)
 
 # Factors of the learning rate and of the weight decay: biases and linear parts do not decay.
 GROUPS = {"bias": (1.0, 0.0), "linear": (1.0, 0.0)}
@@ -53,28 +59,20 @@ def build_tabm(problem, encoder, settings, seed, x, y):
         network.layers[-2].bias.assign_add(np.broadcast_to(bias, (settings["k"], problem.units)))
     metrics = settings["metrics"]
     if metrics is None:  # areas under curves take long to compute every epoch
-        metrics = [n for i, n in enumerate(head.metrics) if i == 0 or n == settings["monitor"]]
+        metrics = reported_metrics(head, problem.n_outputs, settings["monitor"])
     metrics = make_metrics(head, problem.n_outputs, check_metrics(head, metrics))
     for metric in metrics:
         if isinstance(metric, str) and metric in KERAS_CHOOSES:
             remedy = f"Name it in full, such as {next(iter(head.metrics), 'accuracy')!r}."
             raise invalid("metrics", "must not depend on the shape of y", metric, remedy)
     network.compile(
-        optimizer=make_optimizer(settings, steps, GROUPS, settings["schedule"] != "constant"),
+        optimizer=make_optimizer(
+            network, settings, steps, GROUPS, settings["schedule"] != "constant"
+        ),
         loss=MemberLoss(make_loss(head, settings["label_smoothing"]), problem.units),
         weighted_metrics=[MemberMetric(metric, problem.units) for metric in metrics],
     )
     return network
-
-
-def start_of_output(head, y):
-    """What is added to the initial output bias, one number per unit, or None."""
-    if head.distribution is not None:
-        lowest = -np.inf if head.standardize else 1e-6
-        return head.bias(np.maximum(np.mean(y, axis=0).reshape(-1), lowest))
-    if head.activation == "exponential":  # see `build_realmlp`
-        return np.log(np.maximum(np.mean(y, axis=0), 1e-6)).ravel()
-    return np.array(head.start) if head.start else None
 
 
 def blocks_of(encoder, settings):

@@ -55,8 +55,14 @@ class Explanation(Readable, _Explanation):
             row and its baseline add up to its prediction.
 
     Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
         attributions, baseline = model.explain(frame)
-        attributions.sum(axis=1) + baseline      # model.predict(frame) of a regressor
+        attributions.sum(axis=1) + baseline      # the log-odds of the second class
     """
 
     __slots__ = ()

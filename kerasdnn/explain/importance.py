@@ -51,9 +51,15 @@ class Importance(Readable):
         seed: int, seed of the permutations and of the rows drawn.
 
     Example:
-        found = model.importance(X_test, y_test)
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        found = model.importance(frame, labels, repeats=5)
         print(found)
-        found.plot()
+        ax = found.plot()
     """
 
     table: pd.DataFrame
@@ -66,10 +72,10 @@ class Importance(Readable):
 
     @property
     def verdict(self) -> str:
-        """One sentence: which columns matter clearly, or that none does."""
+        """One sentence: which columns are clearly important, or that none is."""
         clear = self.table.loc[self.table["clear"], "column"].tolist()
         if not clear:
-            return "No column matters clearly: every interval includes 0 or lies below it."
+            return "No column is clearly important: every interval includes 0 or is below it."
         first = self.table.iloc[0]
         rest = f" Clearly above 0: {len(clear)} of {len(self.table)} columns."
         return (
@@ -160,6 +166,8 @@ def measure(estimator, given, *, repeats=30, scoring=None, confidence=0.95, seed
 def name_of(estimator, scoring):
     """What a score is called in sentences and on axes."""
     if scoring is None:
+        if estimator.target_.head.parts:
+            return "mean score of all columns"
         if not is_regressor(estimator):
             return "accuracy"
         return "D2" if estimator.target_.head.levels else "R2"

@@ -40,13 +40,15 @@ class Explained:
         seen: on training rows a column that was learned by heart looks important.
 
         Args:
-            X, y, sample_weight: as in `fit`.
+            X: table of `(rows, columns)`, preferably rows that `fit` has not seen.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
             scoring: name of a scikit-learn score such as "neg_log_loss" or "roc_auc", or a function
                 of (estimator, X, y). None means `score`: accuracy of a classifier, R2 of a
                 regressor, D2 of quantiles.
             repeats: int, at least 2. Each repeat permutes every column and draws rows with
                 replacement. Default: 30.
-            confidence: float in (0, 1), with which the intervals of all columns hold together.
+            confidence: float in (0, 1), the probability that all intervals are correct.
                 Default: 0.95.
             seed: int, at least 0, of the permutations and the rows drawn. Default: 0.
 
@@ -58,7 +60,13 @@ class Explained:
             ValueError: invalid data, fewer than 2 rows, an unknown score.
 
         Example:
-            print(model.importance(X_test, y_test, scoring="neg_log_loss"))
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+            print(model.importance(frame, labels, scoring="neg_log_loss", repeats=5))
         """
         check_is_fitted(self)
         return measure(
@@ -99,8 +107,14 @@ class Explained:
                 network whose categories are not embedded by its first layer.
 
         Example:
+            import pandas as pd
+            from kerasdnn import DNNClassifier
+
+            frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+            labels = ["yes", "no", "yes", "yes"] * 25
+            model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
             attributions, baseline = model.explain(frame)
-            model.explain(frame, baseline=X_train).plot(row=0)
+            model.explain(frame, baseline=frame).plot(row=0)
 
         Reference:
             Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, 2017.
@@ -110,6 +124,10 @@ class Explained:
 
     def plot_history(self, title: str | None = None, ax: Any = None) -> Any:
         """Plot the training and the validation loss per epoch, with the epoch that was kept.
+
+        Args:
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
 
         Returns:
             The matplotlib axes.
@@ -134,7 +152,8 @@ class Explained:
         """Plot the fraction of each true class that was predicted as each class.
 
         Args:
-            X, y: as in `fit`, best rows that it has not seen.
+            X: table of `(rows, columns)`, preferably rows that `fit` has not seen.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
             title: str. None means no title.
             ax: matplotlib axes. None means a new figure.
 
@@ -157,7 +176,8 @@ class Explained:
         """Plot the observed frequency of a class against its predicted probability.
 
         Args:
-            X, y: as in `fit`, best rows that it has not seen.
+            X: table of `(rows, columns)`, preferably rows that `fit` has not seen.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
             label: a class, or one of several labels. None means the second of two classes.
             title: str. None names the class.
             ax: matplotlib axes. None means a new figure.
@@ -191,7 +211,8 @@ class Explained:
         """Plot truth minus prediction against the prediction, of quantiles that of the median.
 
         Args:
-            X, y: as in `fit`, best rows that it has not seen.
+            X: table of `(rows, columns)`, preferably rows that `fit` has not seen.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`, as in `fit`.
             title: str. None means no title.
             ax: matplotlib axes. None means a new figure.
 

@@ -8,6 +8,8 @@ import pandas as pd
 from ..core.messages import quoted_list
 from ..core.readable import Description, Readable
 
+KINDS = {"class": "classes", "number": "numbers"}  # of one of several columns
+
 
 @dataclass(frozen=True, repr=False)
 class Summary(Readable):
@@ -20,6 +22,12 @@ class Summary(Readable):
         columns: DataFrame, `TableEncoder.columns_`, what was inferred about each column.
 
     Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
         print(model.summary())
     """
 
@@ -38,8 +46,11 @@ def summarize(estimator: Any) -> Summary:
     target, history = estimator.target_, estimator.history_
     network, best = estimator.network_, estimator.best_epoch_
     head = target.head
-    what = {"class": "classes", "labels": "labels", "number": "numbers"}[head.kind]
-    if head.kind != "number":
+    what = {"class": "classes", "labels": "labels", "number": "numbers", "mixed": ""}[head.kind]
+    if head.parts:
+        names = [f"{part.name!r} ({KINDS[part.head.kind]})" for part in head.parts]
+        what = f"{len(names)} columns: {', '.join(names)}"
+    elif head.kind != "number":
         what = f"{len(estimator.classes_)} {what} ({quoted_list(estimator.classes_)})"
     elif head.levels:
         what = f"the quantiles {', '.join(f'{level:g}' for level in head.levels)} of y"

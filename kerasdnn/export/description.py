@@ -55,7 +55,7 @@ def need_steps(description, format):
     if description["steps"] is None:
         raise ValueError(
             f"format={format!r} cannot compute {description['not_described']}. Pass "
-            f"format='saved_model', which holds any layer; {format!r} computes {supported()}."
+            f"format='saved_model', which supports any layer; {format!r} computes {supported()}."
         )
 
 
@@ -85,9 +85,9 @@ def describe_decisions(model):
     calibrator = getattr(model, "calibrator_", None)
     if calibrator is not None and not calibrator.keeps_order:
         raise ValueError(
-            "Isotonic calibration cannot be exported: it jumps, and a difference of rounding would "
-            "change a probability. Call `calibrate(X, y)` with held-out rows, whose default "
-            "is a temperature, or fit with calibrate=True."
+            "Isotonic calibration cannot be exported: it is a step function, so a rounding "
+            "difference could change a probability. Call `calibrate(X, y)` with held-out rows to "
+            "use a temperature, or fit with calibrate=True."
         )
     temperature = None if calibrator is None else calibrator.value
     return {"temperature": temperature, "threshold": getattr(model, "threshold_", None) or 0.5}

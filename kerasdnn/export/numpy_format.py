@@ -1,6 +1,6 @@
 """Write `model.npz` and `predict.py`, which reads it with NumPy alone.
 
-`predict.py` is `numpy_reader`, followed by the functions of `tables/text_formats.py` that read
+`predict.py` is `numpy_reader`, followed by the functions of `tables/texts/parsing.py` that read
 numbers, dates and times from text: copied, so that there is one source of how text is read.
 """
 
@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..tables import text_formats
+from ..tables.texts import parsing
 from . import numpy_reader
 from .description import need_steps
 
-PARSERS = ("parse_number", "tidy_date", "parse_time", "parse_boolean", "is_missing")
+PARSERS = ("parse_number", "tidy_date", "parse_time", "parse_boolean", "parse_serial",
+           "is_missing")  # fmt: skip
 RUNTIME = """
 import json, sys
 for name in ("kerasdnn", "tensorflow", "keras", "pandas", "scipy", "sklearn"):
@@ -87,7 +88,7 @@ def packed(value, arrays):
 
 def reader_source():
     """The text of `predict.py`."""
-    parsers = "\n\n".join(definitions(inspect.getsource(text_formats), PARSERS))
+    parsers = "\n\n".join(definitions(inspect.getsource(parsing), PARSERS))
     return f"{inspect.getsource(numpy_reader)}\n\nimport unicodedata  # noqa: E402\n\n{parsers}\n"
 
 

@@ -150,7 +150,7 @@ class Model:
                 f"`X` must have shape (rows, {self.width}). Received: an array of shape {x.shape}."
             )
         if not np.isfinite(x).all():
-            raise ValueError("`X` must hold finite numbers. Received: NaN or infinity.")
+            raise ValueError("`X` must contain finite numbers. Received: NaN or infinity.")
         return x
 
 
@@ -215,7 +215,8 @@ class Encoder:
         cells = [plain(values) for values in columns.values()]
         if len(set(map(len, cells))) > 1:
             raise ValueError(
-                f"Columns of `X` must be of one length. Received: lengths {list(map(len, cells))}."
+                "Columns of `X` must have the same length. "
+                f"Received: lengths {list(map(len, cells))}."
             )
         return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
 
@@ -308,7 +309,7 @@ class ColumnReader:
 
     def wrong(self, value):
         kind = type(self).__name__.lower()
-        return ValueError(f"Column {self.name!r} must hold a {kind}. Received: {value!r}.")
+        return ValueError(f"Column {self.name!r} must contain a {kind}. Received: {value!r}.")
 
 
 class Number(ColumnReader):
@@ -946,8 +947,8 @@ FUNCTIONS = {
 
 
 # --------------------------------------------------------------------------------- text formats
-# `numpy_format` appends the source of these functions from `tables/text_formats.py`.
-parse_number = tidy_date = parse_time = parse_boolean = is_missing = None
+# `numpy_format` appends the source of these functions from `tables/texts/parsing.py`.
+parse_number = tidy_date = parse_time = parse_boolean = parse_serial = is_missing = None
 
 
 def parse(text, reading):
@@ -962,7 +963,8 @@ def parse(text, reading):
                 pass
         return parse_number(text, *marks, reading.get("factors", {}))
     if kind == "date":
-        return parse_formats(text, reading["formats"])
+        found = parse_formats(text, reading["formats"])
+        return parse_serial(text) if found is None and reading.get("serials") else found
     return parse_time(text) if kind == "time" else parse_boolean(text)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..checks.table_columns import LARGEST
 from ..tables.columns import FARTHEST
-from ..tables.text_formats import FALSE, TRUE
+from ..tables.texts.parsing import FALSE, TRUE
 from .description import need_steps, refuse
 from .onnx_graph import ML, OPSET, Graph, add_steps, clipped, columns, f64, i64
 from .saved_model_format import CELLS, DAY, inputs_of
@@ -200,7 +200,7 @@ def number(g, one, column):
     values, sentinels = one["name"], column["sentinels"]
     if column["kind"] == "numeric":
         good = g("Or", g("IsNaN", values), g("LessOrEqual", g("Abs", values), f64(LARGEST)))
-        zeros = check(g, good, f"Input {values!r} must hold finite numbers.")
+        zeros = check(g, good, f"Input {values!r} must contain finite numbers.")
         values = g("Add", values, g.cast(zeros, "float64"))
     for sentinel in sentinels:
         if column["kind"] != "numeric":

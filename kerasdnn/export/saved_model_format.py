@@ -279,7 +279,7 @@ def without_sentinels(values, column, name):
     """Numbers whose sentinels are missing."""
     if column["kind"] == "numeric":
         good = tf.math.is_nan(values) | (tf.abs(values) <= LARGEST)
-        check(good, f"Input {name!r} must hold finite numbers.")
+        check(good, f"Input {name!r} must contain finite numbers.")
     missing = tf.zeros_like(values, tf.bool)
     for sentinel in column["sentinels"]:
         if column["kind"] != "numeric":

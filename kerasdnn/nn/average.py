@@ -13,9 +13,15 @@ class AverageOf(keras.layers.Layer):
     Args:
         networks: list of `keras.Sequential` with the same input and output shapes, which are also
             those of the layer.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Example:
-        average = keras.Sequential([keras.Input((4,)), AverageOf([network_1, network_2])])
+        import keras
+        from kerasdnn.nn import AverageOf
+
+        networks = [keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]) for _ in range(2)]
+        average = keras.Sequential([keras.Input((4,)), AverageOf(networks)])
+        average.output_shape    # (None, 1)
     """
 
     row_by_row = True  # if its networks are

@@ -48,7 +48,17 @@ class MemberLayer(keras.layers.Layer):
         self.members, self.seed = check_integer("members", members), seed
 
     def check_input(self, shape):
-        """Return d, the width of the input."""
+        """Return d, the width of the input.
+
+        Args:
+            shape: tuple, the input shape.
+
+        Returns:
+            int: d.
+
+        Raises:
+            ValueError: `shape` is not `(rows, d)` or `(rows, members, d)`, as the layer needs.
+        """
         if len(shape) not in (2, 3) or (len(shape) == 3 and shape[1] != self.members):
             raise invalid(
                 "x", f"must have shape (rows, d) or (rows, {self.members}, d)",
@@ -109,6 +119,7 @@ class MemberScale(MemberLayer):
         blocks: list of int, lengths of the blocks of consecutive columns that start with the same
             number, such as the columns of an embedding. None means that each column has its own.
         seed: int, of r. None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, d)` or `(rows, members, d)`, output shape `(rows, members, d)`. The weight
     "input_scale" is `(members, d)`.
@@ -117,7 +128,11 @@ class MemberScale(MemberLayer):
         ValueError: `blocks` whose sum is not d, or an input of another number of members.
 
     Example:
-        MemberScale(members=32)(x)    # (rows, d) to (rows, 32, d)
+        import keras
+        from kerasdnn.nn import MemberScale
+
+        x = keras.Input((4,))
+        MemberScale(members=8)(x).shape    # (None, 8, 4)
     """
 
     row_by_row = True
@@ -168,6 +183,7 @@ class BatchEnsembleDense(MemberLayer):
             N(0, 1), for the first layer behind numbers or behind embeddings.
         blocks: list of int, see `MemberScale`.
         seed: int, of the initial weights. None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, d)` or `(rows, members, d)`, output shape `(rows, members, units)`. Weights:
     "kernel" `(d, units)`, "input_scale" `(members, d)`, "output_scale" and "bias" `(members,
@@ -177,7 +193,12 @@ class BatchEnsembleDense(MemberLayer):
         ValueError: `blocks` whose sum is not d, or an input of another number of members.
 
     Example:
-        BatchEnsembleDense(128, members=32, activation="relu", start="signs")(x)
+        import keras
+        from kerasdnn.nn import BatchEnsembleDense, MemberScale
+
+        x = keras.Input((4,))
+        members = MemberScale(members=8)(x)                     # (None, 8, 4)
+        BatchEnsembleDense(16, members=8, activation="relu")(members).shape    # (None, 8, 16)
 
     Reference:
         Wen, Tran, Ba, BatchEnsemble: An alternative approach to efficient ensemble and lifelong
@@ -246,6 +267,7 @@ class MemberDense(MemberLayer):
         members: int, at least 1, number of members k.
         activation: str, callable or None (linear), f.
         seed: int, of W and b ~ U(-1/sqrt d, 1/sqrt d). None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, d)` or `(rows, members, d)`, output shape `(rows, members, units)`. Weights:
     "kernel" `(members, d, units)` and "bias" `(members, units)`.
@@ -254,7 +276,12 @@ class MemberDense(MemberLayer):
         ValueError: an input of another number of members.
 
     Example:
-        MemberDense(3, members=32)(x)    # (rows, 32, d) to (rows, 32, 3)
+        import keras
+        from kerasdnn.nn import MemberDense, MemberScale
+
+        x = keras.Input((4,))
+        members = MemberScale(members=8)(x)        # (None, 8, 4)
+        MemberDense(3, members=8)(members).shape    # (None, 8, 3)
     """
 
     row_by_row = True
@@ -305,11 +332,16 @@ class MeanOfMembers(keras.layers.Layer):
 
     Args:
         activation: str, callable or None (linear), f: the output activation, such as "softmax".
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, members, units)`, output shape `(rows, units)`.
 
     Example:
-        MeanOfMembers("sigmoid")(x)
+        import keras
+        from kerasdnn.nn import MeanOfMembers
+
+        x = keras.Input((8, 1))
+        MeanOfMembers("sigmoid")(x).shape    # (None, 1): the mean over 8 members
     """
 
     row_by_row = True
@@ -344,19 +376,25 @@ def members_of(y_pred, units):
 
 @register
 class MemberLoss(keras.losses.Loss):
-    """The mean of the losses of all members; of the mean prediction where that is what it gets.
+    """The mean of the losses of all members; outside training, the loss of their mean prediction.
 
     Args:
-        loss: Keras loss, its name or its config: of y and the prediction of one member.
+        loss: Keras loss, its name or its config; computed from y and the prediction of one member.
         units: int, at least 1, outputs of a member.
         **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
 
     Call arguments:
         y_true: as `loss` takes it, shape `(rows,)` or `(rows, outputs)`.
-        y_pred: shape `(rows, members * units)` from `MeanOfMembers` in training, else `(rows,
-            units)`.
+        y_pred: shape `(rows, members * units)` from `MeanOfMembers` in training, otherwise
+            `(rows, units)`.
 
     Example:
+        import keras
+        from kerasdnn.nn import MeanOfMembers, MemberDense, MemberLoss, MemberScale
+
+        network = keras.Sequential(
+            [keras.Input((4,)), MemberScale(8), MemberDense(3, 8), MeanOfMembers("softmax")]
+        )
         network.compile("adam", MemberLoss("sparse_categorical_crossentropy", units=3))
     """
 
@@ -403,7 +441,15 @@ class MemberMetric(keras.metrics.Metric):
         **kwargs: `dtype`, as for every Keras metric.
 
     Example:
-        network.compile("adam", loss, metrics=[MemberMetric("sparse_categorical_accuracy", 3)])
+        import keras
+        from kerasdnn.nn import MeanOfMembers, MemberDense, MemberLoss, MemberMetric, MemberScale
+
+        network = keras.Sequential(
+            [keras.Input((4,)), MemberScale(8), MemberDense(3, 8), MeanOfMembers("softmax")]
+        )
+        loss = MemberLoss("sparse_categorical_crossentropy", units=3)
+        metric = MemberMetric("sparse_categorical_accuracy", units=3)
+        network.compile("adam", loss, metrics=[metric])
     """
 
     row_by_row = True  # if `metric` is a sum over rows, see `training/metrics.py`

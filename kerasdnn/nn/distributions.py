@@ -104,6 +104,7 @@ class OrdinalOutput(keras.layers.Layer):
     Args:
         classes: int, at least 2.
         bias_initializer: Keras initializer of the thresholds. Default: "zeros".
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, 1)`, output shape `(rows, classes)`, probabilities. Weight: "bias"
     `(classes - 1,)`.
@@ -114,7 +115,11 @@ class OrdinalOutput(keras.layers.Layer):
         thresholds).
 
     Example:
-        keras.Sequential([keras.Input((4,)), keras.layers.Dense(1), OrdinalOutput(5)])
+        import keras
+        from kerasdnn.nn import OrdinalOutput
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1), OrdinalOutput(5)])
+        network.output_shape    # (None, 5), probabilities
     """
 
     row_by_row = True
@@ -194,7 +199,10 @@ class NormalLikelihood(Likelihood):
         log s + ((y - m) / s)^2 / 2 + log(2 pi) / 2
 
     Args:
-        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+        name: str. None means the name of the class in snake case.
+        reduction: str or None, as for every Keras loss. Default: "sum_over_batch_size".
+        dtype: dtype of the computation, or a Keras dtype policy. None means Keras's default,
+            float32.
 
     Call arguments:
         y_true: numbers, shape `(rows,)` or `(rows, 1)`.
@@ -204,6 +212,10 @@ class NormalLikelihood(Likelihood):
         Nix, Weigend, Estimating the mean and variance of the target probability distribution, 1994.
 
     Example:
+        import keras
+        from kerasdnn.nn import NormalLikelihood
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
         network.compile("adam", NormalLikelihood())
     """
 
@@ -211,6 +223,16 @@ class NormalLikelihood(Likelihood):
     takes_y_of = "normal"  # read by `checks/output_layer.py`
 
     def of_parameters(self, y, mean, scale):
+        """Compute the loss of each row from the parameters.
+
+        Args:
+            y: tensor `(rows,)`, the targets.
+            mean: tensor `(rows,)`, the means.
+            scale: tensor `(rows,)`, the standard deviations.
+
+        Returns:
+            Tensor `(rows,)`.
+        """
         return ops.log(scale) + ops.square((y - mean) / scale) / 2 + math.log(2 * math.pi) / 2
 
 
@@ -225,7 +247,10 @@ class NegativeBinomialLikelihood(Likelihood):
     The variance is mu + a mu^2; as a falls to 0 the distribution becomes Poisson's.
 
     Args:
-        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+        name: str. None means the name of the class in snake case.
+        reduction: str or None, as for every Keras loss. Default: "sum_over_batch_size".
+        dtype: dtype of the computation, or a Keras dtype policy. None means Keras's default,
+            float32.
 
     Call arguments:
         y_true: counts, shape `(rows,)` or `(rows, 1)`.
@@ -235,6 +260,10 @@ class NegativeBinomialLikelihood(Likelihood):
         Cameron, Trivedi, Regression analysis of count data, 2013, section 3.3 (NB2).
 
     Example:
+        import keras
+        from kerasdnn.nn import NegativeBinomialLikelihood
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
         network.compile("adam", NegativeBinomialLikelihood())
     """
 
@@ -242,6 +271,16 @@ class NegativeBinomialLikelihood(Likelihood):
     takes_y_of = "negative_binomial"  # read by `checks/output_layer.py`
 
     def of_parameters(self, y, mean, dispersion):
+        """Compute the loss of each row from the parameters.
+
+        Args:
+            y: tensor `(rows,)`, the targets.
+            mean: tensor `(rows,)`, the means.
+            dispersion: tensor `(rows,)`, the dispersions.
+
+        Returns:
+            Tensor `(rows,)`.
+        """
         mean, r = ops.maximum(mean, 1e-30), 1 / dispersion
         gammas = log_gamma_ratio(y, r) - log_gamma_ratio(y, ops.ones_like(y))
         return r * ops.log1p(mean / r) + y * (ops.log(r + mean) - ops.log(mean)) - gammas

@@ -24,11 +24,16 @@ class EmbedCategories(keras.layers.Layer):
         size: int, length of the vectors. Default 8.
         deviation: float, s, the standard deviation of initial vectors. None means 1 / sqrt(size).
         seed: int, of the initial vectors. None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, n + k)`, output shape `(rows, n + k * size)`.
 
     Example:
-        EmbedCategories([3, 5], size=2)(x)    # 2 of 4 columns are codes: (rows, 4) to (rows, 6)
+        import keras
+        from kerasdnn.nn import EmbedCategories
+
+        x = keras.Input((4,))
+        EmbedCategories([3, 5], size=2)(x).shape    # (None, 6): 2 of the 4 columns are codes
 
     Reference:
         Guo and Berkhahn, Entity embeddings of categorical variables, 2016.

@@ -1,5 +1,6 @@
 """Adam with a learning rate and weight decay per group of variables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -29,6 +30,8 @@ class GroupAdam(keras.optimizers.Adam):
         beta_1: float in [0, 1), decay of the mean of gradients. Default 0.9.
         beta_2: float in [0, 1), decay of the mean of squared gradients. Default 0.95.
         epsilon: float, avoids division by zero. Default 1e-8.
+        factors: sequence of non-negative float, more factors on the learning rate, one per variable
+            in the order of `build`. Empty means 1 for every variable.
         name: str.
         **kwargs: arguments of every Keras optimizer.
 
@@ -36,6 +39,8 @@ class GroupAdam(keras.optimizers.Adam):
         ValueError: invalid factors, or `beta_1` or `beta_2` outside [0, 1).
 
     Example:
+        from kerasdnn.nn import GroupAdam
+
         GroupAdam(0.01, groups={"bias": (0.1, 0.0)})    # biases: a tenth of the rate, no decay
 
     References:
@@ -53,6 +58,7 @@ class GroupAdam(keras.optimizers.Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.95,
         epsilon: float = 1e-8,
+        factors: Sequence[float] = (),
         name: str = "group_adam",
         **kwargs: Any,
     ):
@@ -63,13 +69,17 @@ class GroupAdam(keras.optimizers.Adam):
         if isinstance(weight_decay, dict):
             weight_decay = keras.saving.deserialize_keras_object(weight_decay)
         self.decay = weight_decay
+        self.own_factors = [float(factor) for factor in factors]
         self.groups = {key: check_pair(key, value) for key, value in (groups or {}).items()}
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self.factors = [self.groups.get(variable.name, (1.0, 1.0)) for variable in variables]
+        pairs = [self.groups.get(variable.name, (1.0, 1.0)) for variable in variables]
+        if len(self.own_factors) == len(pairs):  # else `update_step` rejects them
+            pairs = [(f * a, d) for f, (a, d) in zip(self.own_factors, pairs, strict=True)]
+        self.factors = pairs
 
     def on_packed(self, twin, spread):
         """Set the factors of a copy that works on concatenated variables.
@@ -78,10 +88,15 @@ class GroupAdam(keras.optimizers.Adam):
             twin: the copy, a built `GroupAdam`.
             spread: function from one number per variable to one array per packed variable.
         """
+        if self.own_factors:
+            check_count(self.own_factors, self.factors)
         rates, decays = zip(*self.factors, strict=True)
         twin.factors = list(zip(spread(rates), spread(decays), strict=True))
+        twin.own_factors = []
 
     def update_step(self, gradient, variable, learning_rate):
+        if self.own_factors:
+            check_count(self.own_factors, self.factors)
         rate, decay = self.factors[self._get_variable_index(variable)]
         learning_rate = ops.cast(learning_rate, variable.dtype)
         if callable(self.decay) or self.decay:
@@ -95,7 +110,15 @@ class GroupAdam(keras.optimizers.Adam):
         if callable(decay):
             decay = keras.saving.serialize_keras_object(decay)
         groups = {key: list(value) for key, value in self.groups.items()}
-        return {**super().get_config(), "weight_decay": decay, "groups": groups}
+        own = {"weight_decay": decay, "groups": groups, "factors": self.own_factors}
+        return {**super().get_config(), **own}
+
+
+def check_count(factors, variables):
+    """Reject factors of other variables than those that are trained."""
+    if len(factors) != len(variables):
+        rule = f"must be one per variable, of which there are {len(variables)}"
+        raise invalid("factors", rule, received=f"{len(factors)} factors")
 
 
 def check_pair(name, value):

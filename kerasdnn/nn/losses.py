@@ -1,11 +1,16 @@
-"""Losses that Keras lacks: of class indices, rare classes, positive numbers, and from logits."""
+"""Losses that Keras lacks: of class indices, rare classes, positive numbers, from logits, and the
+weighted sum of the losses of several heads, with the activation and the metrics of such heads."""
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import keras
 from keras import ops
 
 from ..core.arguments import check_fraction, check_interval
+
+register = keras.saving.register_keras_serializable(package="kerasdnn")
 
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
@@ -34,6 +39,10 @@ class SmoothedSparseCategoricalCrossentropy(keras.losses.Loss):
         Szegedy et al., Rethinking the Inception architecture for computer vision, 2016.
 
     Example:
+        import keras
+        from kerasdnn.nn import SmoothedSparseCategoricalCrossentropy
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
         network.compile("adam", SmoothedSparseCategoricalCrossentropy(0.1))
     """
 
@@ -70,6 +79,10 @@ class OneHotLoss(keras.losses.Loss):
         y_pred: probabilities, shape `(rows, classes)`.
 
     Example:
+        import keras
+        from kerasdnn.nn import OneHotLoss
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
         network.compile("adam", OneHotLoss(keras.losses.CategoricalFocalCrossentropy()))
     """
 
@@ -118,7 +131,10 @@ class AsymmetricLoss(keras.losses.Loss):
         Ridnik et al., Asymmetric loss for multi-label classification, 2021 (arXiv:2009.14119).
 
     Example:
-        build_multilabel_classifier(20, 5, loss=AsymmetricLoss(gamma_negative=2))
+        from kerasdnn import build_multilabel_classifier
+        from kerasdnn.nn import AsymmetricLoss
+
+        network = build_multilabel_classifier(20, 5, loss=AsymmetricLoss(gamma_negative=2))
     """
 
     row_by_row = True
@@ -165,7 +181,10 @@ class GammaDeviance(keras.losses.Loss):
     of 10% costs the same for small and for large targets.
 
     Args:
-        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+        name: str. None means the name of the class in snake case.
+        reduction: str or None, as for every Keras loss. Default: "sum_over_batch_size".
+        dtype: dtype of the computation, or a Keras dtype policy. None means Keras's default,
+            float32.
 
     Call arguments:
         y_true: positive numbers, shape `(rows,)` or `(rows, outputs)`.
@@ -175,6 +194,10 @@ class GammaDeviance(keras.losses.Loss):
         McCullagh and Nelder, Generalized linear models, 1989, chapter 8.
 
     Example:
+        import keras
+        from kerasdnn.nn import GammaDeviance
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "exponential")])
         network.compile("adam", GammaDeviance())
     """
 
@@ -233,3 +256,204 @@ def categorical_crossentropy_of_logits(y, z):
         float (...).
     """
     return ops.categorical_crossentropy(ops.broadcast_to(y, ops.shape(z)), z, from_logits=True)
+
+
+@register
+class MixedActivation:
+    """The output activation of several heads, each of which has its own columns.
+
+    Args:
+        parts: sequence of `(activation, units)`, one per head, such as `("sigmoid", 1)` and
+            `("linear", 1)`.
+
+    Call arguments:
+        z: tensor of shape `(..., units of all heads)`.
+
+    Example:
+        import keras
+        from kerasdnn.nn import MixedActivation
+
+        layer = keras.layers.Dense(2, MixedActivation([("sigmoid", 1), ("linear", 1)]))
+        layer(keras.Input((4,))).shape    # (None, 2)
+    """
+
+    row_by_row = True  # if its activations are, see `training/compile_cache.py`
+
+    def __init__(self, parts: Sequence):
+        self.parts = [(keras.activations.get(activation), int(n)) for activation, n in parts]
+
+    def __call__(self, z):
+        slices = columns_of([n for _, n in self.parts])
+        found = [f(z[..., at]) for (f, _), at in zip(self.parts, slices, strict=True)]
+        return ops.concatenate(found, axis=-1)
+
+    def get_config(self):
+        """Return the arguments of `__init__`, as Keras serializes them.
+
+        Returns:
+            dict.
+        """
+        return {"parts": [[keras.activations.serialize(f), n] for f, n in self.parts]}
+
+    @classmethod
+    def from_config(cls, config):
+        """Create an activation from its config.
+
+        Args:
+            config: dict, what `get_config` returned.
+
+        Returns:
+            `MixedActivation`.
+        """
+        return cls(**config)
+
+
+def columns_of(units: Sequence[int]) -> list[slice]:
+    """The columns of each head among those of all heads."""
+    ends = list(accumulate(units, initial=0))
+    return [slice(start, stop) for start, stop in pairwise(ends)]
+
+
+def loss_of_part(loss, y, p):
+    """The loss of each row; `loss`: Keras loss or function, y: (..., 1), p: (..., units)."""
+    return (loss.call if isinstance(loss, keras.losses.Loss) else loss)(y, p)
+
+
+@register
+class MixedLoss(keras.losses.Loss):
+    """The weighted sum of the losses of several heads, as Keras's `loss_weights` has it.
+
+    With y_k the column of head k in y, p_k its columns in the output and w_k its weight, the loss
+    of a row is
+
+        sum over k of w_k loss_k(y_k, p_k)
+
+    Args:
+        losses: sequence of Keras losses, their names or configs, one per head.
+        units: sequence of int, outputs of each head.
+        weights: sequence of positive float, one per head. None means 1 for every head.
+        **kwargs: `reduction`, `name` and `dtype`, as for every Keras loss.
+
+    Call arguments:
+        y_true: shape `(rows, heads)`, numbers and class indices.
+        y_pred: shape `(rows, units of all heads)`.
+
+    Example:
+        from kerasdnn.nn import MixedLoss
+
+        MixedLoss(["binary_crossentropy", "mean_squared_error"], units=[1, 1], weights=[1, 0.5])
+    """
+
+    row_by_row = True  # if its losses are, see `training/metrics.py`
+    takes_y_of_its_losses = True  # read by `checks/output_layer.py`
+
+    def __init__(
+        self,
+        losses: Sequence,
+        units: Sequence[int],
+        weights: Sequence[float] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.losses = [keras.losses.get(loss) for loss in losses]
+        self.units = [int(n) for n in units]
+        self.weights = [1.0] * len(self.units) if weights is None else [float(w) for w in weights]
+
+    def call(self, y_true, y_pred):
+        found = 0.0
+        for k, at in enumerate(columns_of(self.units)):
+            loss = loss_of_part(self.losses[k], y_true[..., k : k + 1], y_pred[..., at])
+            found = found + self.weights[k] * loss
+        return found
+
+    def get_config(self):
+        losses = [keras.losses.serialize(loss) for loss in self.losses]
+        return {
+            **super().get_config(), "losses": losses, "units": self.units, "weights": self.weights,
+        }  # fmt: skip
+
+
+@register
+class PartMetric(keras.metrics.Metric):
+    """A metric of one of several heads.
+
+    Args:
+        metric: Keras metric, its name or its config.
+        column: int, the column of the head in y.
+        start: int, its first column in the output.
+        units: int, how many columns it has there.
+        name: str. None means that of the metric.
+        **kwargs: `dtype`, as for every Keras metric.
+
+    Example:
+        import keras
+        from kerasdnn.nn import PartMetric
+
+        metric = keras.metrics.MeanAbsoluteError()
+        PartMetric(metric, column=1, start=1, units=1, name="spend_mae")
+    """
+
+    row_by_row = True  # if `metric` is a sum over rows, see `training/metrics.py`
+
+    def __init__(
+        self, metric: Any, column: int, start: int, units: int, name: str | None = None,
+        **kwargs: Any,
+    ):  # fmt: skip
+        metric = keras.metrics.get(metric)
+        super().__init__(name=name or metric.name, **kwargs)
+        self.metric, self.column, self.start, self.units = metric, column, start, units
+        self._direction = getattr(metric, "_direction", None)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = y_true[:, self.column : self.column + 1]
+        y_pred = y_pred[:, self.start : self.start + self.units]
+        return self.metric.update_state(y_true, y_pred, sample_weight=sample_weight)
+
+    def result(self):
+        return self.metric.result()
+
+    def reset_state(self):
+        self.metric.reset_state()
+
+    def get_config(self):
+        own = {"column": self.column, "start": self.start, "units": self.units}
+        return {**super().get_config(), "metric": keras.metrics.serialize(self.metric), **own}
+
+
+@register
+class PartLoss(keras.metrics.Mean):
+    """The mean loss of one of several heads, without its weight.
+
+    Args:
+        loss: Keras loss, its name or its config.
+        column: int, the column of y, at least 0.
+        start: int, the first column of the head in the prediction, at least 0.
+        units: int, the number of its columns in the prediction, at least 1.
+        name: str. Default: "part_loss".
+        **kwargs: `dtype`, as for every Keras metric.
+
+    Example:
+        from kerasdnn.nn import PartLoss
+
+        PartLoss("mean_squared_error", column=1, start=1, units=1, name="spend_loss")
+    """
+
+    row_by_row = True  # if `loss` is, see `training/metrics.py`
+
+    def __init__(
+        self, loss: Any, column: int, start: int, units: int, name: str = "part_loss",
+        **kwargs: Any,
+    ):  # fmt: skip
+        super().__init__(name=name, **kwargs)
+        self.loss = keras.losses.get(loss)
+        self.column, self.start, self.units = column, start, units
+        self._direction = "down"
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.cast(y_true[:, self.column : self.column + 1], y_pred.dtype)
+        losses = loss_of_part(self.loss, y_true, y_pred[:, self.start : self.start + self.units])
+        return super().update_state(losses, sample_weight=sample_weight)
+
+    def get_config(self):
+        own = {"column": self.column, "start": self.start, "units": self.units}
+        return {**super().get_config(), "loss": keras.losses.serialize(self.loss), **own}

@@ -41,7 +41,10 @@ def quantile_edges(x: npt.ArrayLike, n_bins: int = 48) -> list[list[float]]:
         ValueError: `x` is not two-dimensional, or contains values that are not finite.
 
     Example:
-        edges = quantile_edges(x_train, n_bins=16)
+        import numpy as np
+        from kerasdnn.nn import quantile_edges
+
+        edges = quantile_edges(np.random.default_rng(0).normal(size=(200, 3)), n_bins=16)
     """
     x = np.asarray(x, "float64")
     n_bins = check_integer("n_bins", n_bins)
@@ -90,6 +93,7 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
             means the largest number of bins of a column.
         seed: int, of w, b and, in version "A", P ~ U(-1/sqrt s, 1/sqrt s), where s is `size` in
             version "B" and the number of bins in version "A". None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, n + m)` for n numeric columns, output shape `(rows, n * size + m)`. Trained
     weights: "linear" `(n, size)` (version "B"), "bias" `(n, size)`, "piecewise" `(n, n_bins,
@@ -99,8 +103,14 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         ValueError: edges that do not increase, or more bins in a column than `n_bins`.
 
     Example:
-        edges = quantile_edges(x_train[:, :3], n_bins=16)
-        PiecewiseLinearEmbedding(edges, size=8)(x)    # 3 of 5 columns: (rows, 5) to (rows, 26)
+        import keras
+        import numpy as np
+        from kerasdnn.nn import PiecewiseLinearEmbedding, quantile_edges
+
+        x = np.random.default_rng(0).normal(size=(200, 5))
+        edges = quantile_edges(x[:, :3], n_bins=16)                 # of the training rows
+        embed = PiecewiseLinearEmbedding(edges, size=8)
+        embed(keras.Input((5,))).shape    # (None, 26): 3 of the 5 columns are numeric
 
     References:
         Gorishniy, Rubachev, Babenko, On embeddings for numerical features in tabular deep learning,
@@ -160,7 +170,14 @@ class PiecewiseLinearEmbedding(keras.layers.Layer):
         )
 
     def components(self, x):
-        """The encoding of the numeric columns, `(rows, n, n_bins)`."""
+        """Encode the numeric columns.
+
+        Args:
+            x: tensor `(rows, columns)`, the numeric columns first.
+
+        Returns:
+            Tensor `(rows, n, n_bins)`.
+        """
         x = ops.cast(x[:, : self.n, None], self.slope.dtype)
         return ops.clip((x - self.edge) * self.slope, self.low, self.high)
 
@@ -200,12 +217,17 @@ class CosineEmbedding(keras.layers.Layer):
         deviation: float, standard deviation of the initial w, a normal distribution truncated at
             three standard deviations. Default 1.0.
         seed: int, of w. None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, n + m)`, output shape `(rows, n * size + m)`. Weights: "frequency" and
     "phase" `(n, size - 1)`, "factor" and "bias" `(n, size)`.
 
     Example:
-        CosineEmbedding(n=3, size=8)(x)    # 3 of 5 columns are numeric: (rows, 5) to (rows, 26)
+        import keras
+        from kerasdnn.nn import CosineEmbedding
+
+        x = keras.Input((5,))
+        CosineEmbedding(n=3, size=8)(x).shape    # (None, 26): 3 of the 5 columns are numeric
     """
 
     row_by_row = True

@@ -26,6 +26,12 @@ def increasing(z: Any) -> Any:
 
     Returns:
         Tensor of the same shape and dtype.
+
+    Example:
+        import numpy as np
+        from kerasdnn.nn import increasing
+
+        increasing(np.array([[1.0, 0.0, -1.0]]))    # [[-1.31, 0., 0.31]]
     """
     columns = z.shape[-1]
     middle = columns // 2
@@ -80,6 +86,10 @@ class QuantileLoss(keras.losses.Loss):
         Koenker and Bassett, Regression quantiles, 1978 (https://doi.org/10.2307/1913643).
 
     Example:
+        import keras
+        from kerasdnn.nn import QuantileLoss
+
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
         network.compile("adam", QuantileLoss((0.1, 0.5, 0.9)))
     """
 

@@ -29,8 +29,15 @@ class Scale(keras.layers.Layer):
 
     Input and output shape `(rows, columns)`. The weight "scale" `(columns,)` is initially 1.
 
+    Args:
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
+
     Example:
-        keras.Sequential([keras.Input((4,)), Scale(), keras.layers.Dense(1)])
+        import keras
+        from kerasdnn.nn import Scale
+
+        x = keras.Input((4,))
+        Scale()(x).shape    # (None, 4)
     """
 
     row_by_row = True
@@ -59,12 +66,17 @@ class NTKDense(keras.layers.Layer):
             learns like the difference of two.
         seed: int, of the initial W and b. None means a random one.
         zero: bool, whether W and b start at 0 instead of N(0, 1). Default False.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, d)`, output shape `(rows, units)`. Weights: "kernel" `(d, units)` and "bias"
     `(units,)`.
 
     Example:
-        NTKDense(64, activation="relu", seed=0)(x)    # (rows, d) to (rows, 64)
+        import keras
+        from kerasdnn.nn import NTKDense
+
+        x = keras.Input((4,))
+        NTKDense(64, activation="relu", seed=0)(x).shape    # (None, 64)
 
     Reference:
         Jacot, Gabriel, Hongler, Neural tangent kernel, 2018.
@@ -96,7 +108,14 @@ class NTKDense(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.units,), initializer=normal(), name="bias")
 
     def linear(self, x):
-        """The output before the activation."""
+        """Compute the output before the activation.
+
+        Args:
+            x: tensor `(rows, d)`.
+
+        Returns:
+            Tensor `(rows, units)`.
+        """
         z = ops.matmul(x, self.kernel) * (self.gain / math.sqrt(x.shape[-1]))
         return z + self.gain * self.bias
 
@@ -118,11 +137,16 @@ class ParametricActivation(keras.layers.Layer):
 
     Args:
         activation: str or callable, f.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input and output shape `(rows, units)`. The weight "mix" `(units,)`, a, is initially 1.
 
     Example:
-        ParametricActivation("relu")(x)
+        import keras
+        from kerasdnn.nn import ParametricActivation
+
+        x = keras.Input((4,))
+        ParametricActivation("relu")(x).shape    # (None, 4)
     """
 
     row_by_row = True
@@ -158,12 +182,17 @@ class PeriodicEmbedding(keras.layers.Layer):
         deviation: float, standard deviation of the initial w1. Default 0.1.
         seed: int, of w1 ~ N(0, deviation^2), b1 ~ U(-pi, pi), and W2 and b2 ~
             U(-1/sqrt k, 1/sqrt k). None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, n + m)`, output shape `(rows, n * size + m)`. Weights: "frequency" and
     "phase" `(n, k)`, "mixture" `(n, k, size - 1)`, "offset" `(n, size - 1)`.
 
     Example:
-        PeriodicEmbedding(n=3)(x)    # 3 of 5 columns are numeric: (rows, 5) to (rows, 14)
+        import keras
+        from kerasdnn.nn import PeriodicEmbedding
+
+        x = keras.Input((5,))
+        PeriodicEmbedding(n=3)(x).shape    # (None, 14): 3 of the 5 columns are numeric
     """
 
     row_by_row = True
@@ -223,9 +252,14 @@ class ScheduledDropout(keras.layers.Layer):
         rate: float in [0, 1), the initial rate.
         steps: int, number of training steps, after which nothing is dropped.
         seed: int. None means a random one.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Example:
-        ScheduledDropout(0.15, steps=1_000, seed=0)(x, training=True)
+        import keras
+        from kerasdnn.nn import ScheduledDropout
+
+        x = keras.Input((4,))
+        ScheduledDropout(0.15, steps=1_000, seed=0)(x, training=True).shape    # (None, 4)
     """
 
     row_by_row = True

@@ -34,6 +34,14 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         self.steps = check_integer("steps", steps)
 
     def fraction_done(self, step):
+        """Return t, the fraction of the steps that precede `step`, in [0, 1].
+
+        Args:
+            step: int or integer tensor, 0-based.
+
+        Returns:
+            float32 tensor.
+        """
         return ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
 
     def get_config(self):
@@ -52,7 +60,10 @@ class CosLog(Schedule):
         cycles: int, number of waves. Default 4.
 
     Example:
-        keras.optimizers.Adam(CosLog(0.04, steps=1_000))
+        import keras
+        from kerasdnn.nn import CosLog
+
+        optimizer = keras.optimizers.Adam(CosLog(0.04, steps=1_000))
     """
 
     stateless = True
@@ -71,7 +82,7 @@ class CosLog(Schedule):
 
 @keras.saving.register_keras_serializable(package="kerasdnn")
 class FlatCos(Schedule):
-    """`peak` for the first half, then down to 0 along half a cosine.
+    """A learning rate at `peak` for the first half, then down to 0 along half a cosine.
 
         peak (1 + cos(pi (max(1, 2 t) - 1))) / 2
 
@@ -80,7 +91,10 @@ class FlatCos(Schedule):
         steps: int, number of training steps. Later steps are treated as the last one.
 
     Example:
-        keras.optimizers.Adam(FlatCos(0.04, steps=1_000))
+        import keras
+        from kerasdnn.nn import FlatCos
+
+        optimizer = keras.optimizers.Adam(FlatCos(0.04, steps=1_000))
     """
 
     stateless = True
@@ -136,7 +150,10 @@ class NamedSchedule(Schedule):
         SGD, 2017 (warm-up).
 
     Example:
-        keras.optimizers.Adam(NamedSchedule("cosine", 0.01, steps=1_000, warmup=0.1))
+        import keras
+        from kerasdnn.nn import NamedSchedule
+
+        optimizer = keras.optimizers.Adam(NamedSchedule("cosine", 0.01, steps=1_000, warmup=0.1))
     """
 
     stateless = True

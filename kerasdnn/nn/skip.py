@@ -34,6 +34,14 @@ class Container(keras.layers.Layer):
             input_shape = layer.compute_output_shape(input_shape)
 
     def inner(self, x):
+        """Apply the layers one after the other.
+
+        Args:
+            x: tensor, the input of the first layer.
+
+        Returns:
+            Tensor, the output of the last layer.
+        """
         for layer in self.layers:  # Keras passes on `training` of this layer's call
             x = layer(x)
         return x
@@ -63,6 +71,7 @@ class Residual(Container):
         layers: list of Keras layers, f: a Dense layer and what follows it.
         shortcut: Keras layer that adapts x where f changes its width, such as a Dense layer without
             activation or bias. None means x itself.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, columns)`, output shape that of the last layer.
 
@@ -70,7 +79,10 @@ class Residual(Container):
         He, Zhang, Ren, Sun, Deep residual learning for image recognition, 2015.
 
     Example:
-        Residual([keras.layers.Dense(64, "relu")])(x)    # (rows, 64) to (rows, 64)
+        import keras
+        from kerasdnn.nn import Residual
+
+        Residual([keras.layers.Dense(4, "relu")])(keras.Input((4,))).shape    # (None, 4)
     """
 
     row_by_row = True  # if its layers are
@@ -116,6 +128,7 @@ class WideAndDeep(Container):
         layers: list of Keras layers, f: hidden layers and the output layer without activation.
         wide: Dense layer without activation or bias and with as many units.
         activation: str or function of the sum. None means the sum itself.
+        **kwargs: `name`, `dtype` and other arguments of `keras.layers.Layer`.
 
     Input shape `(rows, columns)`, output shape `(rows, units)`.
 
@@ -123,8 +136,12 @@ class WideAndDeep(Container):
         Cheng et al., Wide & deep learning for recommender systems, 2016.
 
     Example:
+        import keras
+        from kerasdnn.nn import WideAndDeep
+
         Dense = keras.layers.Dense
-        WideAndDeep([Dense(64, "relu"), Dense(1)], Dense(1, use_bias=False), "sigmoid")(x)
+        network = WideAndDeep([Dense(64, "relu"), Dense(1)], Dense(1, use_bias=False), "sigmoid")
+        network(keras.Input((4,))).shape    # (None, 1)
     """
 
     row_by_row = True  # if its layers are

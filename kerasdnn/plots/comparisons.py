@@ -38,6 +38,11 @@ def dots(
             in the legend. None means no lines.
         legend: True for on the axes, "below" for below the figure (default), or False.
         one_color: bool, whether all options look the same (default: False).
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.dots(["nag", "adam"], [0.31, 0.28], [0.02, 0.01], xlabel="validation loss")
     """
     values = np.asarray(values, float)
     widths = np.full(len(values), np.nan) if half_widths is None else np.asarray(half_widths, float)
@@ -74,6 +79,12 @@ def bars(
         values: list of float, or dict of series name to such a list: bars next to each other.
         ylabel: str, what the values are, with the unit.
         form: str, format of the written values, "{:.3g}" by default.
+
+    Example:
+        from kerasdnn import plots
+
+        losses = {"nag": [0.20, 0.31], "adam": [0.18, 0.28]}
+        ax = plots.bars(["train", "test"], losses, ylabel="loss")
     """
     groups = values if isinstance(values, dict) else {None: values}
     at, width = np.arange(len(names)), 0.8 / len(groups)
@@ -83,7 +94,7 @@ def bars(
             color=series(index)["color"], hatch=HATCHES[index % 6], edgecolor="white", lw=0.5,
         )  # fmt: skip
         ax.bar_label(
-            drawn, [form.format(height) for height in np.asarray(heights)], padding=2, fontsize=8
+            drawn, [form.format(height) for height in np.asarray(heights)], padding=2, fontsize=9
         )
     ax.set_xticks(at, names)
     ax.grid(axis="x", visible=False)
@@ -121,6 +132,11 @@ def heat_map(
             their texts. None writes nothing.
         color_bar: bool, whether to draw the color bar (default: True). Maps with the same `limits`
             can share that of one of them.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.heat_map([[0.1, 0.4], [0.2, 0.3]], ["hidden_1", "hidden_2"], label="gradient")
     """
     values = np.asarray(values, float)
     shown = np.ma.masked_invalid(np.ma.masked_less_equal(values, 0) if log else values)
@@ -155,6 +171,11 @@ def attributions(ax: Axes, names: Sequence[str], values: ArrayLike, *, xlabel: s
         names: list of str, the columns from top to bottom.
         values: list of float, one per column.
         xlabel: str, what the values are, with the unit.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.attributions(["age", "income"], [1.5, -0.4], xlabel="change of the price, EUR")
     """
     values = np.asarray(values, float)
     rows = np.arange(len(names))[::-1]
@@ -164,7 +185,7 @@ def attributions(ax: Axes, names: Sequence[str], values: ArrayLike, *, xlabel: s
             rows[own], values[own], 0.7, color=series(index)["color"], hatch=HATCHES[index],
             edgecolor="white", lw=0.5,
         )  # fmt: skip
-        ax.bar_label(drawn, [f"{value:+.3g}" for value in values[own]], padding=3, fontsize=8)
+        ax.bar_label(drawn, [f"{value:+.3g}" for value in values[own]], padding=3, fontsize=9)
     ax.axvline(0, color="#333333", lw=1)
     ax.set_yticks(rows, names)
     ax.set_ylim(-0.6, len(names) - 0.4)

@@ -42,6 +42,11 @@ def learning_curves(
         reference: dict of name to float, values drawn as thin horizontal lines. None means no
             lines.
         legend: True for on the axes (default), "below" for below all axes of the figure, or False.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.learning_curves({"adam": [0.9, 0.5, 0.4]}, ylabel="validation loss")
     """
     for index, (name, runs) in enumerate(curves.items()):
         runs = np.atleast_2d(np.asarray(runs, float))
@@ -82,6 +87,12 @@ def functions(ax: Axes, named: dict[str, Callable], low: float = -5.0, high: flo
         named: dict of name to a function of an array.
         low: float, left end of the axis, -5 by default.
         high: float, right end of the axis, 5 by default.
+
+    Example:
+        import numpy as np
+        from kerasdnn import plots
+
+        ax = plots.functions({"tanh": np.tanh})
     """
     z = np.linspace(low, high, 401)
     for index, (name, function) in enumerate(named.items()):
@@ -99,7 +110,16 @@ def learning_rate_range(ax: Axes, table: pd.DataFrame, suggested: float | None =
 
     Args:
         table: DataFrame with "learning_rate", "loss" and "smoothed".
-        suggested: float, a rate drawn as a vertical line. None means no line.
+        suggested: float, a learning rate drawn as a vertical line. None means no line.
+
+    Example:
+        import pandas as pd
+        from kerasdnn import plots
+
+        rates = [0.001, 0.01, 0.1]
+        losses = {"loss": [2.3, 1.2, 5.0], "smoothed": [2.3, 1.8, 2.0]}
+        table = pd.DataFrame({"learning_rate": rates, **losses})
+        ax = plots.learning_rate_range(table, suggested=0.01)
     """
     look = {key: value for key, value in series(0).items() if key != "marker"}
     ax.plot(table["learning_rate"], table["loss"], color="#999999", lw=0.8, label="loss of a step")

@@ -11,6 +11,7 @@ from .styles import figure, style
 
 FORWARD, BACKWARD = "#0072B2", "#A63D00"
 LAYOUT_SWEEPS = 24
+COLUMN_INCHES = 1.3  # a wider plot would be shrunk on a page until its text is unreadable
 
 
 def graph(
@@ -52,7 +53,7 @@ def graph(
     rows = max(y for _, y in place.values()) + 1
     with style():
         if ax is None:
-            ax = figure(width=1.0 + 1.75 * (columns + 0.6), height=0.9 + 1.15 * rows)[1]
+            ax = figure(width=1.0 + COLUMN_INCHES * (columns + 0.6), height=0.7 + 1.05 * rows)[1]
         users = Counter(source for source, *_ in paths)
         shared = [source for source in inputs if users[source] > 1]
         for source, node, edge, stops in paths:
@@ -68,7 +69,8 @@ def graph(
             _draw_node(node, bool(sources), place[node], ax)
         key: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 9, "va": "top"}
         ax.text(0, 0, "above: value or shape, forward →", color=FORWARD, **key)
-        ax.text(1, 0, "below: ← derivative, backward", color=BACKWARD, ha="right", **key)
+        if gradient is not None:
+            ax.text(1, 0, "below: ← derivative, backward", color=BACKWARD, ha="right", **key)
         ax.set(xlim=(-0.55, columns + 0.45), ylim=(rows - 0.4, -0.6), title=title)
         ax.axis("off")
     return ax
@@ -151,4 +153,4 @@ def _number(array, largest=False):
     if array.size > 2:
         shape = "×".join(map(str, array.shape))
         return f"max {abs(array).max():.2g}" if largest else shape
-    return ", ".join(f"{v:.4g}" for v in array.ravel())
+    return ", ".join(f"{v:.{3 if abs(v) < 1000 else 6}g}" for v in array.ravel())

@@ -71,23 +71,44 @@ class Page:
         self._summary = ""
 
     def heading(self, text: str) -> None:
-        """Add a heading."""
+        """Add a heading.
+
+        Args:
+            text: str; it is escaped.
+        """
         self._add("<h2>{}</h2>", text)
 
     def text(self, text: str) -> None:
-        """Add a paragraph."""
+        """Add a paragraph.
+
+        Args:
+            text: str; it is escaped.
+        """
         self._add("<p>{}</p>", text)
 
     def code(self, text: str) -> None:
-        """Add text in a fixed-width box; line breaks are kept."""
+        """Add text in a fixed-width box; line breaks are kept.
+
+        Args:
+            text: str; it is escaped.
+        """
         self._add("<pre>{}</pre>", text)
 
     def findings(self, lines: Iterable[str]) -> None:
-        """Add a list of sentences."""
+        """Add a list of sentences.
+
+        Args:
+            lines: iterable of str, one per bullet point.
+        """
         self._parts.append(_list(lines))
 
     def summary(self, lines: Iterable[str], heading: str = "Findings") -> None:
-        """Set the list of sentences at the top of the page, below the title."""
+        """Set the list of sentences at the top of the page, below the title.
+
+        Args:
+            lines: iterable of str, one per bullet point.
+            heading: str, the heading above them. Default: "Findings".
+        """
         self._summary = f"<h2>{escape(heading)}</h2>\n{_list(lines)}\n"
 
     def table(self, table: pd.DataFrame | pd.Series, digits: int = 4) -> None:
@@ -136,7 +157,11 @@ class Page:
         )
 
     def html(self) -> str:
-        """Return the complete page."""
+        """Return the complete page.
+
+        Returns:
+            str.
+        """
         title = escape(self.title)
         return (
             f'<!doctype html>\n<html lang="{escape(self.language)}">\n<head>\n'
@@ -147,7 +172,14 @@ class Page:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file, atomically, and return its path."""
+        """Write the page to a file, atomically.
+
+        Args:
+            path: str or Path. Missing folders are created.
+
+        Returns:
+            `pathlib.Path` of the file.
+        """
         return write_bytes(path, self.html().encode())
 
     def _add(self, template, text):

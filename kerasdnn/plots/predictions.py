@@ -34,6 +34,11 @@ def confusion_matrix(
 
     Returns:
         The matplotlib axes.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.confusion_matrix(["no", "yes", "yes"], ["no", "yes", "no"])
     """
     if labels is None:
         labels = np.unique(np.concatenate([y, predicted])).tolist()
@@ -68,6 +73,11 @@ def roc_curves(ax: Axes, y: ArrayLike, scores: dict[str, ArrayLike]) -> None:
     Args:
         y: array `(rows,)` of 0 and 1.
         scores: dict of name to array `(rows,)`, higher for 1.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.roc_curves([0, 1, 1, 0], {"network": [0.2, 0.9, 0.6, 0.7]})
     """
     for index, (name, score) in enumerate(scores.items()):
         false, true, _ = metrics.roc_curve(y, score)
@@ -85,6 +95,11 @@ def precision_recall_curves(ax: Axes, y: ArrayLike, scores: dict[str, ArrayLike]
     Args:
         y: array `(rows,)` of 0 and 1.
         scores: dict of name to array `(rows,)`, higher for 1.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.precision_recall_curves([0, 1, 1, 0], {"network": [0.2, 0.9, 0.6, 0.7]})
     """
     for index, (name, score) in enumerate(scores.items()):
         precision, recall, _ = metrics.precision_recall_curve(y, score)
@@ -108,6 +123,11 @@ def calibration_curves(
         y: array `(rows,)` of 0 and 1.
         probabilities: dict of name to array `(rows,)`, predicted probabilities of 1.
         bins: int, number of groups of equally many rows, 10 by default.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.calibration_curves([0, 1, 1, 0], {"network": [0.2, 0.9, 0.6, 0.7]}, bins=2)
     """
     for index, (name, probability) in enumerate(probabilities.items()):
         observed, mean = calibration_curve(y, probability, n_bins=bins, strategy="quantile")
@@ -124,8 +144,13 @@ def residuals(ax: Axes, y: ArrayLike, predicted: ArrayLike, *, unit: str = "targ
 
     Args:
         y: float array `(rows,)`, the truth.
-        predicted: float array `(rows,)`.
+        predicted: float array `(rows,)`, the predictions, in the units of y.
         unit: str, what y measures, "target" by default.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.residuals([1.0, 2.0, 4.0], [1.2, 1.9, 3.5], unit="price, EUR")
     """
     y, predicted = np.asarray(y, float), np.asarray(predicted, float)
     errors = y - predicted
@@ -146,13 +171,18 @@ def predicted_against_true(
 ) -> None:
     """Draw prediction against truth, one dot per row; perfect predictions lie on the diagonal.
 
-    Whole-number truths are spread sideways at random by up to 0.3, so that dots do not cover each
-    other.
+    If all truths are integers, the dots are shifted sideways at random by up to 0.3, so that they
+    do not cover each other.
 
     Args:
         y: float array `(rows,)`, the truth.
-        predicted: float array `(rows,)`.
+        predicted: float array `(rows,)`, the predictions, in the units of y.
         unit: str, what y measures, "target" by default.
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.predicted_against_true([1.0, 2.0, 4.0], [1.2, 1.9, 3.5], unit="price, EUR")
     """
     y, predicted = np.asarray(y, float), np.asarray(predicted, float)
     ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]

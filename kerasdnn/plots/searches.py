@@ -26,6 +26,11 @@ def search_history(ax: Axes, scores: ArrayLike, *, ylabel: str, minimize: bool =
         scores: list of float in the order of the trials; NaN is a trial that failed.
         ylabel: str, the objective.
         minimize: bool, whether a smaller score is better (default: True).
+
+    Example:
+        from kerasdnn import plots
+
+        ax = plots.search_history([0.5, 0.4, 0.6, 0.3], ylabel="validation loss")
     """
     scores = np.asarray(scores, float)
     number = np.arange(1, len(scores) + 1)
@@ -58,6 +63,13 @@ def parallel_coordinates(
         scores: array `(trials,)`; trials with NaN are left out.
         label: str, the objective.
         minimize: bool, whether a smaller score is better (default: True).
+
+    Example:
+        import pandas as pd
+        from kerasdnn import plots
+
+        trials = pd.DataFrame({"optimizer": ["nag", "adam", "adam"], "units": [16, 8, 32]})
+        ax = plots.parallel_coordinates(trials, [0.5, 0.3, 0.4], label="validation loss")
     """
     scores = np.asarray(scores, float)
     heights = {name: _positions(trials[name]) for name in _varied(trials)}
@@ -105,10 +117,17 @@ def score_against(
 
     Args:
         values: Series `(trials,)` with the numbers of the trials as its index.
-        scores: array `(trials,)`.
+        scores: float array `(trials,)`; NaN is a trial that failed.
         xlabel: str, the hyperparameter.
         ylabel: str, the objective. None means no label.
         minimize: bool, whether a smaller score is better (default: True).
+
+    Example:
+        import pandas as pd
+        from kerasdnn import plots
+
+        rates = pd.Series([0.1, 0.01, 0.001])
+        ax = plots.score_against(rates, [0.5, 0.3, 0.4], xlabel="learning rate", ylabel="loss")
     """
     scores = np.asarray(scores, float)
     numbers, log = _as_numbers(values)
@@ -146,13 +165,20 @@ def scores_against(
 
     Args:
         trials: DataFrame with a column per hyperparameter, its index the numbers of the trials.
-        scores: array `(trials,)`.
+        scores: float array `(trials,)`; NaN is a trial that failed.
         ylabel: str, the objective.
         minimize: bool, whether a smaller score is better (default: True).
-        minimise: another name of `minimize`.
+        minimise: bool, another name of `minimize`. None means that `minimize` applies.
 
     Returns:
         The matplotlib figure.
+
+    Example:
+        import pandas as pd
+        from kerasdnn import plots
+
+        trials = pd.DataFrame({"optimizer": ["nag", "adam", "adam"], "units": [16, 8, 32]})
+        figure = plots.scores_against(trials, [0.5, 0.3, 0.4], ylabel="validation loss")
     """
     names = _varied(trials) or list(trials)[:1]
     columns = min(3, len(names))

@@ -65,22 +65,49 @@ STYLE = {
 }
 LABELS = ("title", "xlabel", "ylabel")
 EARLIER_NAMES = {"minimise": "minimize"}  # of arguments, which are still accepted
+LABEL_TEXTS = {
+    "title": "str, the title of the plot. None means no title.",
+    "xlabel": "str, the label of the x axis. None means that of the plot.",
+    "ylabel": "str, the label of the y axis. None means that of the plot.",
+}
 COMMON_ARGUMENTS = """
-        title, xlabel, ylabel: str, text of the axes. None means the plot's own.
-        ax: matplotlib axes to draw on. None means a new figure.
+{labels}        ax: matplotlib axes to draw on. None means a new figure.
 
     Returns:
         The matplotlib axes.
-    """
+"""
 
 
 def series(index: int) -> dict[str, Any]:
-    """Color, line style and marker of series number `index`, as arguments of `Axes.plot`."""
+    """Return color, line style and marker of series number `index`.
+
+    Args:
+        index: int, at least 0. After eight series they repeat.
+
+    Returns:
+        dict: arguments of `matplotlib.axes.Axes.plot`.
+
+    Example:
+        from kerasdnn import plots
+
+        figure, ax = plots.figure()
+        ax.plot([0.9, 0.5, 0.4], **plots.series(0))
+    """
     return dict(SERIES[index % len(SERIES)])
 
 
 def style() -> AbstractContextManager:
-    """Return a context in which matplotlib draws in the style of this package."""
+    """Return a context in which matplotlib draws in the style of this package.
+
+    Returns:
+        Context manager that restores the earlier style at its end.
+
+    Example:
+        from kerasdnn import plots
+
+        with plots.style():
+            figure, ax = plots.figure()
+    """
     return matplotlib.rc_context(STYLE)
 
 
@@ -94,10 +121,16 @@ def figure(
         columns: int, columns of axes.
         width: float, width of the figure in inches.
         height: float, height of the figure in inches.
-        subplots: further arguments of `matplotlib.figure.Figure.subplots`.
+        **subplots: further arguments of `matplotlib.figure.Figure.subplots`.
 
     Returns:
         `(figure, axes)`: one axes, or an array of them as `Figure.subplots` returns it.
+
+    Example:
+        from kerasdnn import plots
+
+        figure, (left, right) = plots.figure(1, 2, width=8)
+        plots.dots(["nag", "adam"], [0.31, 0.28], xlabel="loss", ax=left)
     """
     with style():
         new = Figure(figsize=(width, height), layout="constrained")
@@ -125,8 +158,10 @@ def plot(width: float = 6.4, height: float = 4.0) -> Callable[[Callable], Callab
         optional = {"kind": inspect.Parameter.KEYWORD_ONLY, "default": None}
         shared = [inspect.Parameter(name, **optional) for name in (*free, "ax")]
         drawn.__signature__ = inspect.Signature([*own, *shared], return_annotation=Axes)
-        common = COMMON_ARGUMENTS.replace(", ".join(LABELS), ", ".join(free))
-        drawn.__doc__ = draw.__doc__.rstrip() + common
+        entries = "".join(f"        {name}: {LABEL_TEXTS[name]}\n" for name in free)
+        arguments, heading, example = draw.__doc__.partition("\n    Example:\n")
+        common = COMMON_ARGUMENTS.format(labels=entries)
+        drawn.__doc__ = arguments.rstrip() + common + heading + example
         return drawn
 
     return decorate
@@ -142,7 +177,22 @@ def legend(ax: Axes, place: bool | str = True) -> None:
 
 
 def png(drawing: Figure | Axes) -> bytes:
-    """Render a figure, or the figure of an axes, as a PNG image."""
+    """Render a figure, or the figure of an axes, as a PNG image.
+
+    Args:
+        drawing: matplotlib figure or axes.
+
+    Returns:
+        bytes: the content of a PNG file.
+
+    Raises:
+        ValueError: `drawing` is neither.
+
+    Example:
+        from kerasdnn import plots
+
+        image = plots.png(plots.dots(["nag", "adam"], [0.31, 0.28], xlabel="loss"))
+    """
     buffer = io.BytesIO()
     with style():
         _figure_of(drawing).savefig(buffer, format="png")
@@ -157,10 +207,15 @@ def save(drawing: Figure | Axes, path: str | Path) -> Path:
         path: str or Path. Missing folders are created.
 
     Returns:
-        The path.
+        `pathlib.Path` of the file.
 
     Raises:
         ValueError: `drawing` is neither.
+
+    Example:
+        from kerasdnn import plots
+
+        path = plots.save(plots.dots(["nag", "adam"], [0.31, 0.28], xlabel="loss"), "dots.png")
     """
     return write_bytes(path, png(drawing))
 

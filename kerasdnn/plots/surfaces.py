@@ -36,6 +36,13 @@ def surface_paths(
         xlim: `(low, high)` of w1.
         ylim: `(low, high)` of w2.
         minimum: `(w1, w2)` of the lowest point, drawn as a star. None draws none.
+
+    Example:
+        import numpy as np
+        from kerasdnn import plots
+
+        path = np.array([[2.0, 2.0], [1.0, 1.5], [0.2, 0.8], [0.0, 0.1]])
+        ax = plots.surface_paths(lambda a, b: a**2 + b**2, {"sgd": path}, (-3, 3), (-3, 3))
     """
     w1, w2 = np.meshgrid(np.linspace(*xlim, 240), np.linspace(*ylim, 240))
     loss = surface(w1, w2)
@@ -85,8 +92,8 @@ def animate_paths(
     """Write an animated GIF of paths that grow step by step, 12 frames per second.
 
     Args:
-        surface: as in `surface_paths`: function of two arrays that returns the loss.
-        paths: dict of name to array `(steps + 1, 2)`.
+        surface: function of two arrays `(w1, w2)` of equal shape that returns the loss.
+        paths: dict of name to array `(steps + 1, 2)`, the weights from start to end.
         xlim: `(low, high)` of w1.
         ylim: `(low, high)` of w2.
         file: str or Path, the file to write.
@@ -96,6 +103,15 @@ def animate_paths(
 
     Returns:
         The path.
+
+    Example:
+        import numpy as np
+        from kerasdnn import plots
+
+        path = np.array([[2.0, 2.0], [1.0, 1.5], [0.2, 0.8], [0.0, 0.1]])
+        plots.animate_paths(
+            lambda a, b: a**2 + b**2, {"sgd": path}, (-3, 3), (-3, 3), "paths.gif", frames=4
+        )
     """
     with style():
         drawing, ax = figure(width=7.0, height=5.0)

@@ -90,7 +90,9 @@ def read_member_rows(
             others = {id(r): np.setdiff1d(np.arange(n, dtype="int32"), r) for r in validation}
             train = [others[id(r)] for r in validation]
             if not all(map(len, train)):
-                raise ValueError("`validation_rows` must leave rows to train on; it has them all.")
+                raise ValueError(
+                    "`validation_rows` must leave rows for training. Received: all rows."
+                )
     elif validation_data is not None:
         held = unpack_validation_data(validation_data)
         held = held.replace(x=match_columns(held.x, column_names(X), held.names[0]))
@@ -140,7 +142,7 @@ def as_y(y, problem):
     y = np.asarray(y)
     if problem.head.per_class and not problem.one_hot:
         return y.reshape(-1).astype("int32")
-    columns = 1 if problem.head.one_column else problem.units
+    columns = problem.head.columns_of_y(problem.n_outputs)
     return y.reshape(len(y), columns).astype("float32")
 
 
@@ -161,7 +163,7 @@ def per_member(name, rows, count, n):
         array = np.asarray(given)
         if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
             raise ValueError(
-                f"`{name}` must hold row numbers, at least one. Received: an array of "
+                f"`{name}` must contain row numbers, at least one. Received: an array of "
                 f"{array.dtype} of shape {array.shape}. np.flatnonzero(mask) converts a boolean "
                 "mask to numbers."
             )

@@ -22,6 +22,7 @@ ALONE = "Train this network by `Network.fit`."
 # What only `Network.fit` implements.
 UNSTACKED = (
     "kernel_initializer", "clipnorm", "l1", "schedule", "warmup", "layer_norm", "residual", "wide",
+    "learning_rate_factors",
 )  # fmt: skip
 
 

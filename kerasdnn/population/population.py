@@ -72,12 +72,18 @@ class Population(Readable):
             it by `Network.fit`.
 
     Example:
-        members = [{"hidden_units": (32,) * depth, "optimizer": "nag", "learning_rate": rate}
-                   for depth in (1, 2, 3) for rate in (0.01, 0.03, 0.1)]
+        import numpy as np
+        from kerasdnn import Population
+
+        rng = np.random.default_rng(0)
+        X, X_valid = rng.normal(size=(200, 30)), rng.normal(size=(50, 30))
+        y, y_valid = X[:, 0] > 0, X_valid[:, 0] > 0
+        members = [{"hidden_units": (16,) * depth, "optimizer": "nag", "learning_rate": rate}
+                   for depth in (1, 2) for rate in (0.01, 0.1)]
         population = Population(members, n_features=30, problem="binary", seed=0)
-        population.fit(X, y, epochs=20, validation_data=(X_valid, y_valid))
+        population.fit(X, y, epochs=5, validation_data=(X_valid, y_valid))
         population.best_scores.argmin()
-        network = population.member(4, best=True)
+        network = population.member(3, best=True)
     """
 
     def __init__(
@@ -118,18 +124,22 @@ class Population(Readable):
 
     @property
     def history(self) -> pd.DataFrame:
+        """A row per member and epoch; see the class."""
         return self._history.frame()
 
     @property
     def best_epochs(self) -> np.ndarray:
+        """The best epoch of each member; see the class."""
         return self._history.best_epochs.copy()
 
     @property
     def best_scores(self) -> np.ndarray:
+        """The value of `monitor` in the best epoch of each member; see the class."""
         return self._history.best_scores.copy()
 
     @property
     def status(self) -> list[str]:
+        """How far the training of each member is; see the class."""
         return [STATUS[code] for code in self._history.status]
 
     def fit(
@@ -234,16 +244,23 @@ class Population(Readable):
         return sizes
 
     def stop(self, member: int) -> None:
-        """Stop training a member. Once half of a group has stopped, the rest is regrouped."""
+        """Stop training a member. Once half of a group has stopped, the rest is regrouped.
+
+        Args:
+            member: int, position among the members.
+        """
         member = self._number(member)
         if self._history.training()[member] or self.status[member] == "finished":
             self._history.set_status(member, "stopped")
 
     def curves(self, name: str = "val_loss") -> np.ndarray:
-        """Return a column of `history` as a float array (members, epochs), NaN where not trained.
+        """Return a column of `history` as an array.
 
         Args:
             name: str, "loss", "val_loss" or "val_" and a metric. Default: "val_loss".
+
+        Returns:
+            float array `(members, epochs)`, NaN where a member was not trained.
         """
         check_choice("name", name, self._history.columns)
         return self._history.columns[name].T.copy()
@@ -251,12 +268,15 @@ class Population(Readable):
     def predict(
         self, X: Any, best: bool = False, members: Sequence[int] | None = None
     ) -> np.ndarray:
-        """Predict with every member: float32 (members, rows, outputs).
+        """Predict with every member.
 
         Args:
-            X: array (rows, n_features).
+            X: float array `(rows, n_features)`.
             best: bool, True uses the weights of each member's best epoch. Default: False.
             members: list of int, positions of the members that predict. None means all of them.
+
+        Returns:
+            float32 `(members, rows, outputs)`.
         """
         members = range(len(self)) if members is None else [self._number(i) for i in members]
         return self._stacks.predict(as_x(check_rows(self._blank, X)), best, list(members))
@@ -268,6 +288,9 @@ class Population(Readable):
             i: int, position among the members.
             best: bool, True uses the weights of its best epoch (and the latest optimizer state).
                 Default: False.
+
+        Returns:
+            Compiled `Network`.
 
         Raises:
             ValueError: `best` of a member whose weights were never finite.
@@ -294,7 +317,11 @@ class Population(Readable):
         """Return the weights of member `i` as `Network.set_weights` takes them.
 
         Args:
-            i, best: as in `member`.
+            i: int, position among the members.
+            best: bool, True returns the weights of its best epoch. Default: False.
+
+        Returns:
+            list of float32 arrays.
         """
         i = self._number(i)
         member, progress = self.members[i], self._stacks.progress_of(i)
@@ -314,35 +341,56 @@ class Population(Readable):
         return int(i)
 
     def member_state(self, i: int) -> dict[str, np.ndarray]:
-        """Return all that training changes of member `i`, a dict of arrays.
+        """Return everything about a member that training changes.
 
-        `load_member_state` of any population loads it into a member of the same layer sizes.
+        `load_member_state` of any population loads it into a member with the same layer sizes.
+
+        Args:
+            i: int, position among the members.
+
+        Returns:
+            dict of arrays.
         """
         i = self._number(i)
         own = {name: array[..., i] for name, array in self._history.arrays().items()}
         return files.progress_arrays([self._stacks.progress_of(i)]) | own
 
     def load_member_state(self, i: int, state: Mapping[str, np.ndarray]) -> None:
-        """Let member `i` continue from `state`, which `member_state` returned."""
+        """Let a member continue from the state that `member_state` returned.
+
+        Args:
+            i: int, position among the members.
+            state: dict of arrays.
+        """
         i = self._number(i)
         (progress,) = files.progress_from(state, [self._stacks.progress_of(i)])
         self._stacks.set_progress(i, progress)
         self._history.load_member(i, state)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that training changes, a dict of arrays.
+        """Return everything that training changes.
 
-        After `load_state` training continues bit for bit as if it had not been interrupted.
+        After `load_state`, training continues bit for bit as if it had not been interrupted.
+
+        Returns:
+            dict of arrays.
         """
         return self._stacks.arrays() | self._history.arrays()
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`, which a population with the same members returned."""
+        """Continue from the state that `state` of a population with the same members returned.
+
+        Args:
+            state: dict of arrays.
+        """
         self._stacks.load_arrays(state)
         self._history.load_arrays(state)
 
     def save(self, path: str | Path) -> None:
         """Write members and state to one file atomically: npz with a part of JSON.
+
+        Args:
+            path: str or Path.
 
         Raises:
             ValueError: the problem type is not a row of `HEADS`.
@@ -358,11 +406,14 @@ class Population(Readable):
 
     @classmethod
     def load(cls, path: str | Path, **settings: Any) -> "Population":
-        """Return the population in a file that `save` wrote.
+        """Load the population in a file that `save` wrote.
 
         Args:
             path: str or Path.
-            settings: `memory_limit` and `jit_compile`, as in the constructor.
+            **settings: `memory_limit` and `jit_compile`, as in the constructor.
+
+        Returns:
+            `Population`.
 
         Raises:
             ValueError: the file is damaged or was not written by `save`.

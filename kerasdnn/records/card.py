@@ -25,13 +25,23 @@ def write_card(record: dict[str, Any], path: str | PathLike) -> Path:
     """Write the model card of a record atomically.
 
     Args:
-        record: `model.record_`.
+        record: dict, `model.record_`.
         path: str or Path that ends in `.html` or `.md`.
+
+    Returns:
+        `pathlib.Path` of the file.
 
     Raises:
         ValueError: another ending.
 
     Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.records.card import write_card
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
         write_card(model.record_, "card.html")
     """
     ending = Path(path).suffix.lower()

@@ -166,17 +166,24 @@ def pack_places(held, kept):
 
 
 def validation_rows(record):
-    """Positions, in the table, of the rows that were held out of the training.
+    """Return the positions, in the table, of the rows that were held out of the training.
 
     Args:
-        record: `model.record_`.
+        record: dict, `model.record_`.
 
     Returns:
         int array, increasing; empty where no rows were drawn. Rows whose target was missing are not
         counted where the model was trained with `missing_target="drop"`.
 
     Example:
-        held_out = X.iloc[validation_rows(model.record_)]
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.records.contents import validation_rows
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        held_out = frame.iloc[validation_rows(model.record_)]
     """
     packed = record["split"].get("validation_rows")
     if packed is None:

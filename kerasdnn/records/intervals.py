@@ -22,6 +22,11 @@ def scores_of(target, y, output, weights=None):
         one number for all rows.
     """
     head, found = target.head, {}
+    if head.parts:
+        for k, (name, (part, at)) in enumerate(zip(target.names, target, strict=True)):
+            own = scores_of(part, target.of_column(k, y), output[:, at], weights)
+            found |= {f"{name}_{key}": value for key, value in own.items()}
+        return found
     losses = row_losses(head, y, output.astype("float32"))
     if losses.size == len(y):
         found["loss"] = mean_with_interval(losses.reshape(-1), weights)

@@ -27,8 +27,14 @@ class Difference:
 
     Attributes:
         part: str, such as "data column 'age'" or "versions: keras".
-        before, after: the two values, or the first digits of their hashes.
+        before: the value in the first record, or the first digits of its hash.
+        after: the value in the new record, or the first digits of its hash.
         why: str, what such a difference means.
+
+    Example:
+        from kerasdnn.records.refitting import Difference
+
+        print(Difference("versions: keras", "3.14", "3.15", "other rounding"))
     """
 
     part: str
@@ -52,6 +58,16 @@ class Refit:
             split, versions, device.
         results: list of str, the parts of the result that differ.
         largest: float, the largest difference of a weight; None if the networks have other shapes.
+
+    Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.records.refitting import refit
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        print(*refit(model, frame, labels).lines())
     """
 
     model: Any
@@ -61,7 +77,11 @@ class Refit:
     largest: float | None = 0.0
 
     def lines(self) -> list[str]:
-        """The report as sentences."""
+        """Return the report as sentences.
+
+        Returns:
+            list of str.
+        """
         if self.identical:
             found = ["bit-identical"]
             if self.causes:
@@ -77,7 +97,11 @@ class Refit:
         return [*found, "Possible causes:", *(f"- {cause}" for cause in self.causes)]
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON."""
+        """Return the report as JSON.
+
+        Returns:
+            dict of JSON values.
+        """
         causes = [vars(cause) for cause in self.causes]
         return {"identical": self.identical, "results": self.results, "causes": causes,
                 "largest_weight_difference": self.largest}  # fmt: skip
@@ -88,8 +112,10 @@ def refit(model: Any, X: Any, y: Any, sample_weight: Any = None, **fit: Any) -> 
 
     Args:
         model: fitted estimator, such as `kerasdnn.load` returns, with a record.
-        X, y, sample_weight: the table, as in the first `fit`.
-        fit: other arguments of the first `fit`, such as `groups`.
+        X: table of `(rows, columns)`, as in the first `fit`.
+        y: as in the first `fit`.
+        sample_weight: as in the first `fit`. None means that there were no weights.
+        **fit: other arguments of the first `fit`, such as `groups`.
 
     Returns:
         `Refit`.
@@ -98,7 +124,14 @@ def refit(model: Any, X: Any, y: Any, sample_weight: Any = None, **fit: Any) -> 
         ValueError: the model has no record, or was trained with what its file does not hold.
 
     Example:
-        refit(kerasdnn.load("model.kerasdnn"), X, y).identical
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.records.refitting import refit
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        refit(model, frame, labels).identical    # True
     """
     before = record_of(model)
     check_arguments(model, before)

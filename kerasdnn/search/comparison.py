@@ -49,6 +49,7 @@ def compare(
     sample_weight: Any = None,
     class_weight: dict | str | None = None,
     seed: int = 0,
+    n_jobs: int | None = None,
     verbose: int = 1,
     **fixed: Any,
 ) -> Any:
@@ -56,11 +57,11 @@ def compare(
 
     Of hyperparameters, every combination of `options` is trained with every seed, all of them as
     one program. Estimators, of kerasdnn with any preset and of scikit-learn, are fitted on the same
-    folds, one after the other: `compare({"ours": DNNClassifier(), "trees":
+    folds, `n_jobs` at a time: `compare({"ours": DNNClassifier(), "trees":
     HistGradientBoostingClassifier()}, X, y)`; `compare(X, y, models)` is the same. They take X, y,
-    `cv`, `groups`, `time`, `sample_weight`, `scoring`, `seed` and `verbose` alone; every other
-    argument belongs to an estimator. A model that cannot take the table as it is gets it prepared,
-    and the result says so: pass a `Pipeline` to prepare it yourself.
+    `cv`, `groups`, `time`, `sample_weight`, `scoring`, `seed`, `n_jobs` and `verbose` alone; every
+    other argument belongs to an estimator. A model that cannot take the table as it is gets it
+    prepared, and the result says so: pass a `Pipeline` to prepare it yourself.
 
     Args:
         X: numbers of shape (rows, features), scaled to about mean 0 and standard deviation 1; or a
@@ -102,6 +103,9 @@ def compare(
         class_weight: "balanced", or dict from class to weight, likewise. None means 1.
         seed: int, at least 0, the first seed; of estimators it is that of the folds, and in fold k
             seed + k is the `random_state` of those that have none. Default: 0.
+        n_jobs: int, fits of estimators that run at a time; -1 means one per core. They run in
+            processes of this machine, or where `joblib.parallel_config(backend=...)` says. None
+            means as `joblib.parallel_config` says, else 1.
         verbose: int, 0 for no line of progress. Default: 1.
         fixed: hyperparameters of all runs, such as `hidden_units=(32, 16)`.
 
@@ -112,10 +116,15 @@ def compare(
         ValueError: unknown names, options that are nothing to compare, invalid data.
 
     Example:
-        result = compare(X, y, {"optimizer": ["momentum", "nag"]}, epochs=20)
-        result.table      # a row each: mean, interval, difference to the best, p-value
-        result.plot()
-        print(compare({"ours": DNNClassifier(), "trees": HistGradientBoostingClassifier()}, X, y))
+        from kerasdnn import compare
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.preprocessing import scale
+
+        X, y = load_breast_cancer(return_X_y=True)
+        options = {"optimizer": ["momentum", "nag"]}
+        result = compare(scale(X), y, options, seeds=3, epochs=2, hidden_units=(8,), verbose=0)
+        result.table      # a row per option: mean, interval, difference to the best, p-value
+        ax = result.plot()
     """
     if is_models(X):
         X, y, options = y, options, X
@@ -127,7 +136,13 @@ def compare(
         }  # fmt: skip
         check_no_settings({**own, **fixed})
         given = Rows(X, y, sample_weight, groups=groups, time=time)
-        return compare_models(options, given, scoring=scoring, cv=cv, seed=seed, verbose=verbose)
+        return compare_models(
+            options, given, scoring=scoring, cv=cv, seed=seed, verbose=verbose, n_jobs=n_jobs
+        )
+    if n_jobs not in (None, 1):
+        remedy = "They already use all cores."
+        raise invalid("n_jobs", "must be None or 1 for hyperparameters, which train together",
+                      n_jobs, remedy)  # fmt: skip
     if scoring is not None:
         raise invalid("scoring", "is for estimators", scoring, "Hyperparameters take `objective`.")
     columns, combinations = cross(options)
@@ -224,5 +239,5 @@ def cross(options):
     if not names:
         raise invalid("options", rule, options)
     if len({str(sorted(c.items(), key=str)) for c in combinations}) < len(combinations):
-        raise invalid("options", "must not hold the same combination twice", options)
+        raise invalid("options", "must not contain the same combination twice", options)
     return names, combinations

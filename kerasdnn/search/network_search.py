@@ -4,6 +4,7 @@ import pandas as pd
 
 from ..checks.divergence import reject_divergence
 from ..core.arguments import check_choice
+from ..core.messages import invalid
 from ..factories import build_for
 from .data import read_data
 from .engine.oracles import ORACLES, oracle_of
@@ -18,7 +19,7 @@ from .engine.project import (
 )
 from .objective import find_objective, with_objective
 from .result import search_tail
-from .settings import BATCH_SIZE, EPOCHS, TRIALS_PER_BATCH
+from .settings import BATCH_SIZE, EPOCHS, trials_per_batch
 from .spaces import NetworkModel, default_space
 
 
@@ -63,6 +64,9 @@ def tune_rows(data, settings, refit, estimator, target=None, **about):
     Returns:
         `SearchResult`.
     """
+    if settings.n_jobs not in (None, 1):
+        rule = "must be None or 1 where trials are trained together"
+        raise invalid("n_jobs", rule, settings.n_jobs, "They already use all cores.")
     project = open_project(settings.directory, settings.resume)
     settings = settings.replace(
         epochs=settings.epochs or EPOCHS, batch_size=settings.batch_size or BATCH_SIZE,
@@ -78,19 +82,11 @@ def tune_rows(data, settings, refit, estimator, target=None, **about):
     )
     about_search = {"data": fingerprint(data.rows, data.pairs), "space": space_of(model)}
     check_resumable(project, about_search | settings.for_resume())
-    oracle, wave = oracle_of(settings, data.problem.head), settings.wave
     tuner = PopulationTuner(
-        oracle, model, wave=wave or trials_per_batch(settings), seed=settings.seed,
-        **project.for_tuner,
+        oracle_of(settings, data.problem.head), model, wave=trials_per_batch(settings),
+        seed=settings.seed, **project.for_tuner,
     )  # fmt: skip
     tuner.on_progress = Progress(tuner.oracle, settings.verbose)
     tuner.search_data(data, settings)
     tuner.on_progress.close()
     return search_tail(tuner, project, settings, refit, **about)
-
-
-def trials_per_batch(settings):
-    """As many trials as there are, but a Bayesian search must see results to learn from them."""
-    if settings.kind in ("bayesian", "BayesianOracle", "BayesianOptimizationOracle"):
-        return max(8, -(-(settings.max_trials or 100) // 6))
-    return TRIALS_PER_BATCH

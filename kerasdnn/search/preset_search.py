@@ -1,25 +1,21 @@
 """Search around a preset such as "realmlp": a trial is the fit of an estimator, as a user fits it.
 
-The layers and schedules of a preset are not those of a population; trials run one after the other.
+The layers and schedules of a preset are not those of a population: each trial trains by itself.
 """
 
 from typing import Any
 
-import numpy as np
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone
 
 from ..core.arguments import check_choice
-from ..core.messages import invalid
-from ..estimators.fit import fit_rows
 from ..hyperparameters import FIT, names
 from ..tables.encoder import TableEncoder
-from ..tables.rows import sort_rows
 from .engine.estimator_tuner import EstimatorModel, EstimatorTuner
 from .engine.oracles import ORACLES, oracle_of
 from .engine.project import Progress, check_resumable, fingerprint, open_project, space_of
 from .objective import find_objective
 from .result import SearchResult, search_tail
-from .settings import described
+from .settings import described, trials_per_batch
 from .spaces import preset_space
 
 
@@ -38,9 +34,6 @@ def tune_preset(estimator, table, settings, fit_arguments):
     Returns:
         `EstimatorSearchResult`.
     """
-    if settings.wave is not None:
-        remedy = "Trials around a preset run one by one."
-        raise invalid("wave", "must be None", settings.wave, remedy)
     if isinstance(settings.oracle, str):
         check_choice("oracle", settings.oracle, ORACLES)
     held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
@@ -49,7 +42,7 @@ def tune_preset(estimator, table, settings, fit_arguments):
     settings = settings.replace(
         epochs=estimator.epochs, batch_size=estimator.batch_size, objective=settings.measured,
         space=settings.space or preset_space(
-            estimator.preset, is_regressor(estimator), len(table.parts[0]),
+            estimator.preset, estimator._of_numbers, len(table.parts[0]),
             settings.kind == "grid", held,
         ),
     )  # fmt: skip
@@ -61,15 +54,14 @@ def tune_preset(estimator, table, settings, fit_arguments):
         "estimator": {n: described(v) for n, v in estimator.get_params(deep=False).items()},
     })  # fmt: skip
 
-    def fit(trial):
-        return [fit_fold(trial, *fold, table.target) for fold in table.folds()]
-
     def refit(hyperparameters, training):
         return clone(estimator).set_params(**hyperparameters, **training).fit(**fit_arguments)
 
-    tuner = EstimatorTuner(oracle_of(settings), model, fit, **project.for_tuner)
+    tuner = EstimatorTuner(
+        oracle_of(settings), model, table, trials_per_batch(settings), **project.for_tuner
+    )
     tuner.on_progress = Progress(tuner.oracle, settings.verbose)
-    tuner.search(settings.time_budget)
+    tuner.search(settings.time_budget, settings.n_jobs)
     tuner.on_progress.close()
     return search_tail(
         tuner, project, settings, refit, EstimatorSearchResult, seed_name="random_state",
@@ -100,14 +92,6 @@ def fitted_encoder(estimator, frame):
         own["scaling"], own["one_hot_limit"], estimator.categorical or (), estimator.columns
     )
     return encoder.fit(frame)
-
-
-def fit_fold(estimator, rows, validation, target):
-    """A copy of `estimator`, fitted on `rows` and evaluated on `validation`."""
-    rng = np.random.default_rng(estimator._draw_seed())
-    estimator = clone(estimator)
-    estimator._set_fitted(fit_rows(estimator, sort_rows(rows), validation, target, rng))
-    return estimator
 
 
 class EstimatorSearchResult(SearchResult):

@@ -35,6 +35,17 @@ class SearchResult(Readable):
         seed_name: str, the seed's name among the hyperparameters of what `refit` trains.
         preset: str, preset of the estimators; None for networks.
         folder: the `Project` that holds the files of the search.
+
+    Example:
+        from kerasdnn import tune
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.preprocessing import scale
+
+        X, y = load_breast_cancer(return_X_y=True)
+        result = tune(scale(X), y, max_trials=2, epochs=2, seed=0, verbose=0)
+        print(result.verdict)
+        result.ranking.head(1)
+        ax = result.plot_history()
     """
 
     trials: pd.DataFrame
@@ -53,11 +64,12 @@ class SearchResult(Readable):
 
     @property
     def minimise(self) -> bool:
+        """Another name of `minimize`."""
         return self.minimize
 
     @property
     def ranking(self) -> pd.DataFrame:
-        """`trials` without those that failed, the best first."""
+        """The rows of `trials` without those that failed, the best first."""
         ranked = self.trials.dropna(subset=["score"])
         return ranked.sort_values("score", ascending=self.minimize, kind="stable")
 
@@ -93,8 +105,8 @@ class SearchResult(Readable):
             lines.append(f"Seed {self.defaults['seed']}.")
         if len(self.ranking) > 1:
             lines.append(
-                "The best of many trials is partly good luck: evaluate it on rows that the search "
-                "has not seen."
+                "The best of many trials is best partly by chance: evaluate it on rows that the "
+                "search has not seen."
             )
         names = ["trial", *self.names, "score", "epochs", "seconds"]
         table = self.ranking.reindex(columns=names).head(SHOWN_TRIALS).reset_index(drop=True)
@@ -111,7 +123,14 @@ class SearchResult(Readable):
         return self._settings_of(self.ranking.iloc[rank])
 
     def hyperparameters_of(self, trial: int) -> dict[str, Any]:
-        """The hyperparameters of a row of `trials`, by its position."""
+        """Return the hyperparameters of a row of `trials`.
+
+        Args:
+            trial: int, the position of the row, at least 0.
+
+        Returns:
+            dict: arguments of a `build_*` function, or of an estimator.
+        """
         found = self._settings_of(self.trials.iloc[trial])
         return {k: v for k, v in found.items() if k not in names(FIT)}
 
@@ -121,6 +140,7 @@ class SearchResult(Readable):
 
     @property
     def best_score(self) -> float:
+        """The score of the best trial."""
         self._settings(0)
         return float(self.ranking["score"].iloc[0])
 
@@ -130,20 +150,34 @@ class SearchResult(Readable):
         return self.hyperparameters(0)
 
     def hyperparameters(self, rank: int = 0) -> dict[str, Any]:
-        """The hyperparameters of the trial at position `rank` of the ranking; 0 is the best."""
+        """Return the hyperparameters of a trial, as keyword arguments.
+
+        Args:
+            rank: int, position in the ranking. Default: 0, the best.
+
+        Returns:
+            dict: arguments of a `build_*` function, or of an estimator.
+        """
         found = {k: v for k, v in self._settings(rank).items() if k not in names(FIT)}
         found = {self.seed_name if k == "seed" else k: v for k, v in found.items()}
         return found if self.preset is None else {"preset": self.preset, **found}
 
     @property
     def best_training(self) -> dict[str, Any]:
-        """`batch_size`, and the number of `epochs` after which the best trial was at its best."""
+        """The `batch_size` and number of `epochs` with which the best trial was at its best."""
         return self.training(0)
 
     def training(self, rank: int = 0) -> dict[str, Any]:
-        """`batch_size` and `epochs` of the trial at position `rank` of the ranking.
+        """Return `batch_size` and `epochs` of a trial.
 
-        With a schedule `epochs` are all of the trial's, because it ends with the last one.
+        With a schedule, `epochs` are all epochs of the trial, because the schedule ends with the
+        last one.
+
+        Args:
+            rank: int, position in the ranking. Default: 0, the best.
+
+        Returns:
+            dict: arguments of `fit`.
         """
         settings = self._settings(rank)
         found = {k: v for k, v in settings.items() if k in names(FIT)}
@@ -168,7 +202,15 @@ class SearchResult(Readable):
         return self._networks[rank]
 
     def best_estimator(self, rank: int = 0) -> Any:
-        """Return `best_network(rank)`, which of a search over a table is an estimator."""
+        """Train an estimator with the best hyperparameters; see `best_network`.
+
+        Args:
+            rank: int, position in the ranking. Default: 0, the best.
+
+        Returns:
+            Fitted `DNNClassifier` or `DNNRegressor`; a `Network` if arrays of numbers were
+            searched.
+        """
         return self.best_network(rank)
 
     @property
@@ -200,7 +242,15 @@ class SearchResult(Readable):
         return named.sort_values(ascending=False, kind="stable")
 
     def plot_history(self, title: str | None = None, ax: Any = None) -> Any:
-        """Plot the score of each trial, and the best so far. Returns the axes."""
+        """Plot the score of each trial, and the best so far.
+
+        Args:
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
+
+        Returns:
+            The matplotlib axes.
+        """
         from .. import plots
 
         return plots.search_history(
@@ -208,14 +258,30 @@ class SearchResult(Readable):
         )
 
     def plot_importance(self, title: str | None = None, ax: Any = None) -> Any:
-        """Plot one bar per hyperparameter. Returns the axes."""
+        """Plot one bar per hyperparameter: its importance.
+
+        Args:
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
+
+        Returns:
+            The matplotlib axes.
+        """
         from .. import plots
 
         found = self.importance
         return plots.bars(list(found.index), list(found), ylabel="importance", title=title, ax=ax)
 
     def plot_parallel(self, title: str | None = None, ax: Any = None) -> Any:
-        """Plot an axis per hyperparameter and a line per trial. Returns the axes."""
+        """Plot an axis per hyperparameter and a line per trial.
+
+        Args:
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
+
+        Returns:
+            The matplotlib axes.
+        """
         from .. import plots
 
         return plots.parallel_coordinates(
@@ -224,7 +290,11 @@ class SearchResult(Readable):
         )  # fmt: skip
 
     def plot_scores(self) -> Any:
-        """Plot the score against each hyperparameter. Returns the figure."""
+        """Plot the score against each hyperparameter.
+
+        Returns:
+            The matplotlib figure.
+        """
         from .. import plots
 
         return plots.scores_against(
@@ -280,7 +350,10 @@ def result_of(tuner, kind, **about):
     """What a tuner has found so far, a batch that is still running included."""
     objective, records, curves, settings = tuner.oracle.objective, [], [], []
     running = tuner.running.results() if tuner.running else {}
+    ended = set(tuner.oracle.end_order)
     for trial_id, trial in tuner.oracle.trials.items():
+        if trial_id not in ended and not tuner.running:  # the time was over
+            continue
         settings.append(tuner.hypermodel.space_settings(trial.hyperparameters))
         record = {"trial": trial_id, "status": trial.status.lower(), "message": trial.message}
         metrics, step = {}, trial.best_step

@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..core.arguments import check_fraction, check_integer, check_positive, is_number
-from ..core.messages import invalid
+from ..core.parallel import check_n_jobs
 from ..hyperparameters import SEARCH, default
 from ..stopping.scores import name_of
 
@@ -43,6 +42,8 @@ class SearchSettings:
     fixed: dict = field(default_factory=dict)
     scorer: Callable | None = None
     direction: str | None = None
+    n_jobs: int | None = None
+    silence: float = 600.0
 
     def checked(self):
         """These settings in plain Python types.
@@ -67,6 +68,8 @@ class SearchSettings:
             plain["cv"] = check_integer("cv", self.cv, 2)
         elif hasattr(self.cv, "__iter__") and not isinstance(self.cv, (str, dict)):
             plain["cv"] = list(self.cv)  # a generator can be read only once
+        plain |= {"n_jobs": check_n_jobs(self.n_jobs)}
+        plain |= {"silence": check_positive("silence", self.silence)}
         check_fraction("validation_fraction", self.validation_fraction)
         return self.replace(**plain)
 
@@ -94,33 +97,13 @@ class SearchSettings:
         return json.loads(json.dumps(own, default=described))
 
 
-@dataclass(frozen=True)
-class Processes:
-    """The processes that search for any Keras model; see `tune`.
-
-    Attributes:
-        workers: int, processes that train one trial each.
-        chief: "HOST:PORT" at which workers of other machines find the coordinator, or None.
-        silence: positive float, seconds without a heartbeat after which a worker is considered
-            dead.
-    """
-
-    workers: int = 1
-    chief: str | None = None
-    silence: float = 600.0
-
-    def checked(self):
-        """Raise ValueError where an attribute is invalid; returns these processes."""
-        if self.chief is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", self.chief):
-            remedy = "'0.0.0.0:8700' listens everywhere."
-            raise invalid("chief", "must be 'HOST:PORT'", self.chief, remedy)
-        workers = check_integer("workers", self.workers, 0 if self.chief else 1)
-        return Processes(workers, self.chief, check_positive("silence", self.silence))
-
-    @property
-    def several(self):
-        """Whether trials run in processes other than this one."""
-        return self.workers > 1 or self.chief is not None
+def trials_per_batch(settings):
+    """As many trials as there are, but a Bayesian search must see results to learn from them."""
+    if settings.wave is not None:
+        return settings.wave
+    if settings.kind in ("bayesian", "BayesianOracle", "BayesianOptimizationOracle"):
+        return max(8, -(-(settings.max_trials or 100) // 6))
+    return TRIALS_PER_BATCH
 
 
 def described(value):

@@ -250,10 +250,11 @@ def hypermodel(
         ValueError: an unknown hyperparameter, or a value out of its range.
 
     Example:
-        tuner = keras_tuner.RandomSearch(
-            hypermodel("binary", 30, space=space), objective="val_loss", max_trials=20
-        )
-        tuner.search(x, y, epochs=20, validation_data=(x_valid, y_valid))
+        import keras_tuner
+        from kerasdnn import PopulationTuner, hypermodel
+
+        model = hypermodel("binary", 30, hidden_units=(16,))
+        network = model.build(keras_tuner.HyperParameters())    # with default values
     """
     for name, value in fixed.items():
         if name not in names(SEARCH):

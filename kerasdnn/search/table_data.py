@@ -80,7 +80,7 @@ def read_table_data(given, estimator, class_weight, validation_data):
         if class_weight is not None:
             raise invalid("class_weight", "needs classes, not numbers", class_weight)
     elif class_weight is None:
-        class_weight = estimator.class_weight
+        class_weight = getattr(estimator, "class_weight", None)
     else:
         estimator.set_params(class_weight=class_weight)
     rows, target = read_rows(given, make_target=make_target)

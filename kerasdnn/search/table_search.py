@@ -27,7 +27,7 @@ from .spaces import default_space
 from .table_data import fit_encoder, kept_positions, read_table_data
 
 
-def tune_table(given, estimator, class_weight, validation_data, settings):
+def tune_table(given, estimator, class_weight, validation_data, settings, fit_arguments=None):
     """`tune` for a table.
 
     The encoder learns from the rows that all trials train on: with `cv` from all rows, whose means
@@ -38,6 +38,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
         estimator: `DNNClassifier` or `DNNRegressor` whose settings hold for all trials.
         class_weight, validation_data: see `tune`.
         settings: checked `SearchSettings`.
+        fit_arguments: dict, arguments of `fit` for the best estimator. None means `given`.
 
     Returns:
         `SearchResult` whose `best_network()` is the estimator, fitted on all rows. The loss of a
@@ -45,6 +46,8 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
     """
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
     estimator, settings = prepared(estimator, settings)
+    given = given.replace(y=estimator._as_y(given.y))
+    validation_data = estimator._as_validation(validation_data)
     table = read_table_data(given, estimator, class_weight, validation_data)
     rows, target = table.parts[0], table.target
     train = np.arange(len(rows))
@@ -59,13 +62,14 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
         )  # fmt: skip
         train = pairs[0][0] if cv is None else train
     table = TableData(table.parts, target, pairs)
-    fit_arguments = {
-        "X": given.x, "y": given.y, "sample_weight": given.weights, "groups": given.groups,
-        "time": given.time,
-    }  # fmt: skip
+    if fit_arguments is None:
+        fit_arguments = {
+            "X": given.x, "y": given.y, "sample_weight": given.weights, "groups": given.groups,
+            "time": given.time,
+        }  # fmt: skip
+    validated = {"validation_data": validation_data} | fit_arguments
     if estimator.preset != "standard":
-        fit_arguments["validation_data"] = validation_data
-        return tune_preset(estimator, table, settings, fit_arguments)
+        return tune_preset(estimator, table, settings, validated)
     encoder = fit_encoder(estimator, rows.take(train))
     batch_size = rows_per_step(settings.batch_size or estimator.batch_size, len(train))
     settings = settings.replace(
@@ -73,8 +77,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
     )
     if encoder.cardinalities_:
         warn_of_embedding(encoder, rows.x)
-        fit_arguments["validation_data"] = validation_data
-        return tune_preset(estimator, table, settings.replace(wave=None), fit_arguments)
+        return tune_preset(estimator, table, settings, validated)
     target.learn(rows.y[train], None if rows.weights is None else rows.weights[train])
     matrix = table.matrix(encoder, for_network=True)
     params = estimator.get_params(deep=False)
@@ -93,7 +96,7 @@ def tune_table(given, estimator, class_weight, validation_data, settings):
             **hyperparameters, **training, **rest, validation_split=None, early_stopping=False,
             one_hot_limit=encoder.one_hot_limit,
         )  # fmt: skip
-        return best.fit(**fit_arguments)
+        return best.fit(**{k: v for k, v in fit_arguments.items() if k != "validation_data"})
 
     return tune_rows(
         SearchData(matrix, problem, pairs), settings.replace(space=space, fixed=fixed), refit,

@@ -123,7 +123,7 @@ async def read_body(request, limits):
         message = f"The body must arrive within {limits.seconds:g} seconds."
         raise Invalid(408, [problem(message, kind="timeout")]) from None
     except ClientDisconnect:
-        raise Invalid(400, [problem("The client has gone.", kind="disconnect")]) from None
+        raise Invalid(400, [problem("The client has disconnected.", kind="disconnect")]) from None
     return bytes(body)
 
 

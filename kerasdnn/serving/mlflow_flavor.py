@@ -50,7 +50,16 @@ def save_model(model: Any, path: str | PathLike, **arguments: Any) -> None:
     Args:
         model: fitted `DNNClassifier` or `DNNRegressor`, trained on a table with column names.
         path: str or Path of the folder to create.
-        arguments: others of `mlflow.pyfunc.save_model`, such as `input_example`.
+        **arguments: other arguments of `mlflow.pyfunc.save_model`, such as `input_example`.
+
+    Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.serving import mlflow_flavor
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25})
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, ["yes", "no"] * 50)
+        mlflow_flavor.save_model(model, "exported_model")
     """
     _write(imported().pyfunc.save_model, model, path=str(path), **arguments)
 
@@ -58,8 +67,24 @@ def save_model(model: Any, path: str | PathLike, **arguments: Any) -> None:
 def log_model(model: Any, name: str, **arguments: Any) -> Any:
     """Log a fitted estimator to the active run; see `save_model`.
 
+    Args:
+        model: fitted `DNNClassifier` or `DNNRegressor`, trained on a table with column names.
+        name: str, the name of the model in the run.
+        **arguments: other arguments of `mlflow.pyfunc.log_model`, such as `input_example`.
+
     Returns:
         `mlflow.models.model.ModelInfo`.
+
+    Example:
+        import mlflow
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.serving import mlflow_flavor
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25})
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, ["yes", "no"] * 50)
+        with mlflow.start_run():
+            mlflow_flavor.log_model(model, name="model")
     """
     return _write(imported().pyfunc.log_model, model, name=name, **arguments)
 
@@ -137,6 +162,16 @@ def autolog(*, log_models: bool = True, disable: bool = False) -> None:
         log_models: bool, whether the model is logged, too; it must have named columns. Default:
             True.
         disable: bool, True ends the logging. Default: False.
+
+    Example:
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.serving import mlflow_flavor
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25})
+        mlflow_flavor.autolog(log_models=False)
+        DNNClassifier("standard", epochs=2, random_state=0).fit(frame, ["yes", "no"] * 50)
+        mlflow_flavor.autolog(disable=True)
     """
     fit = getattr(TableEstimator._fit, "__wrapped__", TableEstimator._fit)
     if disable:
@@ -165,6 +200,17 @@ def log_training(model: Any) -> None:
 
     Args:
         model: fitted estimator with a record.
+
+    Example:
+        import mlflow
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.serving import mlflow_flavor
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25})
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, ["yes", "no"] * 50)
+        with mlflow.start_run():
+            mlflow_flavor.log_training(model)
     """
     mlflow, record = imported(), record_of(model)
     mlflow.log_params({k: str(v)[:500] for k, v in record["hyperparameters"].items()})

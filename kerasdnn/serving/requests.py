@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.messages import quoted_list, shortened, to_python
 
-LARGEST = 1e300  # above it a number cannot be told from infinity in what is computed from it
+LARGEST = 1e300  # above it a number acts like infinity in what is computed from it
 MAX_PROBLEMS = 20  # of a request that are reported
 NAMES = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
 # The types of JSON that a kind of column accepts, besides null.
@@ -136,7 +136,7 @@ def read_rows(content: Any, columns: list[RequestColumn], max_rows: int) -> list
     if not isinstance(rows, list) or not rows:
         raise Invalid(422, [problem("`rows` must be a list of at least one row.", "rows")])
     if len(rows) > max_rows:
-        message = f"`rows` must hold at most {max_rows:,} rows. Received: {len(rows):,}."
+        message = f"`rows` must contain at most {max_rows:,} rows. Received: {len(rows):,}."
         raise Invalid(413, [problem(message, "rows", kind="too_many_rows")])
     known, problems = {column.name: column for column in columns}, []
     required = [column.name for column in columns if column.required]
@@ -187,7 +187,7 @@ def _mixed_columns(rows, columns):
         if len(column.types) > 1:
             kinds = {NAMES[type(row[column.name])] for row in rows if column.name in row}
             if len(kinds - {"null"}) > 1:
-                message = f"Column {column.name!r} must hold values of one type in a request. "
+                message = f"Column {column.name!r} must contain values of one type in a request. "
                 message += f"Received: {' and '.join(sorted(kinds - {'null'}))}."
                 found.append(problem(message, "rows", column.name, kind="type"))
     return found

@@ -19,7 +19,8 @@ def run(
         path: str or Path of a file that `model.save` wrote.
         host: str, address to listen at. Default: this machine only.
         port: int; 0 chooses a free port, which a line on stderr names. Default: 8000.
-        limits: `Limits` of a request; `seconds` is also how long a stop waits for requests.
+        limits: `Limits` of a request; `seconds` is also how long a stop waits for requests. None
+            means the defaults of `Limits`.
         quiet: bool, whether nothing but errors is printed. Default: False.
 
     Raises:
@@ -28,7 +29,10 @@ def run(
         ValueError: the file is not a model that can be served.
 
     Example:
-        run("model.kerasdnn", port=8000)
+        from kerasdnn.serving.server import run
+
+        if __name__ == "__main__":
+            run("model.kerasdnn", port=8000)
     """
     try:
         import uvicorn

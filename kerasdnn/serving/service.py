@@ -23,9 +23,14 @@ class Limits:
     """Limits of a request.
 
     Attributes:
-        rows: int, most rows.
-        bytes: int, most bytes of the body.
-        seconds: float, for the body to arrive.
+        rows: int, the maximum number of rows. Default: 10,000.
+        bytes: int, the maximum number of bytes of the body. Default: 8 MiB.
+        seconds: float, the time in which the body has to arrive. Default: 30.
+
+    Example:
+        from kerasdnn.serving.service import Limits
+
+        Limits(rows=100, seconds=5.0)
     """
 
     rows: int = 10_000
@@ -38,14 +43,21 @@ class Service:
 
     Args:
         model: fitted `DNNClassifier` or `DNNRegressor`, trained on a table with column names.
-        limits: `Limits`.
+        limits: `Limits` of a request. None means the defaults of `Limits`.
         digest: str, the SHA-256 of the model's file, for `/version`.
 
     Raises:
         ValueError: the columns of the model have no names of type str.
 
     Example:
-        service = Service.of_file("model.kerasdnn")
+        import pandas as pd
+        from kerasdnn import DNNClassifier
+        from kerasdnn.serving.service import Service
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
+        labels = ["yes", "no", "yes", "yes"] * 25
+        model = DNNClassifier("standard", epochs=2, random_state=0).fit(frame, labels)
+        service = Service(model)
         status, answer = service.answer(b'{"rows": [{"age": 41, "city": "Oslo"}]}')
     """
 
@@ -59,7 +71,18 @@ class Service:
 
     @classmethod
     def of_file(cls, path: str | PathLike, limits: Limits | None = None) -> "Service":
-        """The service of a file that `model.save` wrote."""
+        """Create the service of a file that `model.save` wrote.
+
+        Args:
+            path: str or Path.
+            limits: `Limits` of a request. None means the defaults of `Limits`.
+
+        Returns:
+            `Service`.
+
+        Raises:
+            ValueError: the file holds no estimator, or its columns have no names of type str.
+        """
         content = Path(path).read_bytes()
         model = load(Path(path))
         if not hasattr(model, "encoder_"):
@@ -70,7 +93,7 @@ class Service:
         """Answer the body of a request.
 
         Args:
-            body: JSON, `{"rows": [{column: value, ...}, ...]}`.
+            body: bytes of JSON, `{"rows": [{column: value, ...}, ...]}`.
 
         Returns:
             `(status, content)`: 200 and the predictions, or the status of an error and
@@ -87,7 +110,10 @@ class Service:
             return error.status, {"detail": error.problems}
 
     def predict(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """The predictions of rows, which have been checked.
+        """Predict rows that have been checked.
+
+        Args:
+            rows: list of dict from column to value.
 
         Returns:
             dict of JSON: "predictions", a value per row; of a classifier "classes" and
@@ -110,7 +136,11 @@ class Service:
         return answer
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document of the service."""
+        """Return the OpenAPI document of the service.
+
+        Returns:
+            dict of JSON values.
+        """
         numbers = {"type": "array", "items": {"type": "number"}}
         several = (
             self.model.target_.head.kind == "labels" or self.model.network_.output_shape[1] > 1
@@ -135,7 +165,11 @@ class Service:
         return openapi(self.columns, answer, about)
 
     def version(self) -> dict[str, Any]:
-        """What `/version` answers."""
+        """Return what `/version` answers.
+
+        Returns:
+            dict of JSON values: versions, and the SHA-256 of the file.
+        """
         record = self.model.record_ or {}
         trained = record.get("timings", {}).get("started")
         return {

@@ -25,7 +25,9 @@ from ..core.messages import did_you_mean, invalid, quoted_list
 from ..heads import Metric, better
 
 OF_CLASSES = {"_classification", "_ranking", "_scorer"}  # modules of scikit-learn's metrics
-SUITABLE = {"number": {"_regression"}, "class": OF_CLASSES, "labels": OF_CLASSES}
+SUITABLE: dict[str, set] = {
+    "number": {"_regression"}, "class": OF_CLASSES, "labels": OF_CLASSES, "mixed": set(),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,9 @@ def find_monitor(value, head, argument="monitor", prefix="", others=()):
     metrics = [f"{prefix}{name}" for name in ("loss", *head.metrics, *others)]
     scorers = [f"{prefix}{name}" for name in scorer_names(head.kind)]
     near = did_you_mean(value, [*metrics, *scorers]) if isinstance(value, str) else ""
-    raise invalid(
-        argument, f"must be one of {quoted_list(metrics, 12)}, a scorer of scikit-learn such as "
-        f"{scorers[0]!r}, or a function of (estimator, X, y)", value, near,
-    )  # fmt: skip
+    such = f", a scorer of scikit-learn such as {scorers[0]!r}" if scorers else ""
+    rule = f"must be one of {quoted_list(metrics, 12)}{such}, or a function of (estimator, X, y)"
+    raise invalid(argument, rule, value, near)
 
 
 @functools.cache
@@ -175,6 +176,8 @@ class Scored:
         target = self.target
         if target.head.kind == "number":
             return y[:, 0] if target.flat else y
+        if target.head.kind == "mixed":
+            return target.decode(y)
         if target.head.kind == "labels":
             return y.astype("int64")
         return self.fitted["classes_"][y.astype("int64")]

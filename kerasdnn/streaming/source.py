@@ -212,7 +212,7 @@ def target_columns(source: Source, y: Any) -> list[str]:
     """
     names = [y] if isinstance(y, str) else y
     if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
-        rule = "must be the name of a column where X is read in parts"
+        rule = "must be the name of a column if X is read in parts"
         raise invalid("y", rule, received=f"an object of type {type(y).__name__}")
     unknown = [name for name in names if name not in source.names]
     if unknown or not names:

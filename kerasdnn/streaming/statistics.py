@@ -133,7 +133,7 @@ def learn_encoder(encoder, sample, frames, complete):
 
 
 class Learner:
-    """Learn the state of one column anew from all rows.
+    """Learn the state of one column again from all rows.
 
     Args:
         encoder: `TableEncoder`, fitted on the sample.

@@ -7,7 +7,9 @@
    encoded in a background thread and shuffled in a buffer of up to 262,144 rows (64 MB).
 
 The order of an epoch depends on the seed and the training step at its start. Therefore a run that
-`keras.callbacks.BackupAndRestore` resumes sees the rows of one that was not interrupted.
+`keras.callbacks.BackupAndRestore` resumes sees the rows of one that was not interrupted. With its
+`save_freq=n` it resumes after the last n steps, also within an epoch, whose earlier rows are read
+but not trained on; the logs of that epoch are of the others.
 """
 
 import math
@@ -141,17 +143,17 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         dict of the estimator's fitted attributes.
     """
     if estimator.bagging is not None:
-        rule = "is not supported where X is read in parts"
+        rule = "is not supported if X is read in parts"
         raise invalid("bagging", rule, estimator.bagging)
     for name, value in zip(("sample_weight", "groups", "time"),
                            (given.weights, given.groups, given.time), strict=True):  # fmt: skip
         if value is not None:
             received = f"an object of type {type(value).__name__}"
-            raise invalid(name, "is not supported where X is read in parts", received=received)
+            raise invalid(name, "is not supported if X is read in parts", received=received)
     for name in ("validation_split", "refit", "warm_start"):
         if getattr(estimator, name):
             value = getattr(estimator, name)
-            raise invalid(name, "is not supported where X is read in parts", value)
+            raise invalid(name, "is not supported if X is read in parts", value)
     reject_joint(estimator._chosen_preset(), "a table that is read in parts")
     limit = TimeLimit(estimator.time_limit)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
@@ -188,13 +190,31 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
 def read_validation(validation_data, target):
     """Read `validation_data`, in memory or a source, as `Rows` of a `Frame`."""
     rows = unpack_validation_data(validation_data)
-    if is_source(rows.x):
-        source = open_source(rows.x)
-        names = target_columns(source, rows.y)
-        frame = pd.concat(list(source.frames(source.names)))
-        y = frame[names[0]] if len(names) == 1 else frame[names]
-        rows = rows.replace(x=frame.drop(columns=names), y=y)
-    return read_rows(rows, target)[0]
+    return read_rows(in_memory(rows) if is_source(rows.x) else rows, target)[0]
+
+
+def in_memory(rows):
+    """Read a source, and the name of a column as y, as `Rows` of DataFrames."""
+    source = open_source(rows.x)
+    names = target_columns(source, rows.y)
+    x, y = divided(pd.concat(list(source.frames(source.names))), names)
+    return rows.replace(x=x, y=y)
+
+
+def sample_of(source, target, seed, rows=SAMPLE_ROWS):
+    """Return (X, y), DataFrames of about `rows` random rows of a source that have a target."""
+    keep = lambda numbers: uniform(numbers, seed) < rows / source.rows
+    frames = list(source.frames(source.names, keep=keep))
+    frame = pd.concat(frames).dropna(subset=target).reset_index(drop=True)
+    if not len(frame):
+        raise ValueError("`y` must have values. Received: none that is not missing.")
+    return divided(frame, target)
+
+
+def divided(frame, target):
+    """Return (X, y) of a DataFrame; y is a Series if `target` names one column."""
+    y = frame[target[0]] if len(target) == 1 else frame[target]
+    return frame.drop(columns=target), y
 
 
 def learn_target(survey, make_target):
@@ -240,7 +260,7 @@ class Run:
 
     def __init__(self, estimator, settings, parts, survey, target, validation, limit):
         if settings["batch_size"] == "full":
-            raise invalid("batch_size", "must be an integer where X is read in parts", "full")
+            raise invalid("batch_size", "must be an integer if X is read in parts", "full")
         estimator._check_decisions(target, validation)
         self.estimator, self.settings, self.target = estimator, settings, target
         self.parts, self.survey, self.validation, self.limit = parts, survey, validation, limit
@@ -398,20 +418,28 @@ class Batches(keras.utils.PyDataset):
         self.parts, self.encode, self.batch_size = parts, encode, batch_size
         self.n_rows, self.seed = rows, seed
         self.network = self.reader = self.empty = None
+        self.done = 0  # steps of the epoch before an interruption
+
+    def resume_at_step(self, step):
+        """Prepare to begin at a training step; return (epoch, steps of it that are done)."""
+        epoch, self.done = divmod(step, len(self))
+        return epoch, self.done
 
     def __len__(self):
         return math.ceil(self.n_rows / self.batch_size)
 
     def on_epoch_begin(self):
         step = int(keras_internals.step_counter(self.network.optimizer).numpy())
-        self.reader = self.epoch(np.random.default_rng([self.seed, step]))
+        self.reader = self.epoch(np.random.default_rng([self.seed, step - self.done]))
+        for _ in range(self.done):
+            next(self.reader)
 
     def on_epoch_end(self):
-        self.reader = None
+        self.reader, self.done = None, 0
 
     def __getitem__(self, index):
-        """Return the next batch; before the first epoch Keras only looks at its shapes."""
-        if self.reader is not None:
+        """Return the next batch; for steps that are not run, one with the right columns."""
+        if self.reader is not None and index >= self.done:
             return next(self.reader)
         if self.empty is None:
             x, y = next(iter(self.parts.frames(self.parts.trains)))

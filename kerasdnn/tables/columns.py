@@ -35,7 +35,7 @@ class NumericColumn:
     Attributes:
         parts: `[suffix of the name, center, scale]` of every part that varied in training.
         missing: `[value where present, value where missing]`, empty if none was in training.
-        reading: how text is read, see `text_formats`, and "sentinels"; None to read none.
+        reading: how text is read, see `texts.recognition`, and "sentinels"; None to read none.
         inferred, details: what `fit` inferred, for the table `TableEncoder.columns_`.
     """
 

@@ -38,7 +38,7 @@ from .frame import Column, Frame, read_frame
 from .free_text import TextColumn, learn_text
 from .inference import KIND_NAMES, WANTED, infer_columns, warn_of_findings
 from .one_row import RowEncoder, UseTablePath, one_row_dict
-from .text_formats import ISO_FORMATS, read
+from .texts.reading import ISO_FORMATS, read
 
 ROWS_PER_CHUNK = 2048
 STATES = {state.role: state for state in (NumericColumn, CategoricalColumn, TextColumn)}
@@ -58,17 +58,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Numbers are scaled; dates are split into calendar parts; categories are one-hot encoded or, if a
     column has many, numbered for an `EmbedCategories` layer; sentences become a few numbers;
     missing values are filled and marked. `fit` infers what a text column holds: numbers, dates,
-    times and booleans are read from it, with a warning (see `tables/text_formats.py`), and later
-    tables are read in the same way. Columns that do not vary and identifiers are ignored, and may
-    be absent later. Columns are matched by name, in any order; a missing, unknown or extra column,
-    or one of another type, is an error that lists the differences.
+    times and booleans are read from it, with a warning (see `tables/texts/recognition.py`), and
+    later tables are read in the same way. Columns that do not vary and identifiers are ignored, and
+    may be absent later. Columns are matched by name, in any order; a missing, unknown or extra
+    column, or one of another type, is an error that lists the differences.
 
     Args:
         scaling: "standard" (mean 0, standard deviation 1; default) or "robust" (median, quartiles,
             smooth clip).
         one_hot_limit: int, at least 2, default 32: number of categories up to which a column is
             one-hot encoded. Columns with more are embedded.
-        categorical: names (positions in an array) of columns whose numbers are categories.
+        categorical: sequence of names (positions in an array) of columns whose numbers are
+            categories. Default: none.
         columns: dict from a column's name (position in an array) to what it holds, where that
             should not be inferred: "number", "date", "time", "boolean", "category", "text" (free
             text), "hash" (categories, hashed into 1,024 buckets), "drop" (ignore the column) or a
@@ -79,8 +80,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns_: DataFrame with one row per column of the table: "column" (name), "kind" (one of
             the kinds above, "identifier", "constant" or "empty"), "encoding" ("scaled", "one-hot",
             "embedded", "components" or "ignored") and "details" (guesses that were made).
-        n_features_in_, feature_names_in_: number and names of the table's columns; names only if
-            all are strings.
+        n_features_in_: int, number of the table's columns.
+        feature_names_in_: object array of the columns' names; only if all are strings.
         n_dense_: number of the matrix's columns that are numbers. The others, on its right, are
             categories to embed.
         n_numeric_: number of these, from the left, that are scaled numbers and not flags.
@@ -88,9 +89,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             an unseen one.
 
     Example:
+        import pandas as pd
+        from kerasdnn import TableEncoder
+
+        frame = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "city": ["Oslo", "Bonn"] * 50})
         encoder = TableEncoder().fit(frame)
         matrix = encoder.transform(frame)        # float32 (rows, n_dense_ + len(cardinalities_))
-        encoder.get_feature_names_out()          # 'age', 'city=Oslo', 'income is missing', ...
+        encoder.get_feature_names_out()          # 'age', 'city=Bonn', ...
         encoder.columns_                         # what was inferred about each column
     """
 
@@ -113,6 +118,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             X: table of `(rows, columns)`; see `tables/frame.py`.
             y: ignored.
             sample_weight: float `(rows,)` or None (all 1); a row of weight 2 counts twice.
+
+        Returns:
+            The encoder.
 
         Raises:
             ValueError: no rows, infinite or complex numbers, lists in cells, duplicated or invalid
@@ -196,6 +204,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @property
     def columns_(self) -> pd.DataFrame:
+        """What was inferred about each column; see the class."""
         rows = []
         for state in [*self._fitted_states(), *(state for _, state in self.crosses_)]:
             encoding = "ignored"
@@ -280,7 +289,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return columns + [cross([columns[j] for j in sources]) for sources, _ in self.crosses_]
 
     def warn_of_unseen(self, frame: Frame) -> None:
-        """Warn of categories that `fit` has not seen; `frame` is a `Frame`."""
+        """Warn of categories that `fit` has not seen.
+
+        Args:
+            frame: `Frame`, a table that was read.
+        """
         self.transform(frame, warn_unseen=True)
         self._told = set()  # a later table has other rows than the validation set
 
@@ -338,16 +351,25 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return [place.get(name) for name in self.names_]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the matrix's columns, object array of `(columns,)`."""
+        """Return the names of the matrix's columns.
+
+        Args:
+            input_features: ignored; scikit-learn passes it.
+
+        Returns:
+            Object array of str, `(columns,)`.
+        """
         check_is_fitted(self, "states_")
         return np.array(self._the_plan().names, dtype=object)
 
     @property
     def n_features_in_(self) -> int:
+        """The number of the table's columns."""
         return len(self._fitted_states())
 
     @property
     def feature_names_in_(self) -> np.ndarray:
+        """The names of the table's columns, if all are strings."""
         self._fitted_states()
         if self.names_ is None or not all(isinstance(name, str) for name in self.names_):
             raise AttributeError("The table had no column names, or some that are not strings.")
@@ -360,14 +382,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @property
     def n_dense_(self) -> int:
+        """The number of the matrix's columns that are numbers."""
         return self._the_plan().dense
 
     @property
     def n_numeric_(self) -> int:
+        """The number of the matrix's columns that are scaled numbers."""
         return len(self._the_plan().parts)
 
     @property
     def cardinalities_(self) -> list[int]:
+        """The number of categories of each embedded column; see the class."""
         plan = self._the_plan()
         return [plan.states[j].cardinality for j in plan.embedded]
 
@@ -381,7 +406,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return {k: v for k, v in super().__getstate__().items() if k not in private}
 
     def to_dict(self) -> dict[str, Any]:
-        """What `fit` learned, as JSON takes it."""
+        """Return what `fit` learned as JSON values.
+
+        Returns:
+            dict.
+        """
         check_is_fitted(self, "states_")
         return {
             "scaling": self.scaling,
@@ -396,7 +425,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """The encoder whose `to_dict` gave `state`; files of earlier versions lack some keys."""
+        """Create the encoder whose `to_dict` returned `state`.
+
+        Files of earlier versions lack some keys.
+
+        Args:
+            state: dict of JSON values.
+
+        Returns:
+            `TableEncoder`, fitted.
+        """
         state = dict(state)
         columns, names = state.pop("columns"), state.pop("names")
         crosses, declared = state.pop("crosses", []), state.pop("declared", [])

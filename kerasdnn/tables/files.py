@@ -21,6 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..core.messages import warn
+from .extra_rows import without_extra_rows
 
 SAMPLE_BYTES = 1 << 20
 SAMPLE_RECORDS = 1000
@@ -39,6 +40,9 @@ OPEN = {  # compression, as pandas calls it: the first bytes, and what opens it
     "xz": (b"\xfd7zXZ\x00", lzma.open),
     "zip": (b"PK\x03\x04", None),
 }
+# Of cp1252: currencies, quotes, dashes, blanks, degrees and the like.
+SYMBOLS = b"\x80\x91\x92\x93\x94\x96\x97\xa0\xa3\xa7\xb0\xb1\xb2\xb3\xb5"
+PLAIN = SYMBOLS + bytes(range(128))
 GUESSED = ("cp1252", "latin-1")  # for what is not Unicode; the second has a letter for every byte
 # Numbers with a decimal mark d, with thousands separators t alone, and with neither of them.
 NUMBER = r"[+-]?(?:[0-9]*|[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+){d}[0-9]+(?:[eE][+-]?[0-9]+)?"
@@ -61,8 +65,10 @@ def read_table(
     the clear or compressed (gzip, bz2, xz, or a zip archive of one file). In text, columns of ISO
     dates become dates, and columns whose numbers are all written with thousands separators become
     numbers. Columns of digits with leading zeros, such as zip codes, stay text. Columns without a
-    name and without a value, which spreadsheets export, are dropped, and lines of comments before
-    the header are skipped. `\\N`, as databases write it, is a missing value.
+    name and without a value, which spreadsheets export, are dropped. Rows that hold no data are
+    skipped with a warning: titles before the header, questions or units below it, lines of comments
+    that begin with #, rules, blank rows, totals and notes at the end. `\\N`, as databases write it,
+    is a missing value.
 
     Args:
         path: str or Path.
@@ -81,8 +87,8 @@ def read_table(
         ValueError: the file is not a table, or its encoding cannot be determined.
 
     Warns:
-        DataWarning: the encoding was guessed, lines before the header were skipped, or there are
-            further sheets.
+        DataWarning: the encoding was guessed, lines or rows were skipped, or there are further
+            sheets.
 
     Example:
         import pandas as pd
@@ -156,7 +162,13 @@ def _first_sheet(path):
         if others:
             names = ", ".join(map(repr, others))
             warn(f"{path.name}: the sheet {first!r} is read, and not {names}.")
-        return pd.read_excel(workbook)
+        top = pd.read_excel(workbook, header=None, nrows=3 * MAX_PREAMBLE, dtype=object)
+        fields = [["" if pd.isna(v) else str(v) for v in row] for row in top.to_numpy()]
+        preamble, _ = _without_preamble(list(enumerate(fields, start=1)))
+        table = pd.read_excel(workbook, skiprows=preamble)
+    if preamble:
+        _warn_of_preamble(path, preamble)
+    return without_extra_rows(_without_unnamed(table), path.name)
 
 
 READERS = {
@@ -192,7 +204,7 @@ def _read_text(path, sep, decimal, encoding):
     if encoding is None and candidate in GUESSED:
         warn(
             f"{path.name} is not UTF-8; it is read as {candidate}. Pass `encoding` if letters with "
-            "accents come out wrong."
+            "accents are wrong."
         )
     return table
 
@@ -201,28 +213,34 @@ def _parse(path, text, complete, settings):
     sep, decimal, encoding, compression = settings
     text, skipped, sep = _without_separator_line(text, sep)
     sep, quote, preamble, records = _layout(text, sep, complete)
-    header, rows = records[0], records[1:]
+    header, rows = records[0], _without_comment_rows(records[1:], len(records[0]))
     if decimal is None:
         decimal = _decimal_mark([field for row in rows for field in row], sep)
     longer = bool(rows) and all(len(row) == len(header) + 1 for row in rows)
     ends_empty = longer and not any(row[-1] for row in rows)
     escaped = '\\"' in text and '""' not in text
     codes = _columns_of_codes(rows, len(header))
+    source, encoded = path, {"encoding": encoding, "compression": compression}
+    if len(rows) < len(records) - 1:
+        source, encoded = _without_comments(path, encoding, skipped + preamble), {}
+        warn(f"Lines of comments in {path.name}, which begin with #, are skipped.")
     table = pd.read_csv(
-        path, sep=sep, decimal=decimal, encoding=encoding, compression=compression,
-        quotechar=quote, escapechar="\\" if escaped else None, skiprows=skipped + preamble,
+        source, **encoded, sep=sep, decimal=decimal, quotechar=quote,
+        escapechar="\\" if escaped else None, skiprows=skipped + preamble if encoded else 0,
         skipinitialspace=True, low_memory=False, na_values=["\\N"],
         dtype={} if longer and not ends_empty else dict.fromkeys(codes, str),
         index_col=False if ends_empty or not longer else None,
         usecols=list(range(len(header))) if ends_empty else None,
     )  # fmt: skip
     if preamble:
-        warn(f"The first {preamble} lines of {path.name} are skipped: they come before the header.")
+        _warn_of_preamble(path, preamble)
     if longer and not ends_empty:  # the header lacks a name for the column of row names
         table = table.reset_index(drop=True)
-    unnamed = [c for c in table if str(c).startswith("Unnamed: ") and table[c].isna().all()]
-    table = table.drop(columns=unnamed)
+    blank = not complete or any(not any(map(str.strip, row)) for row in rows)
+    table = _without_unnamed(without_extra_rows(_without_unnamed(table), path.name, blank))
     stripped = [str(name).strip() for name in table]
+    if stripped[0].strip("# "):  # a header in a comment
+        stripped[0] = stripped[0].lstrip("# ")
     if len(set(stripped)) == len(stripped):
         table.columns = stripped
     for name in table.select_dtypes(include=["object", "string"]):
@@ -230,7 +248,17 @@ def _parse(path, text, complete, settings):
     return table
 
 
-def _first_bytes(path):
+def _without_unnamed(table):
+    """A table without its columns that have neither a name nor a value."""
+    unnamed = [c for c in table if str(c).startswith("Unnamed: ") and table[c].isna().all()]
+    return table.drop(columns=unnamed)
+
+
+def _warn_of_preamble(path, lines):
+    warn(f"The first {lines} lines of {path.name} are skipped: they come before the header.")
+
+
+def _first_bytes(path, size=SAMPLE_BYTES):
     """`(compression, bytes)`: how the file is compressed, as pandas names it, and its beginning."""
     with path.open("rb") as file:
         magic = file.read(8)
@@ -241,13 +269,13 @@ def _first_bytes(path):
             if len(names) != 1:
                 listed = ", ".join(names[:5])
                 raise ValueError(
-                    f"the archive must hold one file, and holds {len(names)}: {listed}"
+                    f"the archive must contain one file, and holds {len(names)}: {listed}"
                 )
             with archive.open(names[0]) as file:
-                return compression, file.read(SAMPLE_BYTES)
+                return compression, file.read(size)
     opener = OPEN[compression][1] if compression else open
     with opener(path, "rb") as file:
-        return compression, file.read(SAMPLE_BYTES)
+        return compression, file.read(size)
 
 
 def _encodings(content, complete):
@@ -266,9 +294,12 @@ def _encodings(content, complete):
     with suppress(UnicodeDecodeError):
         _decode(content, "utf-8", complete)
         return ["utf-8", *GUESSED]
-    # In Western European text, letters outside ASCII stand alone; in others, they form words.
-    runs = re.findall(rb"[\x80-\xff]+", content)
-    if sum(map(len, runs)) > 1.6 * len(runs):
+    # In Western European text, letters outside ASCII stand alone or next to one within a word of
+    # ASCII letters; in others, they form words.
+    runs = [run for run in re.findall(rb"[\x80-\xff]+", content) if run.strip(SYMBOLS)]
+    words = [w for w in re.findall(rb"[A-Za-z\x80-\xff]+", content) if w.strip(PLAIN)]
+    mixed = sum(re.search(rb"[A-Za-z]", word) is not None for word in words) > 0.7 * len(words)
+    if sum(map(len, runs)) > (2.2 if mixed else 1.6) * len(runs):
         raise ValueError(
             "its encoding cannot be determined. Pass `encoding`, such as 'cp949' (Korean), "
             "'shift_jis' (Japanese), 'gb18030' (Chinese) or 'cp1251' (Cyrillic)"
@@ -336,16 +367,57 @@ def _without_preamble(records):
     fields = [record for _, record in records]
     if not fields:
         return 0, []
-    usual = Counter(map(len, fields)).most_common(1)[0][0]
     # A spreadsheet writes as many separators after a title as elsewhere.
-    widths = [len(record) if any(record[1:]) else 1 for record in fields]
-    first = next((i for i, width in enumerate(widths) if width >= max(1, usual - 1)), 0)
-    comments = all(record[0].startswith("#") for record in fields[:first])
+    widths = [max((j + 1 for j, v in enumerate(record) if v), default=0) for record in fields]
+    usual = Counter(widths).most_common(1)[0][0]
+    comments = next((i for i, record in enumerate(fields) if not _is_comment(record)), len(fields))
+    if 0 < comments < len(fields):
+        last, next_one = fields[comments - 1], fields[comments]
+        named = 1 < len(last) >= usual and any(map(_is_number, next_one))
+        first = comments - 1 if named and not any(map(_is_number, last)) else comments
+        return (records[first - 1][0] if first else 0), fields[first:]
+    least = usual if usual == 2 else max(1, usual - 1)
+    first = next((i for i, width in enumerate(widths) if width >= least), 0)
     header = [field.strip() for field in fields[first]]
-    named = all(header) and not any(re.fullmatch(r"[\d.,+-]+", field) for field in header)
-    if first == 0 or first > MAX_PREAMBLE or not named or (usual < 3 and not comments):
+    while header and not header[-1]:
+        header.pop()
+    named = all(header[1:]) and any(header) and not any(map(_is_number, header))
+    if first == 0 or first > MAX_PREAMBLE or not named or usual < 2:
+        return 0, fields
+    blank = records[first][0] - records[first - 1][0] > 1 or not any(fields[first - 1])
+    if usual == 2 and not blank:  # the header may lack a name for the column of row names
         return 0, fields
     return records[first - 1][0], fields[first:]
+
+
+def _without_comment_rows(rows, width):
+    """The records below the header without lines of comments among them."""
+    data = [row for row in rows if not _is_comment(row)]
+    if len(data) == len(rows) or len(rows) - len(data) > 0.05 * len(rows):
+        return rows
+    numbers = [
+        j for j in range(width)
+        if all(j >= len(row) or not row[j] or _is_number(row[j]) for row in data)
+    ]  # fmt: skip
+    for row in rows:
+        if _is_comment(row) and len(row) == width and all(_is_number(row[j]) for j in numbers):
+            return rows  # such as an address that begins with a number sign
+    return data
+
+
+def _without_comments(path, encoding, skipped):
+    """The text of a file from the header on without the lines that begin with #."""
+    _, content = _first_bytes(path, size=-1)
+    lines = _decode(content, encoding, complete=True).split("\n")[skipped:]
+    return io.StringIO("\n".join(line for line in lines if not line.startswith("#")))
+
+
+def _is_comment(record):
+    return record[0].lstrip().startswith("#")
+
+
+def _is_number(field):
+    return re.fullmatch(r"[\d.,+-]+", field.strip()) is not None
 
 
 def _columns_of_codes(rows, width):

@@ -192,7 +192,7 @@ def _from_dict(X, what):
         columns = _read_row(X, columns)
     elif any(scalars):
         raise ValueError(
-            f"`{what}` must hold one value per column (a row) or one sequence per column. "
+            f"`{what}` must contain one value per column (a row) or one sequence per column. "
             f"Received: a dict of both; {to_python(list(X)[scalars.index(True)])!r} has a single "
             "value."
         )
@@ -207,7 +207,8 @@ def _from_dict(X, what):
     lengths = {} if scalars and all(scalars) else {k: len(v) for k, v in X.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
-            f"Columns of `{what}` must be of one length. Received: lengths {str(lengths)[:200]}."
+            f"Columns of `{what}` must have the same length. "
+            f"Received: lengths {str(lengths)[:200]}."
         )
     return _named(columns, list(X), next(iter(lengths.values()), 1), what, index)
 
@@ -239,8 +240,8 @@ def _named(columns, names, rows, what, index=None):
     for name in names:
         if not isinstance(name, (str, int)) or isinstance(name, bool):
             raise ValueError(
-                f"Column names of `{what}` must be strings or whole numbers. Received: {name!r}. "
-                f"{what}.columns = {what}.columns.map(str) makes them so."
+                f"Column names of `{what}` must be strings or integers. Received: {name!r}. "
+                f"{what}.columns = {what}.columns.map(str) converts them."
             )
     check_duplicate_columns(names, what)
     return Frame(columns, rows, names, index=index)
@@ -324,7 +325,7 @@ def _read_objects(values):
                 "either all times must have a time zone or none. Received: both, such as "
                 f"{values[~missing][zoned.index(True)]} and "
                 f"{values[~missing][zoned.index(False)]}. pd.to_datetime(..., utc=True) gives "
-                "all of them one."
+                "all of them the same."
             )
         moments = np.full(len(values), "NaT", dtype="datetime64[us]")
         moments[~missing] = [without_zone(value) for value in values[~missing]]
@@ -339,7 +340,7 @@ def _read_objects(values):
         if isinstance(value, (list, dict, set, np.ndarray)):
             row = next(i for i, other in enumerate(values) if other is value)
             raise ValueError(
-                f"a cell must hold a single value. Row {row} holds a {type(value).__name__}, "
+                f"a cell must contain a single value. Row {row} holds a {type(value).__name__}, "
                 f"{str(value)[:80]}. Turn it into columns, such as its length, or "
                 "frame.pop(name).str.join('|').str.get_dummies()."
             )

@@ -1,4 +1,4 @@
-"""Infer what each column of a table is, in `fit`; `text_formats` reads numbers and dates from text.
+"""Infer what each column of a table is, in `fit`; `texts` reads numbers and dates from text.
 
 Every column gets a `Finding`: the column as it is encoded, how to read later tables, and what to
 tell the user. Findings depend on the values of the training rows and on the arguments `columns` and
@@ -13,16 +13,27 @@ from ..checks.table_columns import is_identifier_name, warn_once
 from ..core.messages import quoted_list, to_python
 from .columns import texts_of
 from .frame import Column
-from .text_formats import parse_dates, read, recognize, split_number
+from .texts.parsing import split_number
+from .texts.reading import parse_dates, read
+from .texts.recognition import MIN_COMPACT, recognize
 
 FORMATS = ("number", "date", "time", "boolean")  # what text may be read as
 WANTED = (*FORMATS, "category", "hash", "text", "drop")  # values of the argument `columns`
 KIND_NAMES = {"numeric": "number", "datetime": "date", "instant": "date", "duration": "time",
               "text": "category"}  # fmt: skip
 MIN_IDENTIFIER_ROWS = 50
-COMPACT_DATE = {"as": "date", "formats": ["%Y%m%d"], "zone": False}
+# Integers that are days or moments: the first and the last one, their reading, an example.
+COMPACT_DATES = (
+    (100101, 991231, {"as": "date", "formats": ["%y%m%d"], "zone": False}, "210331"),
+    (19000101, 21001231, {"as": "date", "formats": ["%Y%m%d"], "zone": False}, "20210331"),
+    (190001010000, 210012312359, {"as": "date", "formats": ["%Y-%m-%d %H:%M"], "zone": False},
+     "202103311405"),
+    (19000101000000, 21001231235959, {"as": "date", "formats": ["%Y-%m-%d %H:%M:%S"],
+     "zone": False}, "20210331140500"),
+)  # fmt: skip
 MIN_COMPACT_DATES = 5  # different ones
 MAX_UNITS = 8
+LIMITS = {32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0, 4294967295.0, 999.25, 9999.25}
 MIN_WORDS = 3  # per value of a column of sentences
 MAX_REPETITION = 5  # rows per different sentence
 # fmt: off
@@ -38,7 +49,7 @@ class Finding:
     Attributes:
         column: `Column`, read as the inferred type.
         kind: str, as in the table `TableEncoder.columns_`: one of `WANTED` or "empty".
-        reading: dict or None, how `text_formats.read` reads later tables.
+        reading: dict or None, how `texts.reading.read` reads later tables.
         details: list of clauses about the guesses that were made.
         stray: list, the values that could not be read.
         declared: bool, whether the user said what the column holds.
@@ -65,8 +76,8 @@ def infer_columns(frame, wanted, one_hot_limit):
     decisions, hints = {}, {}
     for j, column in enumerate(columns):
         want = wanted.get(j)
-        if want is None and is_compact_date(column):
-            decisions[j] = COMPACT_DATE, ["integers such as 20210331 are days"], False
+        if want is None and (found := compact_date(column)):
+            decisions[j] = *found, False
         elif is_format(want) or (want is None and not column.declared):
             column = as_text_column(column, want)
             if column.kind == "text":
@@ -111,18 +122,23 @@ def as_text_column(column, want):
     return texts_of(column) if numbers else column
 
 
-def is_compact_date(column):
-    """Whether integers are days such as 20210331."""
-    if column.kind != "numeric" or len(column.values) < MIN_COMPACT_DATES:
-        return False
+def compact_date(column):
+    """`(reading, remarks)` of integers that are days or moments such as 20210331, else None."""
+    if column.kind != "numeric":
+        return None
     values = column.values[~column.missing]
-    if len(values) == 0 or values.min() < 19000101 or values.max() > 21001231:
-        return False
-    values = np.unique(values)
-    if len(values) < MIN_COMPACT_DATES or (values != np.floor(values)).any():
-        return False
-    texts = [f"{value:.0f}" for value in values[:1000]]
-    return not np.isnat(parse_dates(texts, COMPACT_DATE["formats"])).any()
+    for first, last, reading, example in COMPACT_DATES:
+        if len(values) == 0 or values.min() < first or values.max() > last:
+            continue
+        values = np.unique(values)
+        fewest = MIN_COMPACT if len(example) == 6 else MIN_COMPACT_DATES
+        if len(values) < fewest or (values != np.floor(values)).any():
+            return None
+        moments = parse_dates([f"{value:.0f}" for value in values[:1000]], reading["formats"])
+        days = "days" if len(example) <= 8 else "moments"
+        remarks = [f"integers such as {example} are {days}"]
+        return None if np.isnat(moments).any() else (reading, remarks)
+    return None
 
 
 def as_booleans(column, label):
@@ -200,13 +216,14 @@ def mixed_units(texts):
 
 
 def find_sentinels(column):
-    """Values at the end of the range that stand for a missing one, such as -9999 or 9.9e15.
+    """Values at the ends of the range that stand for a missing one, such as -9999 or 9.9e15.
 
-    A number of nines alone, or one of 1e15 and more, counts if it is farther from the other values
-    than twice their range; a negative one also if all others are non-negative. So do the first and
-    last days of calendars in a column of dates.
+    A number of nines, sevens or eights alone, the limit of an integer type, or 1e15 and more counts
+    if it is farther from the other values than twice their range. A negative one also counts if all
+    others are non-negative, and one of up to three digits then has to be repeated. So do the first
+    and last days of calendars in a column of dates.
     """
-    values, found = column.values[~column.missing], []
+    values = column.values[~column.missing]
     if values.dtype.kind == "M":
         days = values.astype("datetime64[D]")
         candidates = np.unique(values[np.isin(days, CALENDAR_SENTINELS)])
@@ -214,22 +231,43 @@ def find_sentinels(column):
             return []
         rest = values[~np.isin(values, candidates)].astype("int64").astype("float64")
         return [c for c in candidates if stands_apart(float(c.astype("int64")), rest, False)]
-    while len(values):
-        low, high = values.min(), values.max()
-        ends = [v for v in (low, high) if is_nines(v) or 1e15 <= abs(v) < np.inf]
-        value = next((v for v in ends if stands_apart(v, values[values != v])), None)
-        if value is None:
-            break
-        found.append(value)
-        values = values[values != value]
+    found: list = []
+    while len(values) and (more := sentinels_at(values, -1) or sentinels_at(values, 1)):
+        found += more
+        values = values[~np.isin(values, more)]
     return found
 
 
-def is_nines(value):
+def sentinels_at(values, sign):
+    """Sentinels at one end of the range, where several may follow one another: 97, 98 and 99."""
+    found, best = [], []
+    while len(values):
+        value = values.max() if sign > 0 else values.min()
+        if not is_sentinel(value):
+            break
+        rest = values[values != value]
+        rare = value > -1000 and len(values) - len(rest) < 2
+        if rare and not stands_apart(value, rest, value >= 1e15):
+            break
+        found.append(value)
+        values = rest
+        if all(stands_apart(other, rest) for other in found):
+            best = [*found]
+    return best
+
+
+def is_sentinel(value):
+    if 1e15 <= abs(value) < np.inf or abs(value) in LIMITS:
+        return True
     if abs(value) >= 1e9 or value != np.floor(value):
         return False
     digits = str(int(abs(value)))
-    return len(digits) > 1 and set(digits) == {"9"}
+    return (
+        len(digits) > 1
+        and set(digits[:-1]) <= {digits[0]}
+        and digits[0] in "789"
+        and (digits[-1] == digits[0] or (digits[-1] in "789" and digits[0] == "9"))
+    )
 
 
 def stands_apart(value, others, is_number=True):
@@ -239,7 +277,7 @@ def stands_apart(value, others, is_number=True):
     gap = low - value if value < low else value - high
     if is_number and abs(value) >= 1e15:
         return abs(value) / 1000 > max(abs(low), abs(high))  # a product may overflow
-    return gap > 2 * (high - low) or (is_number and value <= -99 and low >= 0)
+    return gap > 2 * (high - low) or (is_number and value <= -66 and low >= 0)
 
 
 def is_numbering(column, name):

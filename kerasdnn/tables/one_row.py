@@ -14,7 +14,7 @@ import pandas as pd
 from ..checks.table_columns import LARGEST
 from .columns import parts_of, scaled
 from .frame import Column, without_zone
-from .text_formats import parse
+from .texts.reading import parse
 
 FLOATS = {float, np.float64, np.float32}
 NUMBERS = {float, int, np.float64, np.float32, np.int64, np.int32}

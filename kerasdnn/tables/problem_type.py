@@ -5,9 +5,7 @@ import pandas as pd
 
 from ..core.messages import invalid
 from ..heads import Head, Problem, head_of, make_problem
-from .targets import _values, read_target
-
-MAX_AMBIGUOUS_INTEGERS = 20  # so many different integers may be classes as well as a quantity
+from .targets import MAX_AMBIGUOUS_INTEGERS, _values, read_target
 
 
 def as_numbers(y):
@@ -43,7 +41,7 @@ def infer_problem(y, problem: str | Head | None = None, n_features: int = 1) -> 
         array = array[:, 0]
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiub" or array.size == 0:
         raise invalid(
-            "y", "must hold numbers, with shape (rows,) or (rows, outputs)",
+            "y", "must contain numbers, with shape (rows,) or (rows, outputs)",
             received=f"an array of dtype {array.dtype} and shape {array.shape}",
             remedy="`DNNClassifier.tune`, or a DataFrame as `X`, accepts text.",
         )  # fmt: skip

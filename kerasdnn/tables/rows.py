@@ -61,7 +61,7 @@ def read_table(given):
     frame = read_frame(X, names[0])
     table = NamedArray(np.arange(frame.rows), names[0], labels=frame.index)
     check_same_rows(table, NamedArray(np.arange(len(y)), names[1], labels=labels))
-    if table.labels is None and labels is not None:  # weights beside X without an index are y's
+    if table.labels is None and labels is not None:  # weights with an X without an index are y's
         table = NamedArray(table.values, names[1], labels=labels)
     if frame.rows == 0:
         raise ValueError(
@@ -130,7 +130,7 @@ def read_ranks(values, name, table):
     labels = values.index if isinstance(values, pd.Series) else None
     if np.ndim(values) != 1:
         received = f"an array of shape {np.shape(values)}"
-        raise invalid(name, "must hold one value per row", received=received)
+        raise invalid(name, "must contain one value per row", received=received)
     check_same_rows(table, NamedArray(np.arange(len(values)), name, labels=labels))
     return ranks(read_frame({name: values}, name).column(0), name)
 
@@ -139,8 +139,9 @@ def ranks(column, name):
     """The rank of each value of a `Column`; equal values have one rank."""
     if column.missing.any():
         raise ValueError(
-            f"`{name}` must not miss values. Received: none in row {int(column.missing.argmax())} "
-            f"({int(column.missing.sum())} of {len(column.values)} rows)."
+            f"`{name}` must not have missing values. Received: one in row "
+            f"{int(column.missing.argmax())} ({int(column.missing.sum())} of "
+            f"{len(column.values)} rows)."
         )
     values = column.values
     if name == "time" and column.kind in ("text", "boolean"):
@@ -148,7 +149,7 @@ def ranks(column, name):
             values = pd.to_datetime(pd.Series(values), format="ISO8601", utc=True).to_numpy()
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"`time` must hold numbers or dates. Received: {column.kind} {values[0]!r}. "
+                f"`time` must contain numbers or dates. Received: {column.kind} {values[0]!r}. "
                 "pd.to_datetime turns text into dates."
             ) from error
     return pd.factorize(values, sort=True)[0]

@@ -98,7 +98,7 @@ def holdout_mask(strata, fraction, rng):
 def _groups_mask(groups, strata, fraction, rng):
     counts = pd.crosstab(groups, strata).to_numpy()  # (groups, classes)
     if len(counts) < 2:
-        raise ValueError("`groups` must hold at least two groups, one of them to validate on.")
+        raise ValueError("`groups` must contain at least two groups, one of them to validate on.")
     best = np.inf
     for _ in range(DRAWS_OF_GROUPS):
         order = rng.permutation(len(counts))
@@ -117,7 +117,7 @@ def _latest_mask(time, fraction):
     held = time >= first
     held = time > first if held.all() else held
     if not held.any():
-        raise ValueError("`time` must hold at least two times, the later one to validate on.")
+        raise ValueError("`time` must contain at least two times, the later one to validate on.")
     return held
 
 
@@ -198,7 +198,8 @@ def _given_folds(rows, strata, cv, name="cv", most=None):
             train, held = (order[np.asarray(part)] if len(part) else order[:0] for part in pair)
         except IndexError as error:
             raise ValueError(
-                f"Split {number} of `{name}` must hold row positions below {len(rows):,}: {error}."
+                f"Split {number} of `{name}` must contain row positions below {len(rows):,}: "
+                f"{error}."
             ) from error
         _check_apart(rows, train, held, f"Split {number} of `{name}`")
         pairs.append((train, held))

@@ -2,6 +2,7 @@
 
     ClassTarget     one class per row                labels to 0..K-1
     LabelTarget     several labels per row           columns of 0 and 1
+    MixedTarget     columns of different kinds       a target of its own for each
     NumberTarget    numbers, one or several columns  standardized, (y - mean) / standard deviation
                     their logarithms                 log y or log(1 + y), then standardized
                     positive numbers                 divided by their mean
@@ -25,8 +26,36 @@ from ..checks.named_array import NamedArray
 from ..checks.table_columns import blank_twins
 from ..checks.weights import check_same_rows
 from ..core.messages import invalid, quoted_list, to_python, warn
-from ..heads import HEADS, head_of, head_of_numbers, make_problem, with_loss
+from ..heads import (
+    HEADS,
+    Part,
+    head_named,
+    head_of,
+    head_of_numbers,
+    make_problem,
+    mixed_head,
+    weighted_parts,
+    with_loss,
+)
+from ..nn.losses import columns_of
 from .frame import read_frame, unmasked
+
+MAX_AMBIGUOUS_INTEGERS = 20  # so many different integers may be classes as well as a quantity
+
+
+class MixedColumns(pd.DataFrame):
+    """Columns of y that are read one by one, for `MixedTarget`: each keeps its own type."""
+
+    @property
+    def _constructor(self):
+        return MixedColumns
+
+    def objects(self):
+        """The values as Python objects, array `(rows, columns)`."""
+        found = np.empty(self.shape, object)
+        for k, name in enumerate(self.columns):
+            found[:, k] = read_target(self.iloc[:, k], f"y[{name!r}]")[0]
+        return found
 
 
 def read_target(y, what="y"):
@@ -39,6 +68,8 @@ def read_target(y, what="y"):
         raise ValueError(
             "`fit` requires y to be passed, but the target y is None. Received: y=None."
         )
+    if isinstance(y, MixedColumns):
+        return y.objects(), list(y.columns)
     names, y = None, unmasked(y)
     if isinstance(y, pd.DataFrame) and y.shape[1] == 1:
         y = y.iloc[:, 0]
@@ -129,7 +160,7 @@ TIMES["instant"] = TIMES["datetime"]
 def no_numbers(what, value, kind):
     """The message that y, or a column of it, is of another kind."""
     remedy = TIMES.get(kind, "`DNNClassifier` takes labels of any kind").format(what=what)
-    return f"`{what}` must hold numbers. Received: {kind} {to_python(value)!r}. {remedy}."
+    return f"`{what}` must contain numbers. Received: {kind} {to_python(value)!r}. {remedy}."
 
 
 def _values(y):
@@ -176,7 +207,7 @@ class ClassTarget:
         if not np.all(known):
             unknown = pd.unique(pd.Series(y[~np.asarray(known)], dtype=object))
             raise ValueError(
-                f"`{what}` must hold classes of `fit`. Received: {quoted_list(unknown)}; the "
+                f"`{what}` must contain classes of `fit`. Received: {quoted_list(unknown)}; the "
                 "classes "
                 f"are {quoted_list(self.classes, 10)}."
             )
@@ -200,7 +231,7 @@ class LabelTarget:
         """y as float32 `(rows, labels)` of 0 and 1."""
         if y.ndim != 2 or y.shape[1] != self.n or not np.isin(y, (0, 1)).all():
             raise ValueError(
-                f"`{what}` must hold 0 or 1 in {self.n} columns, one per label. Received: shape "
+                f"`{what}` must contain 0 or 1 in {self.n} columns, one per label. Received: shape "
                 f"{y.shape}, values {quoted_list(np.unique(y))}."
             )
         return y.astype("float32")
@@ -275,13 +306,14 @@ class NumberTarget:
                 f"`{what}` must have {self.n} columns as in `fit`. Received: {y.shape[1]}."
             )
         good = np.isfinite(y) & (np.abs(y) < np.finfo("float32").max)
-        rule, remedy = "hold finite numbers that fit in float32", "Rescale it, or drop such rows."
+        rule = "contain finite numbers that fit in float32"
+        remedy = "Rescale it, or drop such rows."
         if good.all() and self.head.values:
             values = self.head.values
             good, rule, remedy = values.accepts(y), values.rule, values.remedy
         elif good.all() and self.log:
             good, remedy = y >= 0, "target='real' takes any number."
-            rule = "hold non-negative numbers for target='log'"
+            rule = "contain non-negative numbers for target='log'"
         if not good.all():
             row, j = np.argwhere(~good)[0]
             raise ValueError(f"`{what}` must {rule}. Received: row {row} is {y[row, j]}. {remedy}")
@@ -362,6 +394,176 @@ class NumberTarget:
         if self.head.distribution is not None:
             return self.parameters(output)
         return self.from_network(output).reshape(len(output), -1)
+
+
+class MixedTarget:
+    """Several columns of y, each with a target of its own.
+
+    Attributes:
+        names: list of the names of the columns.
+        targets: list of `ClassTarget` and `NumberTarget` of one column.
+        weights: dict from name to the weight of its loss, or None.
+        head: `Head` of all columns.
+    """
+
+    def __init__(self, names, targets, weights=None):
+        self.names, self.targets, self.weights = list(names), list(targets), weights
+        self.n = len(self.names)
+        parts = [
+            Part(name, target.head, target.n if target.head.per_class else 1)
+            for name, target in zip(self.names, self.targets, strict=True)
+        ]
+        self.head = mixed_head(weighted_parts(parts, weights))
+
+    @classmethod
+    def of(cls, heads=None, loss_weights=None):
+        """A function from y, as `MixedColumns` reads it, and its column names to the target.
+
+        Args:
+            heads: dict from a column to its problem type, see the argument of `DNNMultiOutput`.
+            loss_weights: dict from a column to the weight of its loss, or None.
+        """
+
+        def make(y, names):
+            kinds = heads or {}
+            for name in kinds.keys() - {*names}:
+                raise invalid(
+                    "heads", "must have the columns of `y` as keys", name,
+                    f"`y` has {quoted_list(names)}.",
+                )  # fmt: skip
+            targets = [target_of_column(y[:, k], n, kinds.get(n)) for k, n in enumerate(names)]
+            return cls(names, targets, loss_weights)
+
+        return make
+
+    def __iter__(self):
+        """Yield each target with its columns among the outputs."""
+        return zip(self.targets, columns_of([part.units for part in self.head.parts]), strict=True)
+
+    def encode(self, y, what="y"):
+        """y as float64 `(rows, columns)`: positions of classes, and numbers in their own units.
+
+        Raises:
+            ValueError: another number of columns, an unseen class, or an invalid number.
+        """
+        if y.ndim != 2 or y.shape[1] != self.n:
+            raise ValueError(
+                f"`{what}` must have the columns {quoted_list(self.names)}. Received: an array of "
+                f"shape {y.shape}."
+            )
+        found = np.empty(y.shape)
+        for k, (name, target) in enumerate(zip(self.names, self.targets, strict=True)):
+            encoded = target.encode(_values(y[:, k]), f"{what}[{name!r}]")
+            found[:, k] = encoded.reshape(-1)
+        return found
+
+    def decode(self, y):
+        """An encoded y as a DataFrame of labels and numbers."""
+        columns = zip(self.names, self.targets, strict=True)
+        return pd.DataFrame({
+            name: target.classes[y[:, k].astype("int64")] if hasattr(target, "classes") else y[:, k]
+            for k, (name, target) in enumerate(columns)
+        })  # fmt: skip
+
+    def of_column(self, k, y):
+        """Column k of an encoded y, as its own target encodes it."""
+        y = y[:, k]
+        return y.astype("int32") if self.head.parts[k].head.kind == "class" else y[:, None]
+
+    def learn(self, y, weights):
+        """Learn the units of each column; `weights` is float `(rows,)` or None."""
+        for k, target in enumerate(self.targets):
+            target.learn(self.of_column(k, y), weights)
+
+    @property
+    def baseline(self):
+        """The prediction of a model that knows nothing of X, in the units of each column."""
+        return np.concatenate([np.reshape(target.baseline, -1) for target in self.targets])
+
+    @property
+    def numbers(self):
+        """Yield the positions of columns of numbers with their targets."""
+        return [(k, t) for k, t in enumerate(self.targets) if isinstance(t, NumberTarget)]
+
+    @property
+    def log(self):
+        """Whether a column is trained on its logarithm."""
+        return any(target.log for _, target in self.numbers)
+
+    @property
+    def range(self):
+        """The ranges that predictions are kept in; they are those of the targets."""
+        return [target.range for _, target in self.numbers]
+
+    @range.setter
+    def range(self, values):
+        for k, (_, target) in enumerate(self.numbers):
+            target.range = None if values is None else values[k]
+
+    def keep_range(self, y):
+        """From now on predict no number outside those of y; see `NumberTarget.keep_range`."""
+        for k, target in self.numbers:
+            if target.head.standardize and not target.head.distribution:
+                target.keep_range(self.of_column(k, y))
+
+    def learn_bias(self, output, y, weights=None):
+        """Learn the corrections of columns that are trained on their logarithm."""
+        for k, (target, at) in enumerate(self):
+            if getattr(target, "log", False):
+                target.learn_bias(output[:, at], self.of_column(k, y), weights)
+
+    def to_network(self, y):
+        """An encoded y as the network is trained on it, float32 `(rows, columns)`."""
+        found = y.astype("float32")
+        for k, target in self.numbers:
+            found[:, k] = target.to_network(y[:, k : k + 1])[:, 0]
+        return found
+
+    def in_units(self, output):
+        """What metrics are computed from: probabilities, and numbers in the units of y."""
+        found = output.astype("float64")
+        for target, at in self:
+            if isinstance(target, NumberTarget):
+                found[:, at] = target.in_units(output[:, at])
+        return found
+
+
+def target_of_column(y, name, kind=None):
+    """The target of one of several columns of y.
+
+    Args:
+        y: array of objects `(rows,)`.
+        name: its name.
+        kind: "class", "log", or another head, see `heads.head_named`. None: text, booleans, 0 and
+            1, and the integers 0..K-1 are classes.
+
+    Raises:
+        ValueError: a column that the head does not accept; a few other integers, which could be
+            classes or a quantity.
+    """
+    values = _values(y)
+    if kind is None:
+        found = np.unique(values) if values.dtype.kind in "iuf" else np.arange(2)
+        few = values.dtype.kind != "f" and len(found) <= MAX_AMBIGUOUS_INTEGERS
+        counted = few and np.array_equal(found, np.arange(len(found)))
+        kind = "class" if counted or np.isin(found, (0, 1)).all() else "regression"
+        if kind == "regression" and few:
+            raise ValueError(
+                f"Column {name!r} of `y` could hold classes or a quantity: the integers "
+                f"{quoted_list(found, 5)}. Pass heads={{{name!r}: 'class'}} or 'regression'."
+            )
+    if kind == "log":
+        return NumberTarget.of("log")(values, [name])
+    head = head_named(name, kind)
+    try:
+        if head.kind == "class":
+            target = learn_classes(values, [name])
+            if head.units == "1" and target.n > 2:
+                raise invalid("heads", f"must be 'class' for {target.n} classes", {name: kind})
+            return target
+        return NumberTarget.of(head)(values, [name])
+    except ValueError as error:
+        raise ValueError(f"Column {name!r} of `y`: {error}") from error
 
 
 HEAVY_TAIL = 15  # standard deviations of the middle half, from the median
@@ -497,7 +699,7 @@ def learn_classes(y, names=None, classes=None, least=2):
         if not good.all():
             row, j = np.argwhere(~good)[0]
             raise ValueError(
-                "Unknown label type: `y` of several columns must hold 0 or 1 in each. Received: "
+                "Unknown label type: `y` of several columns must contain 0 or 1 in each. Received: "
                 f"shape {y.shape}, row {row} is {to_python(y[row, j])!r}. Train one classifier per "
                 "column, or `DNNRegressor` on numbers."
             )
@@ -510,27 +712,27 @@ def learn_classes(y, names=None, classes=None, least=2):
         for j in np.flatnonzero(y.min(axis=0) == y.max(axis=0)):
             label = repr(names[j]) if names else str(j)
             warn(
-                f"`y` should hold 0 and 1 in every column. Received: label {label} is "
-                f"{to_python(y[0, j])!r} in all {len(y):,} rows; it can only be answered always."
+                f"Label {label} of `y` is {to_python(y[0, j])!r} in all {len(y):,} rows, so the "
+                "network can only learn to predict it always. Check how the rows were selected."
             )
         return LabelTarget(np.array(names if names else np.arange(y.shape[1])))
     y = column(y)
     if y.dtype.kind not in "biufUO":
         raise ValueError(
-            f"Unknown label type: labels must be strings, whole numbers or booleans. Received: "
+            f"Unknown label type: labels must be strings, integers or booleans. Received: "
             f"dtype {y.dtype}."
         )
     if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
         kinds = sorted({type(label).__name__ for label in y})
         rule = "labels must be of one type"
         if set(kinds) <= {"int", "float"}:  # `read_target` found no dtype that holds them exactly
-            rule = "whole numbers must fit in 64 bits, next to fractions in 53"
+            rule = "integers must fit in 64 bits, or in 53 bits if y also contains fractions"
         elif len(kinds) == 1:
-            rule = "labels must be strings, whole numbers or booleans"
+            rule = "labels must be strings, integers or booleans"
         raise ValueError(
             f"Unknown label type: {rule}. Received: {', '.join(kinds)}, such as "
-            f"{quoted_list(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) makes text of "
-            "them."
+            f"{quoted_list(pd.unique(pd.Series(y, dtype=object)), 3)}. y.astype(str) converts "
+            "them to text."
         )
     if y.dtype.kind == "f" and np.isinf(y).any():
         row = int(np.isinf(y).argmax())
@@ -541,7 +743,7 @@ def learn_classes(y, names=None, classes=None, least=2):
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         row = int((y != np.floor(y)).argmax())
         raise ValueError(
-            "Unknown label type: continuous. Labels must be strings, whole numbers or booleans. "
+            "Unknown label type: continuous. Labels must be strings, integers or booleans. "
             f"Received: row {row} is {y[row]}. `DNNRegressor` predicts numbers."
         )
     found = np.unique(y)
@@ -553,13 +755,13 @@ def learn_classes(y, names=None, classes=None, least=2):
         )
     if y.dtype.kind != "O" and len(found) > max(20, len(y) / 2):
         warn(
-            f"`y` should hold classes, each of several rows. Received: {len(found):,} different "
-            f"numbers in {len(y):,} rows. `DNNRegressor` predicts numbers."
+            f"`y` contains {len(found):,} different numbers in {len(y):,} rows, which are probably "
+            "not classes. Use `DNNRegressor` to predict numbers."
         )
     if len(found) < least:
         raise ValueError(
-            f"`y` must hold at least two classes. Received: one class, {to_python(found[0])!r}, in "
-            f"all {len(y):,} rows that weigh anything (n_samples={len(y)})."
+            f"`y` must contain at least two classes. Received: one class, {to_python(found[0])!r}, "
+            f"in all {len(y):,} rows with a positive weight (n_samples={len(y)})."
         )
     return ClassTarget(classes)
 
@@ -581,7 +783,7 @@ def read_vocabulary(classes, found):
     unknown = [y for y in found if y not in set(labels.tolist())] if same_type else found
     if len(unknown):
         raise ValueError(
-            f"`y` must hold labels of `classes`. Received: {quoted_list(unknown)}; classes are "
+            f"`y` must contain labels of `classes`. Received: {quoted_list(unknown)}; classes are "
             f"{quoted_list(labels, 10)}. Add them to `classes`, or drop such rows."
         )
     if found.dtype.kind in "biuf" and (labels.astype(found.dtype) == labels).all():

@@ -245,12 +245,19 @@ def is_row_by_row(model, training):
     return all(layer_is_row_by_row(layer, training) for layer in model.layers)
 
 
+def is_known_activation(activation):
+    """Return whether an activation is None, or one that depends on its input only."""
+    if type(activation).__module__.startswith("kerasdnn.") and is_ours(type(activation)):
+        return all(is_known(function) for function, _ in activation.parts)  # `MixedActivation`
+    return activation is None or is_known(activation)
+
+
 def layer_is_row_by_row(layer, training):
     cls = type(layer)
     inner = [*getattr(layer, "layers", ()), *getattr(layer, "networks", ())]
     if isinstance(getattr(layer, "activation", None), kl.Layer):
         inner.append(layer.activation)
-    elif getattr(layer, "activation", None) is not None and not is_known(layer.activation):
+    elif not is_known_activation(getattr(layer, "activation", None)):
         return False
     return (
         (

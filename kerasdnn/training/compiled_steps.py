@@ -27,6 +27,7 @@ from ..core import keras_internals
 from . import compile_cache
 from . import metrics as scoring
 from .flat_weights import PackedOptimizer, can_pack
+from .strategies.copies import nothing, settle_of
 
 State = collections.namedtuple("State", "trainable non_trainable optimizer metrics")
 Layout = collections.namedtuple("Layout", "epochs steps batch padded compiled")
@@ -49,10 +50,13 @@ class Program:
 
 
 class Bound:
-    """A trace and the variables of the network that uses it."""
+    """A trace and the variables of the network that uses it.
 
-    def __init__(self, trace, state):
-        self.trace = trace
+    After a call that changes variables, `settle` sets their copies on other devices.
+    """
+
+    def __init__(self, trace, state, settle=nothing):
+        self.trace, self.settle = trace, settle
         self.state = state  # keeps the variables alive
         self.handles = [variable.handle for group in state for variable in group]
 
@@ -72,7 +76,7 @@ def bind(network, kind, specs, rows):
         make = functools.partial(kind, network, specs, rows, known=key is not None)
         key = key and (kind, specs, key, keras_internals.runtime())
         found = make() if key is None else compile_cache.get_or_trace(key, make)
-        return Bound(found, found.state_of(network))
+        return Bound(found, found.state_of(network), settle_of(network))
 
     getattr(network, f"make_{kind.function}")()
     function = getattr(network, kind.function)
@@ -124,17 +128,20 @@ class Training:
             except NotFlat:
                 self.flat = self.padded = False
         if not self.flat:
-            self.step = concrete(lambda *data: model.train_step(data), *tensor_specs(specs, rows))
+            self.trace_keras_step(model, specs, rows)
         self.shared = self.flat
+
+    def trace_keras_step(self, model, specs, rows):
+        self.step = concrete(lambda *data: model.train_step(data), *tensor_specs(specs, rows))
 
     def state_of(self, model):
         """Return the variables of `model` that a function reads and writes, as `tf.Variable`s."""
         optimizer, metrics = model.optimizer.variables, model.metrics_variables
         return state_of(model, optimizer, metrics) if self.flat else ()
 
-    def trace_flat(self, model, specs):
+    def make_step(self, model):
+        """Return the step, a function of the values of weights, other variables and a batch."""
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
-        self.optimizer = PackedOptimizer(model.optimizer, trainable)
 
         def step(weights, others, x, y, *weight):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -145,7 +152,7 @@ class Training:
                     y_pred = model(x, training=True)
                     if not isinstance(y_pred, tf.Tensor) or len(y_pred.shape) != 2:
                         raise NotFlat  # one weight per row does not fit the losses of time steps
-                    loss = model.compute_loss(x, y, y_pred, *weight)
+                    loss = self.weigh(model.compute_loss(x, y, y_pred, *weight), x)
                     after = [scope.get_current_value(v) for v in trainable]
             gradients = tape.gradient(loss, weights)
             # Optimizers process the parts of a sparse gradient (`Embedding`) one by one.
@@ -155,6 +162,16 @@ class Training:
                 raise NotFlat
             return y_pred, loss, gradients, [scope.get_current_value(v) for v in fixed]
 
+        return step
+
+    def weigh(self, loss, x):
+        """Return the loss of which the gradient is computed."""
+        return loss
+
+    def trace_flat(self, model, specs):
+        trainable, fixed = model.trainable_variables, model.non_trainable_variables
+        self.optimizer = PackedOptimizer(model.optimizer, trainable)
+        step = self.make_step(model)
         weight = [tf.TensorSpec((None,), "float32")] if self.padded and len(specs) == 2 else []
         self.step = concrete(step, spec_of(trainable), spec_of(fixed), *specs, *weight)
         y_pred = self.step.structured_outputs[0]
@@ -167,7 +184,7 @@ class Training:
             with keras.StatelessScope(state_mapping=mapping) as scope:
                 keras_internals.loss_tracker(model).update_state(losses, counts)
                 scoring.update(model, y, y_pred, *weight, mask=mask)
-                results = model.get_metrics_result()
+                results = self.results(model, scope)
             if any(len(getattr(r, "shape", ())) for r in results.values()):
                 raise NotFlat  # a number per class
             self.names = tuple(results)
@@ -204,9 +221,7 @@ class Training:
         def step(t, e, rows, data, others):
             x, y, *weight = [rows_of(part, e * chunk + t * batch, batch) for part in data]
             if layout.padded:
-                real = tf.minimum(batch, rows - t * batch)
-                mask = tf.cast(tf.range(batch) < real, "float32")
-                mask *= batch / tf.cast(real, "float32")
+                mask = self.mask(t, rows, batch)
                 weight = [mask if not weight else weight[0] * mask]
             weights = optimizer.weights()
             y_pred, loss, gradients, others = self.step(weights, others, x, y, *weight)
@@ -214,7 +229,7 @@ class Training:
             return tf.ensure_shape(y_pred, (batch, *self.y_pred.shape[1:])), loss, others
 
         def epoch(e, rows, data, reset_metrics, others, metrics):
-            steps = (rows + batch - 1) // batch
+            steps = self.steps_of(rows, batch)
             shape = batch, *self.y_pred.shape[1:]
             predictions = tf.TensorArray(self.y_pred.dtype, layout.steps, element_shape=shape)
             losses = tf.TensorArray("float32", layout.steps, element_shape=())
@@ -227,7 +242,7 @@ class Training:
             _, predictions, losses, others = tf.while_loop(
                 lambda t, *_: t < steps, body, [0, predictions, losses, others]
             )
-            y_pred = tf.reshape(predictions.stack(), (chunk, *shape[1:]))
+            y_pred, rows = tf.reshape(predictions.stack(), (chunk, *shape[1:])), self.own(rows)
             in_batch = tf.clip_by_value(rows - tf.range(layout.steps) * batch, 0, batch)
             mask = tf.cast(tf.range(chunk) < rows, "float32")
             metrics = [tf.where(reset_metrics, tf.zeros_like(m), m) for m in metrics]
@@ -261,9 +276,30 @@ class Training:
             return results.stack()
 
         data = tensor_specs(self.specs, layout.epochs * chunk)
-        one = tf.TensorSpec((), "int32")
+        one, rows = tf.TensorSpec((), "int32"), tf.TensorSpec(self.rows_shape, "int32")
         flag = tf.TensorSpec((), "bool")
-        return Program(concrete(run, state, data, one, one, flag, compiled=layout.compiled))
+        return Program(concrete(run, state, data, one, rows, flag, compiled=layout.compiled))
+
+    def results(self, model, scope):
+        """Return loss and metrics from the values in `scope`."""
+        return model.get_metrics_result()
+
+    # How many rows a call has; with several workers, `rows` is a vector.
+
+    rows_shape = ()
+
+    def own(self, rows):
+        """Return the number of rows in this process."""
+        return rows
+
+    def steps_of(self, rows, batch):
+        """Return the number of steps."""
+        return (rows + batch - 1) // batch
+
+    def mask(self, t, rows, batch):
+        """Return the weights of the rows of step t, of which the last ones may be padding."""
+        real = tf.minimum(batch, rows - t * batch)
+        return tf.cast(tf.range(batch) < real, "float32") * (batch / tf.cast(real, "float32"))
 
     def stepping_program(self, layout, state):
         """Compile `run(data, steps)`, which trains on a chunk of rows with Keras's own step."""

@@ -4,6 +4,7 @@ The compiled path requires arrays in memory and Keras's own training step. For a
 `UseStockKeras` is raised with the reason, and the caller passes its arguments to stock Keras.
 """
 
+import contextlib
 import functools
 
 import keras
@@ -13,6 +14,7 @@ from ..core import keras_internals
 from . import compile_cache
 from . import metrics as scoring
 from .device_data import arrays, to_array
+from .flat_weights import is_elementwise
 
 
 class UseStockKeras(Exception):
@@ -27,11 +29,12 @@ HARMLESS = {
 }  # fmt: skip
 STEPS = "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "call"
 UNPATCHED = {name: getattr(keras.Sequential, name) for name in STEPS}
+STRATEGIES = {tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy}
 OWN_ATTRIBUTES = {"build", "quantize", "loss"}  # which Keras sets on a network itself
 
 
 def need_plain_training(network):
-    """Raise `UseStockKeras` unless `network` trains with Keras's own step on one device."""
+    """Raise `UseStockKeras` unless `network` trains with Keras's own step."""
     need_plain_model(network)
     if network.steps_per_call == 1:
         raise UseStockKeras("steps_per_execution=1")
@@ -39,7 +42,7 @@ def need_plain_training(network):
         raise UseStockKeras("jit_compile=False")
     if network.optimizer is None or not keras_internals.has_loss(network):
         raise UseStockKeras("no optimizer or loss")
-    if keras_internals.strategy_of_optimizer(network.optimizer) is not tf.distribute.get_strategy():
+    if keras_internals.strategy_of_optimizer(network.optimizer) is not network.distribute_strategy:
         raise UseStockKeras("optimizer of another distribution strategy")
     if keras_internals.limits_a_run():
         raise UseStockKeras("a limit on epochs or steps is set")
@@ -48,8 +51,11 @@ def need_plain_training(network):
 def need_plain_model(network):
     if network.run_eagerly or tf.config.functions_run_eagerly():
         raise UseStockKeras("run_eagerly=True")
-    if is_distributed(network):
-        raise UseStockKeras("distribution strategy")
+    if tf.distribute.has_strategy():
+        raise UseStockKeras("called within the scope of a distribution strategy")
+    strategy = keras_internals.strategy_of(network)
+    if strategy is not None and type(strategy) not in STRATEGIES:
+        raise UseStockKeras(f"distribution strategy {type(strategy).__name__}")
     for name, own in UNPATCHED.items():
         if getattr(keras.Sequential, name) is not own:
             raise UseStockKeras(f"`{name}` of Keras is patched")
@@ -64,8 +70,32 @@ def need_plain_model(network):
             raise UseStockKeras(f"`{name}` is overridden")
 
 
+def need_one_device(network):
+    if is_distributed(network):
+        raise UseStockKeras("distribution strategy")
+
+
 def is_distributed(network):
     return tf.distribute.has_strategy() or keras_internals.strategy_of(network) is not None
+
+
+def is_multi_worker(network):
+    strategy = keras_internals.strategy_of(network)
+    return type(strategy) is tf.distribute.MultiWorkerMirroredStrategy
+
+
+def reject_workers(network, reason):
+    """Raise `ValueError` if the fallback to stock Keras is not possible.
+
+    Args:
+        network: `Network`.
+        reason: `UseStockKeras` or str, why the compiled path cannot be taken.
+    """
+    if is_multi_worker(network):
+        raise ValueError(
+            f"A network under MultiWorkerMirroredStrategy is trained by compiled functions only, "
+            f"which is not possible here: {reason}. Stock Keras cannot train on several workers."
+        ) from None
 
 
 def is_stream(x):
@@ -73,8 +103,10 @@ def is_stream(x):
     return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
 
 
-def need_stream_arguments(y, sample_weight, validation_split=0.0):
+def need_stream_arguments(network, y, sample_weight, validation_split=0.0):
     """Raise `UseStockKeras` for arguments next to a dataset, which stock Keras rejects."""
+    if is_multi_worker(network):
+        raise UseStockKeras("a dataset or generator, whose number of steps may differ")
     if y is not None or sample_weight is not None or validation_split:
         raise UseStockKeras("an argument that goes with arrays only")
 
@@ -115,11 +147,14 @@ def prediction_array(x):
 def prepare(network, parts):
     """Create the variables of layers, loss and metrics, as the first batch would."""
     x, y, *weight = (keras.KerasTensor((None, *p.shape[1:]), p.dtype.name) for p in parts)
-    spec = keras_internals.output_spec
-    if not (network.built and keras_internals.has_built_scores(network)):
-        y_pred = spec(functools.partial(network, training=False), x)
-        spec(network.compute_loss, x, y, y_pred, *weight)
-        spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+    spec, strategy = keras_internals.output_spec, keras_internals.strategy_of(network)
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        if not (network.built and keras_internals.has_built_scores(network)):
+            y_pred = spec(functools.partial(network, training=False), x)
+            spec(network.compute_loss, x, y, y_pred, *weight)
+            spec(network.compute_metrics, x, y, y_pred, *(weight or [None]))
+        if strategy is not None and is_elementwise(network.optimizer):
+            network.optimizer.build(network.trainable_variables)
 
 
 def need_sums_over_rows(network):

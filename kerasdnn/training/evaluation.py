@@ -6,6 +6,7 @@ import tensorflow as tf
 from . import compiled_steps
 from .compiled_steps import ROWS_AT_ONCE
 from .device_data import specs_of
+from .strategies.group import merged
 
 
 class Evaluation:
@@ -38,6 +39,8 @@ class Evaluation:
             result = bound.trace.run(bound.handles, *data, tf.constant(start == 0)).numpy()
             logs = dict(zip(bound.trace.names, result.tolist(), strict=True))
             callbacks.on_test_batch_end((stop - 1) // self.batch, logs)
+        bound.settle()
+        logs = merged(self.network, logs)
         callbacks.on_test_end(logs)
         return logs
 

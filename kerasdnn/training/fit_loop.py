@@ -41,10 +41,29 @@ class Fit:
         steps: int, steps per call. None means as many as take half a second.
     """
 
+    kind = compiled_steps.Training
+    without_xla = False
+    stops_early = True  # a callback may stop the training in the midst of an epoch
+
     def __init__(self, network, table, batch, shuffle, epochs, merge_epochs=False, steps=None):
         self.network, self.table, self.batch, self.shuffle = network, table, batch, shuffle
         self.requested, self.merge_epochs, self.steps = epochs, merge_epochs, steps
-        self.bound, self.function, self.tried, self.without_xla = None, None, set(), False
+        self.bound, self.function, self.tried = None, None, set()
+
+    def begin(self, epoch, validates):
+        """Prepare to train from `epoch` on, which is returned.
+
+        Args:
+            epoch: int, the first one.
+            validates: bool, whether the training is validated.
+        """
+        if epoch:
+            self.catch_up()
+        return epoch
+
+    def stopped(self):
+        """Return whether a callback has stopped the training in the last epoch."""
+        return self.network.stop_training
 
     def start(self):
         """Trace the step and plan the calls, unless that is done.
@@ -89,7 +108,7 @@ class Fit:
         optimizer, weights = network.optimizer, network.trainable_variables
         if weights and not optimizer.built and is_elementwise(optimizer):
             optimizer.build(weights)  # others during the trace, as in stock Keras
-        self.bound = compiled_steps.bind(network, compiled_steps.Training, specs, rows)
+        self.bound = compiled_steps.bind(network, self.kind, specs, rows)
         self.function = network.train_function
         self.trace = self.bound.trace
 
@@ -190,6 +209,7 @@ class Fit:
             self.without_xla = True
             return self.execute(layout, data, count, rows, reset_metrics)
         self.tried.add(layout)
+        self.bound.settle()
         if not self.trace.flat:
             return [keras_internals.to_numbers(self.network.get_metrics_result())]
         names = self.trace.names
@@ -279,7 +299,7 @@ def steps_in(seconds, network, specs, batch):
     return power_of_two(max(1, int(most)))
 
 
-def epoch_order(seed, iteration, n_rows):
+def epoch_order(seed, iteration, n_rows, *worker):
     """Return a permutation of the rows that depends only on the arguments.
 
     Args:
@@ -287,8 +307,9 @@ def epoch_order(seed, iteration, n_rows):
         iteration: int, the optimizer's step count at the start of the epoch. Because of it, resumed
             training uses the same orders as uninterrupted training.
         n_rows: int, number of training rows.
+        worker: int, the number of the worker, where several have rows of their own.
 
     Returns:
         int32 (n_rows,).
     """
-    return np.random.default_rng([seed, iteration]).permutation(n_rows).astype("int32")
+    return np.random.default_rng([seed, iteration, *worker]).permutation(n_rows).astype("int32")

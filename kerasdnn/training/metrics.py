@@ -59,24 +59,30 @@ def is_row_by_row_loss(loss):
     known = cls in LOSSES or (cls is WRAPPER and loss.fn in functions())
     ours = _is_ours(cls)
     reduced = loss.reduction in ("sum_over_batch_size", "mean_with_sample_weight")
+    if ours and hasattr(loss, "losses"):  # `MixedLoss`
+        return reduced and all(is_row_by_row_loss(as_object(part)) for part in loss.losses)
     if ours and hasattr(loss, "loss"):  # `OneHotLoss`, `MemberLoss`
-        inner = loss.loss if isinstance(loss.loss, kl.Loss) else WRAPPER(loss.loss)
-        return reduced and is_row_by_row_loss(inner)
+        return reduced and is_row_by_row_loss(as_object(loss.loss))
     return reduced and (ours or (known and _within_rows(loss)))
+
+
+def as_object(loss):
+    """A loss or the function of one as a Keras loss."""
+    return loss if isinstance(loss, kl.Loss) else WRAPPER(loss)
 
 
 def is_sum_over_rows(metric):
     """Return whether updating `metric` once with all rows equals updating it batch by batch."""
     cls = type(metric)
-    if cls.__module__.split(".")[0] == "kerasdnn" and "row_by_row" in vars(cls):
-        return True
+    if _is_ours(cls):
+        if isinstance(getattr(metric, "metric", None), km.Metric):  # `MemberMetric`, `PartMetric`
+            return is_sum_over_rows(metric.metric)
+        return not hasattr(metric, "loss") or is_row_by_row_loss(as_object(metric.loss))
     if cls is km.R2Score:
         # The adjusted score counts rows, including padding.
         return metric.num_regressors == 0 and metric.class_aggregation is not None
     if cls is km.MeanMetricWrapper:
         return keras_internals.function_of(metric) in functions() and _within_rows(metric)
-    if isinstance(getattr(metric, "metric", None), km.Metric) and _is_ours(cls):
-        return is_sum_over_rows(metric.metric)  # `MemberMetric`
     if cls in COUNTS:
         return cls is km.AUC or len(metric.thresholds) == 1  # otherwise a number per threshold
     return cls in MEANS and _within_rows(metric)

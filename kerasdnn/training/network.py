@@ -39,6 +39,7 @@ if COMPILED:
     from .device_data import DeviceData
     from .evaluation import Evaluation, Prediction
     from .fit_loop import Fit
+    from .strategies import group, replicas, workers
     from .streams import Stream, StreamEvaluation, StreamFit
 
 
@@ -70,9 +71,14 @@ class Network(keras.Sequential):
             one, which `keras.utils.set_random_seed` determines; see `network.seed`.
 
     Example:
+        import keras
+        import numpy as np
+        from kerasdnn import Network
+
+        x = np.random.default_rng(0).normal(size=(100, 4))
         network = Network([keras.Input((4,)), keras.layers.Dense(1)], seed=0)
         network.compile("sgd", "mse")
-        history = network.fit(x, y, epochs=3)
+        history = network.fit(x, x.sum(axis=1), epochs=3, verbose=0)
         network.last_path    # "compiled"
     """
 
@@ -110,7 +116,14 @@ class Network(keras.Sequential):
         jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        """Configure training as `keras.Model.compile`; see the class for these two arguments."""
+        """Configure training as `keras.Model.compile`.
+
+        Args:
+            *args: `optimizer`, `loss` and others, as in Keras.
+            steps_per_execution: int, steps per compiled call, or "auto" (default), see the class.
+            jit_compile: bool, whether XLA compiles the steps, or "auto" (default), see the class.
+            **kwargs: as in Keras: `optimizer`, `loss`, `metrics`, `weighted_metrics`, ...
+        """
         self.steps_per_call, self.use_xla = to_python(steps_per_execution), jit_compile
         steps = 1 if self.steps_per_call == "auto" else self.steps_per_call
         super().compile(*args, steps_per_execution=steps, jit_compile=jit_compile, **kwargs)
@@ -179,7 +192,30 @@ class Network(keras.Sequential):
         """Train as `keras.Model.fit`, whose arguments and return value it has.
 
         Args:
+            x: array or DataFrame `(rows, features)`; or a `tf.data.Dataset`, generator or
+                `PyDataset`, as in Keras.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`. None if x yields it.
             batch_size: int, rows per step, or "full" for one step per epoch. None means 32.
+            epochs: int, the number of the last epoch. Default: 1.
+            verbose: 0 (silent), 1 (a progress bar), 2 (a line per epoch) or "auto", as in Keras.
+                Default: "auto".
+            callbacks: list of Keras callbacks. None means none.
+            validation_split: float in [0, 1), the fraction of the last rows that is held out.
+                Default: 0.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or a dataset. None means that
+                `validation_split` decides.
+            shuffle: bool, whether rows are drawn in random order in each epoch. Default: True.
+            class_weight: dict from class index to weight. None means 1 for every class.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+            initial_epoch: int, the number of epochs before this call. Default: 0.
+            steps_per_epoch: int, batches per epoch. None means all.
+            validation_steps: int, batches of the validation. None means all.
+            validation_batch_size: int. None means `batch_size`.
+            validation_freq: int, epochs per validation, or the epochs after which to validate.
+                Default: 1.
+
+        Returns:
+            `keras.callbacks.History`.
 
         Raises:
             ValueError: invalid data; see `kerasdnn.check_fit`.
@@ -201,6 +237,7 @@ class Network(keras.Sequential):
         keras_internals.assert_compiled(self, "fit")
         if isinstance(batch_size, str):
             batch_size = full_batch(batch_size, x, 0 if validation_data else validation_split)
+            batch_size *= group.count_of(self) if COMPILED else 1
             stock_arguments["batch_size"] = batch_size
         check_fit(
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
@@ -214,7 +251,7 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_training(self)
             if dispatch.is_stream(x):
-                dispatch.need_stream_arguments(y, sample_weight, validation_split)
+                dispatch.need_stream_arguments(self, y, sample_weight, validation_split)
                 return self._fit_stream(stock_arguments)
             if steps_per_epoch or validation_steps:
                 raise dispatch.UseStockKeras("a number of steps is given")
@@ -230,14 +267,23 @@ class Network(keras.Sequential):
                 features, targets, weight = keras_internals.unpack(parts)
                 parts = dispatch.training_arrays(features, targets, weight, class_weight)
             dispatch.prepare(self, parts)
+            rows = len(parts[0])
+            batch = min(int(batch_size or 32), rows)
+            fit_on = Fit
+            if dispatch.is_multi_worker(self):
+                batch, fit_on = int(batch_size or 32), workers.WorkerFit
+                workers.need_workers(self, parts)
+            elif dispatch.is_distributed(self):
+                tail = rows % batch
+                replicas.need_replicas(self, parts, None if tail else batch, tail or batch)
         except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             self.last_path = f"stock: {reason}"
             self._stream("train_function", x, callbacks, steps_per_epoch or validation_steps)
             return warn_of_divergence(super().fit(**stock_arguments))
 
         self.last_path = "compiled"
         table = DeviceData(parts)
-        batch = min(int(batch_size or 32), table.rows)
         validation_batch = int(validation_batch_size or batch_size or 32)
         epochs, initial_epoch = int(epochs), keras_internals.first_epoch(self, int(initial_epoch))
         merge_epochs = not (verbose or callbacks or validation)
@@ -245,7 +291,9 @@ class Network(keras.Sequential):
         steps = self.steps_per_call
         if steps in ("auto", None):
             steps = fit_loop.steps_between_hooks(callbacks.callbacks)
-        fit = Fit(self, table, batch, shuffle, epochs - initial_epoch, merge_epochs, steps)
+        fit = fit_on(self, table, batch, shuffle, epochs - initial_epoch, merge_epochs, steps)
+        if fit_on is Fit and dispatch.is_distributed(self):
+            replicas.run_on_replicas(fit)
         validate = None
         if validation is not None:
             validate = self._evaluator(validation, validation_batch, callbacks)
@@ -290,6 +338,9 @@ class Network(keras.Sequential):
         stream = Stream(self, given["x"], **{name: given.get(name) for name in names})
         given["x"] = stream.adapter
         dispatch.prepare(self, stream.need_dense())
+        if dispatch.is_distributed(self):
+            batch = stream.specs[0].shape[0]
+            replicas.need_replicas(self, stream.specs, batch, batch)
         if streamed:
             dispatch.need_sums_over_rows(self)
             validation_stream = Stream(self, validation, steps_per_epoch=validation_steps)
@@ -305,6 +356,8 @@ class Network(keras.Sequential):
         if steps in ("auto", None):
             steps = fit_loop.steps_between_hooks(callbacks.callbacks)
         fit = StreamFit(self, stream, epochs - initial_epoch, steps)
+        if dispatch.is_distributed(self):
+            replicas.run_on_replicas(fit)
         validate = None
         if streamed:
             evaluation = StreamEvaluation(self, validation_stream)
@@ -325,8 +378,7 @@ class Network(keras.Sequential):
         self.stop_training = False
         callbacks.on_train_begin()
         logs, epoch = None, keras_internals.first_epoch(self, initial_epoch)
-        if epoch:
-            fit.catch_up()
+        epoch = fit.begin(epoch, validate is not None)
         if fit.merge_epochs and epoch < epochs:
             fit.start()
             while fit.epochs_at_once > 1 and epoch < epochs:
@@ -345,7 +397,7 @@ class Network(keras.Sequential):
                 logs = run()
                 if not fit.merge_epochs:
                     callbacks.on_train_batch_end(last, logs)
-                if self.stop_training:
+                if self.stop_training and fit.stops_early:
                     break
             if fit.steps or logs is None:  # a callback may have changed them
                 logs = keras_internals.to_numbers(self.get_metrics_result())
@@ -353,7 +405,7 @@ class Network(keras.Sequential):
                 logs = logs | {f"val_{name}": value for name, value in validate().items()}
             callbacks.on_epoch_end(epoch, logs)
             epoch += 1
-            if self.stop_training:
+            if fit.stopped():
                 break
         if epochs > 0:
             self.optimizer.finalize_variable_values(self.trainable_weights)
@@ -379,7 +431,8 @@ class Network(keras.Sequential):
         """Return a function that evaluates on `parts` and returns the logs."""
         try:
             self._need_compiled_evaluation(callbacks.callbacks)
-        except dispatch.UseStockKeras:
+        except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             x, y, *weight = parts
             weight = weight[0] if weight else None
             return lambda: super(Network, self).evaluate(
@@ -405,7 +458,28 @@ class Network(keras.Sequential):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Compute loss and metrics as `keras.Model.evaluate`, whose arguments it has."""
+        """Compute loss and metrics as `keras.Model.evaluate`, whose arguments it has.
+
+        Args:
+            x: array or DataFrame `(rows, features)`; or a `tf.data.Dataset`, generator or
+                `PyDataset`, as in Keras.
+            y: array, Series or DataFrame `(rows,)` or `(rows, outputs)`. None if x yields it.
+            batch_size: int, rows per step. None means 32.
+            verbose: 0 (silent), 1 (a progress bar), 2 (a line per epoch) or "auto", as in Keras.
+                Default: "auto".
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+            steps: int, number of batches. None means all.
+            callbacks: list of Keras callbacks. None means none.
+            return_dict: bool, whether a dict is returned instead of a list. Default: False.
+            **kwargs: used by Keras itself.
+
+        Returns:
+            float, the loss, or a list of the loss and the metrics; dict from name to float with
+            `return_dict`.
+
+        Raises:
+            ValueError: invalid data; see `kerasdnn.check_fit`.
+        """
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
         batch_size = to_python(batch_size)
         if not kwargs:  # not from within stock `fit`, which has checked
@@ -421,7 +495,7 @@ class Network(keras.Sequential):
         try:
             dispatch.need_plain_training(self)
             if dispatch.is_stream(x):
-                dispatch.need_stream_arguments(y, sample_weight)
+                dispatch.need_stream_arguments(self, y, sample_weight)
                 dispatch.need_no_hooks(fit_loop.hooks_test_batches(as_list(callbacks)))
                 stream = Stream(self, x, steps_per_epoch=steps)
                 stock_arguments["x"] = stream.adapter
@@ -433,6 +507,7 @@ class Network(keras.Sequential):
             dispatch.prepare(self, parts)
             self._need_compiled_evaluation(as_list(callbacks))
         except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             self.last_path = f"stock: {reason}"
             self._stream("test_function", x, callbacks, steps)
             return super().evaluate(**stock_arguments)
@@ -458,7 +533,22 @@ class Network(keras.Sequential):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> np.ndarray:
-        """Predict as `keras.Model.predict`; no progress bar is shown, because it is immediate."""
+        """Predict as `keras.Model.predict`; no progress bar is shown, because it is immediate.
+
+        Args:
+            x: array or DataFrame `(rows, features)`; or a `tf.data.Dataset`, generator or
+                `PyDataset`, as in Keras.
+            batch_size: int, rows per step. None means 32.
+            verbose: ignored, except where stock Keras predicts.
+            steps: int, number of batches. None means all.
+            callbacks: list of Keras callbacks. None means none.
+
+        Returns:
+            float array `(rows, outputs)`.
+
+        Raises:
+            ValueError: invalid data; see `kerasdnn.check_fit`.
+        """
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
         known = known and not (self.run_eagerly or is_patched("predict"))
@@ -473,6 +563,7 @@ class Network(keras.Sequential):
                 raise dispatch.UseStockKeras("steps or callbacks are given")
             array = dispatch.prediction_array(x)
         except dispatch.UseStockKeras as reason:
+            dispatch.reject_workers(self, reason)
             self.last_path = f"stock: {reason}"
             self._stream("predict_function", x, callbacks, steps)
             return super().predict(x, batch_size, verbose, steps, callbacks)
@@ -486,7 +577,14 @@ class Network(keras.Sequential):
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any
     ) -> None:
-        """Save atomically, as `keras.Model.save`; stock Keras opens the file."""
+        """Save atomically, as `keras.Model.save`; stock Keras opens the file.
+
+        Args:
+            filepath: str or Path.
+            overwrite: bool, whether an existing file is replaced without asking. Default: True.
+            zipped: as in Keras.
+            **kwargs: as in Keras.
+        """
         stock = self.as_sequential()
         if not str(filepath).endswith(".keras") or zipped is False or not overwrite:
             STOCK.save(stock, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
@@ -506,6 +604,7 @@ class Network(keras.Sequential):
                 network in a fresh process, see `DNNClassifier.export`; other formats are those of
                 Keras.
             verbose: as in Keras; not used by a format with a proof.
+            **kwargs: as in Keras.
 
         Returns:
             dict: the manifest of an export with a proof, else None.
@@ -527,6 +626,9 @@ class Network(keras.Sequential):
         """Return a stock `Sequential` with the same layers and optimizer, to be saved.
 
         A subclass may have more state, and is saved itself.
+
+        Returns:
+            `keras.Sequential`; the network itself if it is of a subclass.
         """
         if type(self) is not Network:
             return self
@@ -537,7 +639,13 @@ class Network(keras.Sequential):
     def save_weights(
         self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None
     ) -> None:
-        """Save the weights atomically, as `keras.Model.save_weights`."""
+        """Save the weights atomically, as `keras.Model.save_weights`.
+
+        Args:
+            filepath: str or Path that ends in `.weights.h5`.
+            overwrite: bool, whether an existing file is replaced without asking. Default: True.
+            max_shard_size: int or float, the size of a file in gigabytes. None means one file.
+        """
         if max_shard_size is not None or not overwrite:
             super().save_weights(filepath, overwrite, max_shard_size)
             return
@@ -571,7 +679,8 @@ def restart_schedule(network, x, batch_size, validation_split, steps_per_epoch, 
             ) from error
         streams = COMPILED and dispatch.is_stream(x)
         size = 1 if streams else int(batch_size or 32)  # a stream counts batches
-        steps = math.ceil(rows if streams else math.floor(rows * (1 - validation_split)) / size)
+        rows = rows if streams else math.floor(rows * (1 - validation_split))
+        steps = group.most_steps(network, rows, size) if COMPILED else math.ceil(rows / size)
     initial, last = int(epochs[0]), int(epochs[1])
     done = int(keras.ops.convert_to_numpy(keras_internals.step_counter(network.optimizer)))
     span = max(1, last) * max(1, steps), done - initial * steps

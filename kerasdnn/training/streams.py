@@ -17,7 +17,7 @@ from . import compiled_steps
 from .compiled_steps import ROWS_AT_ONCE, Layout
 from .device_data import round_up, specs_of
 from .dispatch import UseStockKeras
-from .fit_loop import MIN_STEPS_XLA, Fit, steps_in
+from .fit_loop import MIN_STEPS_XLA, Fit, steps_in, steps_taken
 
 SECONDS_PER_CALL = 0.05
 MAX_STEPS = 1024  # per call
@@ -80,10 +80,11 @@ class Stream:
     """
 
     def __init__(self, network, x, **arguments):
-        self.epochs = keras_internals.epoch_iterator(network, x, **arguments)
+        self.epochs = keras_internals.epoch_iterator(x, **arguments)
         self.adapter = self.epochs.data_adapter
         self.specs = dense_specs(self.epochs.dataset.element_spec)
         self.limit = BATCHES_AT_FIRST  # batches per block
+        self.given, self.skipped = x, 0  # batches at the start of the first epoch
         keras_internals.set_iterator_maker(self.epochs, self.open)
 
     @property
@@ -173,6 +174,8 @@ class Stream:
                     if block is not None:
                         yield Group(block, start, place + 1)
                     raise
+                if step < self.skipped:
+                    continue
                 if block is not None and alone and found.counts[place] < full:
                     yield Group(block, start, place)
                     block = None
@@ -185,6 +188,7 @@ class Stream:
                     block = None
             if block is not None:
                 yield Group(block, start, place + 1)
+        self.skipped = 0
 
     def close(self):
         """Stop reading ahead."""
@@ -220,6 +224,16 @@ class StreamFit(Fit):
         super().__init__(network, None, None, False, epochs, steps=steps)
         self.stream, self.taken = stream, 0
 
+    def begin(self, epoch, validates):
+        """Prepare to train from `epoch` on, or within it if the data can `resume_at_step`."""
+        resume = getattr(self.stream.given, "resume_at_step", None)
+        if resume is not None:
+            found, self.stream.skipped = resume(steps_taken(self.network.optimizer))
+            epoch = max(epoch, found)
+            if self.stream.skipped:
+                self.catch_up()
+        return super().begin(epoch, validates)
+
     def start(self):
         if self.needs_trace():
             first = self.stream.specs[0].shape[0]
@@ -237,7 +251,7 @@ class StreamFit(Fit):
         return self.batch
 
     def calls(self, max_steps):
-        position = 0
+        position = self.stream.skipped
         most = lambda: min(self.size, max_steps())
         for group in self.stream.groups(self.prepare, most, alone=not self.trace.padded):
             last = position + len(group) - 1
@@ -291,6 +305,7 @@ class StreamEvaluation:
             callbacks.on_test_batch_end(position - 1, logs)
             if self.network.stop_evaluating:
                 break
+        bound.settle()
         logs = logs or keras_internals.to_numbers(self.network.get_metrics_result())
         callbacks.on_test_end(logs)
         return logs

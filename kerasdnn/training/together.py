@@ -105,6 +105,7 @@ class Stack:
         for network, arrays in zip(networks, parts, strict=True):
             try:
                 dispatch.need_plain_training(network)
+                dispatch.need_one_device(network)
                 self.parts.append(dispatch.training_arrays(*arrays))
                 dispatch.prepare(network, self.parts[-1])
             except dispatch.UseStockKeras as reason:

@@ -144,7 +144,7 @@ def test_after_a_reset_of_the_runtime_equal_networks_are_traced_again():
 
 def test_the_epoch_iterator_of_stock_keras_reads_what_it_is_given(model):
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
-    epochs = internals.epoch_iterator(model, dataset)
+    epochs = internals.epoch_iterator(dataset)
     assert epochs.num_batches == 2
     assert epochs.dataset.element_spec == dataset.element_spec
     assert internals.python_batches(epochs.data_adapter) is None
@@ -154,5 +154,5 @@ def test_the_epoch_iterator_of_stock_keras_reads_what_it_is_given(model):
     assert epochs._current_iterator is not None
     internals.close_iterator(epochs)
     assert epochs._current_iterator is None
-    generator = internals.epoch_iterator(model, ((X, Y) for _ in range(3)), steps_per_epoch=3)
+    generator = internals.epoch_iterator(((X, Y) for _ in range(3)), steps_per_epoch=3)
     assert len(list(internals.python_batches(generator.data_adapter))) == 3

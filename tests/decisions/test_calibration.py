@@ -28,7 +28,7 @@ def objective(b, weights):
     """The equation of the docstring."""
     w = weights / weights.mean()
     loss = logsumexp(b * Z, axis=1) - b * Z[np.arange(N), Y]
-    return (w * loss).sum() + 10 * (b - 1 - np.log(b))
+    return (w * loss).sum() + np.log(1 + (np.log(b) / 0.15) ** 2) + 3 * (b - 1 - np.log(b))
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -69,6 +69,21 @@ def test_probabilities_follow_their_equation_and_keep_their_order():
     np.testing.assert_allclose(t.probabilities(ODDS, True), 1 / (1 + np.exp(-ODDS / 2.5)))
     np.testing.assert_allclose(np.exp(t.scores(Z, False)), p)
     np.testing.assert_allclose(expit(t.scores(ODDS, True)), t.probabilities(ODDS, True))
+
+
+def test_of_two_minima_the_lower_one_is_taken():
+    """The prior has one near 1, many rows one at their own temperature."""
+    for rows in (8, 20, 40, 80, N):
+        z, y = Z[:rows], Y[:rows]
+
+        def penalized(b, z=z, y=y):
+            loss = logsumexp(b * z, axis=1) - b * z[np.arange(len(y)), y]
+            prior = np.log(1 + (np.log(b) / 0.15) ** 2) + 3 * (b - 1 - np.log(b))
+            return loss.sum() + prior
+
+        grid = np.exp(np.linspace(-2, 2, 4001))
+        best = grid[np.argmin([penalized(b) for b in grid])]
+        assert Temperature.fit(z, y, sigmoid=False).value == pytest.approx(1 / best, rel=2e-3)
 
 
 def test_few_rows_that_are_all_right_give_no_extreme_temperature():

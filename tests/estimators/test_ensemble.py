@@ -1,11 +1,14 @@
 """Networks as one, whose output is the mean of theirs."""
 
+import cloudpickle
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 import kerasdnn
+from kerasdnn.core import parallel
+from kerasdnn.estimators import ensemble
 from kerasdnn.estimators.ensemble import average
 
 X = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
@@ -50,3 +53,26 @@ def test_an_estimator_of_members_predicts_their_mean_and_comes_back_from_its_fil
     assert again.predict_proba(X) == pytest.approx(proba, abs=1e-7)
     assert model.evaluate(X, Y)["accuracy"] == pytest.approx(model.score(X, Y))
     pd.testing.assert_frame_equal(again.health(X, Y).layers, one.health(X, Y).layers)
+
+
+def test_members_that_another_process_trains_are_those_of_this_one(monkeypatch):
+    settings = dict(
+        hidden_units=(6,), epochs=3, n_members=2, monitor="balanced_accuracy", refit=True,
+        random_state=0, dropout=0.1, validation_fraction=0.4, early_stopping=True, patience=2,
+    )  # fmt: skip
+    x, y = np.tile(X, (2, 1)), np.tile(Y, 2)
+    here = kerasdnn.DNNClassifier("realmlp", **settings).fit(x, y)
+
+    def elsewhere(function, shared, calls, n_jobs):
+        for key, arguments in calls.items():  # as pickle carries them to a process and back
+            sent = cloudpickle.loads(cloudpickle.dumps((shared, arguments)))
+            sent[0].maker = "another process"
+            assert sent[0].elsewhere
+            yield cloudpickle.loads(cloudpickle.dumps(function(key, sent[0], *sent[1])[:2]))
+
+    monkeypatch.setattr(parallel, "prepare_worker", lambda: None)
+    monkeypatch.setattr(ensemble, "run_calls", elsewhere)
+    there = kerasdnn.DNNClassifier("realmlp", **settings).fit(x, y)
+    np.testing.assert_array_equal(there.predict_proba(X), here.predict_proba(X))
+    pd.testing.assert_frame_equal(there.history_, here.history_)
+    assert there.fit_report_ == here.fit_report_

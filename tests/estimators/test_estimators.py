@@ -222,7 +222,7 @@ def test_counts_are_predicted_as_rates():
     assert (rate > 0).all()
     assert np.corrcoef(np.log(rate), X[:, 0])[0, 1] > 0.9
     assert model.predict([[1e30, 0.0]]) <= np.finfo("float32").max
-    with pytest.raises(ValueError, match=r"whole numbers from 0.*row 3 is -1.0.*'real'"):
+    with pytest.raises(ValueError, match=r"non-negative integers.*row 3 is -1.0.*'real'"):
         DNNRegressor(target="count").fit(X[:6], [1, 2, 3, -1, 2, 0])
 
 
@@ -345,7 +345,7 @@ def test_class_weights_by_label_and_balanced():
         (
             {},
             {"validation_data": people(9)[:1] + (["tall"] * 9,)},
-            r"\[1\]` must hold classes.*tall",
+            r"\[1\]` must contain classes.*tall",
         ),
     ],
 )
@@ -363,13 +363,13 @@ def test_rows_of_x_and_y_in_another_order_are_refused(table):
 
 def test_a_regressor_refuses_labels(table):
     X, y = table
-    with pytest.raises(ValueError, match=r"`y` must hold numbers.*`DNNClassifier`"):
+    with pytest.raises(ValueError, match=r"`y` must contain numbers.*`DNNClassifier`"):
         DNNRegressor().fit(X, y)
 
 
 def test_numbers_that_are_no_classes_are_warned_of():
     X = np.random.default_rng(0).normal(size=(60, 2))
-    with pytest.warns(DataWarning, match="60 different numbers in 60 rows. `DNNRegressor`"):
+    with pytest.warns(DataWarning, match="60 different numbers in 60 rows.*`DNNRegressor`"):
         DNNClassifier(**QUICK | {"epochs": 1}).fit(X, np.arange(60))
 
 
@@ -585,7 +585,7 @@ def test_labels_are_exact_or_refused():
         assert model.classes_.tolist() == labels
     refused = {
         "64 bits.*100000000000000000000": [10**20, 7],
-        "64 bits, next to fractions": [2**53 + 1, 0.5],
+        "64 bits, or in 53 bits": [2**53 + 1, 0.5],
         "finite.*row 0 is inf": [np.inf, 1.0],
     }
     for words, labels in refused.items():
@@ -601,7 +601,11 @@ def test_labels_are_exact_or_refused():
         (ROWS.assign(n=np.arange(100) + 1), LABELS, "Column 'n' of `X` numbers the rows, from 1"),
         (ROWS.assign(n=np.arange(100)[::-1]), LABELS, "Column 'n' of `X` numbers the rows"),
         (ROWS.assign(copy=LABELS), LABELS, "Column 'copy' of `X` determines `y`"),
-        (ROWS, np.column_stack([LABELS, LABELS * 0, np.arange(100) % 3 > 0]), "label 1 is 0"),
+        (
+            ROWS,
+            np.column_stack([LABELS, LABELS * 0, np.arange(100) % 3 > 0]),
+            "Label 1 of `y` is 0",
+        ),
     ],
 )
 def test_what_is_probably_a_mistake_is_told_once(X, y, words):
@@ -744,7 +748,7 @@ def test_dates_and_durations_are_shown_as_such():
     X = np.random.default_rng(0).normal(size=(60, 2))
     times = pd.Series(pd.to_timedelta(np.arange(60), unit="s"))
     for y, shown in ((times, "'0 nano"), (times + pd.Timestamp("2020-02-03"), "'2020-02-03T")):
-        with pytest.raises(ValueError, match=f"must hold numbers. Received: d[a-z]+ {shown}"):
+        with pytest.raises(ValueError, match=f"must contain numbers. Received: d[a-z]+ {shown}"):
             DNNRegressor(**SMALL).fit(X, y.astype(y.dtype.str.replace("us", "ns")))
 
 

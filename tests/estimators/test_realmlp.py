@@ -210,7 +210,7 @@ def test_compact_averages_two_small_networks_that_embed_numbers_piecewise(tmp_pa
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 3))
     y = np.where(x[:, 0] > np.abs(x[:, 1]), "a", "b")
-    model = kerasdnn.DNNClassifier("compact", epochs=2, random_state=0).fit(x, y)
+    model = DNNClassifier("compact", epochs=2, random_state=0).fit(x, y)
     members = model.network_.layers[-1].networks
     assert len(members) == 2
     for member in members:
@@ -219,5 +219,5 @@ def test_compact_averages_two_small_networks_that_embed_numbers_piecewise(tmp_pa
         assert kinds[0] == "PiecewiseLinearEmbedding"
         assert [layer.units for layer in member.layers if hasattr(layer, "units")][:3] == [128] * 3
     model.save(tmp_path / "model.kerasdnn")
-    again = kerasdnn.load(tmp_path / "model.kerasdnn")
+    again = load(tmp_path / "model.kerasdnn")
     assert (again.predict_proba(x) == model.predict_proba(x)).all()

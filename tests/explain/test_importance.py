@@ -84,7 +84,7 @@ def test_no_column_matters_where_the_target_is_noise():
     model = DNNClassifier("standard", epochs=3, random_state=0).fit(X.head(80), y[:80])
     found = model.importance(X.tail(80), y[80:])
     assert not found.table["clear"].any()
-    assert found.verdict.startswith("No column matters clearly")
+    assert found.verdict.startswith("No column is clearly important")
 
 
 class Line(RegressorMixin, BaseEstimator):

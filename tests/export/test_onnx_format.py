@@ -219,7 +219,7 @@ def test_parts_of_dates_are_those_of_the_encoder():
 
 
 def test_yes_and_no_are_read_as_the_model_reads_them():
-    from kerasdnn.tables.text_formats import FALSE, TRUE, parse_boolean
+    from kerasdnn.tables.texts.parsing import FALSE, TRUE, parse_boolean
 
     words = [*sorted(TRUE | FALSE), "1", "0", "", "yesno", "maybe", "o"]
     words += [f"\u00a0\t{word.upper()} \n" for word in words] + [word.title() for word in words]

@@ -237,7 +237,7 @@ def test_labels_replace_those_of_a_plot_and_none_keeps_them():
     assert plots.functions({"zero": np.zeros_like}, ylabel="da / dz").get_xlabel() == "z"
     assert plots.functions({"zero": np.zeros_like}, xlabel=None).get_xlabel() == "z"
     assert "title" in inspect.signature(plots.functions).parameters
-    assert "xlabel, ylabel: str" in inspect.getdoc(plots.functions)
+    assert "xlabel: str" in inspect.getdoc(plots.functions)
     with pytest.raises(TypeError, match="colour"):
         plots.functions({}, colour="red")
 

@@ -499,7 +499,7 @@ def two():
         ({"rows": [[1, 2]] * 3}, "one per member, here 2"),
         ({"rows": [[1, 2], []]}, "at least one"),
         ({"validation_rows": [1], "validation_data": (X, Y)}, "not both"),
-        ({"validation_rows": np.arange(100)}, "must leave rows to train on"),
+        ({"validation_rows": np.arange(100)}, "must leave rows for training"),
         ({"validation_data": (X[:, :5], Y)}, r"validation_data\[0\]"),
         ({"validation_data": X}, "must be \\(X, y\\)"),
         ({"sample_weight": -np.ones(100)}, "`sample_weight` contains -1.0"),

@@ -67,8 +67,8 @@ def test_groups_of_a_polars_frame_are_found_by_name():
         ({"groups": [1, 2, 3]}, "`X` and `groups` must have the same number of rows"),
         ({"groups": [[1, 2], [3, 4]]}, "one value per row"),
         ({"groups": [1, 2, 3, 4], "time": [1, 2, 3, 4]}, "either `groups` or `time`"),
-        ({"time": [1, 2, np.nan, 4]}, "`time` must not miss values.*row 2"),
-        ({"time": ["May", "June", "July", "May"]}, "`time` must hold numbers or dates.*'May'"),
+        ({"time": [1, 2, np.nan, 4]}, "`time` must not have missing values.*row 2"),
+        ({"time": ["May", "June", "July", "May"]}, "`time` must contain numbers or dates.*'May'"),
         ({"groups": pd.Series([1, 1, 2, 2], index=[1, 0, 2, 3])}, "same order"),
     ],
 )

@@ -152,7 +152,7 @@ def test_a_tuner_of_keras_tuner_takes_groups(tmp_path):
         (lambda: tune(X, Y, groups=WHO, time=DAY), "either `groups` or `time`"),
         (lambda: tune(X, Y, groups=WHO, validation_data=(X, Y)), "either `groups` or `validation"),
         (lambda: tune(NUMBERS, Y, groups="whom"), "`groups` must name a column.*groups='whom'"),
-        (lambda: tune(TABLE, LABELS, time="city"), "`time` must hold numbers or dates"),
+        (lambda: tune(TABLE, LABELS, time="city"), "`time` must contain numbers or dates"),
         (lambda: DNNClassifier().fit(TABLE, LABELS, groups="whom"), "`groups` must name a column"),
         (lambda: DNNClassifier().fit(TABLE, LABELS, groups=WHO[1:]), "same number of rows"),
         (lambda: compare(X, Y, {"l2": [0, 1]}, cv=2, validation_data=(X, Y)), "either `cv`"),

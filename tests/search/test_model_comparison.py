@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from kerasdnn import DNNClassifier, compare
+from kerasdnn import DNNClassifier, DNNRegressor, compare
 from kerasdnn.search.comparisons.models import plain_columns, seeded
 
 RNG = np.random.default_rng(0)
@@ -119,6 +119,15 @@ def test_equal_models_are_not_clearly_different():
     assert found.notes == []
 
 
+def test_fits_in_processes_give_the_same_table():
+    models = {"line": LinearRegression(), "flat": DummyRegressor(), "net": DNNRegressor(epochs=1)}
+    here, there = (compare(models, NUMBERS, LINE, cv=2, n_jobs=n, verbose=0) for n in (None, 2))
+    pd.testing.assert_frame_equal(
+        there.runs.drop(columns="fit_seconds"), here.runs.drop(columns="fit_seconds"), rtol=1e-5
+    )
+    assert there.verdict == here.verdict
+
+
 def test_a_preset_by_name_and_a_pipeline_are_models():
     pipe = make_pipeline(StandardScaler(), Ridge())
     found = compare(
@@ -169,6 +178,7 @@ def test_weights_reach_models_in_pipelines_and_are_rejected_where_they_would_be_
         ({"a": Ridge(), "b": Ridge()}, {"epochs": 3}, "`epochs` is not for a comparison of est"),
         ({"a": Ridge(), "b": Ridge()}, {"objective": "val_mae"}, "Use `scoring`"),
         ({"a": Ridge(), "b": Ridge()}, {"dropout": 0.1}, "`dropout` is not for"),
+        ({"a": Ridge(), "b": Ridge()}, {"n_jobs": 0}, "`n_jobs` must not be 0"),
         ({"a": Ridge(), "b": LinearRegression(n_jobs="x")}, {}, "Model 'b' failed in fold 0"),
     ],
 )
@@ -177,7 +187,9 @@ def test_what_cannot_be_compared_is_said(models, arguments, message):
         compare(models, NUMBERS, LINE, verbose=0, **arguments)
 
 
-def test_scoring_belongs_to_estimators():
+def test_scoring_and_processes_belong_to_estimators():
+    with pytest.raises(ValueError, match="`n_jobs` must be None or 1 for hyperparameters"):
+        compare(NUMBERS, LINE, {"optimizer": ["nag", "sgd"]}, n_jobs=2)
     with pytest.raises(ValueError, match="`scoring` is for estimators"):
         compare(NUMBERS, LINE, {"optimizer": ["nag", "sgd"]}, scoring="r2", verbose=0)
 

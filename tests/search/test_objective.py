@@ -62,7 +62,7 @@ def test_direction_follows_the_metric_and_training_metrics_are_refused():
     assert [direction_of(f"val_{m}") for m in ("loss", "rmse", "accuracy", "auc")] == [
         "min", "min", "max", "max",
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="trained on says nothing"):
+    with pytest.raises(ValueError, match="training rows says nothing"):
         direction_of("accuracy")
     with pytest.raises(ValueError, match="Did you mean 'val_accuracy'"):
         check_objective("val_acuracy", "binary", False)
@@ -77,7 +77,7 @@ def test_the_direction_of_any_metric_of_keras_is_known(name, direction):
 
 
 def test_a_metric_of_unknown_direction_is_told():
-    with pytest.warns(DataWarning, match="'quux', of which more is taken to be better"):
+    with pytest.warns(DataWarning, match="'quux' is unknown, so larger values"):
         assert direction_of("val_quux") == "max"
 
 

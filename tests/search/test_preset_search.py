@@ -148,7 +148,7 @@ def test_the_time_budget_ends_a_search_that_can_go_on(tmp_path):
     ("arguments", "message"),
     [
         ({"objective": "val_rocauc"}, "`objective` must be one of 'val_loss', 'val_accuracy'"),
-        ({"wave": 4}, "`wave` must be None"),
+        ({"n_jobs": 0}, "`n_jobs` must not be 0"),
         ({"oracle": "randon"}, "`oracle` must be one of.*Did you mean 'random'"),
         ({"max_trials": 0}, "`max_trials` must be"),
         ({"space": lambda hp: {"l2": 0.1}}, "`l2` is not a hyperparameter that `space"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from kerasdnn.search.settings import Processes, SearchSettings
+from kerasdnn.search.settings import SearchSettings
 
 
 def test_checked_settings_are_plain_python():
@@ -35,6 +35,9 @@ def test_index_pairs_are_read_once():
         ({"time_budget": 0}, "`time_budget`.*time_budget=0"),
         ({"validation_fraction": 1}, "`validation_fraction`.*validation_fraction=1"),
         ({"wave": 0}, "`wave`.*wave=0"),
+        ({"n_jobs": 0}, "`n_jobs` must not be 0"),
+        ({"n_jobs": 1.5}, "`n_jobs` must be an integer"),
+        ({"silence": 0}, "`silence`.*silence=0"),
     ],
 )
 def test_a_setting_out_of_range_is_rejected_by_its_name(settings, message):
@@ -59,18 +62,3 @@ def test_the_objective_of_an_oracle_goes_before_the_argument():
     oracle = keras_tuner.oracles.RandomSearchOracle("val_accuracy", max_trials=1)
     settings = SearchSettings(oracle=oracle)
     assert (settings.kind, settings.measured) == ("RandomSearchOracle", "val_accuracy")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"workers": 0}, "workers=0"),
-        ({"chief": "8700"}, "chief='8700'"),
-        ({"silence": 0}, "silence=0"),
-    ],
-)
-def test_processes_are_checked(arguments, message):
-    assert Processes(0, "0.0.0.0:8700").checked().several
-    assert not Processes().checked().several
-    with pytest.raises(ValueError, match=message):
-        Processes(**arguments).checked()

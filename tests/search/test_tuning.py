@@ -317,7 +317,9 @@ def test_the_seed_of_a_resumed_search_is_the_one_it_began_with(tmp_path):
         ({"epochs": 0}, "`epochs` must be an integer"),
         ({"time_budget": 0}, "`time_budget` must be a positive, finite number"),
         ({"cv": 3, "validation_data": (X, Y)}, "either `cv` or `validation_data`"),
-        ({"workers": 2}, "`workers` must be 1 without `build`"),
+        ({"n_jobs": 2}, "`n_jobs` must be None or 1 where trials are trained together"),
+        ({"workers": 2}, "n_jobs=2"),
+        ({"chief": "a:1"}, "`chief` is not an argument of tune.. any more.*backend='dask'"),
         ({"learning_rat": 0.1}, "unknown keyword 'learning_rat'.*Did you mean 'learning_rate'"),
         ({"max_trial": 3}, "Did you mean 'max_trials'"),
     ],
@@ -390,7 +392,7 @@ def test_resume_false_deletes_a_search_and_nothing_else(tmp_path):
     foreign.parent.mkdir(parents=True)
     foreign.write_text("the only copy")
     for resume in (True, False):
-        with pytest.raises(ValueError, match="`directory` must hold a search of kerasdnn"):
+        with pytest.raises(ValueError, match="`directory` must contain a search of kerasdnn"):
             search(directory=tmp_path / "a", resume=resume)
     assert [p.name for p in foreign.parent.iterdir()] == ["thesis.txt"]
     search(max_trials=2, directory=tmp_path / "b")
@@ -585,7 +587,7 @@ def test_a_search_leaves_alone_what_is_no_search(tmp_path):
     (tmp_path / "link/search").symlink_to(tmp_path / "nowhere")
     given = {"max_trials": 1, "epochs": 1, "seed": 0, "resume": False}
     for place in ("file", "link", "file/search"):
-        with pytest.raises(ValueError, match="must hold a search of kerasdnn"):
+        with pytest.raises(ValueError, match="must contain a search of kerasdnn"):
             tune(NAMED, SIGN, directory=tmp_path / place, **given)
     (tmp_path / "hidden/search").mkdir()
     own = tmp_path / "hidden/search/.settings.json"

@@ -108,7 +108,7 @@ def changed(**values):
         (changed(since="soon"), "'since' was datetime"),
         (changed(since=5), "Column 'since' must be string or null"),
         (changed(membre=True), "unknown column 'membre'"),
-        (changed(size=170), "Column 'size' must hold values of one type"),
+        (changed(size=170), "Column 'size' must contain values of one type"),
         ([1, 2], "A row must be an object"),
         (None, "A row must be an object"),
     ],

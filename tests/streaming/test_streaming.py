@@ -94,17 +94,23 @@ def test_the_index_of_a_dataframe_is_no_column(tmp_path):
     assert open_source(tmp_path / "t.parquet").names == ["a", "b"]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "dask.dataframe"])
+@pytest.mark.parametrize("engine", ["polars", "duckdb", "dask.dataframe"])
 @pytest.mark.filterwarnings("ignore:Dask support is moving")
-def test_lazy_frames_of_other_engines_are_read_through_a_temporary_file(path, engine):
+def test_lazy_frames_of_other_engines_give_the_statistics_of_memory(path, engine):
     library = pytest.importorskip(engine)
-    X = library.sql(f"select * from '{path}'") if engine == "duckdb" else library.read_parquet(path)
+    read = {"polars": "scan_parquet", "duckdb": "read_parquet", "dask.dataframe": "read_parquet"}
+    X = getattr(library, read[engine])(str(path))
     source = open_source(X)
     folder = source.folder.name
     assert source.names == list(table())
     pd.testing.assert_frame_equal(
         pd.concat(source.frames(["a", "b"])), table()[["a", "b"]], check_index_type=False
     )
+    frame = table().drop(columns=["amount", "label"])
+    found, expected = TableEncoder(), TableEncoder().fit(frame)
+    statistics.learn_encoder(found, frame, lambda: source.frames(list(frame)), complete=False)
+    assert found.columns_.equals(expected.columns_)
+    np.testing.assert_allclose(found.transform(frame), expected.transform(frame), atol=1e-5)
     del source
     assert not Path(folder).exists()
 
@@ -231,27 +237,37 @@ def test_scores_are_those_of_a_fit_in_memory(monkeypatch, path):
         assert found.evaluate(source, y) == pytest.approx(in_memory, rel=1e-4)
 
 
-def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_not(path, tmp_path):
+@pytest.mark.parametrize("save_freq", ["epoch", 7])
+def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_not(path, tmp_path, save_freq):
     import keras
 
     class Interrupted(Exception):
         pass
 
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
+    def interrupt(backup, after):
+        saves, save = iter(range(after)), backup._save_model
+
+        def save_or_stop():
+            save()
+            if next(saves, None) is None:
                 raise Interrupted
 
-    weights = []
-    for case, callbacks in (("plain", [[]]), ("resumed", [[Stop()], []])):
-        for more in callbacks:
-            backup = keras.callbacks.BackupAndRestore(tmp_path / case, delete_checkpoint=False)
-            model = DNNRegressor(**FIT, callbacks=[backup, *more])
+        backup._save_model = save_or_stop
+
+    weights, epochs = [], []
+    for case, runs in (("plain", [False]), ("resumed", [True, False])):
+        for interrupted in runs:
+            backup = keras.callbacks.BackupAndRestore(tmp_path / case, save_freq)
+            if interrupted:  # after the second epoch, or within it
+                interrupt(backup, 1 if save_freq == "epoch" else 9)
+            model = DNNRegressor(**FIT, dropout=0.1, early_stopping=False, callbacks=[backup])
             try:
                 model.fit(path, "amount")
             except Interrupted:
                 continue
             weights.append(model.network_.get_weights())
+            epochs.append(model.network_.history.epoch)
+    assert epochs == [[0, 1, 2, 3], [2, 3] if save_freq == "epoch" else [1, 2, 3]]
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 

@@ -254,3 +254,70 @@ def test_a_column_is_found_by_its_name_and_a_similar_one_is_suggested():
         find_column(table, "churn")
     with pytest.raises(ValueError, match=r"no column 'price'\. Its columns are 'Churn', 'tenure'"):
         find_column(table, "price")
+
+
+EXTRA = {
+    "questions below the header": "Q1,Q2\nHow old are you?,How satisfied?\n{rows}",
+    "identifiers below the questions": 'Q1,Q2\n"How\nold?",How?\n"{{""id"": 1}}",{{}}\n{rows}',
+    "units below the header": "Q1,Q2\n[a],[%]\n{rows}",
+    "comments before and among the rows": "# logger 7\n# site: Kiel, Germany\nQ1,Q2\n{rows}# off\n"
+    "# on, changed the battery\n",
+    "a header in a comment": "# Q1,Q2\n{rows}",
+    "blank rows": "Q1,Q2\n,\n{rows},\n\n,\n",
+    "a total": 'Q1,Q2\n{rows}Total,"1,234.5"\n',
+    "a note": "Q1,Q2\n{rows}(40 rows),\n",
+    "psql": " Q1 | Q2 \n----+------\n{piped}(40 rows)\n",
+    "mysql": "+----+------+\n| Q1 | Q2   |\n+----+------+\n{boxed}+----+------+\n",
+    "markdown": "| Q1 | Q2 |\n|----|:---|\n{boxed}",
+}
+
+
+@pytest.mark.parametrize("name", EXTRA)
+def test_rows_that_hold_no_data_are_skipped_with_a_warning(tmp_path, name):
+    rows = [(i * 3 % 70, i / 8) for i in range(40)]
+    text = EXTRA[name].format(
+        rows="".join(f"{a},{b}\n" for a, b in rows),
+        piped="".join(f" {a} | {b} \n" for a, b in rows),
+        boxed="".join(f"| {a} | {b} |\n" for a, b in rows),
+    )
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    expected = pd.DataFrame(rows, columns=["Q1", "Q2"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = read_table(path)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert table.dtypes.map(lambda dtype: dtype.kind in "if").all()
+    assert len(caught) >= 1 or name == "a header in a comment"
+
+
+def test_rows_of_data_that_resemble_notes_and_headers_stay(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [("total" if i % 9 == 0 else "part", "" if i % 4 else i, i % 5) for i in range(45)]
+    pd.DataFrame(rows, columns=["kind", "n", "m"]).to_csv(path, index=False)
+    assert len(read_table(path)) == 45
+    colors = pd.DataFrame({"color": [f"#{i:06x}" for i in range(45)], "n": range(45)})
+    colors.to_csv(path, index=False)
+    assert len(read_table(path)) == 45
+    path.write_text("a|b\n" + "1|2\nNULL|NULL\n3|4\n" * 9)
+    assert len(read_table(path)) == 27
+
+
+def test_a_workbook_with_a_title_questions_and_a_total_is_read(tmp_path):
+    pytest.importorskip("openpyxl")
+    rows = [(i * 3 % 70, i / 8) for i in range(40)]
+    cells = [["Report", None], [None, None], ["Q1", "Q2"], ["How old?", "How?"], *rows]
+    path = tmp_path / "a.xlsx"
+    pd.DataFrame([*cells, ["Total", 97.5]]).to_excel(path, index=False, header=False)
+    with pytest.warns(DataWarning) as caught:
+        table = read_table(path)
+    expected = pd.DataFrame(rows, columns=["Q1", "Q2"])
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert ["1 further headers and 1 totals" in str(w.message) for w in caught] == [False, True]
+
+
+def test_a_byte_of_a_currency_says_nothing_about_the_alphabet(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("Größe;Preis\n".encode("cp1252") + "3,5;12,50\xa0€\n".encode("cp1252") * 9)
+    with pytest.warns(DataWarning, match="cp1252"):
+        assert read_table(path)["Preis"].iloc[0] == "12,50\xa0€"

@@ -1,5 +1,1 @@
-"""Search of any Keras model, in this process or in several.
-
-`models` is the search, `jobs` describes it for every process, `process` is one process of it,
-`served` what the coordinator serves, `supervisor` starts and monitors the processes.
-"""
+"""Search of any Keras model: `models` is the search, `trials` its tuner, `training` one trial."""

@@ -1,8 +1,5 @@
-"""Search any Keras model, in this process or in several: tune(build=...)."""
+"""Search any Keras model: tune(build=...)."""
 
-import os
-import time
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,28 +12,26 @@ from ...checks.weights import check_same_rows, check_sample_weight
 from ...core.arguments import check_choice
 from ...core.messages import invalid
 from ...core.rows import Rows, unpack_validation_data
-from ...heads import direction_of
 from ...tables.problem_type import MAX_AMBIGUOUS_INTEGERS
 from ...tables.problem_type import as_numbers as plain_numbers
 from ...tables.rows import check_exclusive, label_rows, separate_columns
 from ...tables.splits import holdout
-from ..engine.oracles import ORACLES
+from ..engine.oracles import ORACLES, oracle_of
 from ..engine.project import (
-    Line,
+    Progress,
     check_resumable,
     fingerprint_of,
     open_project,
     resolve_seed,
     space_of,
 )
-from ..engine.tuner_internals import checkpoint_files
 from ..result import SearchResult
-from ..settings import BATCH_SIZE, EPOCHS
-from .jobs import Job, reference
+from ..settings import BATCH_SIZE, EPOCHS, trials_per_batch
+from .trials import ModelTuner
 
 
-def tune_models(build, given, validation_data, processes, settings):
-    """Search with keras-tuner's own tuner.
+def tune_models(build, given, validation_data, settings):
+    """Search with one model per trial.
 
     The objective is what the model reports under its name, as everywhere in Keras.
 
@@ -44,16 +39,11 @@ def tune_models(build, given, validation_data, processes, settings):
         build: function from `hp` to a compiled Keras model.
         given: `Rows` as the user passed them.
         validation_data: see `tune`.
-        processes: checked `Processes`.
         settings: checked `SearchSettings`.
     """
-    check_is_not_a_worker()
     check_choice("oracle", settings.oracle, ORACLES)
     if settings.batch_size == "full":
         raise invalid("batch_size", "must be a number of rows with `build`", "full")
-    where = {"name": getattr(build, "__qualname__", "")}
-    if processes.several:
-        where = reference(build)
     project = open_project(settings.directory, settings.resume)
     settings = settings.replace(
         epochs=settings.epochs or EPOCHS, batch_size=settings.batch_size or BATCH_SIZE,
@@ -61,46 +51,30 @@ def tune_models(build, given, validation_data, processes, settings):
     )  # fmt: skip
     arrays = as_arrays(given, validation_data, settings.validation_fraction, settings.seed)
     check_resumable(project, {
-        "data": fingerprint_of(*arrays.values()), "build": where["name"],
+        "data": fingerprint_of(*arrays.values()), "build": getattr(build, "__qualname__", ""),
         "space": space_of(build), **settings.for_resume(),
     })  # fmt: skip
-    job = Job(
-        project=str(project.path),
-        build=where,
-        oracle={
-            "kind": settings.oracle, "objective": settings.objective,
-            "direction": direction_of(settings.objective), "max_trials": settings.max_trials,
-            "epochs": settings.epochs, "seed": settings.seed,
-        },
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        silence=processes.silence,
-        seed=settings.seed,
-    )  # fmt: skip
-    job.save(arrays)
-    line = Line(settings.verbose)
-    if not processes.several:
-        search_here(job, build, settings.time_budget, line)
-    else:
-        from .supervisor import supervise
-
-        total = f"/{settings.max_trials}" if settings.max_trials else ""
-        job.tuner(build=build)  # a build function that fails at once fails here, not in a log
-        supervise(
-            job, processes.workers, settings.time_budget,
-            lambda done: line.show(f"trials {done}{total}"), processes.chief,
-        )  # fmt: skip
-    line.close()
-    return models_result(job.tuner(build=build), job, project)
+    training = {
+        "seed": settings.seed, "silence": settings.silence, "fit": fit_arguments(arrays, settings)
+    }  # fmt: skip
+    tuner = ModelTuner(
+        oracle_of(settings), build, training, trials_per_batch(settings), **project.for_tuner
+    )
+    tuner.on_progress = Progress(tuner.oracle, settings.verbose)
+    tuner.search(settings.time_budget, settings.n_jobs)
+    tuner.on_progress.close()
+    return models_result(tuner, project)
 
 
-def check_is_not_a_worker():
-    """A script that searches where it is imported would start a search in every worker."""
-    if "KERASDNN_SEARCH" in os.environ:
-        raise RuntimeError(
-            "`tune(workers=...)` was called while a worker imported the file of `build`. Put the "
-            "call under `if __name__ == '__main__':`."
-        )
+def fit_arguments(arrays, settings):
+    """The arguments of `fit` of every trial."""
+    held = [arrays[name] for name in ("x_valid", "y_valid", "w_valid")]
+    found = {
+        "x": arrays["x"], "y": arrays["y"], "sample_weight": arrays["sample_weight"],
+        "epochs": settings.epochs, "batch_size": settings.batch_size,
+        "validation_data": tuple(array for array in held if array is not None),
+    }  # fmt: skip
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def as_arrays(given, validation_data, fraction, seed):
@@ -166,26 +140,12 @@ def as_numbers(data, name):
     return array.astype("float32") if array.dtype.kind == "f" else array
 
 
-def search_here(job, build, time_budget, line):
-    """Search in this process; trials that fail end the search as they do with workers."""
-
-    def show():
-        line.show(f"trials {len(tuner.oracle.end_order)}")
-
-    tuner = job.tuner(build=build, served=True, heartbeat=show)
-    tuner.oracle.take_back_all()
-    tuner.oracle.end = None if time_budget is None else time.monotonic() + time_budget
-    tuner.search(*job.fit_arrays(), verbose=0, **job.fit_arguments())
-    show()
-    if reasons := tuner.oracle.stop_reason:
-        listed = "\n".join(f"  trial {trial}: {reason}" for trial, reason in reasons)
-        raise RuntimeError(f"{len(reasons)} trials in a row failed:\n{listed}")
-
-
-def models_result(tuner, job, project):
+def models_result(tuner, project):
     """The trials on disk as a `SearchResult`."""
     oracle, records, names = tuner.oracle, [], []
     for trial_id, trial in oracle.trials.items():
+        if trial_id not in oracle.end_order:  # the time was over
+            continue
         values = {
             k: v for k, v in trial.hyperparameters.values.items() if not k.startswith("tuner/")
         }
@@ -205,19 +165,14 @@ def models_result(tuner, job, project):
         objective=oracle.objective.name,
         minimize=oracle.objective.direction == "min",
         tuner=tuner,
-        seconds=float("nan"),
+        seconds=tuner.seconds,
         names=names,
-        folder=project if project.temporary else None,
-        job=job,
+        folder=project,
     )
 
 
 class ModelSearchResult(SearchResult):
     """What `tune(build=...)` found; the best network is that of the trial, at its best epoch."""
-
-    def __init__(self, *, job, **kwargs):
-        super().__init__(**kwargs)
-        self.job = job
 
     def hyperparameters(self, rank: int = 0) -> dict[str, Any]:
         """The values of `hp` of the trial at position `rank` of the ranking."""
@@ -231,11 +186,9 @@ class ModelSearchResult(SearchResult):
         return network
 
     def _network_of(self, trial):
-        if not checkpoint_files(self.tuner, trial.trial_id)[0].exists():
+        if not self.tuner.has_weights(trial):
             network = self.tuner.hypermodel.build(trial.hyperparameters)  # trained elsewhere
-            training = {**self.job.fit_arguments(), "epochs": trial.best_step + 1, "verbose": 0}
-            network.fit(*self.job.fit_arrays(), **training)
+            training = {"epochs": trial.best_step + 1, "verbose": 0}
+            network.fit(**{**self.tuner.training["fit"], **training})
             return network
-        with warnings.catch_warnings():  # the weights are wanted, not the optimizer's state
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-            return self.tuner.load_model(trial)
+        return self.tuner.load_model(trial)

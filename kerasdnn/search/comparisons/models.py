@@ -1,5 +1,6 @@
 """Compare estimators, ours with any preset and those of scikit-learn, on the same folds."""
 
+import contextlib
 from time import perf_counter as time_now
 
 import numpy as np
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from ...checks.table_columns import told_once
 from ...core.arguments import check_integer
 from ...core.messages import invalid, quoted_list
+from ...core.parallel import Died, Shared, check_n_jobs, for_workers, run_calls
 from ...estimators.base import TableEstimator
 from ...estimators.estimators import DNNClassifier, DNNRegressor
 from ...estimators.presets import PRESETS
@@ -39,15 +41,16 @@ def is_estimator(value):
     return hasattr(value, "fit") and hasattr(value, "get_params") and not isinstance(value, type)
 
 
-def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1):
+def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1, n_jobs=None):
     """Fit and score every model on every fold; the `Comparison`.
 
     Args:
         models: dict from a name to an estimator, or to the name of a preset.
         given: `Rows` as the user passed them.
-        scoring, cv, seed, verbose: see `compare`.
+        scoring, cv, seed, verbose, n_jobs: see `compare`.
     """
     check_integer("seed", seed, 0)
+    check_n_jobs(n_jobs)
     rows, _ = read_table(given)
     models = read_models(models, given.y)
     scorers = {name: check_scoring(model, scoring) for name, model in models.items()}
@@ -58,26 +61,25 @@ def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1):
     if classes and rows.y.ndim == 1:
         strata = pd.factorize(rows.y, sort=True)[0]
     pairs = split(rows, strata, cv=FOLDS if cv is None else cv, seed=seed)
-    weights, scores, runs = rows.weights, np.empty((len(models), len(pairs))), []
-    began = time_now()
-    for fold, (train, held) in enumerate(pairs):
-        for i, (name, model) in enumerate(models.items()):
+    shared = Shared(table=table, rows=rows.replace(x=None), pairs=pairs, scorers=scorers)
+    folds = range(len(pairs))
+    calls = {(k, name): (seeded(model, seed + k),) for k in folds for name, model in models.items()}
+    found, began = {}, time_now()
+    with contextlib.closing(run_calls(fit_and_score, shared, calls, n_jobs)) as results:
+        for (fold, name), result in results:
+            if isinstance(result, Died):
+                raise RuntimeError(f"Model {name!r} failed in fold {fold}: {result}.")
+            found[fold, name] = result
             if verbose:
-                line = f"fold {fold + 1}/{len(pairs)}: {name}"
+                line = f"{len(found)} of {len(calls)} fits: fold {fold + 1} of {name}"
                 print(f"\r{line:<60}", end="", flush=True)
-            started = time_now()
-            try:
-                fitted = fit(seeded(model, seed + fold), table, rows, train)
-                fit_seconds = time_now() - started
-                own = {} if weights is None else {"sample_weight": weights[held]}
-                scores[i, fold] = scorers[name](fitted, take_rows(table, held), rows.y[held], **own)
-            except Exception as error:
-                raise ValueError(f"Model {name!r} failed in fold {fold}: {error}") from error
-            runs.append({"model": name, "run": fold, "score": scores[i, fold],
-                         "fit_seconds": fit_seconds})  # fmt: skip
     if verbose:
         print()
-    runs = pd.DataFrame(runs).sort_values("run", kind="stable")
+    scores = np.array([[found[fold, name][0] for fold in folds] for name in models])
+    runs = pd.DataFrame([
+        {"model": name, "run": fold, "score": score, "fit_seconds": seconds}
+        for (fold, name), (score, seconds) in sorted(found.items(), key=lambda item: item[0][0])
+    ])  # fmt: skip
     runs = pd.concat([runs[runs["model"] == name] for name in models], ignore_index=True)
     test_share = float(np.mean([len(held) / len(train) for train, held in pairs]))
     summary = pd.DataFrame({"model": list(models)})
@@ -101,6 +103,30 @@ def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1):
     )
 
 
+@for_workers
+def fit_and_score(key, shared, model):
+    """Fit a model on a fold.
+
+    Args:
+        key: (number of the fold, name of the model).
+        shared: `Shared` with what the models are fitted on and scored by.
+        model: estimator with a seed.
+
+    Returns:
+        (score on the other rows, seconds of `fit`).
+    """
+    (fold, name), rows, began = key, shared.rows, time_now()
+    train, held = shared.pairs[fold]
+    try:
+        fitted = fit(model, shared.table, rows, train)
+        seconds = time_now() - began
+        own = {} if rows.weights is None else {"sample_weight": rows.weights[held]}
+        score = shared.scorers[name](fitted, take_rows(shared.table, held), rows.y[held], **own)
+        return float(score), seconds
+    except Exception as error:
+        raise ValueError(f"Model {name!r} failed in fold {fold}: {error}") from error
+
+
 def score_name(scoring, classes):
     if scoring is None:
         return "accuracy" if classes else "R2"
@@ -114,7 +140,7 @@ def read_models(models, y):
         ValueError: fewer than two, something else than an estimator or a preset, or both kinds.
     """
     if len(models) < 2:
-        raise invalid("options", "must hold at least two models", list(models))
+        raise invalid("options", "must contain at least two models", list(models))
     found = {}
     for name, model in models.items():
         if isinstance(model, str) and model in PRESETS:
@@ -129,7 +155,7 @@ def read_models(models, y):
     if len(set(kinds)) > 1 or kinds[0] == 0:
         words = {1: "a classifier", -1: "a regressor", 0: "neither"}
         text = ", ".join(f"{n!r} is {words[k]}" for n, k in zip(found, kinds, strict=True))
-        raise invalid("options", "must hold only classifiers or only regressors", received=text)
+        raise invalid("options", "must contain only classifiers or only regressors", received=text)
     return found
 
 

@@ -70,6 +70,17 @@ class Comparison(Readable):
         test_share: float, validation rows divided by training rows where the runs share rows; 0 if
             the test is not corrected.
         notes: list of str, what was done to the table of a model.
+
+    Example:
+        from kerasdnn import compare
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.preprocessing import scale
+
+        X, y = load_breast_cancer(return_X_y=True)
+        options = {"optimizer": ["momentum", "nag"]}
+        result = compare(scale(X), y, options, seeds=3, epochs=2, hidden_units=(8,), verbose=0)
+        print(result.verdict)
+        ax = result.plot_differences()
     """
 
     table: pd.DataFrame
@@ -86,6 +97,7 @@ class Comparison(Readable):
 
     @property
     def minimise(self) -> bool:
+        """Another name of `minimize`."""
         return self.minimize
 
     @property
@@ -150,16 +162,28 @@ class Comparison(Readable):
         return "folds" if self.names == ["model"] else "runs"
 
     def labels(self) -> list[str]:
-        """A short name per row of `table`."""
+        """Return a short name per row of `table`.
+
+        Returns:
+            list of str.
+        """
         return [
             ", ".join(shown(row[name]) for name in self.names if not is_missing(row[name]))
             for _, row in self.table.iterrows()
         ]
 
     def plot(self, most: int = 20, title: str | None = None, ax: Any = None) -> Any:
-        """Plot means and intervals of the best `most` options. Returns the axes.
+        """Plot means and intervals of the best options.
 
-        Of models, the score of each fold is a gray dot.
+        For models, the score of each fold is a gray dot.
+
+        Args:
+            most: int, the number of options that are drawn. Default: 20.
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
+
+        Returns:
+            The matplotlib axes.
         """
         from ... import plots
 
@@ -187,6 +211,10 @@ class Comparison(Readable):
         Where an interval includes 0, the difference may be chance. (The test in `table` also
         accounts for the number of options.)
 
+        Args:
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
+
         Returns:
             The matplotlib axes.
         """
@@ -204,7 +232,19 @@ class Comparison(Readable):
         )  # fmt: skip
 
     def plot_curves(self, most: int = 6, title: str | None = None, ax: Any = None) -> Any:
-        """Plot the mean objective after each epoch of the best `most` combinations."""
+        """Plot the mean objective of the best options after each epoch.
+
+        Args:
+            most: int, the number of options that are drawn. Default: 6.
+            title: str, the title of the plot. None means no title.
+            ax: matplotlib axes to draw on. None means a new figure.
+
+        Returns:
+            The matplotlib axes.
+
+        Raises:
+            ValueError: models were compared, which have no curves.
+        """
         from ... import plots
 
         if not self.curves:

@@ -1,14 +1,5 @@
-"""EstimatorTuner: a keras-tuner tuner that fits an estimator per trial, one after the other.
+"""EstimatorTuner: a keras-tuner tuner that fits an estimator per trial."""
 
-ask the oracle for a trial          oracle.json says which one is under way
-fit an estimator per fold           curves.json in the trial's folder
-tell the oracle the score           oracle.json again, written last
-
-A program killed at any point fits the trial under way again.
-"""
-
-import contextlib
-import io
 import time
 from pathlib import Path
 
@@ -16,14 +7,14 @@ import keras_tuner
 import numpy as np
 from sklearn.base import clone
 
+from ...core.parallel import Shared, for_workers
 from ...core.state_files import read_json, write_json
+from ...estimators.fit import fit_rows
 from ...estimators.presets import PRESETS
+from ...tables.rows import sort_rows
 from ..objective import check_comparable
 from ..spaces import settings, varied
-from .oracles import as_batch_oracle
-from .tuner_internals import tuner_file
-
-FAILURES = 3  # trials; where the first ones all fail, so will the others
+from .task_tuner import TaskTuner
 
 
 class EstimatorModel(keras_tuner.HyperModel):
@@ -56,69 +47,68 @@ class EstimatorModel(keras_tuner.HyperModel):
         return clone(self.estimator).set_params(**chosen)
 
 
-class EstimatorTuner(keras_tuner.Tuner):
-    """Fits the estimators of an oracle's trials.
+@for_workers
+def fit_trial(trial_id, shared, estimator):
+    """Fit an estimator on every fold.
+
+    Returns:
+        (curves of the objective, best epochs, seconds), the first two lists by fold; or a str, why
+        the trial failed.
+    """
+    began, table = time.monotonic(), shared.table
+    try:
+        fitted = [fit_fold(estimator, *fold, table.target) for fold in table.folds()]
+    except Exception as error:  # one trial's; the search continues
+        return f"{type(error).__name__}: {error}"
+    curves = [list(map(float, one.history_[shared.objective])) for one in fitted]
+    return curves, [one.best_epoch_ for one in fitted], time.monotonic() - began
+
+
+def fit_fold(estimator, rows, validation, target):
+    """A copy of `estimator`, fitted on `rows` and evaluated on `validation`."""
+    rng = np.random.default_rng(estimator._draw_seed())
+    estimator = clone(estimator)
+    estimator._set_fitted(fit_rows(estimator, sort_rows(rows), validation, target, rng))
+    return estimator
+
+
+class EstimatorTuner(TaskTuner):
+    """Fits the estimators of an oracle's trials; each leaves curves.json in its folder.
 
     Args:
-        oracle: `keras_tuner.Oracle`.
+        oracle, size, directory, project_name: see `TaskTuner`.
         hypermodel: `EstimatorModel`.
-        fit: function from an estimator to a list of fitted ones, one per fold.
-        directory, project_name: as in `keras_tuner.Tuner`.
+        table: `TableData` to fit on.
     """
 
-    running = None  # no batch is ever under way
-
-    def __init__(self, oracle, hypermodel, fit, directory, project_name):
-        self.fit, self.seconds, self.on_progress = fit, 0.0, lambda tuner: None
-        self.seed = hypermodel.estimator.random_state
+    def __init__(self, oracle, hypermodel, table, size, directory, project_name):
+        self.table, self.seed = table, hypermodel.estimator.random_state
         self.fit_with = {"batch_size": hypermodel.estimator.batch_size}
-        oracle = as_batch_oracle(oracle)
-        oracle.verbose = 0
-        with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner from ..."
-            super().__init__(
-                oracle, hypermodel, directory=str(directory), project_name=project_name
-            )
+        super().__init__(oracle, hypermodel, size, directory, project_name)
 
-    def search(self, time_budget=None):
-        """Search until the oracle has no more trials, or `time_budget` seconds are over."""
-        end = None if time_budget is None else time.monotonic() + time_budget
-        while end is None or time.monotonic() < end:
-            trials = self.oracle.ask(self.tuner_id, 1)
-            if not trials:
-                break
-            self.save()
-            began = time.monotonic()
-            results = {trial.trial_id: self.run_trial(trial) for trial in trials}
-            self.seconds += time.monotonic() - began
-            self.oracle.tell(results)
-            self.save()
-            self.stop_where_all_fail()
-            self.on_progress(self)
+    function = staticmethod(fit_trial)
 
-    def run_trial(self, trial):
-        """`(metrics, best epoch)`, or why the trial failed."""
-        began, name = time.monotonic(), self.oracle.objective.name
+    def shared(self):
+        return Shared(table=self.table, objective=self.oracle.objective.name)
+
+    def arguments(self, trial):
         own = self.hypermodel.settings(trial.hyperparameters.copy())
-        check_comparable(name, [None, own.get("loss")])
+        check_comparable(self.oracle.objective.name, [None, own.get("loss")])
         try:
-            fitted = self.fit(self.hypermodel.build(trial.hyperparameters.copy()))
+            return (self.hypermodel.build(trial.hyperparameters.copy()),)
         except Exception as error:  # one trial's; the search continues
             return f"{type(error).__name__}: {error}"
-        curves = [list(one.history_[name]) for one in fitted]
-        scores = [curve[one.best_epoch_ - 1] for curve, one in zip(curves, fitted, strict=True)]
+
+    def keep(self, trial, result):
+        curves, epochs, seconds = result
+        scores = [curve[epoch - 1] for curve, epoch in zip(curves, epochs, strict=True)]
         if not np.isfinite(scores).all():
             return "the network diverged: the objective was not finite"
         write_json(self.curves_file(trial.trial_id), {"curves": curves})
-        metrics = {name: float(np.mean(scores)), "seconds": time.monotonic() - began}
+        metrics = {self.oracle.objective.name: float(np.mean(scores)), "seconds": seconds}
         if len(scores) > 1:
             metrics |= {f"fold_{fold}": float(score) for fold, score in enumerate(scores)}
-        return metrics, round(np.mean([one.best_epoch_ for one in fitted]))
-
-    def stop_where_all_fail(self):
-        messages = [t.message for t in self.oracle.trials.values() if t.status == "FAILED"]
-        if len(messages) == len(self.oracle.end_order) >= FAILURES:
-            listed = "\n".join(f"  trial {i}: {message}" for i, message in enumerate(messages))
-            raise RuntimeError(f"The first {len(messages)} trials failed:\n{listed}")
+        return metrics, round(np.mean(epochs))
 
     def curves(self, trial_id):
         """The objective after every epoch, by fold."""
@@ -130,11 +120,3 @@ class EstimatorTuner(keras_tuner.Tuner):
 
     def curves_file(self, trial_id):
         return Path(self.get_trial_dir(trial_id), "curves.json")
-
-    def save(self):
-        self.oracle.save()
-        write_json(tuner_file(self), {"seconds": self.seconds})
-
-    def reload(self):
-        self.oracle.reload()
-        self.seconds = read_json(tuner_file(self))["seconds"]

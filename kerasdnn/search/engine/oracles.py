@@ -42,6 +42,8 @@ class BatchOracle:
         """
         if ongoing := list(self.ongoing_trials.values()):
             return ongoing
+        for trial in self.trials.values():  # in this order, whichever ended first
+            self.update_space(trial.hyperparameters)
         trials = []
         with self._together():
             for slot in range(self.plan(size)):
@@ -56,17 +58,20 @@ class BatchOracle:
 
         Args:
             results: dict from trial id to (metrics, epoch), the metrics of the best epoch by name
-                and its 1-based number; or to a str, why the trial failed.
+                and its 1-based number; or (metrics, epoch, hp), `hp` as the trial leaves it; or to
+                a str, why the trial failed.
         """
         with self._together():
             for trial_id, result in results.items():
                 trial = self.trials[trial_id]
                 if isinstance(result, str):
-                    trial.status, trial.message = TrialStatus.FAILED, result
+                    trial.status, trial.message = TrialStatus.FAILED, str(result)
                 else:
                     self.update_trial(trial_id, result[0], step=result[1])
                     trial.status = TrialStatus.COMPLETED
                 self.end_trial(trial)
+                if len(result) == 3 and trial.status == TrialStatus.COMPLETED:
+                    trial.hyperparameters = result[2]
 
     @contextlib.contextmanager
     def _together(self):
@@ -242,7 +247,7 @@ ORACLES = {
 }
 
 
-def make_oracle(kind, objective, direction, max_trials, epochs, seed, mixin=None):
+def make_oracle(kind, objective, direction, max_trials, epochs, seed):
     """Make an oracle by its name.
 
     Args:
@@ -251,10 +256,9 @@ def make_oracle(kind, objective, direction, max_trials, epochs, seed, mixin=None
         max_trials: int, or None for all of a grid or a Hyperband run.
         epochs: int, the most epochs that Hyperband gives a trial.
         seed: int.
-        mixin: class put before that of the oracle, or None.
     """
     cls = ORACLES[check_choice("oracle", kind, ORACLES)]
-    oracle = (cls if mixin is None else mixed_class(mixin, cls))(
+    oracle = cls(
         keras_tuner.Objective(objective, direction),
         seed=seed or 2**30,  # keras-tuner draws another one for 0
         **({"max_epochs": epochs} if kind == "hyperband" else {"max_trials": max_trials}),

@@ -43,19 +43,27 @@ class PopulationTuner(keras_tuner.Tuner):
     Args:
         oracle: any `keras_tuner.Oracle`, with an objective such as "val_loss".
         hypermodel: made by `kerasdnn.hypermodel`.
-        wave: int, at least 1, the most trials per batch. Default: 128.
+        wave: int, at least 1, maximum number of trials per batch. Default: 128.
         seed: int, at least 0, the seed of every network's weights and of the order of its rows. All
             trials share it, so that they differ by their hyperparameters only. Default: 0.
         directory: str or Path of the project's parent. None means the current folder.
-        project_name, overwrite: as in `keras_tuner.Tuner`.
+        project_name: str, the name of the folder in `directory`. None means "untitled_project".
+        overwrite: bool, whether a search in that folder is deleted first. Default: False.
 
     Raises:
         ValueError: `hypermodel` or `oracle` is of another kind.
 
     Example:
-        oracle = keras_tuner.oracles.RandomSearchOracle("val_loss", max_trials=100, seed=0)
+        import keras_tuner
+        from kerasdnn import PopulationTuner, hypermodel
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.preprocessing import scale
+
+        X, y = load_breast_cancer(return_X_y=True)
+        x, x_valid, y, y_valid = scale(X)[:400], scale(X)[400:], y[:400], y[400:]
+        oracle = keras_tuner.oracles.RandomSearchOracle("val_loss", max_trials=4, seed=0)
         tuner = PopulationTuner(oracle, hypermodel("binary", 30), directory="searches")
-        tuner.search(x, y, epochs=20, validation_data=(x_valid, y_valid))
+        tuner.search(x, y, epochs=2, validation_data=(x_valid, y_valid), verbose=0)
         tuner.get_best_models()[0].predict(x_valid)
     """
 
@@ -124,9 +132,30 @@ class PopulationTuner(keras_tuner.Tuner):
         time_budget: float | None = None,
         verbose: int = 1,
     ) -> None:
-        """Search until the oracle has no more trials, or `time_budget` seconds are over.
+        """Search until the oracle has no more trials or `time_budget` seconds are over.
 
         The arguments are those of `kerasdnn.tune`.
+
+        Args:
+            x: float array `(rows, n_features)`.
+            y: array `(rows,)` or `(rows, outputs)`.
+            epochs: int, training epochs per trial; with Hyperband the maximum. None means 50.
+                Default: 50.
+            batch_size: int, rows per step, or "full" for one step per epoch. None means 32.
+                Default: 32.
+            validation_data: `(x, y)` on which trials are evaluated. None means a part of the rows.
+            validation_fraction: float in (0, 1), the fraction of the rows that is held out if there
+                is no `validation_data`. Default: 0.2.
+            cv: int, number of folds, or a scikit-learn splitter, as in `kerasdnn.tune`. None means
+                one validation set.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+            class_weight: dict from class to weight, or "balanced". None means 1 for every class.
+            groups: array `(rows,)`: rows of one group stay together. None means that rows are
+                independent.
+            time: array `(rows,)`: trials are evaluated on the latest rows. None means rows drawn at
+                random.
+            time_budget: positive float, seconds after which the search stops. None means no limit.
+            verbose: int, 0 prints nothing, 1 the progress. Default: 1.
         """
         settings = SearchSettings(
             epochs=epochs, batch_size=batch_size, validation_fraction=validation_fraction, cv=cv,
@@ -140,7 +169,12 @@ class PopulationTuner(keras_tuner.Tuner):
         )
 
     def search_data(self, data: Any, settings: Any) -> None:
-        """`search` over `SearchData` with splits, and checked `SearchSettings` with epochs."""
+        """Search over rows and settings that have been checked; `search` calls it.
+
+        Args:
+            data: `SearchData` with splits.
+            settings: `SearchSettings` with epochs.
+        """
         objective = self.oracle.objective.name
         check_objective(objective, data.problem.head, data.problem.one_hot)
         self.data = data.replace(pairs=defined_splits(data, objective))
@@ -178,7 +212,14 @@ class PopulationTuner(keras_tuner.Tuner):
         return True
 
     def settings(self, trial: Any) -> dict:
-        """The complete description of a trial's network and training."""
+        """Return the complete description of a trial's network and training.
+
+        Args:
+            trial: `keras_tuner` trial.
+
+        Returns:
+            dict from hyperparameter to value.
+        """
         hp = trial.hyperparameters.copy()
         found = {**self.fit_with, "seed": self.seed, **self.hypermodel.settings(hp)}
         if "tuner/epochs" in hp.values:
@@ -188,13 +229,27 @@ class PopulationTuner(keras_tuner.Tuner):
         return found
 
     def curves(self, trial_id: str) -> dict:
-        """Fold to the objective after each epoch."""
+        """Return the objective of a trial after each epoch.
+
+        Args:
+            trial_id: str, `trial.trial_id`.
+
+        Returns:
+            dict from the number of each fold to a float array `(epochs,)`.
+        """
         if self.running and trial_id in self.running.ids:
             return self.running.curves[self.running.ids.index(trial_id)]
         return self.checkpoints.curves(trial_id)
 
     def load_model(self, trial: Any) -> Any:
-        """The trained network of a trial, at its best epoch (of the first fold)."""
+        """Return the trained network of a trial, at its best epoch (of the first fold).
+
+        Args:
+            trial: `keras_tuner` trial.
+
+        Returns:
+            `Network`.
+        """
         network = self.hypermodel.build(trial.hyperparameters)
         network.set_weights(self.checkpoints.weights(trial.trial_id))
         return network

@@ -1,8 +1,11 @@
 """Keep a search in its folder: open it, find it again, and compare it with what is searched now."""
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -58,13 +61,59 @@ def open_project(directory, resume):
         project = Project(Path(directory) / "search")
         if not is_search(project.path):
             raise invalid(
-                "directory", "must hold a search of kerasdnn in its folder 'search', or none",
-                str(directory), "Take another `directory`; nothing was deleted or written.",
+                "directory", "must contain a search of kerasdnn in its folder 'search', or none",
+                str(directory), "Choose another `directory`; nothing was deleted or written.",
             )  # fmt: skip
         for path in [] if resume else own_files(project.path):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     project.path.mkdir(parents=True, exist_ok=True)
     return project
+
+
+@contextlib.contextmanager
+def only_leader(directory):
+    """Keep other searches out of a folder while the block runs; the system unlocks it at the end.
+
+    Args:
+        directory: str or Path. None locks nothing.
+
+    Raises:
+        ValueError: another search runs there.
+    """
+    if directory is None or not is_search(Path(directory) / "search"):
+        yield  # `open_project` refuses the latter
+        return
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    with open(Path(directory) / ".kerasdnn-search.lock", "a+") as file:
+        if not locked(file):
+            file.seek(0)
+            owner = file.read(200) or "another process"
+            remedy = "Wait for its end, or take another `directory`."
+            raise invalid("directory", f"is that of a running search, {owner}", str(directory),
+                          remedy)  # fmt: skip
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def locked(file):
+    """Whether this open file is now locked for this process; it is unlocked when it is closed."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(1_000)  # Windows lets nobody read what is locked
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def is_search(folder):
@@ -119,7 +168,7 @@ def check_resumable(project, about):
             shown = "" if name in ("data", "space") else f" ({old!r} before)"
             raise ValueError(
                 f"The search in {path.parent} was made with another `{name}`{shown}. Received: "
-                f"{name}={value!r}. Take another `directory`, or `resume=False` to delete it."
+                f"{name}={value!r}. Choose another `directory`, or `resume=False` to delete it."
             )
 
 

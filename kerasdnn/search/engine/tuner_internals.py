@@ -15,7 +15,7 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker as MetricsTra
 # Methods that subclasses in `search/` override, which keras-tuner itself calls.
 OVERRIDDEN = {
     keras_tuner.Oracle: ("_check_consecutive_failures", "_save_trial"),
-    keras_tuner.Tuner: ("_activate_all_conditions", "_build_hypermodel"),
+    keras_tuner.Tuner: ("_activate_all_conditions",),
 }
 
 
@@ -40,11 +40,6 @@ def checkpoint_files(tuner, trial_id):
         Path(tuner._get_checkpoint_fname(trial_id)),
         Path(tuner._get_build_config_fname(trial_id)),
     ]
-
-
-def is_worker(tuner):
-    """Whether the oracle of `tuner` is in another process."""
-    return tuner._is_worker()
 
 
 def hyperband_trials(oracle):
@@ -87,23 +82,3 @@ def was_tried(oracle, values):
 def random_values(oracle):
     """What `populate_space` of a Bayesian oracle returns for a random trial."""
     return oracle._random_populate_space()
-
-
-def trials_to_retry(oracle):
-    """The ids of trials to hand out again, the live list; the last one comes first."""
-    return oracle._retry_queue
-
-
-def oracle_service():
-    """The module that registers keras-tuner's gRPC service, and its servicer."""
-    from keras_tuner.src import protos
-    from keras_tuner.src.distribute.oracle_chief import OracleServicer
-
-    return protos.get_service_grpc(), OracleServicer
-
-
-def set_client_timeout(seconds):
-    """How long a worker waits for an answer of the coordinator."""
-    from keras_tuner.src.distribute import oracle_client
-
-    oracle_client.TIMEOUT = seconds

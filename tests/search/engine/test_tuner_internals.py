@@ -57,7 +57,6 @@ def test_files_of_a_tuner_are_those_that_it_writes(tmp_path):
     tuner.search(x, x[:, 0], validation_data=(x, x[:, 0]), verbose=0)
     assert tuner_internals.tuner_file(tuner).exists()
     assert [path.exists() for path in tuner_internals.checkpoint_files(tuner, "0")] == [True, True]
-    assert not tuner_internals.is_worker(tuner)
 
 
 def test_values_and_points_of_the_unit_cube(tmp_path):
@@ -94,25 +93,6 @@ def test_hyperband_tells_how_many_trials_it_will_run(oracle, tmp_path):
     hyperband.max_trials = 5
     assert count > 5 == tuner_internals.hyperband_trials(hyperband)
     assert tuner_internals.hyperband_trials(oracle) is None
-
-
-def test_trials_to_retry_are_handed_out_again(oracle):
-    trial = oracle.create_trial("tuner0")
-    del oracle.ongoing_trials["tuner0"]
-    tuner_internals.trials_to_retry(oracle).append(trial.trial_id)
-    assert oracle.create_trial("tuner1").trial_id == trial.trial_id
-
-
-def test_the_service_and_the_timeout_of_the_client_exist():
-    service, servicer = tuner_internals.oracle_service()
-    assert callable(service.add_OracleServicer_to_server)
-    assert {"CreateTrial", "GetTrial"} <= set(dir(servicer))
-    from keras_tuner.src.distribute import oracle_client
-
-    before = oracle_client.TIMEOUT
-    tuner_internals.set_client_timeout(7)
-    assert oracle_client.TIMEOUT == 7
-    tuner_internals.set_client_timeout(before)
 
 
 def test_state_classes_are_importable():

@@ -1,0 +1,348 @@
+"""Read one text as a number, a date, a time or a boolean, by a reading that `recognition` chose.
+
+The module imports the standard library alone: `export/numpy_format.py` copies its functions into
+`predict.py`, so that there is one source of how text is read.
+"""
+
+import re
+import unicodedata
+from datetime import date, datetime, timedelta
+
+
+def words(text):
+    return frozenset(text.split())
+
+
+# fmt: off
+MISSING = words(
+    "? ?? ??? - -- --- – — . .. ... * ** / : n/a na n.a. n.a #n/a #na nan -nan null (null) none "
+    "nil <na> nat \\n #value! #ref! #div/0! #num! #name? #null! #wert! #bezug! #valeur! #¡valor! "
+    "missing unknown n/k nd n.d. k.a. n.v. s/d s.d. s/o tbd tba nodata err error fault fail "
+    "offline overflow ovf ovld ovl ovrng overrange underrange leer vide inf -inf +inf infinity "
+    "-infinity ####### #### refused skipped unbekannt inconnu desconocido sconosciuto"
+) | {"", "#n/a n/a", "k. a.", "keine angabe", "keine antwort", "weiß nicht", "not available",
+     "not applicable", "not asked", "not stated", "no data", "no answer", "no response",
+     "don't know", "dont know", "do not know", "prefer not to say", "prefer not to answer",
+     "bad input", "no sabe", "ns/nc", "non disponible", "no disponible"}
+TRUE = words(
+    "yes y true t ja j oui o si sí sì s sim tak ano da on wahr vrai verdadero verdadeiro vero waar "
+    "kyllä evet да 是 はい 예 ✓ ✔ ☑"
+)
+FALSE = words(
+    "no n false f nein non não nao nie ne nee nej nei off falsch faux falso onwaar ei hayır нет 否 "
+    "いいえ 아니오 ✗ ✘ ☐"
+)
+CURRENCIES = words(
+    "usd eur gbp chf jpy inr sek nok dkk pln czk huf brl cad aud nzd cny rmb krw mxn zar sgd hkd "
+    "twd thb idr php myr vnd aed sar ils egp ron bgn rub uah ars clp cop pen us$ r$ a$ c$ ca$ au$ "
+    "nz$ hk$ nt$ mx$ s/ s/. rp rp. rm kr kr. kč zł ft lei лв руб руб. rs rs. fr. fr tl din"
+)
+# fmt: on
+MULTIPLES = {
+    **dict.fromkeys(words("k tsd tsd. thousand thousands"), 1e3),
+    **dict.fromkeys(words("m mn mln mio mio. million millions millionen"), 1e6),
+    **dict.fromkeys(words("b bn mrd mrd. mld billion billions milliarden"), 1e9),
+    **dict.fromkeys(words("lakh lakhs lac"), 1e5),
+    **dict.fromkeys(words("cr crore crores"), 1e7),
+}
+MONTHS: dict[str, int] = {}
+for _names in (
+    "january february march april may june july august september october november december",
+    "jan feb mar apr may jun jul aug sep oct nov dec",
+    "januar februar märz april mai juni juli august september oktober november dezember",
+    "jän feb mrz apr mai jun jul aug sept okt nov dez",
+    "jänner feber marts april maj juni juli august september oktober november desember",
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "janv févr mars avr mai juin juil août sept oct nov déc",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "ene feb mar abr may jun jul ago sept oct nov dic",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "gen feb mar apr mag giu lug ago set ott nov dic",
+    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "jan fev mar abr mai jun jul ago set out nov dez",
+    "januari februari maart april mei juni juli augustus september oktober november december",
+    "januari februari mrt april mei juni juli augusti september oktober november december",
+    "januari februari maret april mei juni juli agustus september oktober november desember",
+    "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad "
+    "grudzień",
+    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada "
+    "grudnia",
+    "sty lut mar kwi maj cze lip sie wrz paź lis gru",
+    "leden únor březen duben květen červen červenec srpen září říjen listopad prosinec",
+    "ledna února března dubna května června července srpna září října listopadu prosince",
+    "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
+    "oca şub mar nis may haz tem ağu eyl eki kas ara",
+    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "январь февраль март апрель май июнь июль август сентябрь октябрь ноябрь декабрь",
+    "янв фев мар апр май июн июл авг сен окт ноя дек",
+    "янв фев мар апр мая июн июл авг сент окт нояб дек",
+    "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
+    "január február március április május június július augusztus szeptember október november "
+    "december",
+    "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie "
+    "decembrie",
+):
+    MONTHS |= {name: i for i, name in enumerate(_names.split(), 1)}
+
+# fmt: off
+BLANKS = str.maketrans({
+    **dict.fromkeys("\xa0\u2002\u2003\u2007\u2008\u2009\u202f\u3000", " "),
+    **dict.fromkeys("\u200b\u200e\u200f\u2060\ufeff", ""),
+    **dict.fromkeys("−–‒", "-"), **dict.fromkeys("’‘´`′٬", "'"), "″": '"', "”": '"', "٫": ".",
+})
+# fmt: on
+NUMBER = re.compile(
+    r"(?P<bound>[<>≤≥~≈]=?)? ?(?P<sign>[+-]?) ?(?P<open>\(?) ?"
+    r"(?P<before>[^\W\d_]{0,3}[^\w\s.,()+<>'-]?\.?) ?(?P<open_too>\(?)(?P<sign_too>[+-]?) ?"
+    r"(?P<inner>[^\w\s.,()+<>'-]?) ?(?P<digits>\d(?:[\d., ']*\d)?|[.,]\d+)"
+    r"(?:(?:e|d(?=[+-])| ?[x×*] ?10\^)(?P<power>[+-]?\d+))?(?P<plus>\+?) ?"
+    r"(?P<after>(?:/|(?:out )?of|von|sur) ?\d{1,3}(?!\d)[^\d()+]{0,14}|"
+    r"(?:[^\W\d_]|[%‰°/$£€¥µ²³\"])[^\d()+]{0,14}[23]?)?"
+    r"(?P<minus>-?)\)?",
+    re.IGNORECASE,
+)
+WRAPPING = re.compile(r"=?(?P<quote>[\"'])(?P<text>.*?)(?P=quote)?")
+NOTE = re.compile(r" ?(\*{1,3}|[†‡]|\[\w{1,3}\]|\([a-z]\))$", re.IGNORECASE)
+TOLERANCE = re.compile(r" ?(?:±|\+/-) ?\d[\d.,]*")
+DASH_OF_PRICE = re.compile(r"(?<=\d)[.,](?:--?|—|=)(?!\d)|(?<=\d)/-")
+DASH_FOR_ZERO = re.compile(r"([^\w\s.,()+<>'-]) ?-")
+ABOUT = re.compile(r"(?:ca|circa|c|approx|about|around|etwa|env|environ)\b\.? ?", re.IGNORECASE)
+LIMIT = re.compile(
+    r"(?P<most>less than|under|below|up to|at most|max|unter|bis)\b\.? ?|"
+    r"(?:more than|over|above|at least|min|über|ab)\b\.? ?",
+    re.IGNORECASE,
+)
+FEET = re.compile(
+    r"(\d\d?) ?(?:'|ft|feet)\.? ?(\d{1,2}(?:\.\d+)?) ?(?:\"|''|in|inches)?\.?", re.IGNORECASE
+)
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+# Decimal mark and thousands separator, in the order of preference.
+MARKS = [(".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (",", " "), (".", " "),
+         (",", "'")]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- numbers
+
+
+def shape_of(decimal, thousands):
+    """The pattern of the digits of a number that is written with these marks."""
+    fraction = rf"(?:{re.escape(decimal)}\d+)?"
+    if not thousands:
+        return re.compile(rf"\d+{fraction}|{re.escape(decimal)}\d+")
+    mark = re.escape(thousands)
+    lakhs = r"|\d{1,2}(?:,\d{2})*,\d{3}" if thousands == "," else ""
+    return re.compile(rf"(?:\d{{1,3}}(?:{mark}\d{{3}})+{lakhs}|\d+){fraction}")
+
+
+SHAPES = {marks: shape_of(*marks) for marks in MARKS}
+
+
+def split_number(text):
+    """`(bound, unit, sign, digits, power)` of a text, or None if it is not a number."""
+    text = " ".join(text.translate(BLANKS).split())
+    return parts_of_number(text) or parts_of_number(bare_number(text))
+
+
+def parts_of_number(text):
+    match = NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    part = match.groupdict("")
+    signs = part["sign"] + part["sign_too"]
+    if len(signs) > 1 or (signs == "+" and " " in part["digits"]):
+        return None  # a phone number
+    minus = "-" if part["open"] or part["open_too"] or "-" in (signs, part["minus"]) else ""
+    before, after = (part["before"] + part["inner"]).casefold(), part["after"].strip().casefold()
+    if (before and not is_currency(before)) or FEET.fullmatch(text):
+        return None
+    unit = before + after if after in MULTIPLES else before or after
+    return part["bound"] + part["plus"], unit, minus, part["digits"], part["power"]
+
+
+def bare_number(text):
+    """A text without what may stand around a number: quotes, notes, tolerances, words of limits."""
+    if wrapping := WRAPPING.fullmatch(text):
+        text = wrapping["text"].strip()
+    if feet := FEET.fullmatch(text):
+        inches = float(feet[2])
+        return f'{12 * int(feet[1]) + inches:g}"' if inches < 12 else text
+    if DASH_FOR_ZERO.fullmatch(text):  # of accounting formats
+        return text.replace("-", "0")
+    text = DASH_OF_PRICE.sub("", TOLERANCE.sub("", NOTE.sub("", text)))
+    text = ABOUT.sub("~", text, count=1) if ABOUT.match(text) else text
+    if limit := LIMIT.match(text):
+        text = ("<" if limit["most"] else ">") + text[limit.end() :]
+    return text
+
+
+def is_currency(text):
+    return text in CURRENCIES or (len(text) == 1 and unicodedata.category(text) == "Sc")
+
+
+def parse_number(text, decimal, thousands, units, factors):
+    """A text as a float, or None; `units` are those that may follow or precede the digits."""
+    if PLAIN.fullmatch(text) and decimal == "." and "" in units:
+        return float(text)
+    parts = split_number(text)
+    if parts is None or parts[1] not in units:
+        return None
+    _, _, sign, digits, power = parts
+    if not SHAPES[decimal, thousands].fullmatch(digits):
+        return None
+    digits = digits.replace(thousands, "") if thousands else digits
+    number = float(f"{sign}{digits.replace(decimal, '.')}e{power or 0}")
+    return number * factors.get(parts[1], 1)
+
+
+# --------------------------------------------------------------------------------------- dates
+
+WORD = re.compile(r"[^\W\d_]+\.?")
+IDEOGRAPHIC = re.compile(r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?")
+IDEOGRAPHIC_TIME = re.compile(r"(\d{1,2}) ?[時时点點시] ?(\d{1,2}) ?[分분](?: ?(\d{1,2}) ?[秒초])?")
+IDEOGRAPHIC_HALF = re.compile(r"(午前|午後|上午|下午|오전|오후) ?(\d{1,2})((?::\d\d){1,2})")
+WEEK = re.compile(
+    r"(?P<year>\d{4})[-/ ]?(?:w|kw|cw|wk|week) ?(?P<week>\d\d?)(?:-?(?P<day>[1-7]))?|"
+    r"(?:w|kw|cw|wk|week)\.? ?(?P<week_too>\d\d?)[-/., ]+(?P<year_too>\d{4})"
+)
+QUARTER = re.compile(
+    r"(?P<year>\d{4})[-/ ]?q(?P<quarter>[1-4])|"
+    r"(?:q(?P<a>[1-4])|(?P<b>[1-4])q)[-/ ']*(?P<year_too>(?:\d\d)?\d\d)"
+)
+STAMP = re.compile(
+    r"((?:19|20)\d\d)([01]\d)([0-3]\d)[t ]?([0-2]\d)([0-5]\d)([0-5]\d)?(\.\d+)?"
+    r"( ?(?:z|[+-]\d\d:?\d\d))?"
+)
+ZERO_DATE = re.compile(r"0{1,4}([-/.])0{1,2}\1 ?0{1,4}(?:[ T]0?0:00(?::00(?:\.0+)?)?)?")
+WEEKDAY = re.compile(r"^[^\W\d_]{2,12}\.?,? (?=\d|m\d\d)")
+# "mar" is a month and, in French, Italian and Spanish, a Tuesday.
+TUESDAY = re.compile(r"^m03\.?,? (?=\d{1,2}(?:[./-]\d|\.? (?:de )?m\d\d))")
+ZONES = {
+    "utc": "z", "gmt": "z", "z": "z", "wet": "+0000", "west": "+0100", "bst": "+0100",
+    "cet": "+0100", "mez": "+0100", "cest": "+0200", "mesz": "+0200", "eet": "+0200",
+    "eest": "+0300", "msk": "+0300", "ist": "+0530", "jst": "+0900", "kst": "+0900",
+    "aest": "+1000", "aedt": "+1100", "ast": "-0400", "edt": "-0400", "est": "-0500",
+    "cdt": "-0500", "cst": "-0600", "mdt": "-0600", "mst": "-0700", "pdt": "-0700", "pst": "-0800",
+}  # fmt: skip
+ZONE = re.compile(rf"(?<=\d)( ?)({'|'.join(ZONES)})(?= \d{{4}}$|$)")
+YEAR_LAST = re.compile(r"(m\d\d \d{1,2}) (\d{1,2}:\d\d(?::\d\d)?(?: ?(?:z|[+-]\d{4}))?) (\d{4})")
+CLOCK_OF_POINTS = re.compile(r"(?<= )(\d\d?)\.(\d\d)\.(\d\d)(?=(?:\.\d+)?(?: ?[ap]m)?$)")
+
+
+def tidy_date(text):
+    """A date as written, in one spelling: month names as m01 to m12, no weekday, no ordinals.
+
+    A week such as 2021-W07 is its Monday, a quarter such as Q3 2021 its first day.
+    """
+    text = " ".join(text.translate(BLANKS).casefold().split()).strip("'\"")
+    if not text:
+        return text
+    if week := WEEK.fullmatch(text):
+        year, number = (week[name] or week[f"{name}_too"] for name in ("year", "week"))
+        try:
+            return date.fromisocalendar(int(year), int(number), int(week["day"] or 1)).isoformat()
+        except ValueError:  # not every year has a week 53
+            return text
+    if quarter := QUARTER.fullmatch(text):
+        year = quarter["year"] or quarter["year_too"].rjust(4, "?").replace("??", "20")
+        number = int(quarter["quarter"] or quarter["a"] or quarter["b"])
+        return f"{year}-{3 * number - 2:02d}-01"
+    if stamp := STAMP.fullmatch(text):
+        year, month, day, hour, minute, second, fraction, zone = stamp.groups("")
+        clock = f"{hour}:{minute}" + (f":{second}{fraction}" if second else "")
+        text = f"{year}-{month}-{day} {clock}{zone}"
+    text = IDEOGRAPHIC.sub(
+        lambda m: "-".join(f"{int(part):02d}" for part in m.groups() if part), text
+    )
+    text = IDEOGRAPHIC_TIME.sub(
+        lambda m: ":".join(f"{int(part):02d}" for part in m.groups() if part), text
+    )
+    text = IDEOGRAPHIC_HALF.sub(
+        lambda m: f"{int(m[2]) or 12}{m[3]} " + ("am" if m[1] in "午前上午오전" else "pm"), text
+    )
+    text = re.sub(r"(?<=\S) ?(\[[^\]]*\]|\([^)]*\))$", "", text).strip("[]")  # of a zone, or a log
+    text = re.sub(r"(?<=\d)\.$", "", text)
+
+    def month(match):
+        number = MONTHS.get(match[0].rstrip("."))
+        return match[0] if number is None else f"m{number:02d}"
+
+    text = WORD.sub(month, text) if not text[0].isdecimal() or WORD.search(text) else text
+    text = WEEKDAY.sub("", TUESDAY.sub("", text))
+    text = re.sub(r"(?<=\d)(st|nd|rd|th|º|er)\b|(?<=\d) ?(г|года)(?=\.|,| |$)\.?", "", text)
+    text = re.sub(r"\b(de|del|of|at|um|à|uhr|h|kl|klo)\b\.?", " ", text)
+    text = text.replace("a.m.", "am").replace("p.m.", "pm").replace("a. m.", "am")
+    text = re.sub(r"\b(?:utc|gmt)(?=[+-]\d)", "", text.replace("p. m.", "pm"))
+    text = ZONE.sub(lambda match: match[1] + ZONES[match[2]], text)
+    text = re.sub(r"(?<=\d)t(?=\d)| - (?=\d\d?[:.h]\d\d)", " ", text)
+    text = re.sub(r"(?<=\d{4}):(?=\d\d:\d\d)", " ", text)  # of web servers
+    text = re.sub(r"(?<=:\d\d),(?=\d)", ".", CLOCK_OF_POINTS.sub(r"\1:\2:\3", text))
+    text = YEAR_LAST.sub(r"\1 \3 \2", " ".join(text.split()))
+    if ":" in text:  # the forms of a zone that `strptime` knows
+        text = re.sub(r"z$", "Z", re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", text))
+    return text
+
+
+SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
+
+
+def parse_serial(text):
+    """The day number of a spreadsheet, such as 43831 or 43831.5, as a `datetime`, or None."""
+    if not SERIAL.fullmatch(text.strip()):
+        return None
+    return datetime(1899, 12, 30) + timedelta(seconds=round(86_400 * float(text)))
+
+
+# -------------------------------------------------------------------------- times and booleans
+
+TIME = re.compile(r"(\d{1,3})[:h]([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))? ?([ap])?\.?(?:m\.?)?")
+CLOCK_OF_DIGITS = re.compile(r"([01]\d|2[0-3])([0-5]\d)")  # 0517
+SPAN = re.compile(r"(-?\d+) days?,? ?(?:([+-]?)(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?))?")
+PARTS_OF_TIME = re.compile(
+    r"(?:p(?=\d|t\d))?(?:(\d+(?:[.,]\d+)?) ?(?:d|days?|tage?)\b,? ?|(\d+)d(?=t?\d))?t?"
+    r"(?:(\d+(?:[.,]\d+)?) ?(?:h|hr|hrs|hours?|std|stunden?)\.?,? ?(?:and |und )?)?"
+    r"(?:(\d+(?:[.,]\d+)?) ?(?:m|min|mins|minutes?|minuten?)\.?,? ?(?:and |und )?)?"
+    r"(?:(\d+(?:[.,]\d+)?) ?(?:s|sec|secs|sek|seconds?|sekunden?)\.?)?"
+)
+
+
+def parse_time(text):
+    """A time of the day or a duration in seconds, or None."""
+    text = " ".join(text.translate(BLANKS).casefold().split())
+    match = SPAN.fullmatch(text)
+    if match:
+        seconds = parse_time(match[3]) if match[3] else 0.0
+        return float(match[1]) * 86_400 + (-seconds if match[2] == "-" else seconds)
+    if match := CLOCK_OF_DIGITS.fullmatch(text):
+        return int(match[1]) * 3600.0 + int(match[2]) * 60.0
+    match = TIME.fullmatch(text)
+    if match is None:
+        return parse_parts_of_time(text)
+    hour = int(match[1])
+    if match[4]:
+        hour = hour % 12 + (12 if match[4] == "p" else 0)
+    return hour * 3600.0 + int(match[2]) * 60.0 + float((match[3] or "0").replace(",", "."))
+
+
+def parse_parts_of_time(text):
+    """A duration such as 2h 5m, 1 d 4 h or PT2H5M in seconds, or None."""
+    match = PARTS_OF_TIME.fullmatch(text) if text[-1:].isalpha() or text[-1:] == "." else None
+    if match is None or not any(match.groups()):
+        return None
+    days, compact_days, *rest = (float((part or "0").replace(",", ".")) for part in match.groups())
+    hours, minutes, seconds = rest
+    return (days + compact_days) * 86_400 + hours * 3600 + minutes * 60 + seconds
+
+
+def parse_boolean(text):
+    word = text.strip().casefold()
+    return 1.0 if word in TRUE or word == "1" else 0.0 if word in FALSE or word == "0" else None
+
+
+# -------------------------------------------------------------------------------------- missing
+
+
+def is_missing(text):
+    """Whether a text stands for a missing value in a column of another type than text."""
+    if text[-1:].isdecimal():
+        return text[-1] == "0" and ZERO_DATE.fullmatch(text) is not None
+    return text.translate(BLANKS).strip().casefold() in MISSING or text.strip() in MISSING

@@ -530,9 +530,9 @@ ROWS = (
         'well-calibrated probabilities use "loss" with label_smoothing=0.', check_monitor,
         refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
-        "int, at least 1: number of networks trained from different seeds and averaged, as one "
-        "compiled function where nothing needs to see one network at a time. `history_` and "
-        "`best_epoch_` are those of the first.", check_integer,
+        "int, at least 1: number of networks trained from different seeds and averaged, three or "
+        "more as one compiled function where nothing needs to see one network at a time. "
+        "`history_` and `best_epoch_` are those of the first.", check_integer,
         in_estimators='With `bagging` None means 5. In "pack" it is the number of networks that '
                       "are drawn and trained; those selected are averaged, and the history is "
                       "that of the ensemble.",

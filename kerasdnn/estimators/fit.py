@@ -55,6 +55,7 @@ from .ensemble import (
 )
 from .presets import PRESETS, has_end
 
+FEW = 2  # networks that take less time in turn, with a shared program, than as one
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 MAX_CROSSED_ROWS = 1_000  # of more validation rows, selecting an epoch changes no residuals
 
@@ -398,7 +399,7 @@ class Training:
     def train_all(self, members, alone=False):
         """Train members as one compiled function, or each by itself; returns them."""
         seen = self.estimator.callbacks or self.estimator.verbose or self.monitor.scorer is not None
-        if len(members) > 1 and not seen and not alone:
+        if len(members) > FEW and not seen and not alone:
             with self.silenced():
                 done = train_together(members, self.settings)
             if done:

@@ -4,7 +4,8 @@
     three times: NTK dense, parametric activation, dropout
     NTK dense
 
-It is trained by `GroupAdam` with the `CosLog` schedule. The preset "realmlp-s" is the authors'
+It is trained by `GroupAdam` with the `CosLog` schedule. The preset "compact" averages two
+smaller networks that embed numbers by piecewise-linear functions. "realmlp-s" is the authors'
 simplified variant: no embedding of numbers, no dropout, no weight decay, plain activations, and an
 output layer that starts at 0.
 
@@ -40,6 +41,7 @@ from .preset_parts import (
 GROUPS = {
     "scale": (6.0, 36.0), "bias": (0.1, 0.0), "mix": (0.1, 0.01),
     "frequency": (0.1, 0.01), "phase": (0.1, 0.01), "mixture": (0.1, 0.01), "offset": (0.1, 0.01),
+    "piecewise": (0.1, 0.01), "linear": (0.1, 0.01),
 }
 # fmt: on
 

@@ -204,3 +204,20 @@ def test_it_trains_and_comes_back_in_mixed_precision(policy, target, tmp_path):
     np.testing.assert_array_equal(  # whatever the policy is where it is loaded
         load(tmp_path / "model.kerasdnn").predict(X), model.predict(X)
     )
+
+
+def test_compact_averages_two_small_networks_that_embed_numbers_piecewise(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 3))
+    y = np.where(x[:, 0] > np.abs(x[:, 1]), "a", "b")
+    model = DNNClassifier("compact", epochs=2, random_state=0).fit(x, y)
+    members = model.network_.layers[-1].networks
+    assert len(members) == 2
+    for member in members:
+        kinds = [type(layer).__name__ for layer in member.layers]
+        assert kinds.count("NTKDense") == 4
+        assert kinds[0] == "PiecewiseLinearEmbedding"
+        assert [layer.units for layer in member.layers if hasattr(layer, "units")][:3] == [128] * 3
+    model.save(tmp_path / "model.kerasdnn")
+    again = load(tmp_path / "model.kerasdnn")
+    assert (again.predict_proba(x) == model.predict_proba(x)).all()

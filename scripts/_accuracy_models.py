@@ -1,7 +1,4 @@
-"""The models of `bench_accuracy.py`: presets of kerasdnn, some changed, and peers.
-
-A peer is a scikit-learn estimator as it comes, behind what it needs to read the table.
-"""
+"""The models of `bench_accuracy.py`: presets of kerasdnn, some changed, and peers."""
 
 import ast
 import dataclasses
@@ -10,8 +7,9 @@ import time
 import warnings
 from pathlib import Path
 
+from _accuracy_peers import LIBRARIES, PEERS, LibraryPeer, make_peer
+
 PRESETS_FILE = Path(__file__).resolve().parent.parent / "kerasdnn" / "estimators/presets.py"
-PEERS = ("linear", "sk_mlp", "hgb")  # as peers.csv calls them
 
 
 def preset_names():
@@ -28,8 +26,12 @@ def metric_of(task):
 
 def fit_and_judge(model, data, seed, part, changes, members=None):
     """Train on the train part. Returns `(value on part, seconds of fit)`."""
-    make = make_peer if model in PEERS else make_network
-    estimator = make(model, data, seed, changes, members)
+    if model in LIBRARIES:
+        estimator = LibraryPeer(model, data, seed)
+    elif model in PEERS:
+        estimator = make_peer(model, data, seed)
+    else:
+        estimator = make_network(model, data, seed, changes, members)
     given = {} if model in PEERS else {"validation_data": data.part("valid")}
     with warnings.catch_warnings():
         # Constant columns, no convergence: here it is the accuracy that is asked for.
@@ -83,46 +85,3 @@ def change_preset(model, changes, known):
         of_numbers=preset.of_numbers | own,
     )
     return other
-
-
-def make_peer(model, data, seed, changes, members):
-    from sklearn import ensemble, linear_model, neural_network
-    from sklearn.pipeline import make_pipeline
-
-    numbers = data.task == "regression"
-    if model == "hgb":
-        kind = "HistGradientBoostingRegressor" if numbers else "HistGradientBoostingClassifier"
-        places = list(range(len(data.categorical)))
-        peer = getattr(ensemble, kind)(categorical_features=places, random_state=seed)
-        return make_pipeline(codes(data), peer)
-    if model == "linear":
-        linear = linear_model.LinearRegression, linear_model.LogisticRegression
-        peer = linear[0]() if numbers else linear[1](max_iter=1000)
-    else:
-        peer = getattr(neural_network, "MLPRegressor" if numbers else "MLPClassifier")
-        peer = peer(random_state=seed)
-    return make_pipeline(dense(data), peer)
-
-
-def dense(data):
-    """Numbers imputed with the median and scaled, categories one-hot."""
-    from sklearn.compose import make_column_transformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    words = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return make_column_transformer((words, data.categorical), (numbers, data.numeric))
-
-
-def codes(data):
-    """Categories as codes, first; numbers as they are: trees take gaps."""
-    import numpy as np
-    from sklearn.compose import make_column_transformer
-    from sklearn.preprocessing import OrdinalEncoder
-
-    words = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=254
-    )
-    return make_column_transformer((words, data.categorical), ("passthrough", data.numeric))

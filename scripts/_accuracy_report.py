@@ -36,9 +36,12 @@ def report(options, regression):
         beside = full
         if options.data and options.part == "test":
             beside = with_peers(full, named(read_peers(options.data, options.tables)))
-        errors = show(beside, options.tables, regression, options.part, first_of(options))
+        errors, found = show(beside, options.tables, regression, options.part, first_of(options))
         picture = options.out / PICTURE.format(options.part)
         print(f"\npicture: {draw(errors, options.part, picture)}")
+        here = found.loc[[model for model in found.index if model in set(full["model"])]]
+        picture = options.out / PICTURE.format(f"time_{options.part}")
+        print(f"picture: {draw_times(here, picture)}")
     else:
         print("No model has all of the tables and seeds.")
     if options.holes and len(full) and len(holed):
@@ -125,7 +128,7 @@ def summary(errors, rows, is_regression, reference):
 
 
 def show(rows, tables, regression, part, references):
-    """Print errors and summary. Returns the table of errors.
+    """Print errors and summary. Returns both.
 
     Args:
         tables: names, in order.
@@ -147,7 +150,7 @@ def show(rows, tables, regression, part, references):
         "table. Those of peers.csv were taken elsewhere."
     )
     print(text(found, "{:.3f}", {"s/fit": "{:.1f}", "s/all": "{:.0f}", "tables": "{:.0f}"}))
-    return errors
+    return errors, found
 
 
 def show_holes(full, holed, tables, share):
@@ -201,4 +204,20 @@ def draw(errors, part, path):
         if np.isfinite(share):
             color = "black" if share > 55 else "white"
             right.text(column, row, f"{share:.0f}", ha="center", va="center", color=color)
+    return plots.save(drawing, path)
+
+
+def draw_times(found, path):
+    """The error of each model against the seconds of its fits, of the models of this run."""
+    from kerasdnn import plots
+
+    drawing, ax = plots.figure(width=7.0, height=4.2)
+    ax.scatter(found["s/all"], found["ratio"], zorder=3)
+    for model, row in found.iterrows():
+        place = row["s/all"], row["ratio"]
+        ax.annotate(model, place, xytext=(6, 4), textcoords="offset points", fontsize=9)
+    ax.set_xscale("log")
+    ax.set(xlabel="seconds of a fit of every table", ylabel="error relative to a reference")
+    ax.set_title("Error against time, the models of this run")
+    ax.margins(x=0.2)
     return plots.save(drawing, path)

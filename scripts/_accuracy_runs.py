@@ -2,7 +2,8 @@
 
 import time
 
-from _accuracy_models import PEERS, fit_and_judge, metric_of
+from _accuracy_models import fit_and_judge, metric_of
+from _accuracy_peers import LIBRARIES, PEERS
 from _accuracy_results import KEY, add_result, read_results, settings_of
 from _accuracy_tables import read_table, with_holes
 
@@ -42,7 +43,7 @@ def make_jobs(options):
     jobs = []
     for table in options.tables:
         for model in [*options.models, *(PEERS if options.peers else ())]:
-            ours = model not in PEERS
+            ours = model not in PEERS and model not in LIBRARIES
             changes, members = (options.changes, options.members) if ours else ({}, None)
             for holes in sorted({0.0, options.holes}):
                 settings = settings_of(changes, n_members=members, holes=holes, data=source)

@@ -1,14 +1,17 @@
-"""Measure the accuracy of the presets on real tables, compared with peers.
+r"""Measure the accuracy of the presets on real tables, compared with peers.
 
     scripts/run scripts/bench_accuracy.py                            # tables of scikit-learn
     scripts/run scripts/bench_accuracy.py --data shared/data --models standard,realmlp-s --peers
     scripts/run scripts/bench_accuracy.py --data shared/data --models realmlp --set dropout=0.0
     scripts/run scripts/bench_accuracy.py --data shared/data --part test --models realmlp
+    scripts/run scripts/bench_accuracy.py --data shared/data --part test \
+        --models tabm,compact,realmlp,standard,realmlp_td_s,tabm_d,lgbm_es,catboost
 
 A model is trained on the train part of a table, its epochs are evaluated on the valid part, and it
 is evaluated on --part: error = 1 - accuracy, or nRMSE = sqrt(1 - R2) for a regression. Make
 decisions on the valid part, which also selects the best epoch of a network; the test part is for
-the final table, the only one that includes the peers of DIR/peers.csv.
+the final table, the only one that includes the peers of DIR/peers.csv that are not trained in the
+same run. Prints errors and seconds; draws who beats whom, and the error against the time of a fit.
 
 Every fit is written to OUT/results.csv immediately. A repeated run reuses the rows in this file:
 choose another --out after the code has changed. Other models and settings in the file are printed,
@@ -25,7 +28,8 @@ import os
 import sys
 from pathlib import Path
 
-from _accuracy_models import PEERS, preset_names
+from _accuracy_models import preset_names
+from _accuracy_peers import LIBRARIES, PEERS, missing
 from _accuracy_tables import names_in
 
 
@@ -50,9 +54,8 @@ def read_options(argv):
         "--data", type=Path, metavar="DIR", help="folder of tables (default: those of scikit-learn)"
     )
     add("--tables", type=listed, metavar="A,B", help="default: all")
-    add(
-        "--models", type=listed, default=["standard"], metavar="A,B", help=", ".join(preset_names())
-    )
+    known = [*preset_names(), *LIBRARIES]
+    add("--models", type=listed, default=["standard"], metavar="A,B", help=", ".join(known))
     add("--peers", action="store_true", help=f"run {', '.join(PEERS)}, too")
     add("--seeds", type=count, default=3, help="fits per model and table (default: 3)")
     add("--part", choices=("valid", "test"), default="valid", help="default: valid")
@@ -65,11 +68,13 @@ def read_options(argv):
     options = parser.parse_args(argv)
     if options.data and not (options.data / "meta.json").is_file():
         parser.error(f"--data {options.data}: there is no meta.json in this folder")
+    check_names(parser, "--models", options.models, known)
     known = names_in(options.data)
     options.tables = options.tables or known
     options.changes = dict(options.set)
-    check_names(parser, "--models", options.models, preset_names())
     check_names(parser, "--tables", options.tables, known)
+    if missing(options.models):
+        parser.error(f"--models: not installed: pip install {' '.join(missing(options.models))}")
     if not 0 <= options.holes < 1:
         parser.error(f"--holes {options.holes}: a share from 0 to under 1")
     return options

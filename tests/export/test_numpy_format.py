@@ -142,7 +142,7 @@ def test_the_reader_rejects_what_the_model_rejects_and_names_the_column(mixed):
     for name in ("age", "city"):
         with pytest.raises(ValueError, match=name):
             exported.predict({k: v for k, v in row.items() if k != name})
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="the same length"):
         exported.predict({name: [1, 2] if name == "age" else [1] for name in row})
 
 

@@ -193,7 +193,7 @@ def test_a_threshold_for_f1_is_chosen_on_validation_rows_and_again_by_calibrate(
     assert model.calibrate(X[TRAIN], Y[TRAIN]).threshold_ != before
 
 
-@pytest.mark.parametrize(("y", "words"), [(Y3, "largest probability"), (LABELS, "per label")])
+@pytest.mark.parametrize(("y", "words"), [(Y3, "most probable"), (LABELS, "per label")])
 def test_a_threshold_of_another_problem_is_an_error(y, words):
     with pytest.raises(ValueError, match=f"`threshold` is for two classes.*threshold=0.3.*{words}"):
         classifier(y, threshold=0.3)

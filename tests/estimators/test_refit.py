@@ -100,7 +100,7 @@ def test_a_splitter_gets_classes_and_groups():
         ([], {}, "`validation_split` must yield at least one"),
         ([([0, 1], [1, 2])], {}, "Split 0 of `validation_split` has rows in both"),
         ([([0, 1], [999])], {}, "Split 0 of `validation_split` must contain row positions"),
-        ([(range(9), range(9, 99))], {"sample_weight": np.arange(200) % 3}, "must not hold"),
+        ([(range(9), range(9, 99))], {"sample_weight": np.arange(200) % 3}, "must not contain"),
         (KFold(2), {"groups": np.arange(200) % 2}, "GroupKFold"),
     ],
 )

@@ -217,6 +217,8 @@ def draw_times(found, path):
         place = row["s/all"], row["ratio"]
         ax.annotate(model, place, xytext=(6, 4), textcoords="offset points", fontsize=9)
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("{x:g}")
     ax.set(xlabel="seconds of a fit of every table", ylabel="error relative to a reference")
     ax.set_title("Error against time, the models of this run")
     ax.margins(x=0.2)

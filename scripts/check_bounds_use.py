@@ -40,7 +40,7 @@ def main(packages):
     model.explain(X.head(3))
     kerasdnn.plots.save(model.plot_calibration(X, y), "plot.png")
     kerasdnn.tune(X, y, max_trials=2, epochs=2)
-    kerasdnn.compare({"optimizer": ["adam", "nag"]}, X, y, seeds=2, epochs=2)
+    kerasdnn.compare(X, y, {"optimizer": ["adam", "nag"]}, seeds=2, epochs=2)
     serve(model, X)
     large(table)
     commands(table)

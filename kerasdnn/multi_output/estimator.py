@@ -484,7 +484,7 @@ class DNNMultiOutput(TableEstimator):
         check_is_fitted(self)
         return ValueError(
             f"{method}() needs one column of y; the estimator has {quoted_list(self.columns_)}. "
-            f"Such as model.single({self.columns_[0]!r}).{method}(...)."
+            f"Call model.single({self.columns_[0]!r}).{method}(...)."
         )
 
 

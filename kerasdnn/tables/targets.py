@@ -100,10 +100,11 @@ def read_target(y, what="y"):
     missing = pd.isna(y)
     if missing.any():
         rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
+        y_name = what.partition("[")[0]  # of which `what` may be a column
         raise ValueError(
             f"Input {what} contains NaN: {len(rows):,} of {len(y):,} rows have a missing target. "
             f"Received: rows {quoted_list(rows, 10)}. Pass missing_target='drop' to an estimator, "
-            f"or drop them: keep = pd.notna({what}); X, {what} = X[keep], {what}[keep]."
+            f"or drop them: keep = pd.notna({what}); X, {y_name} = X[keep], {y_name}[keep]."
         )
     return _values(y), names
 

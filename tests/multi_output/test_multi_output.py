@@ -150,3 +150,10 @@ def test_rows_of_another_order_or_with_unseen_classes_are_rejected(model):
         model.score(X, Y.assign(churn="maybe"))
     with pytest.raises(ValueError, match="'churn'"):
         model.score(X, Y[["spend"]])
+
+
+def test_a_missing_target_is_named_with_a_remedy_that_works():
+    X, y = pd.DataFrame({"a": range(60)}), pd.DataFrame({"churn": ["yes", "no"] * 30, "spend": 1.5})
+    y.loc[3, "spend"] = np.nan
+    with pytest.raises(ValueError, match=r"pd\.notna\(y\['spend'\]\); X, y = X\[keep\], y\[keep\]"):
+        DNNMultiOutput("standard", epochs=1).fit(X, y)

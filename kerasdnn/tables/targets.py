@@ -100,7 +100,7 @@ def read_target(y, what="y"):
     missing = pd.isna(y)
     if missing.any():
         rows = np.flatnonzero(missing.reshape(len(y), -1).any(axis=1))
-        y_name = what.partition("[")[0]  # of which `what` may be a column
+        y_name = "y" if what.startswith("y[") else what  # which may be a column of y
         raise ValueError(
             f"Input {what} contains NaN: {len(rows):,} of {len(y):,} rows have a missing target. "
             f"Received: rows {quoted_list(rows, 10)}. Pass missing_target='drop' to an estimator, "

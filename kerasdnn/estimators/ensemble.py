@@ -170,11 +170,17 @@ def layers_of_members(network, count):
     Raises:
         ValueError: the network has another number of members.
     """
+    layers = layers_of(network)
+    if len(layers) != count:
+        remedy = f"Keep n_members={len(layers)}, or pass warm_start=False."
+        raise invalid("n_members", "must be as before to continue", count, remedy)
+    return layers
+
+
+def layers_of(network):
+    """The layers of each member of an average, or of a single network."""
     last = network.layers[-1]
     members = last.networks if isinstance(last, AverageOf) else [network]
-    if len(members) != count:
-        remedy = f"Keep n_members={len(members)}, or pass warm_start=False."
-        raise invalid("n_members", "must be as before to continue", count, remedy)
     return [member.layers for member in members]
 
 

@@ -10,10 +10,10 @@ the training rows.
 
 One split decides little: of n validation and m test rows, the number of covered test rows has a
 beta-binomial distribution with the parameters m, k and n + 1 - k, where k = ceil((n + 1) stated),
-whatever the network is. "expected" is its mean, k / (n + 1), "±" its standard deviation, "low" and "high" are
-the ends of its central 95%, and "P(2 points)" is the probability of a coverage within 2 points of
-the stated one. With `--splits N` the rows are divided N times at random, in the same proportions;
-coverage is then the mean over the splits, and "±" the standard deviation of that mean.
+whatever the network is. "expected" is its mean, k / (n + 1), "±" its standard deviation, "low" and
+"high" are the ends of its central 95%, and "P(2 points)" is the probability of a coverage within 2
+points of the stated one. With `--splits N` the rows are divided N times at random, in the same
+proportions; coverage is then the mean over the splits, and "±" the standard deviation of that mean.
 """
 
 import argparse

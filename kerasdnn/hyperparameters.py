@@ -538,15 +538,14 @@ ROWS = (
                       "are drawn and trained; those selected are averaged, and the history is "
                       "that of the ensemble.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
-    Row("bagging", None, ESTIMATOR & ~DNN_MULTI_OUTPUT,
+    Row("bagging", None, ESTIMATOR,
         'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
         "and trains on the others, so that every row is trained on; `oof_predict_` and "
         '`oof_score_` then tell how new rows are predicted) or "bootstrap" (each trains on rows '
         "drawn with replacement and validates on those that were not drawn).",
         partial(check_choice, valid=("folds", "bootstrap")),
         none="all members share one validation set",
-        refused={DNN_MULTI_OUTPUT: "Pass n_members, whose validation rows are shared.",
-                 FACTORY | MANY: "Only estimators average networks."}),
+        refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("k", 16, ESTIMATOR,
         "int, at least 1: number of members that share the kernels of one network, see "
         "`BatchEnsembleDense`. Fewer train faster: the time grows with k.", check_integer,

@@ -295,17 +295,15 @@ def map_in_caller(dataset, function):
     return map_op._MapDataset(dataset, function, True, use_inter_op_parallelism=False)
 
 
-def rows_per_batch(dataset):
-    """Return the rows of every batch of a dataset but the last one, None if they may vary."""
-    from tensorflow.python.data.ops import batch_op, cache_op, dataset_ops, prefetch_op
+def before_batch(dataset):
+    """Return (the dataset of single rows, rows per batch) of what `batch` has made, else None."""
+    from tensorflow.python.data.ops import batch_op, prefetch_op
 
-    as_before = {cache_op.CacheDataset, dataset_ops._OptionsDataset, prefetch_op._PrefetchDataset}
-    while type(dataset) in as_before:
+    while type(dataset) is prefetch_op._PrefetchDataset:
         dataset = dataset._input_dataset
-    if type(dataset) in {batch_op._BatchDataset, batch_op._ParallelBatchDataset}:
-        return int(dataset._batch_size)
-    rows = {spec.shape[0] for spec in dataset.element_spec}
-    return rows.pop() if len(rows) == 1 else None
+    if type(dataset) is not batch_op._BatchDataset or bool(dataset._drop_remainder):
+        return None
+    return dataset._input_dataset, int(dataset._batch_size)
 
 
 def python_batches(adapter):

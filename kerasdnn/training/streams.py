@@ -126,9 +126,8 @@ class Stream:
         """
         batches = keras_internals.python_batches(self.adapter)
         if batches is None:  # an iterator now, because a dataset may shuffle again for each
-            dataset, rows = self.dataset
-            runs = map(functools.partial(of_dataset, rows), iter(dataset))
-            runs = itertools.chain.from_iterable(runs)
+            dataset, runs_of = self.dataset
+            runs = itertools.chain.from_iterable(map(runs_of, iter(dataset)))
         else:
             runs = map(self.of_python, batches)
         blocks = read_ahead(self.blocks(runs))
@@ -136,21 +135,24 @@ class Stream:
 
     @functools.cached_property
     def dataset(self):
-        """(a dataset of several batches at a time, the rows of a batch where they do not vary).
-
-        If they vary, the elements of the dataset begin with the rows of each part of each batch.
-        """
-        dataset, specs = self.epochs.dataset, specs_of(self.specs)
-        rows = keras_internals.rows_per_batch(dataset)
-        most = steps_in(SECONDS_PER_CALL, self.network, specs, rows or USUAL_ROWS)
+        """(a dataset of several batches at a time, function from its elements to runs)."""
+        dataset, rows = self.epochs.dataset, {spec.shape[0] for spec in self.specs}
+        single = keras_internals.before_batch(dataset)
+        equal = len(rows) == 1 and None not in rows
+        size = single[1] if single else max(n or USUAL_ROWS for n in rows)
+        most = steps_in(SECONDS_PER_CALL, self.network, specs_of(self.specs), size)
         at_once = min(MAX_BATCHES_PER_READ, most)
-        if rows:
-            dataset = dataset.rebatch(rows * at_once)
+        if equal:
+            dataset, runs_of = dataset.batch(at_once), of_equal
+        elif single:
+            dataset = single[0].batch(size * at_once)
+            runs_of = functools.partial(of_rows, size)
         else:
-            dataset = keras_internals.map_in_caller(
+            counted = keras_internals.map_in_caller(
                 dataset, lambda *parts: (tf.stack([tf.shape(p)[0] for p in parts]), *parts)
-            ).padded_batch(at_once)
-        return dataset.prefetch(tf.data.AUTOTUNE), rows
+            )
+            dataset, runs_of = counted.padded_batch(at_once), of_counted
+        return dataset.prefetch(tf.data.AUTOTUNE), runs_of
 
     @functools.cached_property
     def formats(self):
@@ -176,8 +178,7 @@ class Stream:
         """Yield `Block`s of up to `limit` batches.
 
         Args:
-            runs: iterable of (arrays `(rows, ...)`, rows of each batch), where all batches have as
-                many rows as the first, except that the last may have fewer.
+            runs: iterable of runs, see `of_equal`.
         """
         block = None
         for parts, counts in runs:
@@ -231,17 +232,31 @@ class Stream:
         keras_internals.close_iterator(self.epochs)
 
 
-def of_dataset(rows, element):
-    """Yield (arrays `(rows, ...)`, rows of each batch) of an element of `Stream.dataset`."""
-    parts = [part.numpy() for part in element]
-    if rows:
-        full, rest = divmod(len(parts[0]), rows)
-        yield parts, [rows] * full + ([rest] if rest else [])
-        return
-    counts, *parts = parts
+# A run is (arrays `(rows, ...)`, rows of each batch), where all batches have as many rows as the
+# first, except that the last may have fewer.
+
+
+def of_equal(element):
+    """Return the run of arrays `(batches, rows, ...)`."""
+    batches, rows = element[0].shape[:2]
+    parts = [part.numpy().reshape(-1, *part.shape[2:]) for part in element]
+    return [(parts, [rows] * batches)]
+
+
+def of_rows(size, element):
+    """Return the run of arrays `(rows, ...)`, in batches of `size` rows."""
+    full, rest = divmod(len(element[0]), size)
+    return [([part.numpy() for part in element], [size] * full + [rest] * (rest > 0))]
+
+
+def of_counted(element):
+    """Yield the runs of (rows of each part of each batch, padded arrays `(batches, rows, ...)`)."""
+    counts, *parts = element
+    counts = counts.numpy()
     if (counts == parts[0].shape[1]).all():
-        yield [part.reshape(-1, *part.shape[2:]) for part in parts], counts[:, 0].tolist()
+        yield from of_equal(parts)
         return
+    parts = [part.numpy() for part in parts]
     for place, rows in enumerate(counts.tolist()):
         check_equal_rows(rows)
         yield [part[place, : rows[0]] for part in parts], rows[:1]

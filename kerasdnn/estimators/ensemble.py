@@ -135,6 +135,14 @@ def train_member(number, shared, member, last):
     return network.get_weights(), history, best, outputs
 
 
+def own_history(shared):
+    """A `History` of the last training alone, where the same callback has seen earlier ones."""
+    own = keras.callbacks.History()
+    own.epoch = list(shared.epoch)
+    own.history = {name: values[-len(own.epoch) :] for name, values in shared.history.items()}
+    return own
+
+
 def arguments_of(rows):
     """(x, y) or (x, y, sample_weight)."""
     return (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)

@@ -258,18 +258,19 @@ def integer_or(**words: str) -> Callable[[str, Any], Any]:
 
 
 FULL, AUTO = "means all rows in one step", "chooses a size by the number of rows"
-BY_PRESET = 'It belongs to the preset "realmlp" of the estimators.'
+BY_PRESET = 'It belongs to the presets "compact" and "realmlp" of the estimators.'
 TO_FIT = "Pass it to `fit`."
 
 # fmt: off
 ROWS = (
     Row("preset", None, ESTIMATOR,
-        'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
-        'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant), "tabm" (TabM, 2025, many networks that share their kernels), "pack" (an '
-        "ensemble selected from many different networks that train as one) or "
-        '"standard" (the plain network of the `build_*` functions).',
-        none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
+        'str, the named set of hyperparameters to start from: "compact" (the average of two small '
+        'networks after RealMLP, designed to work well without tuning), "realmlp" (RealMLP of '
+        '"Better by Default", 2024), "realmlp-s" (its simplified variant), "tabm" (TabM, 2025, '
+        'many networks that share their kernels), "pack" (an ensemble selected from many '
+        'different networks that train as one) or "standard" (the plain network of the `build_*` '
+        "functions).",
+        none='"compact", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1`, "
              "`batch_norm`, `layer_norm`, `residual` or `wide`"),
     Row("hidden_units", (64, 32), ALL,

@@ -135,6 +135,14 @@ def train_member(number, shared, member, last):
     return network.get_weights(), history, best, outputs
 
 
+def own_history(shared):
+    """A `History` of the last training alone, where the same callback has seen earlier ones."""
+    own = keras.callbacks.History()
+    own.epoch = list(shared.epoch)
+    own.history = {name: values[-len(own.epoch) :] for name, values in shared.history.items()}
+    return own
+
+
 def arguments_of(rows):
     """(x, y) or (x, y, sample_weight)."""
     return (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
@@ -177,11 +185,17 @@ def layers_of_members(network, count):
     Raises:
         ValueError: the network has another number of members.
     """
+    layers = layers_of(network)
+    if len(layers) != count:
+        remedy = f"Keep n_members={len(layers)}, or pass warm_start=False."
+        raise invalid("n_members", "must be as before to continue", count, remedy)
+    return layers
+
+
+def layers_of(network):
+    """The layers of each member of an average, or of a single network."""
     last = network.layers[-1]
     members = last.networks if isinstance(last, AverageOf) else [network]
-    if len(members) != count:
-        remedy = f"Keep n_members={len(members)}, or pass warm_start=False."
-        raise invalid("n_members", "must be as before to continue", count, remedy)
     return [member.layers for member in members]
 
 

@@ -49,6 +49,7 @@ from .ensemble import (
     equal_steps,
     layers_of_members,
     out_of_fold,
+    own_history,
     split_members,
     train_each,
     train_together,
@@ -432,6 +433,8 @@ class Training:
                 callbacks=member.callbacks or None,
                 validation_data=held and (held.x, held.y, held.weights),
             )
+        if member.network.history in member.callbacks:  # of the user, and of all members
+            member.network.history = own_history(member.network.history)
         if member.clock is None or member.clock.plan is None:
             reject_divergence(member.network, self.settings["learning_rate"])
 

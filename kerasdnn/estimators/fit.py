@@ -23,7 +23,7 @@ from ..checks.targets import ABSENT, CONSTANT
 from ..core.arguments import check_fraction
 from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
-from ..heads import make_problem, with_loss
+from ..heads import check_shapes, make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
 from ..stopping.best_epoch import EpochOutputs, best_epoch_callback, cross_selected
@@ -290,12 +290,13 @@ def fit_as_one(training, rng, limit, start, every):
         rule = "must be 'loss' or 'accuracy' in preset 'pack'"
         raise invalid("monitor", rule, settings["monitor"], 'Or use preset="realmlp".')
     held, rows = training.validation, training.rows
-    pack = training.preset.train(
-        training.problem, training.encoder, settings, rows,
-        held and (held.x, held.y, held.weights), rng,
-        {"monitor": monitor.name if monitor.name in errors else None,
-         "verbose": estimator.verbose, "limit": limit},
-    )  # fmt: skip
+    with training.silenced():
+        pack = training.preset.train(
+            training.problem, training.encoder, settings, rows,
+            held and (held.x, held.y, held.weights), rng,
+            {"monitor": monitor.name if monitor.name in errors else None,
+             "verbose": estimator.verbose, "limit": limit},
+        )  # fmt: skip
     predictor = average(pack.networks, pack.first, rows.x.shape[1:])
     training.learn_bias(predictor)
     return {
@@ -351,6 +352,7 @@ class Training:
         if settings["loss"] is not None and target.head.units == "1":
             # A custom loss may subtract y from the prediction, which has two dimensions.
             self.rows, self.validation = map(as_column, (self.rows, self.validation))
+        check_shapes(target.head, self.rows.y[:2], self.problem.units)
 
     def member(self, seed, rows=None, held=None, in_units=None):
         """A network that is not trained, with the callbacks that decide on its epochs.

@@ -145,8 +145,11 @@ class Stream:
         if equal:
             dataset, runs_of = dataset.batch(at_once), of_equal
         elif single:
-            dataset = single[0].batch(size * at_once)
             runs_of = functools.partial(of_rows, size)
+            tensors = keras_internals.slices_of(single[0])
+            if tensors is not None:
+                return Slices(tensors, size * at_once), runs_of
+            dataset = single[0].batch(size * at_once)
         else:
             counted = keras_internals.map_in_caller(
                 dataset, lambda *parts: (tf.stack([tf.shape(p)[0] for p in parts]), *parts)
@@ -230,6 +233,18 @@ class Stream:
     def close(self):
         """Stop reading ahead."""
         keras_internals.close_iterator(self.epochs)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Tensors, read `rows` rows at a time: what `from_tensor_slices` and `batch` yield."""
+
+    tensors: list
+    rows: int
+
+    def __iter__(self):
+        for start in range(0, len(self.tensors[0]), self.rows):
+            yield [tensor[start : start + self.rows] for tensor in self.tensors]
 
 
 # A run is (arrays `(rows, ...)`, rows of each batch), where all batches have as many rows as the

@@ -95,16 +95,17 @@ def test_batches_of_a_dataset_may_have_any_sizes():
     both(data, layers=[keras.layers.BatchNormalization], epochs=1)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: dataset().map(lambda x, y: (x + 1, y)).prefetch(2),
-        lambda: dataset(7, num_parallel_calls=2).cache().prefetch(1),
-        lambda: tf.data.Dataset.from_tensor_slices(
-            (X[:200].reshape(25, 8, -1), Y[:200].reshape(25, 8, 1))
-        ),
-    ],
-)
+equal = X[:200].reshape(25, 8, -1), Y[:200].reshape(25, 8, 1)
+ROW_BY_ROW = tf.data.Dataset.from_tensor_slices((X, Y))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: dataset().map(lambda x, y: (x + 1, y)).prefetch(2),
+    lambda: dataset(7, num_parallel_calls=2).cache().prefetch(1),
+    lambda: ROW_BY_ROW.shuffle(50, seed=3).batch(16).prefetch(2),
+    lambda: ROW_BY_ROW.shuffle(50, seed=3).batch(16, drop_remainder=True),
+    lambda: tf.data.Dataset.from_tensor_slices(equal),
+])  # fmt: skip
 def test_a_dataset_is_read_however_it_is_batched(make):
     both(make, epochs=2)
 

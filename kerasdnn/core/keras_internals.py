@@ -306,6 +306,14 @@ def before_batch(dataset):
     return dataset._input_dataset, int(dataset._batch_size)
 
 
+def slices_of(dataset):
+    """Return the tensors whose slices a dataset consists of, None for another dataset."""
+    from tensorflow.python.data.ops import from_tensor_slices_op
+
+    kind = from_tensor_slices_op._TensorSliceDataset
+    return dataset._tensors if type(dataset) is kind else None
+
+
 def python_batches(adapter):
     """Return an iterator over what a generator or a `PyDataset` yields, None for other data."""
     if type(adapter) is GeneratorDataAdapter:

@@ -134,8 +134,9 @@ class TableEstimator(Explained, BaseEstimator):
             found = {"predict": self._decided_of(predicted), "predict_proba": predicted}
         for method, part in found.items():
             kind = part.dtype if known.all() or part.dtype.kind == "f" else object
-            missing = None if kind is object else np.nan
-            values = np.full((len(output), *part.shape[1:]), missing, kind)
+            values = np.empty((len(output), *part.shape[1:]), kind)  # of objects: None
+            if part.dtype.kind == "f":
+                values[~known] = np.nan
             values[known] = part
             setattr(self, f"oof_{method}_", values)
         self.oof_score_ = self._score_encoded(rows.take(known), found["predict"])

@@ -49,6 +49,7 @@ from .ensemble import (
     equal_steps,
     layers_of_members,
     out_of_fold,
+    own_history,
     split_members,
     together_pays,
     train_each,
@@ -188,7 +189,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         seeds, begin = seeds[: len(members)], begin[: len(members)]
     predictor = training.predictor(members)
     training.learn_bias(predictor)
-    decisions = training.decide(predictor, members[0])
+    decisions = training.decide(predictor, members)
     found = {"history_": members[0].history(), "best_epoch_": members[0].epoch}
     report = report_of(members, training, limit)
     if every is not None:
@@ -240,11 +241,15 @@ def fit_bags(estimator, rows, class_weight, target, rng, limit):
         seed = int(rng.integers(2**31))
         members.append(training.member(seed, *parts, mixed.take(held)))
     members = training.train_all(members)
-    outputs = out_of_fold([member.network for member in members], training.rows.x, pairs)
+    found = [member.network.predict(member.validation.x, verbose=0) for member in members]
+    outputs = out_of_fold(found, len(rows), pairs)
     known = np.isfinite(outputs).all(axis=1)  # all but some with bagging="bootstrap"
     predicted, held = outputs[known], training.in_units.take(known)
     if training.corrects:
         target.learn_bias(predicted, held.y, held.weights)
+    crossed = training.crossed(members)
+    if crossed is not None:
+        predicted = out_of_fold(crossed, len(rows), pairs)[known]
     in_order = np.empty_like(outputs)
     in_order[places] = outputs
     return {
@@ -387,7 +392,6 @@ class Training:
         """Whether the residuals of a row are to be of an epoch that other rows select."""
         return (
             getattr(self.estimator, "crosses_epochs", False)
-            and self.settings["n_members"] == 1
             and self.monitor.name == "loss"
             and len(held) <= MAX_CROSSED_ROWS
         )
@@ -456,6 +460,8 @@ class Training:
                 callbacks=member.callbacks or None,
                 validation_data=held and (held.x, held.y, held.weights),
             )
+        if member.network.history in member.callbacks:  # of the user, and of all members
+            member.network.history = own_history(member.network.history)
         if member.clock is None or member.clock.plan is None:
             reject_divergence(member.network, self.settings["learning_rate"])
 
@@ -491,13 +497,21 @@ class Training:
         networks = [member.network for member in members]
         return networks[0] if len(networks) == 1 else average(networks)
 
-    def decide(self, predictor, member=None):
+    def crossed(self, members):
+        """What each member predicts for its validation rows at epochs that other rows selected.
+
+        Returns:
+            list of float64 `(rows, outputs)`; None unless all members kept their outputs.
+        """
+        found = [member.crossed(self.target.head) for member in members]
+        return None if not found or any(one is None for one in found) else found
+
+    def decide(self, predictor, members=()):
         """The attributes that are learned from the validation rows after training."""
-        if member is not None and member.outputs is not None and member.outputs.outputs:
-            held = self.validation
-            found = cross_selected(self.target.head, member.outputs.outputs, held.y, held.weights)
-            if found is not None:
-                return self.estimator._decide_by_outputs(self.target, found, self.in_units)
+        found = self.crossed(members)
+        if found is not None:
+            mean = np.mean(found, axis=0)
+            return self.estimator._decide_by_outputs(self.target, mean, self.in_units)
         held = (None, None) if self.validation is None else (self.validation.x, self.in_units)
         return self.estimator._decide(self.target, predictor, *held)
 
@@ -560,6 +574,13 @@ class Member:
     def epoch(self):
         """The number of the epoch whose weights the network has."""
         return self.best.best_epoch + 1 if self.best else len(self.network.history.epoch)
+
+    def crossed(self, head):
+        """`cross_selected` of its validation rows; None where their outputs were not kept."""
+        if self.outputs is None or not self.outputs.outputs:
+            return None
+        held = self.validation
+        return cross_selected(head, self.outputs.outputs, held.y, held.weights)
 
     def history(self):
         found = self.network.history

@@ -18,8 +18,9 @@ import pandas as pd
 from sklearn.model_selection import PredefinedSplit
 
 from ..checks.divergence import reject_divergence
+from ..checks.named_array import NamedArray
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
-from ..checks.targets import ABSENT, CONSTANT
+from ..checks.targets import ABSENT, CONSTANT, warn_of_constants
 from ..core.arguments import check_fraction
 from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
@@ -96,6 +97,8 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
+    elif target.head.kind == "number" and warn_of_constants(NamedArray(rows.y, given.names[1])):
+        told.append(CONSTANT)  # here in its own units
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
     if own_rows:

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import sklearn
 import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -164,6 +165,12 @@ def test_one_row_has_the_prediction_that_it_has_in_the_table(model, table):
     for row in (0, 1, 2, 150):
         np.testing.assert_array_equal(model.predict_proba(X.iloc[[row]])[0], p[row])
         np.testing.assert_array_equal(model.predict_proba(X.iloc[row].to_dict())[0], p[row])
+
+
+def test_the_output_that_scikit_learn_is_set_to_changes_no_prediction(model, table):
+    expected = model.predict_proba(table[0])
+    with sklearn.config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(model.predict_proba(table[0]), expected)
 
 
 def test_no_rows_give_no_predictions(model, table):

@@ -258,18 +258,19 @@ def integer_or(**words: str) -> Callable[[str, Any], Any]:
 
 
 FULL, AUTO = "means all rows in one step", "chooses a size by the number of rows"
-BY_PRESET = 'It belongs to the preset "realmlp" of the estimators.'
+BY_PRESET = 'It belongs to the presets "compact" and "realmlp" of the estimators.'
 TO_FIT = "Pass it to `fit`."
 
 # fmt: off
 ROWS = (
     Row("preset", None, ESTIMATOR,
-        'str, the named set of hyperparameters to start from: "realmlp" (RealMLP of "Better by '
-        'Default", 2024, designed to work well without tuning), "realmlp-s" (its simplified '
-        'variant), "tabm" (TabM, 2025, many networks that share their kernels), "pack" (an '
-        "ensemble selected from many different networks that train as one) or "
-        '"standard" (the plain network of the `build_*` functions).',
-        none='"realmlp", or "standard" if a hyperparameter is given that only "standard" has: '
+        'str, the named set of hyperparameters to start from: "compact" (the average of two small '
+        'networks after RealMLP, designed to work well without tuning), "realmlp" (RealMLP of '
+        '"Better by Default", 2024), "realmlp-s" (its simplified variant), "tabm" (TabM, 2025, '
+        'many networks that share their kernels), "pack" (an ensemble selected from many '
+        'different networks that train as one) or "standard" (the plain network of the `build_*` '
+        "functions).",
+        none='"compact", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1`, "
              "`batch_norm`, `layer_norm`, `residual` or `wide`"),
     Row("hidden_units", (64, 32), ALL,
@@ -448,9 +449,10 @@ ROWS = (
                       "more than the preset's."),
     Row("time_limit", None, ESTIMATOR,
         "positive float, seconds that `fit` may take; the best epoch so far is kept. The first "
-        "epochs are measured. If not all fit in the time, the RealMLP presets, whose schedules end "
-        "with the last epoch, train again from the start for as many epochs as fit; others stop. "
-        "One epoch is always trained. `fit_report_` reports what was done.", check_positive,
+        "epochs are measured. If not all fit in the time, networks are left out (but one) that "
+        "would leave each less than half of its epochs; then the RealMLP presets, whose schedules "
+        "end with the last epoch, train again from the start for as many epochs as fit, and others "
+        "stop. One epoch is always trained. `fit_report_` reports what was done.", check_positive,
         none="no limit", refused={FACTORY: "Pass `epochs` to `fit`.",
                                   SEARCH: "Pass `time_budget`."}),
     Row("refit", False, ESTIMATOR,
@@ -537,15 +539,14 @@ ROWS = (
                       "are drawn and trained; those selected are averaged, and the history is "
                       "that of the ensemble.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
-    Row("bagging", None, ESTIMATOR & ~DNN_MULTI_OUTPUT,
+    Row("bagging", None, ESTIMATOR,
         'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
         "and trains on the others, so that every row is trained on; `oof_predict_` and "
         '`oof_score_` then tell how new rows are predicted) or "bootstrap" (each trains on rows '
         "drawn with replacement and validates on those that were not drawn).",
         partial(check_choice, valid=("folds", "bootstrap")),
         none="all members share one validation set",
-        refused={DNN_MULTI_OUTPUT: "Pass n_members, whose validation rows are shared.",
-                 FACTORY | MANY: "Only estimators average networks."}),
+        refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("k", 16, ESTIMATOR,
         "int, at least 1: number of members that share the kernels of one network, see "
         "`BatchEnsembleDense`. Fewer train faster: the time grows with k.", check_integer,

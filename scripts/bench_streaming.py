@@ -2,9 +2,12 @@
 
     scripts/run scripts/bench_streaming.py              # 3 million rows, a few minutes
     scripts/run scripts/bench_streaming.py --rows 1_000_000 2_000_000 10_000_000 --only "in parts"
+    scripts/run scripts/bench_streaming.py --rows 100_000_000 --epochs 1 --only "in parts" \
+        --folder DISK          # 15 GiB there, which remain
 
-The table has 20 columns (16 numbers, some missing, and 4 of categories) and is written in row
-groups of 250,000 rows. Each measurement runs in its own process:
+The table has 20 columns (16 numbers, some missing, and 4 of categories). It is a folder of files of
+5 million rows, in row groups of 250,000; files that exist already are not written again. Each
+measurement runs in its own process:
 
     in parts      DNNRegressor("standard").fit(path, y="y"); the fastest epoch counts
     in memory     the same network on a sample of the rows, read as a DataFrame
@@ -28,9 +31,10 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-GROUP, SAMPLE, TEST = 250_000, 500_000, 100_000
+FILE, GROUP, SAMPLE, TEST = 5_000_000, 250_000, 500_000, 100_000
 NUMBERS, CATEGORIES = 16, 4
 FIT = {"preset": "standard", "hidden_units": (64, 32), "batch_size": 256, "random_state": 0,
        "early_stopping": False}  # fmt: skip
@@ -59,9 +63,11 @@ def measure(rows, args):
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(args.folder or temporary) / f"{rows}"
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / "table.parquet", rows, seed=0)
+        table = folder / "table"
+        for number, start in enumerate(range(0, rows, FILE)):
+            write(table / f"{number:03}.parquet", min(FILE, rows - start), seed=number + 2)
         write(folder / "test.parquet", TEST, seed=1)
-        size = (folder / "table.parquet").stat().st_size / 2**20
+        size = sum(file.stat().st_size for file in table.iterdir()) / 2**20
         print(f"{rows:,} rows x {NUMBERS + CATEGORIES} columns, {size:,.0f} MiB of Parquet")
         for part in [args.only] if args.only else PARTS:
             command = [sys.executable, __file__, "--part", part, "--folder", str(folder)]
@@ -74,30 +80,33 @@ def measure(rows, args):
 
 
 def write(path, rows, seed):
-    """Write a table in row groups, one in memory at a time."""
+    """Write a file in row groups, one in memory at a time."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from kerasdnn.core.atomic_files import atomic_write
+
     if path.exists():
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     weights = np.random.default_rng(7).normal(size=NUMBERS)
-    towns = np.array([f"town {i}" for i in range(40)])
+    towns = pa.array([f"town {i}" for i in range(40)])
     effects = np.random.default_rng(8).normal(size=len(towns))
-    writer = None
-    for start in range(0, rows, GROUP):
-        n = min(GROUP, rows - start)
-        x = rng.normal(size=(n, NUMBERS))
-        codes = rng.integers(0, len(towns), size=(n, CATEGORIES))
-        y = np.tanh(x @ weights / 2) + effects[codes[:, 0]] + 0.3 * rng.normal(size=n)
-        x[rng.random(n) < 0.05, 0] = np.nan
-        columns = {f"x{j}": x[:, j] for j in range(NUMBERS)}
-        columns |= {f"c{j}": towns[codes[:, j]] for j in range(CATEGORIES)}
-        table = pa.table({**columns, "y": y})
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table, row_group_size=GROUP)
-    writer.close()
+    with atomic_write(path) as temporary, ExitStack() as stack:
+        writer = None
+        for start in range(0, rows, GROUP):
+            n = min(GROUP, rows - start)
+            x = rng.normal(size=(n, NUMBERS))
+            codes = rng.integers(0, len(towns), size=(n, CATEGORIES))
+            y = np.tanh(x @ weights / 2) + effects[codes[:, 0]] + 0.3 * rng.normal(size=n)
+            x[rng.random(n) < 0.05, 0] = np.nan
+            columns = {f"x{j}": x[:, j] for j in range(NUMBERS)}
+            columns |= {f"c{j}": towns.take(pa.array(codes[:, j])) for j in range(CATEGORIES)}
+            table = pa.table({**columns, "y": y})
+            writer = writer or stack.enter_context(pq.ParquetWriter(temporary, table.schema))
+            writer.write_table(table, row_group_size=GROUP)
 
 
 class Peak:
@@ -179,16 +188,19 @@ def set_limit(mebibytes):
 
 
 def in_parts(folder, epochs, limit):
+    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
     warm_up()
     set_limit(limit)
-    table = folder / "table.parquet"
-    rows = pq.read_metadata(table).num_rows
+    table, predictions = folder / "table", folder / "predictions.parquet"
+    rows = ds.dataset(table).count_rows()
     with Peak() as peak:
         model, before, seconds, work = fit_timed(epochs, table, "y")
     with Peak() as predicting:
-        _, predicted = clock(lambda: model.predict_to(table, folder / "predictions.parquet"))
+        _, predicted = clock(lambda: model.predict_to(table, predictions))
+    if pq.read_metadata(predictions).num_rows != rows:
+        sys.exit(f"{predictions} has not a prediction for each of {rows:,} rows")
     return {
         "rows/s of an epoch": round(rows / seconds),
         "rows per CPU second": round(rows / work),
@@ -201,14 +213,16 @@ def in_parts(folder, epochs, limit):
 
 
 def in_memory(folder, epochs, limit):
+    import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
     warm_up()
-    file = pq.ParquetFile(folder / "table.parquet")
+    file = pq.ParquetFile(folder / "table" / "000.parquet")
     groups = list(range(min(SAMPLE // GROUP, file.num_row_groups)))
+    rows = ds.dataset(folder / "table").count_rows()
     frame = file.read_row_groups(groups).to_pandas()
     X, y = frame.drop(columns=["y"]), frame["y"]
-    more = max(1, file.metadata.num_rows // len(X))  # epochs for as many steps as in parts
+    more = max(1, rows // len(X))  # epochs for as many steps as in parts
     with Peak() as peak:
         model, before, seconds, work = fit_timed(more * epochs, X, y)
     test = pq.read_table(folder / "test.parquet").to_pandas()
@@ -231,7 +245,7 @@ def tf_data(folder, epochs, limit):
     import tensorflow as tf
 
     warm_up()
-    file = pq.ParquetFile(folder / "table.parquet")
+    file = pq.ParquetFile(folder / "table" / "000.parquet")
     names = [f"x{j}" for j in range(NUMBERS)]
 
     def chunks():

@@ -39,7 +39,7 @@ What None, the default of most arguments, stands for. This page is written by
 `help(DNNClassifier)` describes each argument, and `model.hyperparameters_` shows what a fitted
 model used.
 
-`preset=None` means "realmlp", or "standard" if an argument is given that only "standard" has, such
+`preset=None` means "compact", or "standard" if an argument is given that only "standard" has, such
 as `optimizer`. An argument that is not None replaces the value of the preset.
 """
 
@@ -123,8 +123,8 @@ def read_accuracy(page: str) -> dict[str, float]:
 def accuracy_picture(page: str):
     """Draw the mean errors of docs/accuracy.md; ours are filled bars."""
     errors = read_accuracy(page)
-    ours = {"realmlp", "realmlp-s", "standard", "tabm", "pack"}
-    names = [name.split(",")[0] if name.startswith("realmlp,") else name for name in errors]
+    ours = {"compact", "realmlp", "realmlp-s", "standard", "tabm", "pack"}
+    names = [name.removesuffix(", the default") for name in errors]
     shown = [f"kerasdnn {name}" if name in ours else name for name in names]
     look = plots.series(0), plots.series(7)
     drawing, ax = plots.figure(width=5.6, height=0.34 * len(names) + 0.9)

@@ -2,9 +2,12 @@
 
 The first call fixes the encoder, the classes and the units of y. How many calls follow is not
 known, therefore no schedule has an end: the learning rate of the RealMLP presets is constant, and
-so are their dropout and weight decay.
+so are their dropout and weight decay. Of an average of networks, each is trained.
 """
 
+import weakref
+
+import numpy as np
 import pandas as pd
 
 from ..checks.divergence import reject_divergence
@@ -14,16 +17,17 @@ from ..core import keras_internals
 from ..core.arguments import is_number
 from ..core.messages import invalid
 from ..heads import make_problem, with_loss
-from ..nn.average import AverageOf
 from ..nn.schedules import Schedule
 from ..tables.rows import encode_rows, read_rows, weigh_classes
 from ..tables.targets import drop_missing_targets
-from .ensemble import copy_weights
+from .ensemble import average, copy_weights, first_of, layers_of
 from .fit import as_column, check_settings, make_encoder, rows_per_step
 from .presets import PRESETS, has_end, reject_joint
 
 RATE = 0.25  # of a preset whose schedule ends with the last epoch, relative to its peak
 ENDLESS = 10**6  # epochs, after which dropout and weight decay would have decayed
+# By average: the networks in it, with their optimizers, which no file has.
+AVERAGED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def fit_partially(estimator, given, make_target):
@@ -41,12 +45,14 @@ def fit_partially(estimator, given, make_target):
     before = estimator if hasattr(estimator, "network_") else None
     class_weight = getattr(estimator, "class_weight", None)
     reject_joint(estimator._chosen_preset(), "`partial_fit`")
-    check_single(estimator, settings, class_weight)
+    check_arguments(estimator, class_weight)
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)
     rows, target = read_rows(given, before and before.target_, make_target)
     rows = weigh_classes(rows, class_weight, target)
+    decisions = {}
     if before is None:
+        estimator._check_decisions(target, None)
         target.head = with_loss(target.head, settings["loss"])
         encoder = make_encoder(estimator, settings, rows)
         target.learn(rows.y, rows.weights)
@@ -60,34 +66,48 @@ def fit_partially(estimator, given, make_target):
     if settings["loss"] is not None and target.head.units == "1":
         encoded = as_column(encoded)
     settings["batch_size"] = rows_per_step(settings["batch_size"], count)
-    network = None if before is None else before.network_
-    if network is None or isinstance(keras_internals.learning_rate_of(network.optimizer), Schedule):
+    networks = [] if before is None else AVERAGED.get(before.network_, [before.network_])
+    if not networks or not continues(networks[0]):
         problem = make_problem(target.head, encoded.x.shape[1], target.n)
-        seed = estimator._draw_seed()
         endless, build = without_end(settings), PRESETS[estimator._chosen_preset()].build
-        made = build(problem, encoder, endless, seed, encoded.x, encoded.y)
-        if network is not None:
-            copy_weights(network.layers, made.layers)
-        network = made
-    weights = network.get_weights()
-    with silenced(CONSTANT, ABSENT):  # of these rows
-        history = network.fit(
-            encoded.x, encoded.y, sample_weight=encoded.weights, epochs=1,
-            batch_size=settings["batch_size"], verbose=estimator.verbose,
-            callbacks=list(estimator.callbacks or ()) or None,
-        ).history  # fmt: skip
+        layers = [] if before is None else layers_of(before.network_)
+        members = len(layers) or settings["n_members"]
+        seeds = [first := estimator._draw_seed()]
+        seeds += np.random.default_rng(first).integers(2**31, size=members - 1).tolist()
+        networks = [build(problem, encoder, endless, s, encoded.x, encoded.y) for s in seeds]
+        for own, network in zip(layers, networks, strict=False):  # none before the first call
+            copy_weights(own, network.layers)
+        predictor = networks[0]
+        if members > 1:
+            predictor = average(networks)
+            AVERAGED[predictor] = networks
+    else:
+        predictor = before.network_
+    weights = [network.get_weights() for network in networks]
     try:
-        reject_divergence(network, settings["learning_rate"])
+        with silenced(CONSTANT, ABSENT):  # of these rows
+            for network in networks:
+                network.fit(
+                    encoded.x, encoded.y, sample_weight=encoded.weights, epochs=1,
+                    batch_size=settings["batch_size"], verbose=estimator.verbose,
+                    callbacks=list(estimator.callbacks or ()) or None,
+                )  # fmt: skip
+                reject_divergence(network, settings["learning_rate"])
     except ValueError:
-        network.set_weights(weights)
+        for network, own in zip(networks, weights, strict=True):
+            network.set_weights(own)
         raise
+    if before is None:
+        decisions = estimator._decide(target, predictor, None, None)
+    history = networks[0].history.history
     row = pd.DataFrame(history)
     past = row if before is None else pd.concat([before.history_, row], ignore_index=True)
     past.index = pd.RangeIndex(1, len(past) + 1, name="epoch")
     return {
+        **decisions,
         "encoder_": encoder,
         "target_": target,
-        "network_": network,
+        "network_": predictor,
         "hyperparameters_": settings,
         "history_": past,
         "best_epoch_": len(past),
@@ -96,12 +116,14 @@ def fit_partially(estimator, given, make_target):
     }
 
 
-def check_single(estimator, settings, class_weight):
+def continues(network):
+    """Whether a network can be trained on: it is no average, and its schedule has no end."""
+    rate = keras_internals.learning_rate_of(network.optimizer)
+    return first_of(network) is network and not isinstance(rate, Schedule)
+
+
+def check_arguments(estimator, class_weight):
     """Reject what one pass over some rows cannot do."""
-    network = getattr(estimator, "network_", None)
-    if settings["n_members"] > 1 or (network and isinstance(network.layers[-1], AverageOf)):
-        remedy = "Train several estimators, and average their predictions."
-        raise invalid("n_members", "must be 1 for `partial_fit`", settings["n_members"], remedy)
     if estimator.bagging is not None:
         remedy = "One pass over some rows has no folds. Leave it out."
         raise invalid("bagging", "must be None for `partial_fit`", estimator.bagging, remedy)

@@ -9,6 +9,7 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..core import keras_internals
 from ..core.arguments import check_integer
@@ -75,6 +76,15 @@ def equal_steps(batch_size, sizes):
     return batch_size
 
 
+def together_pays():
+    """Whether training members as one function takes less time than in turn with a shared one.
+
+    A processor is as busy with one network as with several, and compiling for several takes longer;
+    docs/log.md has the measurements. Cores that idle are used by `joblib.parallel_config`.
+    """
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def train_together(members, settings):
     """Train members as one compiled function; returns whether that was possible.
 
@@ -106,17 +116,21 @@ def train_each(training, members, epochs):
     """
     shared = Shared(training=training)
     calls = {i: (member, epochs[i]) for i, member in enumerate(members)}
-    here = 1 if len(members) == 1 or training.estimator.callbacks else None
+    limit = training.limit
+    here = len(members) == 1 or training.estimator.callbacks or (limit and limit.only)
+    here = 1 if here else None
     for number, trained in run_calls(train_member, shared, calls, here):
         if isinstance(trained, Died):
             raise RuntimeError(f"Network {number} could not be trained: {trained}.")
         if trained is not None:
-            member, (weights, history, best) = members[number], trained
+            member, (weights, history, best, outputs) = members[number], trained
             member.network.set_weights(weights)
             member.network.history = keras.callbacks.History()
             vars(member.network.history).update(history)
             if best is not None:
                 vars(member.best).update(best)
+            if outputs is not None:
+                member.outputs.outputs = outputs
 
 
 @for_workers
@@ -129,7 +143,16 @@ def train_member(number, shared, member, last):
     history = {name: getattr(network.history, name) for name in ("history", "epoch")}
     if best is not None:
         best = {name: getattr(best, name) for name in ("best_epoch", "stopped_epoch")}
-    return network.get_weights(), history, best
+    outputs = None if member.outputs is None else member.outputs.outputs
+    return network.get_weights(), history, best, outputs
+
+
+def own_history(shared):
+    """A `History` of the last training alone, where the same callback has seen earlier ones."""
+    own = keras.callbacks.History()
+    own.epoch = list(shared.epoch)
+    own.history = {name: values[-len(own.epoch) :] for name, values in shared.history.items()}
+    return own
 
 
 def arguments_of(rows):
@@ -137,12 +160,16 @@ def arguments_of(rows):
     return (rows.x, rows.y) if rows.weights is None else (rows.x, rows.y, rows.weights)
 
 
-def out_of_fold(networks, x, pairs):
-    """The mean output of the members that were not trained on a row; NaN where there is none."""
-    total, count = None, np.zeros((len(x), 1))
-    for network, (_, held) in zip(networks, pairs, strict=True):
-        output = network.predict(x[held], verbose=0).astype("float64")
-        total = np.zeros((len(x), output.shape[1])) if total is None else total
+def out_of_fold(outputs, n_rows, pairs):
+    """The mean output of the members that were not trained on a row; NaN where there is none.
+
+    Args:
+        outputs: for each member what it predicts for its validation rows, `(rows, outputs)`.
+        n_rows: int, number of all rows.
+        pairs: for each member (training rows, validation rows).
+    """
+    total, count = np.zeros((n_rows, outputs[0].shape[1])), np.zeros((n_rows, 1))
+    for output, (_, held) in zip(outputs, pairs, strict=True):
         total[held] += output
         count[held] += 1
     with np.errstate(invalid="ignore"):
@@ -170,11 +197,17 @@ def layers_of_members(network, count):
     Raises:
         ValueError: the network has another number of members.
     """
+    layers = layers_of(network)
+    if len(layers) != count:
+        remedy = f"Keep n_members={len(layers)}, or pass warm_start=False."
+        raise invalid("n_members", "must be as before to continue", count, remedy)
+    return layers
+
+
+def layers_of(network):
+    """The layers of each member of an average, or of a single network."""
     last = network.layers[-1]
     members = last.networks if isinstance(last, AverageOf) else [network]
-    if len(members) != count:
-        remedy = f"Keep n_members={len(members)}, or pass warm_start=False."
-        raise invalid("n_members", "must be as before to continue", count, remedy)
     return [member.layers for member in members]
 
 

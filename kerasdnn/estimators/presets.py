@@ -24,7 +24,7 @@ from ..training.network import Network
 from .realmlp import build_realmlp
 from .tabm import build_tabm
 
-DEFAULT = "realmlp"  # docs/log.md says why
+DEFAULT = "compact"  # docs/log.md says why
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ SIMPLE = FULL | {
 }
 # Several small networks instead of a large one; docs/log.md has the measurements.
 COMPACT = FULL | {
-    "hidden_units": (128, 128, 128), "epochs": 48, "early_stopping": False, "patience": 24,
+    "hidden_units": (128, 128, 128), "epochs": 48, "patience": 24,
     "numeric_embedding": "piecewise", "n_members": 2,
 }
 # The settings of AutoGluon's TabM, but for what a comment explains.

@@ -18,7 +18,7 @@ from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.network_file import network_from_bytes, network_to_bytes
 from ..estimators.presets import by_name
 from ..explain.importance import Importance
-from ..hyperparameters import DNN_MULTI_OUTPUT, documented
+from ..hyperparameters import DNN_MULTI_OUTPUT, check_labels, documented
 from ..tables.rows import read_rows
 from ..tables.targets import MixedColumns, MixedTarget
 from .single import network_of_head
@@ -47,6 +47,11 @@ class DNNMultiOutput(TableEstimator):
         best_epoch_: the epoch whose weights were kept, at least 1.
         fit_report_: str, which epoch was kept, why training ended, and what a time limit changed.
         hyperparameters_: dict, the hyperparameters that were used.
+        oof_predict_: with `bagging`, a DataFrame of what `predict` returns for the rows of `fit`,
+            computed by the members that were not trained on them; see `DNNClassifier`.
+        oof_predict_proba_: with `bagging`, a dict from each column of classes to the same for
+            `predict_proba`.
+        oof_score_: float, with `bagging`, the same for `score`.
         record_: dict, the record of the training; see `records/contents.py`.
 
     Example:
@@ -63,7 +68,8 @@ class DNNMultiOutput(TableEstimator):
         model.single("spend").predict_interval(X)
     """
 
-    loss = bagging = None  # arguments that the other estimators have
+    loss = None  # an argument that the other estimators have
+    crosses_epochs = True  # as the intervals of `DNNRegressor`
     decisions_: dict
     target_: MixedTarget
 
@@ -110,6 +116,7 @@ class DNNMultiOutput(TableEstimator):
         weight_decay: float | None = None,
         monitor: str | Callable | None = None,
         n_members: int | None = None,
+        bagging: str | None = None,
         k: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -130,7 +137,8 @@ class DNNMultiOutput(TableEstimator):
         """Train on a table.
 
         Args:
-            X: table of `(rows, columns)`, in memory.
+            X: table of `(rows, columns)`, in memory. Tables that are read in parts are for the
+                estimators of one column.
             y: DataFrame of `(rows, heads)`, or dict of its columns.
             sample_weight: float array `(rows,)`, non-negative; a row of weight 0 is left out. None
                 means 1 for every row.
@@ -150,11 +158,52 @@ class DNNMultiOutput(TableEstimator):
             ValueError: invalid data (the message names column, row, value and fix), or training
                 diverged.
         """
-        if is_source(X):
-            remedy = "Read it first, such as pd.read_parquet(path)."
-            raise invalid("X", "must be a table in memory for several heads", X, remedy)
+        check_in_memory(X)
         rows = Rows(X, self._as_y(y), sample_weight, groups=groups, time=time)
         return self._fit(rows, self._as_validation(validation_data), self._make_target(y))
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Train for one pass over some rows, and keep what was learned from earlier calls.
+
+        The first call fixes the columns, the classes and the units of numbers. See
+        `DNNClassifier.partial_fit`.
+
+        Args:
+            X: table of `(rows, columns)`, in memory.
+            y: DataFrame of `(rows, heads)`, or dict of its columns.
+            classes: dict from each column of classes to all labels that will occur. The first call
+                needs it; later calls may repeat it.
+            sample_weight: float array `(rows,)`, non-negative. None means 1 for every row.
+
+        Returns:
+            The estimator; `history_` has a row for each call.
+
+        Raises:
+            ValueError: invalid data, other columns, or labels that were not declared.
+
+        Example:
+            import pandas as pd
+            from kerasdnn import DNNMultiOutput
+
+            model = DNNMultiOutput("standard", random_state=0)
+            for day in range(2):
+                X = pd.DataFrame({"age": [41, 23, 58, 35] * 25, "day": day})
+                y = pd.DataFrame({"churn": ["yes", "no"] * 50, "spend": 2.5 * X["age"]})
+                model.partial_fit(X, y, classes={"churn": ["no", "yes"]})
+        """
+        check_in_memory(X)
+        if not isinstance(classes, Mapping | None):
+            remedy = "Such as {'churn': ['no', 'yes']}."
+            raise invalid("classes", "must be a dict from a column of y to its labels", classes,
+                          remedy)  # fmt: skip
+        given = {n: check_labels("classes", labels) for n, labels in (classes or {}).items()}
+        known = getattr(self, "classes_", given)
+        for name, labels in given.items():
+            if {*np.asarray(labels).tolist()} != {*np.asarray(known.get(name, ())).tolist()}:
+                remedy = f"The classes are { ({n: [*v] for n, v in known.items()})!r}."
+                raise invalid("classes", "must be those of the first call", classes, remedy)
+        make_target = MixedTarget.of(self.heads, self.loss_weights, given)
+        return self._fit_partially(Rows(X, self._as_y(y), sample_weight), make_target)
 
     def _make_target(self, y):
         """A function from y and its column names to a `MixedTarget`."""
@@ -199,16 +248,29 @@ class DNNMultiOutput(TableEstimator):
 
     def _decide(self, target, network, x, rows):
         """Calibrate each column of classes, and take the residuals of each column of numbers."""
-        outputs = None if x is None else outputs_of(network, x)
+        return self._decide_by_outputs(target, None if x is None else outputs_of(network, x), rows)
+
+    def _decide_by_outputs(self, target, outputs, rows):
+        """`_decide` from the outputs of networks that were not trained on the rows, or None."""
         found = {}
         for k, (name, (one, at)) in enumerate(zip(target.names, target, strict=True)):
             part = kind_of(one)()
             if outputs is None:
-                found[name] = part._decide(one, network, None, None)
+                found[name] = part._decide(one, None, None, None)
             else:
                 own = rows.replace(y=target.of_column(k, rows.y))
                 found[name] = part._decide_by_outputs(one, outputs[:, at], own)
         return {"decisions_": found}
+
+    def _set_out_of_fold(self, output, rows):
+        """Set what the members predict for rows that they were not trained on."""
+        parts = self._parts()
+        for k, (part, at) in enumerate(parts.values()):
+            own = rows.replace(y=self.target_.of_column(k, rows.y))
+            part._set_out_of_fold(output[:, at], own)
+        self.oof_predict_ = pd.DataFrame({n: part.oof_predict_ for n, (part, _) in parts.items()})
+        self.oof_predict_proba_ = {n: parts[n][0].oof_predict_proba_ for n in self.classes_}
+        self.oof_score_ = float(np.mean([part.oof_score_ for part, _ in parts.values()]))
 
     def _decisions_to_state(self):
         return [part._decisions_to_state() for part, _ in self._parts().values()]
@@ -367,6 +429,7 @@ class DNNMultiOutput(TableEstimator):
             float, at most 1.
         """
         check_is_fitted(self)
+        check_in_memory(X)
         rows, _ = read_rows(Rows(X, self._as_y(y), sample_weight), self.target_)
         outputs, found = self._output(rows.x), []
         for k, (part, at) in enumerate(self._parts().values()):
@@ -386,6 +449,7 @@ class DNNMultiOutput(TableEstimator):
             dict as of `DNNClassifier.evaluate`, with names such as "churn_accuracy" and
             "baseline_churn_accuracy". Numbers are in the units of their column, also in the "loss".
         """
+        check_in_memory(X)
         return super().evaluate(X, self._as_y(y), sample_weight)
 
     def _evaluated(self, X):
@@ -486,6 +550,14 @@ class DNNMultiOutput(TableEstimator):
             f"{method}() needs one column of y; the estimator has {quoted_list(self.columns_)}. "
             f"Call model.single({self.columns_[0]!r}).{method}(...)."
         )
+
+
+def check_in_memory(X):
+    """Reject a table that is read in parts: its classes and units are found for one column of y."""
+    if is_source(X):
+        remedy = "Read it first, such as pd.read_parquet(path). Of a larger table, fit a "
+        remedy += "`DNNClassifier` or `DNNRegressor` for each column of y, which read it in parts."
+        raise invalid("X", "must be a table in memory for several heads", X, remedy)
 
 
 def kind_of(target):

@@ -10,6 +10,7 @@ A row is known by its number in the table. A hash of the number and a seed decid
 a split it belongs, so that no pass has to remember the rows of another one.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike, fspath
@@ -154,7 +155,17 @@ def open_source(X: Any) -> Source:
     lazy = nw.from_native(X)
     lazy.sink_parquet(file)
     names = lazy.collect_schema().names()  # Dask writes its index, too
-    return Source(pads.dataset(file, format="parquet"), folder, names)
+    files = [file] if file.is_file() else sorted(file.glob("*.parquet"), key=by_numbers)
+    return Source(pads.dataset(files, format="parquet"), folder, names)
+
+
+def by_numbers(path):
+    """The key that sorts names by their numbers: Dask's `part.2.parquet` before `part.10.parquet`.
+
+    Example:
+        by_numbers(Path("part.10.parquet"))                 # ["part.", 10, ".parquet"]
+    """
+    return [int(t) if t.isdecimal() else t for t in re.split(r"([0-9]+)", path.name)]
 
 
 def as_frame(batch, numbers):

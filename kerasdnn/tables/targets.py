@@ -425,22 +425,37 @@ class MixedTarget:
         self.head = mixed_head(weighted_parts(parts, weights))
 
     @classmethod
-    def of(cls, heads=None, loss_weights=None):
+    def of(cls, heads=None, loss_weights=None, classes=None):
         """A function from y, as `MixedColumns` reads it, and its column names to the target.
 
         Args:
             heads: dict from a column to its problem type, see the argument of `DNNMultiOutput`.
             loss_weights: dict from a column to the weight of its loss, or None.
+            classes: dict from a column of classes to all labels that will occur; y may lack some.
+                None means that y has them all.
         """
 
         def make(y, names):
-            kinds = heads or {}
-            for name in kinds.keys() - {*names}:
-                raise invalid(
-                    "heads", "must have the columns of `y` as keys", name,
-                    f"`y` has {quoted_list(names)}.",
-                )  # fmt: skip
-            targets = [target_of_column(y[:, k], n, kinds.get(n)) for k, n in enumerate(names)]
+            kinds, labels = heads or {}, classes or {}
+            for argument, given in (("heads", kinds), ("classes", labels)):
+                for name in given.keys() - {*names}:
+                    raise invalid(
+                        argument, "must have the columns of `y` as keys", name,
+                        f"`y` has {quoted_list(names)}.",
+                    )  # fmt: skip
+            targets = [
+                target_of_column(y[:, k], name, kinds.get(name), labels.get(name))
+                for k, name in enumerate(names)
+            ]
+            of_classes = [n for n, one in zip(names, targets, strict=True)
+                          if isinstance(one, ClassTarget)]  # fmt: skip
+            missing = [name for name in of_classes if classes is not None and name not in labels]
+            if missing:
+                raise ValueError(
+                    f"`classes` must have the labels of column {missing[0]!r}, because later rows "
+                    "may have labels that these rows lack. Pass them to the first call, such as "
+                    f"classes={{{missing[0]!r}: {list(targets[names.index(missing[0])].classes)}}}."
+                )
             return cls(names, targets, loss_weights)
 
         return make
@@ -537,7 +552,7 @@ class MixedTarget:
         return found
 
 
-def target_of_column(y, name, kind=None):
+def target_of_column(y, name, kind=None, classes=None):
     """The target of one of several columns of y.
 
     Args:
@@ -545,12 +560,14 @@ def target_of_column(y, name, kind=None):
         name: its name.
         kind: "class", "log", or another head, see `heads.head_named`. None: text, booleans, 0 and
             1, and the integers 0..K-1 are classes.
+        classes: the labels of a column of classes, of which y may lack some, or None.
 
     Raises:
         ValueError: a column that the head does not accept; a few other integers, which could be
             classes or a quantity.
     """
     values = _values(y)
+    kind = "class" if kind is None and classes is not None else kind
     if kind is None:
         found = np.unique(values) if values.dtype.kind in "iuf" else np.arange(2)
         few = values.dtype.kind != "f" and len(found) <= MAX_AMBIGUOUS_INTEGERS
@@ -566,10 +583,12 @@ def target_of_column(y, name, kind=None):
     head = head_named(name, kind)
     try:
         if head.kind == "class":
-            target = learn_classes(values, [name])
+            target = learn_classes(values, [name], classes, 2 if classes is None else 1)
             if head.units == "1" and target.n > 2:
                 raise invalid("heads", f"must be 'class' for {target.n} classes", {name: kind})
             return target
+        if classes is not None:
+            raise invalid("classes", f"must be left out of a {head.name} problem", classes)
         return NumberTarget.of(head)(values, [name])
     except ValueError as error:
         raise ValueError(f"Column {name!r} of `y`: {error}") from error

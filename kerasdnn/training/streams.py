@@ -6,6 +6,7 @@ next to each other.
 """
 
 import functools
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,22 +23,41 @@ from .fit_loop import MIN_STEPS_XLA, Fit, steps_in, steps_taken
 SECONDS_PER_CALL = 0.05
 MAX_STEPS = 1024  # per call
 BATCHES_AT_FIRST = 16  # per block, before the size of a batch is known
-BATCHES_PER_READ = 16  # of a dataset
+MAX_BATCHES_PER_READ = 64  # of a dataset
+USUAL_ROWS = 32  # of a batch, where the dataset does not say it
 
 
 class Block:
     """Consecutive batches, copied next to each other.
 
     Attributes:
-        parts: arrays of shape `(rows, ...)`, x, y and maybe the weights.
+        parts: arrays of shape `(rows, ...)`, x, y and maybe the weights. Their last rows may be
+            unused.
         counts: list of the rows of each batch; all have as many as the first, except that the last
             may have fewer.
     """
 
-    def __init__(self, pieces):
-        self.counts = [count for _, counts in pieces for count in counts]
-        parts = zip(*(parts for parts, _ in pieces), strict=True)
-        self.parts = tuple(p[0] if len(p) == 1 else np.concatenate(p) for p in parts)
+    def __init__(self, parts, rows, most):
+        """Make room for `most` batches of `rows` rows like those in `parts`."""
+        self.parts = tuple(np.empty((most * rows, *p.shape[1:]), p.dtype) for p in parts)
+        self.counts, self.used, self.most = [], 0, most
+
+    def accepts(self, rows):
+        """Return whether a batch of so many rows may follow."""
+        full = self.counts[0]
+        return len(self.counts) < self.most and self.counts[-1] == full and rows <= full
+
+    def add(self, parts, counts):
+        """Copy batches, as many as may follow; return how many."""
+        taken = min(len(counts), self.most - len(self.counts))
+        if self.counts and counts[0] < self.counts[0]:
+            taken = 1  # which ends the block
+        rows = sum(counts[:taken])
+        for own, part in zip(self.parts, parts, strict=True):
+            own[self.used : self.used + rows] = part[:rows]
+        self.counts += counts[:taken]
+        self.used += rows
+        return taken
 
     def take(self, start, stop, capacity):
         """Return the rows of the batches `start:stop`, filled up with zeros to `capacity` rows."""
@@ -80,9 +100,10 @@ class Stream:
     """
 
     def __init__(self, network, x, **arguments):
+        self.network = network
         self.epochs = keras_internals.epoch_iterator(x, **arguments)
         self.adapter = self.epochs.data_adapter
-        self.specs = dense_specs(self.epochs.dataset.element_spec)
+        self.specs = dense_specs(self.epochs.element_spec)
         self.limit = BATCHES_AT_FIRST  # batches per block
         self.given, self.skipped = x, 0  # batches at the start of the first epoch
         keras_internals.set_iterator_maker(self.epochs, self.open)
@@ -105,56 +126,72 @@ class Stream:
         """
         batches = keras_internals.python_batches(self.adapter)
         if batches is None:  # an iterator now, because a dataset may shuffle again for each
-            pieces = map(of_dataset, iter(self.dataset))
+            dataset, runs_of = self.dataset
+            runs = itertools.chain.from_iterable(map(runs_of, iter(dataset)))
         else:
-            pieces = map(self.of_python, batches)
-        blocks = read_ahead(self.blocks(pieces))
+            runs = map(self.of_python, batches)
+        blocks = read_ahead(self.blocks(runs))
         return ((block, place) for block in blocks for place in range(len(block.counts)))
 
     @functools.cached_property
     def dataset(self):
-        """The dataset, some batches at a time and with the number of rows of each."""
-        counted = self.epochs.dataset.map(
-            tf.autograph.experimental.do_not_convert(lambda x, *rest: (tf.shape(x)[0], x, *rest))
-        )
-        return counted.padded_batch(BATCHES_PER_READ).prefetch(tf.data.AUTOTUNE)
+        """(a dataset of several batches at a time, function from its elements to runs)."""
+        dataset, rows = self.epochs.dataset, {spec.shape[0] for spec in self.specs}
+        single = keras_internals.before_batch(dataset)
+        equal = len(rows) == 1 and None not in rows
+        size = single[1] if single else max(n or USUAL_ROWS for n in rows)
+        most = steps_in(SECONDS_PER_CALL, self.network, specs_of(self.specs), size)
+        at_once = min(MAX_BATCHES_PER_READ, most)
+        if not (equal or single):
+            counted = keras_internals.map_in_caller(
+                dataset, lambda *parts: (tf.stack([tf.shape(p)[0] for p in parts]), *parts)
+            )
+            return counted.padded_batch(at_once).prefetch(tf.data.AUTOTUNE), of_counted
+        runs_of = of_equal if equal else functools.partial(of_rows, size)
+        dataset, count = (dataset, at_once) if equal else (single[0], size * at_once)
+        tensors = keras_internals.slices_of(dataset)
+        if tensors is not None:
+            return Slices(tensors, count), runs_of
+        return dataset.batch(count).prefetch(tf.data.AUTOTUNE), runs_of
+
+    @functools.cached_property
+    def formats(self):
+        """(dtype, rows or None, shape of a row) of x, y and maybe the weights."""
+        return [(s.dtype.as_numpy_dtype, s.shape[0], tuple(s.shape[1:])) for s in self.specs]
 
     def of_python(self, batch):
         """Convert a batch as `tf.data.Dataset.from_generator` in stock Keras."""
         parts = []
-        for value, spec in zip(batch, self.specs, strict=True):
-            array = np.asarray(value, dtype=spec.dtype.as_numpy_dtype)
-            if not spec.shape.is_compatible_with(array.shape):
+        for value, (dtype, rows, shape) in zip(batch, self.formats, strict=True):
+            array = np.asarray(value, dtype)
+            if not array.ndim or array.shape[1:] != shape or rows not in (None, len(array)):
                 raise TypeError(
                     f"Batches must have the shapes of the first ones. Received: {array.shape}, "
-                    f"expected {spec.shape}."
+                    f"expected {(rows, *shape)}."
                 )
-            parts.append(array[None])
-        return parts, [parts[0].shape[1]]
+            parts.append(array)
+        rows = [len(part) for part in parts]
+        check_equal_rows(rows)
+        return parts, rows[:1]
 
-    def blocks(self, pieces):
+    def blocks(self, runs):
         """Yield `Block`s of up to `limit` batches.
 
         Args:
-            pieces: iterable of (arrays `(batches, rows, ...)`, rows of each batch).
+            runs: iterable of runs, see `of_equal`.
         """
-        found, size = [], 0  # of the next block
-        for parts, counts in pieces:
-            for parts_now, counts_now in even_runs(parts, counts):
-                if found and (counts_now[0] > found[0][1][0] or found[-1][1][-1] < found[0][1][0]):
-                    yield Block(found)
-                    found, size = [], 0
-                start = 0
-                while start < len(counts_now):
-                    stop = min(len(counts_now), start + self.limit - size)
-                    rows = slice(start * counts_now[0], stop * counts_now[0])
-                    found.append((tuple(p[rows] for p in parts_now), counts_now[start:stop]))
-                    size, start = size + stop - start, stop
-                    if size >= self.limit:
-                        yield Block(found)
-                        found, size = [], 0
-        if found:
-            yield Block(found)
+        block = None
+        for parts, counts in runs:
+            while counts:
+                if block is not None and not block.accepts(counts[0]):
+                    yield block
+                    block = None
+                if block is None:
+                    block = Block(parts, counts[0], self.limit)
+                taken = block.add(parts, counts)
+                parts, counts = [p[taken * counts[0] :] for p in parts], counts[taken:]
+        if block is not None:
+            yield block
 
     def groups(self, prepare, most, alone=False):
         """Yield the `Group`s of one epoch.
@@ -195,18 +232,55 @@ class Stream:
         keras_internals.close_iterator(self.epochs)
 
 
-def of_dataset(element):
+@dataclass(frozen=True)
+class Slices:
+    """Tensors, read `count` elements at a time: what `from_tensor_slices` and `batch` yield."""
+
+    tensors: list
+    count: int
+
+    def __iter__(self):
+        for start in range(0, len(self.tensors[0]), self.count):
+            yield [tensor[start : start + self.count] for tensor in self.tensors]
+
+
+# A run is (arrays `(rows, ...)`, rows of each batch), where all batches have as many rows as the
+# first, except that the last may have fewer.
+
+
+def of_equal(element):
+    """Return the run of arrays `(batches, rows, ...)`."""
+    batches, rows = element[0].shape[:2]
+    parts = [part.numpy().reshape(-1, *part.shape[2:]) for part in element]
+    return [(parts, [rows] * batches)]
+
+
+def of_rows(size, element):
+    """Return the run of arrays `(rows, ...)`, in batches of `size` rows."""
+    full, rest = divmod(len(element[0]), size)
+    return [([part.numpy() for part in element], [size] * full + [rest] * (rest > 0))]
+
+
+def of_counted(element):
+    """Yield the runs of (rows of each part of each batch, padded arrays `(batches, rows, ...)`)."""
     counts, *parts = element
-    return [part.numpy() for part in parts], counts.numpy().tolist()
-
-
-def even_runs(parts, counts):
-    """Yield (arrays `(rows, ...)`, rows of each batch): all batches at once if they are equal."""
-    if counts.count(parts[0].shape[1]) == len(counts):
-        yield [part.reshape(-1, *part.shape[2:]) for part in parts], counts
+    counts = counts.numpy()
+    if (counts == parts[0].shape[1]).all():
+        yield from of_equal(parts)
         return
-    for place, count in enumerate(counts):
-        yield [part[place, :count] for part in parts], [count]
+    parts = [part.numpy() for part in parts]
+    for place, rows in enumerate(counts.tolist()):
+        check_equal_rows(rows)
+        yield [part[place, : rows[0]] for part in parts], rows[:1]
+
+
+def check_equal_rows(rows):
+    """Raise `ValueError` unless x, y and maybe the weights of a batch have equally many rows."""
+    if len(set(rows)) > 1:
+        raise ValueError(
+            "The parts (x, y, and weights if any) of a batch must have equally many rows. "
+            f"Received: {', '.join(map(str, rows))} rows."
+        )
 
 
 class StreamFit(Fit):

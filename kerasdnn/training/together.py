@@ -147,6 +147,9 @@ class Stack:
         for variables in others:
             if any(variables[i].numpy() != first[i].numpy() for i in places):
                 raise error("optimizers with different learning rates, or steps taken")
+        inputs = [self.trace.places(self.networks[i])[1] for i in self.members]
+        if len({tuple(getattr(*place) for place in places) for places in inputs}) > 1:
+            raise error("optimizers with different schedules")
 
     def keep(self, members):
         """Train only some of the networks from here on, by their positions."""
@@ -283,7 +286,7 @@ class StackedTraining:
         y_pred, loss, gradients, others = tf.vectorized_map(
             lambda one: self.trace.step(*one), arguments, fallback_to_while_loop=False
         )
-        self.optimizer.apply(gradients)
+        self.trace.apply(self.optimizer, gradients, [part[0] for part in others])
         return y_pred, loss, others
 
     def score(self, m, state, y_pred, losses, rows, data, reset_metrics):

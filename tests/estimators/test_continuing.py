@@ -54,6 +54,19 @@ def test_the_first_call_may_lack_classes_and_categories_and_fixes_the_encoder():
     assert model.predict_proba(X).shape == (400, 3)
 
 
+def test_two_classes_are_decided_without_validation_rows(tmp_path):
+    yes, classes = SIGNAL > 0, [False, True]
+    model = DNNClassifier("standard", threshold=0.3, **QUICK).partial_fit(X, yes, classes)
+    p = model.predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(model.predict(X), p > 0.3)
+    model.calibrate(X, yes)
+    assert model.partial_fit(X, yes).temperature_ != 1  # it is kept
+    model.save(tmp_path / "m.kerasdnn")
+    np.testing.assert_array_equal(load(tmp_path / "m.kerasdnn").predict(X), model.predict(X))
+    with pytest.raises(ValueError, match=r"`threshold` needs validation rows.*'f1'"):
+        DNNClassifier("standard", threshold="f1", **QUICK).partial_fit(X, yes, classes)
+
+
 def test_a_pass_is_an_epoch_of_the_network():
     """The same steps as `fit` of the network on the encoded rows."""
     part = PARTS[0]
@@ -66,7 +79,28 @@ def test_a_pass_is_an_epoch_of_the_network():
     np.testing.assert_allclose(model.predict(X), twin.predict(X), rtol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["standard", "realmlp"])
+def test_each_network_of_an_average_continues_like_one_alone():
+    model = DNNRegressor("standard", **QUICK, n_members=2)
+    for part in PARTS[:2]:
+        model.partial_fit(X.iloc[part], SIGNAL[part])
+    first = model._draw_seed()
+    alone = []
+    for seed in (first, int(np.random.default_rng(first).integers(2**31))):
+        one = DNNRegressor("standard", **QUICK)
+        one._draw_seed = lambda seed=seed: seed
+        for part in PARTS[:2]:
+            one.partial_fit(X.iloc[part], SIGNAL[part])
+        alone.append(one.predict(X))
+    mean = (alone[0] + alone[1]) / 2
+    np.testing.assert_allclose(model.predict(X), mean, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(alone[0], mean)
+    again = copy.deepcopy(model)  # without the networks that were trained
+    for one in (model, again):
+        one.partial_fit(X, SIGNAL)
+    assert again.score(X, SIGNAL) == pytest.approx(model.score(X, SIGNAL), abs=0.05)
+
+
+@pytest.mark.parametrize("preset", ["standard", "realmlp", "compact"])
 def test_a_fitted_and_loaded_estimator_learns_on(preset, tmp_path):
     model = DNNClassifier(preset, **QUICK).fit(X, LABEL)
     model.save(tmp_path / "model.kerasdnn")
@@ -86,7 +120,7 @@ def test_a_fitted_and_loaded_estimator_learns_on(preset, tmp_path):
     ("arguments", "given", "words"),
     [
         ({}, {}, "`classes` must be passed to the first call"),
-        ({"n_members": 2}, {"classes": [*set(LABEL)]}, "`n_members` must be 1"),
+        ({"bagging": "folds"}, {"classes": [*set(LABEL)]}, "`bagging` must be None"),
         ({"class_weight": "balanced"}, {"classes": [*set(LABEL)]}, "`class_weight` must be a dict"),
         ({}, {"classes": ["low", "high"]}, "'middle'"),
     ],

@@ -62,6 +62,8 @@ def test_members_that_another_process_trains_are_those_of_this_one(monkeypatch):
     )  # fmt: skip
     x, y = np.tile(X, (2, 1)), np.tile(Y, 2)
     here = kerasdnn.DNNClassifier("realmlp", **settings).fit(x, y)
+    number = {"hidden_units": (4,), "epochs": 3, "n_members": 2, "random_state": 0}
+    regressor = kerasdnn.DNNRegressor("standard", **number).fit(x, x.sum(axis=1))
 
     def elsewhere(function, shared, calls, n_jobs):
         for key, arguments in calls.items():  # as pickle carries them to a process and back
@@ -76,3 +78,14 @@ def test_members_that_another_process_trains_are_those_of_this_one(monkeypatch):
     np.testing.assert_array_equal(there.predict_proba(X), here.predict_proba(X))
     pd.testing.assert_frame_equal(there.history_, here.history_)
     assert there.fit_report_ == here.fit_report_
+    there = kerasdnn.DNNRegressor("standard", **number).fit(x, x.sum(axis=1))
+    np.testing.assert_array_equal(there.conformal_.residuals, regressor.conformal_.residuals)
+
+
+def test_a_callback_that_sees_all_networks_is_the_history_of_none():
+    seen = keras.callbacks.History()
+    settings = dict(preset="standard", hidden_units=(8,), epochs=3, random_state=0)
+    model = kerasdnn.DNNClassifier(**settings, n_members=2, callbacks=[seen]).fit(X, Y)
+    alone = kerasdnn.DNNClassifier(**settings).fit(X, Y)
+    pd.testing.assert_frame_equal(model.history_, alone.history_)
+    assert len(seen.history["loss"]) == 2 * len(alone.history_)

@@ -157,3 +157,52 @@ def test_a_missing_target_is_named_with_a_remedy_that_works():
     y.loc[3, "spend"] = np.nan
     with pytest.raises(ValueError, match=r"pd\.notna\(y\['spend'\]\); X, y = X\[keep\], y\[keep\]"):
         DNNMultiOutput("standard", epochs=1).fit(X, y)
+
+
+def test_members_on_folds_predict_every_row_and_give_the_residuals_of_all():
+    settings = {"hidden_units": (8,), "epochs": 6, "learning_rate": 0.02, "bagging": "folds"}
+    model = DNNMultiOutput("standard", n_members=2, **settings, **OWN).fit(X, Y)
+    found, p = model.oof_predict_, model.oof_predict_proba_
+    assert list(found) == list(Y)
+    assert {n: v.shape for n, v in p.items()} == {"churn": (N, 2), "plan": (N, 3)}
+    scores = [accuracy_score(Y[n], found[n]) for n in p]
+    scores += [r2_score(Y[n], found[n]) for n in ("spend", "claims")]
+    assert model.oof_score_ == pytest.approx(np.mean(scores))
+    spend = model.single("spend")
+    assert len(spend.conformal_.residuals) == N
+    assert model.score(X, Y) > model.oof_score_
+    errors = Y["spend"].to_numpy() - found["spend"]
+    assert spend.conformal_.residuals.std() == pytest.approx(errors.std(), rel=0.05)
+
+
+def test_partial_fit_learns_rows_in_parts_and_labels_that_come_later():
+    model = DNNMultiOutput("standard", hidden_units=(8,), **OWN)
+    first = np.flatnonzero(Y["plan"] < 3)
+    with pytest.raises(ValueError, match=r"`classes`.*'churn'.*classes=\{'churn': \['no', 'yes'\]"):
+        model.partial_fit(X.iloc[first], Y.iloc[first])
+    with pytest.raises(ValueError, match=r"`classes` must have the columns.*'pln'"):
+        model.partial_fit(X, Y, {"pln": [1, 2]})
+    with pytest.raises(ValueError, match="`classes` must be a dict"):
+        model.partial_fit(X, Y, ["no", "yes"])
+    labels = {"churn": ["no", "yes"], "plan": [1, 2, 3]}
+    model.partial_fit(X.iloc[first], Y.iloc[first], labels)
+    assert model.predict(X.head(4)).shape == (4, 4)
+    for _ in range(20):
+        model.partial_fit(X, Y)
+    assert len(model.history_) == 21
+    assert model.n_rows_ == len(first) + 20 * N
+    assert model.score(X, Y) > 0.5
+    assert model.predict_proba(X)["plan"].shape == (N, 3)
+    with pytest.raises(ValueError, match="`classes` must be those of the first call"):
+        model.partial_fit(X, Y, {"plan": [1, 2]})
+    with pytest.raises(ValueError, match=r"coverage.*needs validation rows"):
+        model.predict_interval(X)
+    one = model.single("spend").calibrate(X, Y["spend"])
+    assert one.predict_interval(X).shape == (N, 2)
+
+
+def test_a_table_that_is_read_in_parts_is_rejected_with_a_way_out(tmp_path):
+    X.assign(**Y).to_parquet(tmp_path / "table.parquet")
+    for call in (DNNMultiOutput(**OWN).fit, DNNMultiOutput(**OWN).partial_fit):
+        with pytest.raises(ValueError, match=r"`X` must be a table in memory.*each column of y"):
+            call(tmp_path / "table.parquet", ["churn", "spend"])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kerasdnn import DNNRegressor
+from kerasdnn.decisions.outputs import members_of
 from kerasdnn.heads import HEADS
 from kerasdnn.stopping.best_epoch import cross_selected
 
@@ -44,24 +45,45 @@ class Keep(keras.callbacks.Callback):
         self.weights.append(self.model.get_weights())
 
 
-def test_an_estimator_takes_its_residuals_from_these_epochs_and_keeps_its_weights():
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_an_estimator_takes_its_residuals_from_these_epochs_and_keeps_its_weights(n_members):
+    """Each member crosses its own epochs, and the outputs of the members are averaged."""
     X, keep = RNG.normal(size=(160, 3)), Keep()
     y = X[:, 0] + RNG.normal(size=160)
     held = X[120:], y[120:]
     given = {"hidden_units": (16,), "learning_rate": 0.02, "epochs": 12, "random_state": 0}
-    model = DNNRegressor("standard", callbacks=[keep], **given)
+    model = DNNRegressor("standard", callbacks=[keep], n_members=n_members, **given)
     model.fit(X[:120], y[:120], validation_data=held)
-    kept, matrix = model.network_.get_weights(), model.encoder_.transform(held[0])
-    outputs = []
-    for weights in keep.weights:
-        model.network_.set_weights(weights)
-        outputs.append(model.network_.predict(matrix, verbose=0))
-    target = model.target_
-    own = cross_selected(target.head, outputs, target.to_network(held[1][:, None]))
-    residuals = held[1] - target.from_network(own)
+    matrix, target = model.encoder_.transform(held[0]), model.target_
+    crossed, plain = [], []
+    for i, network in enumerate(members_of(model.network_) or [model.network_]):
+        kept, outputs = network.get_weights(), []
+        for weights in keep.weights[12 * i : 12 * i + 12]:
+            network.set_weights(weights)
+            outputs.append(np.asarray(network(matrix)))
+        crossed.append(cross_selected(target.head, outputs, target.to_network(held[1][:, None])))
+        losses = [((target.from_network(output) - held[1]) ** 2).mean() for output in outputs]
+        plain.append(outputs[int(np.argmin(losses))])
+        for a, b in zip(kept, keep.weights[12 * i + int(np.argmin(losses))], strict=True):
+            np.testing.assert_array_equal(a, b)
+    residuals = held[1] - target.from_network(np.mean(crossed, axis=0))
     np.testing.assert_allclose(np.sort(model.conformal_.residuals[:, 0]), np.sort(residuals),
                                rtol=1e-4, atol=1e-5)  # fmt: skip
-    best = model.best_epoch_ - 1
-    for a, b in zip(kept, keep.weights[best], strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert np.abs(residuals).mean() >= np.abs(held[1] - target.from_network(outputs[best])).mean()
+    best = np.abs(held[1] - target.from_network(np.mean(plain, axis=0)))
+    assert np.abs(residuals).mean() >= best.mean()
+
+
+def test_members_that_train_together_in_workers_or_on_folds_cross_their_epochs_too():
+    X = RNG.normal(size=(150, 3))
+    y = X[:, 0] + RNG.normal(size=150)
+    given = {"hidden_units": (8,), "learning_rate": 0.03, "epochs": 6, "random_state": 0}
+    model = DNNRegressor("standard", n_members=3, **given)
+    together = model.fit(X, y).conformal_.residuals
+    np.testing.assert_allclose(
+        DNNRegressor("standard", n_members=3, callbacks=[Keep()], **given).fit(X, y)
+        .conformal_.residuals, together, rtol=1e-3, atol=1e-4,
+    )  # fmt: skip
+    model = DNNRegressor("standard", n_members=3, bagging="folds", **given).fit(X, y)
+    errors, residuals = np.abs(y - model.oof_predict_), np.abs(model.conformal_.residuals[:, 0])
+    assert len(residuals) == 150
+    assert residuals.mean() > errors.mean()

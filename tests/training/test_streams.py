@@ -85,6 +85,31 @@ def test_short_batches_are_exact_also_where_they_cannot_be_filled_up():
     both(dataset, layers=[keras.layers.BatchNormalization])
 
 
+def test_batches_of_a_dataset_may_have_any_sizes():
+    sizes = tf.constant([16, 16, 16, 3, 20, 20, 9, 9, 9, 1], tf.int64)
+    cut = lambda x, y, n: (x[:n], y[:n])
+    data = lambda: tf.data.Dataset.zip(
+        dataset(20).repeat().take(10), tf.data.Dataset.from_tensor_slices(sizes)
+    ).map(lambda batch, n: cut(*batch, n))
+    both(data, epochs=2)
+
+
+equal = X[:200].reshape(25, 8, -1), Y[:200].reshape(25, 8, 1)
+ROW_BY_ROW = tf.data.Dataset.from_tensor_slices((X, Y))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: dataset().map(lambda x, y: (x + 1, y)).prefetch(2),
+    lambda: dataset(7, num_parallel_calls=2).cache().prefetch(1),
+    lambda: ROW_BY_ROW.shuffle(50, seed=3).batch(16).prefetch(2),
+    lambda: ROW_BY_ROW.shuffle(50, seed=3).batch(16, drop_remainder=True),
+    lambda: tf.data.Dataset.from_tensor_slices(equal),
+    lambda: tf.data.Dataset.from_tensor_slices(equal).shuffle(9, seed=3),
+])  # fmt: skip
+def test_a_dataset_is_read_however_it_is_batched(make):
+    both(make, epochs=2)
+
+
 def test_a_step_that_is_no_function_of_the_weights_trains_on_a_dataset():
     both(lambda: dataset(drop_remainder=True), layers=[lambda: keras.layers.Dropout(0.0)])
 
@@ -185,17 +210,54 @@ def test_an_error_in_a_generator_reaches_the_caller():
         network(Network).fit(broken(), verbose=0, shuffle=False)
 
 
+def test_a_generator_may_fill_the_same_arrays_again():
+    def refilled():
+        x, y = np.empty((16, WIDTH), "float32"), np.empty((16, 1), "float32")
+        for batch in batches([16]):
+            x[:], y[:] = batch
+            yield x, y
+
+    def copied():  # Keras reads two batches to learn their shapes, and keeps the arrays
+        yield from [list(itertools.islice(batches([16]), 2))[1]] * 2
+        yield from itertools.islice(batches([16]), 2, None)
+
+    found = []
+    for make in (refilled, copied):
+        model = network(Network)
+        model.fit(make(), steps_per_epoch=40, verbose=0, shuffle=False)
+        found.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("kind", ["dataset", "generator"])
+def test_parts_of_a_batch_that_differ_in_rows_are_an_error(kind):
+    def uneven():
+        yield X[:16], Y[:16]
+        yield X[:16], Y[:9]
+
+    specs = tf.TensorSpec((None, WIDTH), "float32"), tf.TensorSpec((None, 1), "float32")
+    data = tf.data.Dataset.from_generator(uneven, output_signature=specs)
+    with pytest.raises(ValueError, match="16, 9 rows"):
+        network(Network).fit(data if kind == "dataset" else uneven(), verbose=0, shuffle=False)
+
+
 def test_blocks_hold_equal_batches_of_which_the_last_may_be_short():
     stream = object.__new__(streams.Stream)
     stream.limit = 3
     rows = np.arange(40)
     sizes = [4, 4, 4, 4, 2, 4, 6, 6, 6]
     edges = np.cumsum([0, *sizes])
-    pieces = [([rows[None, a:b]], [b - a]) for a, b in itertools.pairwise(edges)]
-    blocks = list(stream.blocks(pieces))
+    runs = [([rows[a:b]], [b - a]) for a, b in itertools.pairwise(edges)]
+    blocks = list(stream.blocks(runs))
     assert [block.counts for block in blocks] == [[4, 4, 4], [4, 2], [4], [6, 6, 6]]
-    np.testing.assert_array_equal(np.concatenate([b.parts[0] for b in blocks]), rows)
+    used = [b.take(0, len(b.counts), sum(b.counts))[0] for b in blocks]
+    np.testing.assert_array_equal(np.concatenate(used), rows)
     [part] = blocks[0].take(1, 3, 10)
     assert part.tolist() == [4, 5, 6, 7, 8, 9, 10, 11, 0, 0]
-    together = [([np.arange(12).reshape(3, 4)], [4, 4, 3])]
-    assert [block.parts[0].tolist() for block in stream.blocks(together)] == [list(range(11))]
+    smaller = [([np.arange(8)], [4, 4]), ([np.arange(6)], [2, 2, 2])]
+    assert [block.counts for block in stream.blocks(smaller)] == [[4, 4, 2], [2, 2]]
+    together = [([np.arange(20)], [4] * 5)]
+    assert [block.counts for block in stream.blocks(together)] == [[4, 4, 4], [4, 4]]
+    assert [b.parts[0][: b.used].tolist() for b in stream.blocks(together)] == [
+        list(range(12)), list(range(12, 20)),
+    ]  # fmt: skip

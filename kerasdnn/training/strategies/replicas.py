@@ -38,6 +38,8 @@ class ReplicaTraining(Training):
         UseStockKeras: the step is not a sum over rows, or the optimizer works on each variable.
     """
 
+    takes_inputs = False  # it is not shared
+
     def __init__(self, model, specs, rows, known):
         self.strategy = keras_internals.strategy_of(model)
         reason = reason_for_batches(model)

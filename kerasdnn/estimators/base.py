@@ -165,7 +165,7 @@ class TableEstimator(Explained, BaseEstimator):
 
     def _matrix(self, X):
         """The matrix of a table that the network takes, float32 `(rows, columns)`."""
-        return self.encoder_.transform(X, warn_unseen=True)
+        return self.encoder_.to_matrix(X, warn_unseen=True)
 
     def _held_out(self, X, y, sample_weight):
         """The matrix of held-out rows, and their `Rows` with y encoded."""

@@ -234,8 +234,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         return self.encode(X, warn_unseen)
 
-    def encode(self, X, warn_unseen=False):
-        """`transform` for the package itself: an array whatever `set_output` says, and sooner."""
+    def encode(self, X: Any, warn_unseen: bool = False) -> np.ndarray:
+        """Encode X as `transform`, also where `set_output` asks for a DataFrame.
+
+        Args:
+            X: table, as in `fit`.
+            warn_unseen: as in `transform`.
+
+        Returns:
+            float32 `(rows, n_dense_ + len(cardinalities_))`.
+        """
         if "states_" not in self.__dict__:
             check_is_fitted(self, "states_")
         plan = self._the_plan()

@@ -34,7 +34,8 @@ class Plan:
         self.epochs, self.schedule = epochs, schedule
         self.limit = None if limit is None or not limit.measures else limit
         self.seconds: float | None = None
-        self.shortened, self.kept = False, None
+        self.shortened = False
+        self.kept: int | None = None
         self.last = 0.0 if self.limit is None else self.limit.spent()
 
     def factor(self, epoch: int) -> float:

@@ -2,6 +2,7 @@
 
     scripts/run --cluster scripts/check_clusters.py                     # about 20 minutes
     scripts/run --cluster scripts/check_clusters.py --engines dask --workers 4 --leaders 1
+    scripts/run --cluster scripts/check_clusters.py --folds --trials 12 --workers 6 --leaders 2
     scripts/run --cluster scripts/check_clusters.py --pretend           # about 5 minutes
     scripts/run scripts/check_clusters.py --leader 1000   # what a trial costs its leader, 10 s
 
@@ -10,7 +11,7 @@ machine) a search of tiny networks runs in a process of its own, the leader. Whi
 and leaders are killed with SIGKILL at random times, and a killed leader is started again. At the
 end every trial has to be there once, with the numbers of a search that nobody disturbed. New
 workers spend most of the time on importing TensorFlow; with --pretend they need not, because trials
-compute a number instead.
+compute a number instead. With --folds a trial fits an estimator on each of three folds.
 """
 
 import argparse
@@ -45,6 +46,10 @@ def build(hp):
     return model
 
 
+def wait(logs=None):
+    time.sleep(SECONDS)
+
+
 def pretended(trial_id, shared, hp, start=None):
     """A trial in the place of `train_trial` that needs no Keras."""
     time.sleep(SECONDS)
@@ -74,9 +79,16 @@ def rows():
 def search(folder, trials):
     import kerasdnn
 
+    settings = SETTINGS | {"directory": folder, "max_trials": trials}
+    if "FOLDS" in os.environ:
+        import keras
+
+        callbacks = [keras.callbacks.LambdaCallback(on_train_begin=wait)]
+        estimator = kerasdnn.DNNRegressor("realmlp", hidden_units=(8,), callbacks=callbacks)
+        return estimator.tune(*rows(), cv=3, **settings)
     if "PRETEND" in os.environ:
         pretend()
-    return kerasdnn.tune(*rows(), build=build, directory=folder, max_trials=trials, **SETTINGS)
+    return kerasdnn.tune(*rows(), build=build, **settings)
 
 
 def lead(engine, address, folder, trials):
@@ -269,6 +281,7 @@ def main(argv=None):
     add("--workers", type=int, default=40, help="kills of workers, of all engines together")
     add("--leaders", type=int, default=10, help="kills of leaders")
     add("--trials", type=int, default=40, help="of each search")
+    add("--folds", action="store_true", help="trials that fit an estimator on three folds")
     add("--pretend", action="store_true", help="trials that train nothing")
     add("--leader", type=int, metavar="TRIALS", help="measure what that many cost the leader")
     args = parser.parse_args(argv)
@@ -282,6 +295,8 @@ def main(argv=None):
     }  # fmt: skip
     if args.pretend:
         os.environ["PRETEND"] = "1"
+    if args.folds:
+        os.environ["FOLDS"] = "1"
     import numpy as np
     import pandas as pd
 

@@ -18,12 +18,13 @@ import pandas as pd
 from sklearn.model_selection import PredefinedSplit
 
 from ..checks.divergence import reject_divergence
+from ..checks.named_array import NamedArray
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
-from ..checks.targets import ABSENT, CONSTANT
+from ..checks.targets import ABSENT, CONSTANT, warn_of_constants
 from ..core.arguments import check_fraction
 from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
-from ..heads import make_problem, with_loss
+from ..heads import check_shapes, make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
 from ..stopping.best_epoch import EpochOutputs, best_epoch_callback, cross_selected
@@ -96,6 +97,8 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
+    elif target.head.kind == "number" and warn_of_constants(NamedArray(rows.y, given.names[1])):
+        told.append(CONSTANT)  # here in its own units
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
     if own_rows:
@@ -292,12 +295,13 @@ def fit_as_one(training, rng, limit, start, every):
         rule = "must be 'loss' or 'accuracy' in preset 'pack'"
         raise invalid("monitor", rule, settings["monitor"], 'Or use preset="realmlp".')
     held, rows = training.validation, training.rows
-    pack = training.preset.train(
-        training.problem, training.encoder, settings, rows,
-        held and (held.x, held.y, held.weights), rng,
-        {"monitor": monitor.name if monitor.name in errors else None,
-         "verbose": estimator.verbose, "limit": limit},
-    )  # fmt: skip
+    with training.silenced():
+        pack = training.preset.train(
+            training.problem, training.encoder, settings, rows,
+            held and (held.x, held.y, held.weights), rng,
+            {"monitor": monitor.name if monitor.name in errors else None,
+             "verbose": estimator.verbose, "limit": limit},
+        )  # fmt: skip
     predictor = average(pack.networks, pack.first, rows.x.shape[1:])
     training.learn_bias(predictor)
     return {
@@ -355,6 +359,7 @@ class Training:
         if settings["loss"] is not None and target.head.units == "1":
             # A custom loss may subtract y from the prediction, which has two dimensions.
             self.rows, self.validation = map(as_column, (self.rows, self.validation))
+        check_shapes(target.head, self.rows.y[:2], self.problem.units)
 
     def member(self, seed, rows=None, held=None, in_units=None):
         """A network that is not trained, with the callbacks that decide on its epochs.

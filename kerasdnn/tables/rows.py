@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..checks.named_array import NamedArray, as_numbers
+from ..checks.values import as_floats
 from ..checks.weights import check_same_rows, check_sample_weight
 from ..core.arguments import is_number
 from ..core.messages import invalid, quoted_list, to_python
@@ -205,14 +206,14 @@ def read_weights(sample_weight):
     if getattr(getattr(weights, "dtype", None), "kind", "") == "O":
         with suppress(TypeError, ValueError):  # which the check then names
             if not any(isinstance(weight, str) for weight in np.ravel(weights)):
-                weights = weights.astype("float64")
+                weights = as_floats(weights)
     return weights
 
 
 def encode_rows(rows, encoder, target):
     """Rows as the network takes them: a float32 matrix, encoded targets, weights of mean 1."""
     y = target.to_network(rows.y) if hasattr(target, "to_network") else rows.y
-    return rows.replace(x=encoder.transform(rows.x), y=y).unit_weights()
+    return rows.replace(x=encoder.encode(rows.x), y=y).unit_weights()
 
 
 def repeat_by_weight(rows):

@@ -125,7 +125,7 @@ class Training:
         self.padded = self.flat and compile_cache.allows_padding(model)
         if self.flat:
             try:
-                self.trace_flat(model, tensor_specs(specs, None))
+                self.trace_flat(model)
             except NotFlat:
                 self.flat = self.padded = False
         if not self.flat:
@@ -190,14 +190,26 @@ class Training:
         """Return the loss of which the gradient is computed."""
         return loss
 
-    def trace_flat(self, model, specs):
+    def step_specs(self):
+        """Return the specs of the rows of a flat step, whose weights, if any, are float32."""
+        x, y, *weight = tensor_specs(self.specs, None)
+        given = weight or self.padded
+        return [x, y, tf.TensorSpec((None,), "float32")] if given else [x, y]
+
+    def weights_of_rows(self, weight, mask=None):
+        """Return a list of the weights that `step` takes: of the data, times those of padding."""
+        weight = [tf.cast(w, "float32") for w in weight]
+        if mask is None:
+            return weight
+        return [weight[0] * mask if weight else mask]
+
+    def trace_flat(self, model):
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
         self.optimizer = PackedOptimizer(model.optimizer, trainable)
         step, count = self.make_step(model), sum(map(len, self.places(model)))
         inputs = [tf.TensorSpec((count,), "float32")] if count else []
-        weight = [tf.TensorSpec((None,), "float32")] if self.padded and len(specs) == 2 else []
         others = [*spec_of(fixed), *inputs]
-        self.step = concrete(step, spec_of(trainable), others, *specs, *weight)
+        self.step = concrete(step, spec_of(trainable), others, *self.step_specs())
         y_pred = self.step.structured_outputs[0]
         self.y_pred = tf.TensorSpec((None, *y_pred.shape[1:]), y_pred.dtype)
         if not self.y_pred.shape[1:].is_fully_defined():
@@ -216,7 +228,7 @@ class Training:
             return metrics, tf.stack([tf.cast(r, "float32") for r in results.values()])
 
         vector = tf.TensorSpec((None,), "float32")
-        any_rows = [tf.TensorSpec((None, *s.shape[1:]), s.dtype) for s in specs[1:]]
+        any_rows = tensor_specs(self.specs[1:], None)
         self.score = concrete(
             score, spec_of(model.metrics_variables), vector, vector, vector, self.y_pred, *any_rows
         )
@@ -244,9 +256,9 @@ class Training:
 
         def step(t, e, rows, data, others):
             x, y, *weight = [rows_of(part, e * chunk + t * batch, batch) for part in data]
-            if layout.padded:
-                mask = self.mask(t, rows, batch)
-                weight = [mask if not weight else weight[0] * mask]
+            weight = self.weights_of_rows(
+                weight, self.mask(t, rows, batch) if layout.padded else None
+            )
             weights = optimizer.weights()
             y_pred, loss, gradients, others = self.step(weights, others, x, y, *weight)
             self.apply(optimizer, gradients, others)

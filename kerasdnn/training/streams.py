@@ -142,17 +142,17 @@ class Stream:
         size = single[1] if single else max(n or USUAL_ROWS for n in rows)
         most = steps_in(SECONDS_PER_CALL, self.network, specs_of(self.specs), size)
         at_once = min(MAX_BATCHES_PER_READ, most)
-        if equal:
-            dataset, runs_of = dataset.batch(at_once), of_equal
-        elif single:
-            dataset = single[0].batch(size * at_once)
-            runs_of = functools.partial(of_rows, size)
-        else:
+        if not (equal or single):
             counted = keras_internals.map_in_caller(
                 dataset, lambda *parts: (tf.stack([tf.shape(p)[0] for p in parts]), *parts)
             )
-            dataset, runs_of = counted.padded_batch(at_once), of_counted
-        return dataset.prefetch(tf.data.AUTOTUNE), runs_of
+            return counted.padded_batch(at_once).prefetch(tf.data.AUTOTUNE), of_counted
+        runs_of = of_equal if equal else functools.partial(of_rows, size)
+        dataset, count = (dataset, at_once) if equal else (single[0], size * at_once)
+        tensors = keras_internals.slices_of(dataset)
+        if tensors is not None:
+            return Slices(tensors, count), runs_of
+        return dataset.batch(count).prefetch(tf.data.AUTOTUNE), runs_of
 
     @functools.cached_property
     def formats(self):
@@ -230,6 +230,18 @@ class Stream:
     def close(self):
         """Stop reading ahead."""
         keras_internals.close_iterator(self.epochs)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Tensors, read `count` elements at a time: what `from_tensor_slices` and `batch` yield."""
+
+    tensors: list
+    count: int
+
+    def __iter__(self):
+        for start in range(0, len(self.tensors[0]), self.count):
+            yield [tensor[start : start + self.count] for tensor in self.tensors]
 
 
 # A run is (arrays `(rows, ...)`, rows of each batch), where all batches have as many rows as the

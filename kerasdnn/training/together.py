@@ -276,11 +276,12 @@ class StackedTraining:
         """One step of all networks: predictions, losses, and new variables that do not train."""
         batch = self.batch
         x, y, *weight = [part_of(part, t * batch, batch) for part in data]
+        mask = None
         if self.trace.padded:
             real = tf.clip_by_value(rows - t * batch, 1, batch)[:, None]
             mask = tf.cast(tf.range(batch)[None] < real, "float32")
             mask *= batch / tf.cast(real, "float32")
-            weight = [mask if not weight else weight[0] * mask]
+        weight = self.trace.weights_of_rows(weight, mask)
         arguments = self.optimizer.weights(), others, x, y, *weight
         y_pred, loss, gradients, others = tf.vectorized_map(
             lambda one: self.trace.step(*one), arguments, fallback_to_while_loop=False

@@ -183,6 +183,24 @@ def test_the_epoch_iterator_of_stock_keras_reads_what_it_is_given(model):
     assert len(list(internals.python_batches(generator.data_adapter))) == 3
 
 
+def test_a_dataset_tells_what_it_was_made_of():
+    rows = tf.data.Dataset.from_tensor_slices((X, Y))
+    found = internals.before_batch(rows.batch(4).prefetch(1).prefetch(2))
+    assert found == (rows, 4)
+    for x, tensor in zip((X, Y), internals.slices_of(rows), strict=True):
+        np.testing.assert_array_equal(x, tensor)
+    assert internals.slices_of(rows.take(3)) is None
+    others = rows.batch(4, drop_remainder=True), rows.batch(4).take(1), rows.batch(4).batch(2), rows
+    found = [internals.before_batch(other) for other in others]
+    assert found[:2] == [None, None]
+    assert found[2][1] == 2
+    assert found[3] is None
+    mapped = internals.map_in_caller(rows.batch(4), lambda x, y: (tf.shape(x)[0], x))
+    assert [int(count) for count, _ in mapped] == [4] * (len(X) // 4) + [len(X) % 4] * (
+        len(X) % 4 > 0
+    )
+
+
 def test_seeds_of_layers_do_not_depend_on_who_else_draws_random_numbers():
     drawn = []
     for disturbed in (False, True):

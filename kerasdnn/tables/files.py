@@ -245,7 +245,8 @@ def _parse(path, text, complete, settings):
     if sep in RARE_SEPARATORS[-2:]:
         source, encoded = _with_tabs(path, encoding, sep, skipped + preamble), {}
         sep = "\t"
-        warn(f"The columns of {path.name} are separated by blanks. Pass `sep` if they are not.")
+        if settings[0] is None:
+            warn(f"The columns of {path.name} are separated by blanks. Pass `sep` if they are not.")
     elif compression == "zip":
         source, encoded["compression"] = io.BytesIO(_first_bytes(path, -1)[1]), None
     if len(rows) < len(records) - 1:

@@ -794,9 +794,15 @@ def with_loss(head: Head, loss: Any = None) -> Head:
     one_hot = head.kind == "class" and head.one_hot
     if "categorical" in name and (not head.per_class or (one_hot and name in OF_INDICES)):
         what = "labels in one column" if one_hot else "an output per class"
-        raise invalid("loss", f"needs {what}, which a {head.name} problem lacks", loss)
+        remedy = (
+            "Use 'binary_crossentropy'." if not head.per_class and head.kind != "number" else ""
+        )
+        raise invalid("loss", f"needs {what}, which a {head.name} problem lacks", loss, remedy)
     if head.kind == "number" and any(word in name for word in OF_CLASSES):
         raise invalid("loss", f"needs classes, not a {head.name} problem", loss)
+    if name == "poisson" and head.kind == "number" and head.activation != "exponential":
+        remedy = "Pass target='count' instead, or 'positive' for numbers that are not counts."
+        raise invalid("loss", "needs a problem whose predictions are positive", loss, remedy)
     relative = name == RELATIVE and bool(head.standardize)
     return replace(
         head, loss=name if isinstance(loss, str) and name in LOSSES else loss, row=head,
@@ -860,6 +866,28 @@ def row_losses(head: Head, y, prediction) -> np.ndarray:
         shape = (len(prediction), len(head.parts)) if head.parts else shape
         y = y.reshape(shape).astype(prediction.dtype)
     return keras.ops.convert_to_numpy(loss(y, prediction))
+
+
+def check_shapes(head: Head, y, outputs: int) -> None:
+    """Reject a custom loss that cannot be computed from some rows, which Keras reports as shapes.
+
+    Args:
+        y: array of a few rows, as the network takes it.
+        outputs: int, number of outputs of the network.
+    """
+    if not callable(head.loss) or keras_name(head.loss):
+        return
+    prediction = np.full((len(y), outputs), 1 / outputs, "float32")
+    try:
+        row_losses(head, y, prediction)
+    except Exception as error:
+        shape = np.shape(y) if head.per_class and not head.one_hot else prediction.shape
+        what = "indices of classes" if head.per_class else "y"
+        raise invalid(
+            "loss", f"must accept {what} of shape {shape} and predictions of shape "
+            f"{prediction.shape}", head.loss, f"It raised {type(error).__name__}: "
+            f"{str(error).splitlines()[0][:120]}",
+        ) from error  # fmt: skip
 
 
 def check_metrics(head, metrics):

@@ -449,9 +449,10 @@ ROWS = (
                       "more than the preset's."),
     Row("time_limit", None, ESTIMATOR,
         "positive float, seconds that `fit` may take; the best epoch so far is kept. The first "
-        "epochs are measured. If not all fit in the time, the RealMLP presets, whose schedules end "
-        "with the last epoch, train again from the start for as many epochs as fit; others stop. "
-        "One epoch is always trained. `fit_report_` reports what was done.", check_positive,
+        "epochs are measured. If not all fit in the time, networks are left out (but one) that "
+        "would leave each less than half of its epochs; then the RealMLP presets, whose schedules "
+        "end with the last epoch, train again from the start for as many epochs as fit, and others "
+        "stop. One epoch is always trained. `fit_report_` reports what was done.", check_positive,
         none="no limit", refused={FACTORY: "Pass `epochs` to `fit`.",
                                   SEARCH: "Pass `time_budget`."}),
     Row("refit", False, ESTIMATOR,

@@ -435,4 +435,6 @@ def layerwise(optimizer: keras.Optimizer, network: keras.Sequential, value: Any)
     config = keras_internals.config_without_rate(optimizer)
     if not isinstance(rate, keras.Variable):  # a schedule, or a callable without a config
         config["learning_rate"] = rate
-    return kind.from_config({**config, "factors": factors})
+    copy = kind.from_config({**config, "factors": factors})
+    keras_internals.copy_decay_exclusions(optimizer, copy)
+    return copy

@@ -28,7 +28,8 @@ def make_parser():
     parser = _common.options(__doc__, "train_table")
     _common.add_table_options(parser, _mixed_table.SHIPPED)
     add = parser.add_argument
-    add("--preset", choices=("compact", "realmlp", "realmlp-s", "tabm", "standard"), default="compact",
+    presets = "compact", "realmlp", "realmlp-s", "tabm", "standard"
+    add("--preset", choices=presets, default=presets[0],
         help="preset of the estimator (default: %(default)s)")  # fmt: skip
     add("--epochs", type=_common.positive, help="maximum number of epochs (default: the preset's)")
     add("--hidden-units", type=_common.positive, nargs="*",

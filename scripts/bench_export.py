@@ -24,7 +24,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-PRESETS = "standard", "realmlp-s", "realmlp", "tabm", "pack"
+PRESETS = "standard", "compact", "realmlp-s", "realmlp", "tabm", "pack"
 TABLES = "bank_full", "telco_churn", "covertype_15k", "housing_mixed", "bike_hour", "diabetes"
 ROWS, EPOCHS, MISSING, QUANTILES = 2_000, 10, 0.03, (0.1, 0.5, 0.9)
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]

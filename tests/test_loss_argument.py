@@ -206,6 +206,18 @@ def test_settings_that_a_copy_would_lose_are_an_error():
     assert check_loss("loss", kept) is kept
 
 
+def test_losses_that_do_not_fit_the_problem_are_rejected_with_what_to_pass():
+    def of_numbers(y, p):
+        return ops.mean(ops.abs(y - p), axis=-1)
+
+    with pytest.raises(ValueError, match=r"predictions are positive.*'poisson'.*target='count'"):
+        DNNRegressor("standard", loss="poisson", epochs=1).fit(TABLE, POSITIVE)
+    with pytest.raises(ValueError, match=r"output per class.*'binary_crossentropy'"):
+        DNNClassifier("standard", loss="categorical_crossentropy").fit(TABLE, CLASSES > 0)
+    with pytest.raises(ValueError, match=r"`loss` must accept indices of classes of shape \(2,\)"):
+        DNNClassifier("standard", loss=of_numbers, epochs=1).fit(TABLE, NAMES)
+
+
 def test_members_with_losses_of_their_own_train_as_single_networks_do():
     members = [
         {"hidden_units": (6,), "optimizer": "adam", "seed": 1, "loss": loss}

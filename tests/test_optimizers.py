@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
+import kerasdnn
 from kerasdnn import optimizers
 from kerasdnn.optimizers import NAG, Momentum
 
@@ -429,3 +430,39 @@ def test_a_wrong_optimizer_is_an_error_that_names_the_argument_and_the_remedy(wr
     with pytest.raises(ValueError) as error:
         wrong()
     assert words in str(error.value)
+
+
+def decaying(excluded=None):
+    adam = keras.optimizers.AdamW(0.01, weight_decay=0.5 if excluded else 0.0)
+    if excluded:
+        adam.exclude_from_weight_decay(var_names=excluded)
+    return adam
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda o: kerasdnn.build_regressor(3, hidden_units=(4,), optimizer=o, seed=0),
+        lambda o: kerasdnn.build_regressor(
+            3, hidden_units=(4,), optimizer=o, seed=0, learning_rate_factors=(1.0, 2.0)
+        ),
+        lambda o: kerasdnn.DNNRegressor(
+            "standard", hidden_units=(4,), optimizer=o, epochs=2, random_state=0
+        ),
+    ],
+    ids=["factory", "factors", "estimator"],
+)
+def test_what_an_optimizer_excludes_from_weight_decay_stays_excluded_in_its_copies(train):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    found = []
+    for optimizer in (decaying(["bias", "kernel"]), decaying()):
+        model = train(optimizer)
+        fit = {"epochs": 2, "verbose": 0} if isinstance(model, keras.Model) else {}
+        model.fit(x, x.sum(1), **fit)
+        found.append(getattr(model, "network_", model).get_weights())
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, 1e-5, 1e-7)
+    with pytest.raises(ValueError, match="exclude variables from weight decay"):
+        kerasdnn.Population(
+            [{"hidden_units": (4,), "optimizer": decaying(["bias"])}], 3, problem="regression"
+        )

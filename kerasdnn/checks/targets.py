@@ -222,11 +222,17 @@ def _warn_of_odd_targets(head, y):
                 f"cannot reach: activation={head.activation!r} gives {low:g} to {high:g}. Use "
                 "activation='linear' in the output layer."
             )
+    warn_of_constants(y)
+
+
+def warn_of_constants(y):
+    """Warn about a target, or a column of it, of one value; return whether there is one."""
     columns = y.values.reshape(len(y), -1)
-    if len(y) > 1:
-        for position in np.flatnonzero(columns.min(axis=0) == columns.max(axis=0)):
-            name = y.column(int(position)) if columns.shape[1] > 1 else f"`{y.what}`"
-            _warn_of_constant(y, to_python(columns[0, position]), name)
+    constant = np.flatnonzero(columns.min(axis=0) == columns.max(axis=0)) if len(y) > 1 else ()
+    for position in constant:
+        name = y.column(int(position)) if columns.shape[1] > 1 else f"`{y.what}`"
+        _warn_of_constant(y, to_python(columns[0, position]), name)
+    return bool(len(constant))
 
 
 def _warn_of_absent(head, y):

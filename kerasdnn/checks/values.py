@@ -17,6 +17,15 @@ MIN_STEPS = 2**12  # of float32, between the lowest and the highest value of a c
 SCREENED_ROWS = 256
 
 
+def as_floats(values):
+    """Convert an object array of numbers to float64, integers of any size to its limits."""
+    try:
+        return values.astype("float64")
+    except OverflowError:
+        largest = np.finfo("float64").max
+        return np.clip(values, -float(largest), float(largest)).astype("float64")
+
+
 def check_finite(table, precision="float32"):
     """Reject NaN, infinity and numbers that overflow `precision`.
 

@@ -160,6 +160,19 @@ def config_without_rate(optimizer):
         optimizer._learning_rate = rate
 
 
+EXCLUSIONS = "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"
+
+
+def decay_exclusions(optimizer):
+    """Return what `exclude_from_weight_decay` has set, which no config contains."""
+    return {name: found for name in EXCLUSIONS if (found := getattr(optimizer, name, None))}
+
+
+def copy_decay_exclusions(optimizer, copy):
+    """Exclude from weight decay in `copy` what `optimizer` excludes."""
+    vars(copy).update(decay_exclusions(optimizer))
+
+
 def weights_of(optimizer):
     """Return the variables that an optimizer was built for, in its order."""
     return optimizer._trainable_variables

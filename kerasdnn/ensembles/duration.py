@@ -20,20 +20,22 @@ class Plan:
     Args:
         epochs: int, the most epochs.
         schedule: "coslog4", "flat_cos" or "constant".
-        limit: has `seconds`, `spent()` and `left()`, as `stopping.time_limit.TimeLimit`. None, or
-            one without seconds: no limit.
+        limit: `stopping.time_limit.TimeLimit`, which also learns the prediction. None, or one
+            without seconds: no limit.
 
     Attributes:
         epochs: int, those planned now.
         seconds: float, the predicted duration of what was left after the second epoch, or None.
         shortened: bool, whether the limit changed anything.
+        kept: int, the networks that train on, or None where all do.
     """
 
     def __init__(self, epochs: int, schedule: str, limit: Any = None):
         self.epochs, self.schedule = epochs, schedule
-        self.limit = None if limit is None or limit.seconds is None else limit
+        self.limit = None if limit is None or not limit.measures else limit
         self.seconds: float | None = None
         self.shortened = False
+        self.kept: int | None = None
         self.last = 0.0 if self.limit is None else self.limit.spent()
 
     def factor(self, epoch: int) -> float:
@@ -52,8 +54,15 @@ class Plan:
         """
         if self.limit is None:
             return []
-        now, left = self.limit.spent(), self.limit.left()
+        now = self.limit.spent()
         each, self.last = now - self.last, now
+        if epoch == 2 < self.epochs:
+            self.seconds = (self.epochs - epoch) * each
+            text = f"at most {self.epochs:,} epochs of {len(ranked)} networks"
+            self.limit.predict(self.seconds, text)
+        if self.limit.seconds is None:
+            return []
+        left = self.limit.left()
         if epoch >= self.epochs:
             return ranked
         if left < each * (1.0 if epoch > 1 else 0.1):
@@ -61,11 +70,11 @@ class Plan:
             return ranked
         if epoch != 2:
             return []
-        self.seconds = (self.epochs - epoch) * each
         fit, kept = SPARE * left / each, len(ranked)
         wanted = min(LEAST_EPOCHS, self.epochs) - epoch
         while fit < wanted and kept >= 2 * LEAST_NETWORKS:
             fit, kept = 2 * fit, kept // 2
         if epoch + int(fit) < self.epochs or kept < len(ranked):
             self.epochs, self.shortened = min(self.epochs, epoch + max(1, int(fit))), True
+        self.kept = kept if kept < len(ranked) else None
         return ranked[kept:]

@@ -210,7 +210,8 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
     pack.text = f"Selected {len(pack.networks)} networks of {len(members)} in {done} epochs; "
     pack.text += f"the last change was in epoch {pack.best_epoch}."
     if plan.limit is not None and plan.shortened:
-        pack.text += f" time_limit={plan.limit.seconds:g} left time for {done} of {epochs} epochs."
+        pack.text += f" time_limit={plan.limit.seconds:g} left time for {done} of {epochs} epochs"
+        pack.text += f" of {plan.kept} networks." if plan.kept else "."
     return pack
 
 

@@ -1,12 +1,13 @@
 """TableEstimator: the methods that `DNNClassifier` and `DNNRegressor` share."""
 
+import time
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
 import keras
 import numpy as np
-from sklearn.base import BaseEstimator, is_regressor
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -21,6 +22,7 @@ from ..explain.methods import Explained
 from ..explain.summary import Summary, summarize
 from ..heads import check_loss, check_metrics, make_metrics, mean_loss
 from ..records.contents import Recorder
+from ..stopping.time_limit import Predicted
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
 from .archive import save_estimator
@@ -249,6 +251,34 @@ class TableEstimator(Explained, BaseEstimator):
             best_epoch_kept="val_loss" in self.history_,
             threshold=self._network_threshold(),
         )  # fmt: skip
+
+    def estimate_fit_time(self, X: Any, y: Any, **fit: Any) -> float:
+        """Measure the first epochs of a copy, and predict how long `fit` takes.
+
+        Early stopping may end `fit` sooner, and `time_limit` shortens it. `fit` with `verbose=1`
+        prints the same prediction, and what it took, without training twice.
+
+        Args:
+            X, y: as of `fit`.
+            **fit: other arguments of `fit`.
+
+        Returns:
+            float, seconds.
+
+        Example:
+            from kerasdnn import DNNRegressor
+            from sklearn.datasets import load_diabetes
+
+            X, y = load_diabetes(return_X_y=True)
+            DNNRegressor("standard", random_state=0).estimate_fit_time(X, y)    # about 5
+        """
+        model, began = clone(self).set_params(verbose=0), time.monotonic()
+        model._only_estimates = True
+        try:
+            model.fit(X, y, **fit)
+        except Predicted as found:
+            return float(found.args[0])
+        return time.monotonic() - began  # it ended before it was measured
 
     def tune(self, X: Any, y: Any, **search: Any) -> Any:
         """Search for good hyperparameters on a table; see `kerasdnn.tune` for the arguments.

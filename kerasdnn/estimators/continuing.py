@@ -50,7 +50,9 @@ def fit_partially(estimator, given, make_target):
         given = drop_missing_targets(given)
     rows, target = read_rows(given, before and before.target_, make_target)
     rows = weigh_classes(rows, class_weight, target)
+    decisions = {}
     if before is None:
+        estimator._check_decisions(target, None)
         target.head = with_loss(target.head, settings["loss"])
         encoder = make_encoder(estimator, settings, rows)
         target.learn(rows.y, rows.weights)
@@ -95,11 +97,14 @@ def fit_partially(estimator, given, make_target):
         for network, own in zip(networks, weights, strict=True):
             network.set_weights(own)
         raise
+    if before is None:
+        decisions = estimator._decide(target, predictor, None, None)
     history = networks[0].history.history
     row = pd.DataFrame(history)
     past = row if before is None else pd.concat([before.history_, row], ignore_index=True)
     past.index = pd.RangeIndex(1, len(past) + 1, name="epoch")
     return {
+        **decisions,
         "encoder_": encoder,
         "target_": target,
         "network_": predictor,

@@ -9,6 +9,7 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..core import keras_internals
 from ..core.arguments import check_integer
@@ -75,6 +76,15 @@ def equal_steps(batch_size, sizes):
     return batch_size
 
 
+def together_pays():
+    """Whether training members as one function takes less time than in turn with a shared one.
+
+    A processor is as busy with one network as with several, and compiling for several takes longer;
+    docs/log.md has the measurements. Cores that idle are used by `joblib.parallel_config`.
+    """
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def train_together(members, settings):
     """Train members as one compiled function; returns whether that was possible.
 
@@ -106,7 +116,9 @@ def train_each(training, members, epochs):
     """
     shared = Shared(training=training)
     calls = {i: (member, epochs[i]) for i, member in enumerate(members)}
-    here = 1 if len(members) == 1 or training.estimator.callbacks else None
+    limit = training.limit
+    here = len(members) == 1 or training.estimator.callbacks or (limit and limit.only)
+    here = 1 if here else None
     for number, trained in run_calls(train_member, shared, calls, here):
         if isinstance(trained, Died):
             raise RuntimeError(f"Network {number} could not be trained: {trained}.")

@@ -18,12 +18,13 @@ import pandas as pd
 from sklearn.model_selection import PredefinedSplit
 
 from ..checks.divergence import reject_divergence
+from ..checks.named_array import NamedArray
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
-from ..checks.targets import ABSENT, CONSTANT
+from ..checks.targets import ABSENT, CONSTANT, warn_of_constants
 from ..core.arguments import check_fraction
 from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
-from ..heads import make_problem, with_loss
+from ..heads import check_shapes, make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
 from ..stopping.best_epoch import EpochOutputs, best_epoch_callback, cross_selected
@@ -51,12 +52,13 @@ from .ensemble import (
     out_of_fold,
     own_history,
     split_members,
+    together_pays,
     train_each,
     train_together,
 )
 from .presets import PRESETS, has_end
 
-FEW = 2  # networks that take less time in turn, with a shared program, than as one
+FEW = 2  # networks that take less time in turn, with a shared function, than as one on a GPU
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 MAX_CROSSED_ROWS = 1_000  # of more validation rows, selecting an epoch changes no residuals
 
@@ -77,7 +79,7 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     """
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     check_settings(estimator)
-    limit = TimeLimit(estimator.time_limit)
+    limit = TimeLimit.of(estimator)
     splitter, refit = estimator.validation_split, estimator.refit
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
     check_exclusive(validation_split=splitter, validation_data=validation_data)
@@ -95,12 +97,14 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     told = [LEAKAGE] if warn_of_copies(rows.x, rows.y) else []
     if target.head.kind == "labels" and (rows.y.min(axis=0) == rows.y.max(axis=0)).any():
         told.append(CONSTANT)
+    elif target.head.kind == "number" and warn_of_constants(NamedArray(rows.y, given.names[1])):
+        told.append(CONSTANT)  # here in its own units
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
     if own_rows:
         recorder.divide(rows, None, given=False)
         with silenced(*told):
-            return fit_bags(estimator, rows, class_weight, target, rng)
+            return fit_bags(estimator, rows, class_weight, target, rng, limit)
     rows = rows if splitter is not None else repeat_by_weight(rows)
     rows = weigh_classes(rows, class_weight, target)
     strata = strata_of(rows.y, target.head.kind == "class")
@@ -170,22 +174,22 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     """
     settings = check_settings(estimator)
     estimator._check_decisions(target, validation)
-    limit = TimeLimit(estimator.time_limit) if limit is None else limit
+    limit = TimeLimit.of(estimator) if limit is None else limit
     every = None if validation is None else every
     training = Training(estimator, settings, rows, validation, target, start)
+    training.limit = limit
     if training.preset.train is not None:
         return fit_as_one(training, rng, limit, start, every)
     count = settings["n_members"]
     begin = [None] * count if start is None else layers_of_members(start.network_, count)
     seeds = [int(rng.integers(2**31)) for _ in range(count)]
     runs = 1.0 if every is None else 1 + len(every) / len(rows)
-    members = []
     if limit.seconds is None:
         alone = every is not None or start is not None
-        members = training.train_all(training.begin(seeds, begin), alone)
+        members = training.train_all(training.begin(seeds, begin), alone, runs)
     else:
-        for number, (seed, layers) in enumerate(zip(seeds, begin, strict=True)):
-            members.append(training.train(seed, limit, runs * (count - number), layers))
+        members = training.train_in_time(seeds, begin, runs)
+        seeds, begin = seeds[: len(members)], begin[: len(members)]
     predictor = training.predictor(members)
     training.learn_bias(predictor)
     decisions = training.decide(predictor, members)
@@ -204,16 +208,16 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         "target_": target,
         "network_": predictor,
         "hyperparameters_": training.settings,
-        "fit_report_": report,
+        "fit_report_": report + limit.report(),
         **found,
     }
 
 
-def fit_bags(estimator, rows, class_weight, target, rng):
+def fit_bags(estimator, rows, class_weight, target, rng, limit):
     """Train members each of which has rows of its own to train on and to validate on.
 
     Args:
-        estimator, target, rng: see `fit_rows`.
+        estimator, target, rng, limit: see `fit_rows`.
         rows: `Rows` of a `Frame`, all of them, in the order of the user.
         class_weight: of the estimator.
 
@@ -230,6 +234,7 @@ def fit_bags(estimator, rows, class_weight, target, rng):
     settings = check_settings(estimator) | {"n_members": len(pairs)}
     estimator._check_decisions(target, mixed)
     training = Training(estimator, settings, mixed, None, target)
+    training.limit = limit
     sizes = [len(train) for train, _ in pairs]
     batch = rows_per_step(settings["batch_size"], max(sizes))
     training.settings["batch_size"] = equal_steps(batch, sizes)
@@ -258,7 +263,7 @@ def fit_bags(estimator, rows, class_weight, target, rng):
         "hyperparameters_": training.settings,
         "history_": members[0].history(),
         "best_epoch_": members[0].epoch,
-        "fit_report_": report_of(members, training, None),
+        "fit_report_": report_of(members, training, limit) + limit.report(),
         "n_rows_": len(rows),
         "oof_output_": in_order,
         "oof_rows_": rows,
@@ -290,12 +295,13 @@ def fit_as_one(training, rng, limit, start, every):
         rule = "must be 'loss' or 'accuracy' in preset 'pack'"
         raise invalid("monitor", rule, settings["monitor"], 'Or use preset="realmlp".')
     held, rows = training.validation, training.rows
-    pack = training.preset.train(
-        training.problem, training.encoder, settings, rows,
-        held and (held.x, held.y, held.weights), rng,
-        {"monitor": monitor.name if monitor.name in errors else None,
-         "verbose": estimator.verbose, "limit": limit},
-    )  # fmt: skip
+    with training.silenced():
+        pack = training.preset.train(
+            training.problem, training.encoder, settings, rows,
+            held and (held.x, held.y, held.weights), rng,
+            {"monitor": monitor.name if monitor.name in errors else None,
+             "verbose": estimator.verbose, "limit": limit},
+        )  # fmt: skip
     predictor = average(pack.networks, pack.first, rows.x.shape[1:])
     training.learn_bias(predictor)
     return {
@@ -306,7 +312,7 @@ def fit_as_one(training, rng, limit, start, every):
         "hyperparameters_": settings | pack.drawn,
         "history_": history_frame(pack.history, pack.history["loss"]),
         "best_epoch_": pack.best_epoch,
-        "fit_report_": pack.text,
+        "fit_report_": pack.text + limit.report(),
     }
 
 
@@ -345,12 +351,15 @@ class Training:
         settings["batch_size"] = rows_per_step(settings["batch_size"], len(rows))
         self.settings = settings
         self.validation = None
+        self.limit = None  # the `TimeLimit`
         self.planned = None  # epochs that were asked for, and those that fit in the time
+        self.left_out = 0  # networks for which there is no time
         if validation is not None:
             self.validation = encode_rows(validation, self.encoder, target)
         if settings["loss"] is not None and target.head.units == "1":
             # A custom loss may subtract y from the prediction, which has two dimensions.
             self.rows, self.validation = map(as_column, (self.rows, self.validation))
+        check_shapes(target.head, self.rows.y[:2], self.problem.units)
 
     def member(self, seed, rows=None, held=None, in_units=None):
         """A network that is not trained, with the callbacks that decide on its epochs.
@@ -400,18 +409,43 @@ class Training:
                 copy_weights(own, member.network.layers)
         return members
 
-    def train_all(self, members, alone=False):
-        """Train members as one compiled function, or each by itself; returns them."""
+    def train_all(self, members, alone=False, runs=1.0):
+        """Train members as one compiled function, or each by itself; returns them.
+
+        Args:
+            members: list of `Member`, which are not trained.
+            alone: bool, whether each is to be trained by itself.
+            runs: float, trainings of the length of the first one that each stands for.
+        """
         seen = self.estimator.callbacks or self.estimator.verbose or self.monitor.scorer is not None
-        if len(members) > FEW and not seen and not alone:
+        if len(members) > FEW and together_pays() and not seen and not alone:
+            self.measure(members[0], runs, len(members))
             with self.silenced():
                 done = train_together(members, self.settings)
             if done:
                 for member in members:
                     reject_divergence(member.network, self.settings["learning_rate"])
                 return members
+        self.measure(members[0], runs * len(members), len(members))
         train_each(self, members, [self.settings["epochs"]] * len(members))
         return members
+
+    def measure(self, member, runs, members=1):
+        """Let a member measure its epochs, where somebody wants to know.
+
+        Args:
+            member: `Member`.
+            runs, members: as of `EndInTime`.
+        """
+        if not self.limit.measures:
+            return
+        if member.clock is not None:
+            member.callbacks.remove(member.clock)
+        settings, rows = self.settings, len(member.rows)
+        member.clock = EndInTime(
+            self.limit, settings["epochs"], rows, runs, has_end(settings), members
+        )
+        member.callbacks.append(member.clock)
 
     def silenced(self):
         """A context without warnings of classes that were announced and are absent."""
@@ -436,29 +470,32 @@ class Training:
         if member.clock is None or member.clock.plan is None:
             reject_divergence(member.network, self.settings["learning_rate"])
 
-    def train(self, seed, limit, runs, layers=None):
-        """Train a network within a time.
+    def train_in_time(self, seeds, layers, runs):
+        """Train as many members as there is time for, in turn; returns them.
 
         Args:
-            seed: int.
-            limit: `TimeLimit` with a number of seconds.
-            runs: float, trainings to come before the limit, this one included.
-            layers: layers to begin with the weights of, or None.
-
-        Returns:
-            `Member`.
+            seeds: list of int.
+            layers: for each the layers to begin with the weights of, or None.
+            runs: float, trainings of the length of the first one that each stands for.
         """
-        settings, count = self.settings, len(self.rows)
-        member = self.begin([seed], [layers])[0]
-        member.clock = EndInTime(limit, settings["epochs"], count, runs, has_end(settings))
-        member.callbacks.append(member.clock)
-        self.run(member, settings["epochs"])
-        if member.clock.plan is not None:
-            self.planned = self.settings["epochs"], member.clock.plan
-            self.given = self.given | {"epochs": member.clock.plan}
-            self.settings["epochs"] = member.clock.plan
-            return self.train(seed, limit, runs, layers)
-        return member
+        members, count = [], len(seeds)
+        while len(members) < count:
+            number, left = len(members), count - len(members)
+            [member] = self.begin([seeds[number]], [layers[number]])
+            self.measure(member, runs * left, left)
+            self.run(member, self.settings["epochs"])
+            clock = member.clock
+            if clock.members < left:
+                self.left_out += left - clock.members
+                self.settings["n_members"] = count = number + clock.members
+                self.given = self.given | {"n_members": count}
+            if clock.plan is not None:
+                self.planned = (self.planned or [self.settings["epochs"]])[0], clock.plan
+                self.given = self.given | {"epochs": clock.plan}
+                self.settings["epochs"] = clock.plan
+                continue
+            members.append(member)
+        return members
 
     def predictor(self, members):
         """The network that predicts: the only one, or the average."""
@@ -512,6 +549,11 @@ def report_of(members, training, limit):
         found = [f"Kept epoch {first.epoch} of {done}, the best by {training.monitor.column}."]
         if first.best.stopped_epoch and done < epochs:
             found.append(f"Stopped early: no better epoch among the last {settings['patience']}.")
+    if training.left_out:
+        found.append(
+            f"time_limit={limit.seconds:g} left time for {len(members)} of "
+            f"{len(members) + training.left_out} networks."
+        )
     if training.planned is not None:
         found.append(
             f"Of {training.planned[0]} epochs {training.planned[1]} fit in time_limit="

@@ -79,6 +79,7 @@ def unused_copy(optimizer):
     for name, value in vars(optimizer).items():  # arguments that the config of a custom class lacks
         if not name.startswith("_") and name != "built" and isinstance(value, (int, float, str)):
             setattr(copy, name, value)
+    keras_internals.copy_decay_exclusions(optimizer, copy)
     return copy
 
 

@@ -203,10 +203,7 @@ class DNNMultiOutput(TableEstimator):
                 remedy = f"The classes are { ({n: [*v] for n, v in known.items()})!r}."
                 raise invalid("classes", "must be those of the first call", classes, remedy)
         make_target = MixedTarget.of(self.heads, self.loss_weights, given)
-        self._fit_partially(Rows(X, self._as_y(y), sample_weight), make_target)
-        if not hasattr(self, "decisions_"):
-            self.decisions_ = self._decide(self.target_, self.network_, None, None)["decisions_"]
-        return self
+        return self._fit_partially(Rows(X, self._as_y(y), sample_weight), make_target)
 
     def _make_target(self, y):
         """A function from y and its column names to a `MixedTarget`."""

@@ -48,7 +48,7 @@ class GroupAdam(keras.optimizers.Adam):
         2019. Holzmueller, Grinsztajn, Steinwart, Better by Default, 2024.
     """
 
-    elementwise = True
+    elementwise, inputs = True, ("decay",)
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class GroupAdam(keras.optimizers.Adam):
             check_count(self.own_factors, self.factors)
         rate, decay = self.factors[self._get_variable_index(variable)]
         learning_rate = ops.cast(learning_rate, variable.dtype)
-        if callable(self.decay) or self.decay:
+        if callable(self.decay) or ops.is_tensor(self.decay) or self.decay:
             amount = self.decay(self._iterations) if callable(self.decay) else self.decay
             amount = learning_rate * ops.cast(amount, variable.dtype)
             self.assign(variable, variable * (1 - decay * amount))

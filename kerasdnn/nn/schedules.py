@@ -42,7 +42,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         Returns:
             float32 tensor.
         """
-        return ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
+        # As compilers divide by a constant, so that `steps` may be one or an input.
+        return ops.minimum(ops.cast(step, "float32") * (1.0 / self.steps), 1.0)
 
     def get_config(self):
         return {"peak": self.peak, "steps": self.steps}
@@ -66,7 +67,7 @@ class CosLog(Schedule):
         optimizer = keras.optimizers.Adam(CosLog(0.04, steps=1_000))
     """
 
-    stateless = True
+    stateless, inputs = True, ("peak", "steps")
 
     def __init__(self, peak: float, steps: int, cycles: int = 4):
         super().__init__(peak, steps)
@@ -97,7 +98,7 @@ class FlatCos(Schedule):
         optimizer = keras.optimizers.Adam(FlatCos(0.04, steps=1_000))
     """
 
-    stateless = True
+    stateless, inputs = True, ("peak", "steps")
 
     def __call__(self, step):
         phase = ops.maximum(1.0, 2 * self.fraction_done(step)) - 1
@@ -156,7 +157,7 @@ class NamedSchedule(Schedule):
         optimizer = keras.optimizers.Adam(NamedSchedule("cosine", 0.01, steps=1_000, warmup=0.1))
     """
 
-    stateless = True
+    stateless, inputs = True, ("peak", "steps")
 
     def __init__(
         self,
@@ -179,7 +180,7 @@ class NamedSchedule(Schedule):
     def __call__(self, step):
         if self.steps is None:
             return ops.convert_to_tensor(self.peak, "float32")
-        done = ops.cast(ops.subtract(step, self.first), "float32") / self.steps
+        done = ops.cast(ops.subtract(step, self.first), "float32") * (1.0 / self.steps)
         t = ops.clip(done, 0.0, 1.0)
         w = self.warmup
         factor = SHAPES[self.shape](ops.maximum(t - w, 0.0) / (1 - w))

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import optimizers
 from ..core.arguments import Unstackable, check_integer, is_number
+from ..core.keras_internals import decay_exclusions
 from ..core.messages import invalid
 from ..heads import make_loss, output_bias, with_loss
 from ..hyperparameters import MEMBER, check, default
@@ -103,6 +104,9 @@ def read_member(given, problem, rules):
     optimizer, rate, momentum = (value(n) for n in ("optimizer", "learning_rate", "momentum"))
     if not isinstance(optimizer, (str, dict)):
         optimizers.check(optimizer)
+        if decay_exclusions(optimizer):
+            rule = "must not exclude variables from weight decay to be stacked"
+            raise invalid("optimizer", rule, optimizer, ALONE, Unstackable)
         optimizer = given["optimizer"] = keras.optimizers.serialize(optimizer)
     optimizers.check(optimizer, rate, momentum)
     if rate is not None and not is_number(rate):

@@ -155,7 +155,7 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
             value = getattr(estimator, name)
             raise invalid(name, "is not supported if X is read in parts", value)
     reject_joint(estimator._chosen_preset(), "a table that is read in parts")
-    limit = TimeLimit(estimator.time_limit)
+    limit = TimeLimit.of(estimator)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     settings = check_settings(estimator)
     rng = np.random.default_rng(estimator._draw_seed())
@@ -265,6 +265,7 @@ class Run:
         self.estimator, self.settings, self.target = estimator, settings, target
         self.parts, self.survey, self.validation, self.limit = parts, survey, validation, limit
         self.planned = None  # epochs that were asked for, and those that fit in the time
+        self.left_out = 0  # networks for which there is no time
         self.encoder = encoder = TableEncoder(
             settings["scaling"],
             settings["one_hot_limit"],
@@ -296,7 +297,13 @@ class Run:
     def fit(self, rng):
         """Train all members; returns the fitted attributes."""
         count = self.settings["n_members"]
-        members = [self.train(int(rng.integers(2**31)), count - k) for k in range(count)]
+        seeds, members = [int(rng.integers(2**31)) for _ in range(count)], []
+        while len(members) < count:
+            left = count - len(members)
+            members.append(self.train(seeds[len(members)], left))
+            if (clock := members[-1].clock) is not None and clock.members < left:
+                self.left_out += left - clock.members
+                count = self.settings["n_members"] = len(members) - 1 + clock.members
         networks = [member.network for member in members]
         predictor = networks[0] if count == 1 else average(networks)
         target = self.target
@@ -317,7 +324,7 @@ class Run:
             "hyperparameters_": self.settings,
             "history_": members[0].history(),
             "best_epoch_": members[0].epoch,
-            "fit_report_": report_of(members, self, self.limit),
+            "fit_report_": report_of(members, self, self.limit) + self.limit.report(),
         }
 
     def train(self, seed, runs):
@@ -339,9 +346,10 @@ class Run:
             patience = settings["patience"] if settings["early_stopping"] else epochs
             member.best = best_epoch_callback(self.monitor, patience)
             callbacks.append(member.best)
-        if self.limit.seconds is not None:
-            rows_per_epoch = self.survey.n_train
-            member.clock = EndInTime(self.limit, epochs, rows_per_epoch, runs, has_end(settings))
+        if self.limit.measures:
+            member.clock = EndInTime(
+                self.limit, epochs, self.survey.n_train, runs, has_end(settings), runs
+            )
             callbacks.append(member.clock)
         network.fit(
             rows,
@@ -352,9 +360,9 @@ class Run:
             validation_data=held,
         )
         if member.clock is not None and member.clock.plan is not None:
-            self.planned = epochs, member.clock.plan
+            self.planned = (self.planned or [epochs])[0], member.clock.plan
             settings["epochs"] = member.clock.plan
-            return self.train(seed, runs)
+            return self.train(seed, member.clock.members)
         reject_divergence(network, settings["learning_rate"])
         return member
 

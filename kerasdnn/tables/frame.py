@@ -138,6 +138,8 @@ def read_frame(X, what="X"):
         X = X.to_dict()
     if isinstance(X, np.ma.MaskedArray):
         X = unmasked(X)
+    if isinstance(X, np.ndarray) and X.dtype.names and X.ndim == 1:  # such as frame.to_records()
+        X = {name: X[name] for name in X.dtype.names}
     if isinstance(X, Mapping) and not issparse(X):  # one kind of sparse matrix is a dict
         return _from_dict(X, what)
     if not isinstance(X, (np.ndarray, list, tuple)) and not issparse(X):
@@ -357,7 +359,10 @@ def read_scalar(value):
         return Column("boolean", np.array([float(value)]))
     if isinstance(value, (int, float, np.integer, np.floating)) and value == value:  # not NaN
         exact = None if isinstance(value, (float, np.floating)) else np.array([value], dtype=object)
-        return Column("numeric", np.array([float(value)]), exact=exact)
+        try:
+            return Column("numeric", np.array([float(value)]), exact=exact)
+        except OverflowError as error:
+            raise ValueError(f"{error}; the value begins with {str(value)[:8]}") from error
     if isinstance(value, datetime) and value is not pd.NaT:
         kind = "datetime" if value.tzinfo is None else "instant"
         return Column(kind, np.array([without_zone(value)], dtype="datetime64[us]"))

@@ -166,9 +166,9 @@ def number_of(state, value):
         value = parse_one(state, value)
     elif state.kind != "numeric":
         raise UseTablePath
-    value = float(value)
-    if abs(value) > LARGEST:
+    if abs(value) > LARGEST:  # before an integer of any size is converted
         raise UseTablePath
+    value = float(value)
     sentinels = state.reading.get("sentinels") if state.reading else None
     return np.nan if sentinels and value in sentinels else value
 

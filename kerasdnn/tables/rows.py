@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..checks.named_array import NamedArray, as_numbers
+from ..checks.values import as_floats
 from ..checks.weights import check_same_rows, check_sample_weight
 from ..core.arguments import is_number
 from ..core.messages import invalid, quoted_list, to_python
@@ -205,7 +206,7 @@ def read_weights(sample_weight):
     if getattr(getattr(weights, "dtype", None), "kind", "") == "O":
         with suppress(TypeError, ValueError):  # which the check then names
             if not any(isinstance(weight, str) for weight in np.ravel(weights)):
-                weights = weights.astype("float64")
+                weights = as_floats(weights)
     return weights
 
 

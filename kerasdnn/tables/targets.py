@@ -24,6 +24,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from ..checks.named_array import NamedArray
 from ..checks.table_columns import blank_twins
+from ..checks.values import as_floats
 from ..checks.weights import check_same_rows
 from ..core.messages import invalid, quoted_list, to_python, warn
 from ..heads import (
@@ -299,7 +300,7 @@ class NumberTarget:
                 counts, negative values of target "log".
         """
         if y.dtype.kind == "O" and all(isinstance(value, (Real, Decimal)) for value in y.ravel()):
-            y = y.astype("float64")  # whole numbers of more than 64 bits
+            y = as_floats(y)  # whole numbers of more than 64 bits
         if y.dtype.kind not in "fiub":
             bad = next((v for v in y.ravel() if not isinstance(v, Real)), y.ravel()[0])
             kind = "text"
@@ -747,7 +748,7 @@ def learn_classes(y, names=None, classes=None, least=2):
     if y.dtype.kind not in "biufUO":
         raise ValueError(
             f"Unknown label type: labels must be strings, integers or booleans. Received: "
-            f"dtype {y.dtype}."
+            f"dtype {y.dtype}. y.astype(str) converts them to text."
         )
     if y.dtype.kind == "O" and not all(isinstance(label, str) for label in y):
         kinds = sorted({type(label).__name__ for label in y})

@@ -7,12 +7,17 @@ their attributes and variables only, and functions known by identity. With a sub
 function, or a layer that keeps constants outside its variables (`Normalization` and others with
 `adapt`), a network compiles its own functions and does not share them.
 
+The numbers of a schedule, such as its peak and its length, are inputs of a training function: the
+networks of a search share one, whatever their learning rates. They are read when a network begins
+to use it.
+
 A network keeps a function for exactly as long as stock Keras keeps its own: until `compile`,
 `quantize`, or `network.train_function = None`. Changes in between, such as `trainable`, have no
 effect until then, as Keras documents for `compile`.
 """
 
 import collections
+import contextlib
 import enum
 import json
 import threading
@@ -28,6 +33,7 @@ from keras import optimizers
 from keras import regularizers as kr
 
 from ..core import keras_internals
+from ..nn.average import AverageOf
 from . import metrics as scoring
 
 MAX_TRACES = 128
@@ -120,35 +126,102 @@ def describe(thing):
     if is_known(thing):
         return f"{thing.__module__}.{thing.__qualname__}"
     kind = type(thing)
+    if kind is keras.Sequential:  # one of an `AverageOf`
+        return [describe(thing.layers), describe(thing.dtype_policy)]
     if kind not in LAYERS and kind not in PLAIN and not is_ours(kind):
         if kind.__name__ == "EagerTensor":  # a regularizer's factor
             return describe(np.asarray(thing))
         raise Unknown(f"{kind.__module__}.{kind.__name__}")
+    inputs = inputs_of(thing)
     attributes = {
+        name: "input" if name in inputs else value for name, value in attributes_of(thing).items()
+    }
+    return [f"{kind.__module__}.{kind.__name__}", describe(attributes)]
+
+
+def attributes_of(thing):
+    """Return the attributes that enter the computation of an object, and their values."""
+    return {
         name: value
         for name, value in vars(thing).items()
         if name not in IGNORED
         and not name.startswith("_self_")
         and not name.endswith("_initializer")
     }
-    return [f"{kind.__module__}.{kind.__name__}", describe(attributes)]
+
+
+def inputs_of(thing):
+    """Return the attributes that a training function takes as inputs instead of as constants.
+
+    A class of kerasdnn names them in `inputs`. A value of 0 may remove a part of the computation,
+    and None and others are no numbers: these are constants.
+    """
+    if not is_ours(type(thing)):
+        return ()
+    found = vars(thing)
+    return [
+        name
+        for name in vars(type(thing)).get("inputs", ())
+        if type(found.get(name)) in (int, float) and found[name]
+    ]
+
+
+def input_places(thing):
+    """Return the pairs (owner, attribute) of all inputs in an object that `describe` describes.
+
+    Objects with equal descriptions have them in the same order.
+    """
+    if isinstance(thing, dict):
+        return [pair for name in sorted(thing, key=str) for pair in input_places(thing[name])]
+    if isinstance(thing, (list, tuple)):
+        return [pair for item in thing for pair in input_places(item)]
+    if type(thing) not in LAYERS and type(thing) not in PLAIN and not is_ours(type(thing)):
+        return []
+    own = [] if isinstance(thing, types.FunctionType) else attributes_of(thing)
+    return [*((thing, name) for name in inputs_of(thing)), *input_places(own)]
+
+
+@contextlib.contextmanager
+def replaced(places, values):
+    """Set attributes while something is traced, and restore them after it."""
+    before = [getattr(owner, name) for owner, name in places]
+    try:
+        for (owner, name), value in zip(places, values, strict=True):
+            setattr(owner, name, value)
+        yield
+    finally:
+        for (owner, name), value in zip(places, before, strict=True):
+            setattr(owner, name, value)
 
 
 def roles(model):
     """Describe each variable of `model`: layer, name, shape and dtype, in Keras's order."""
     places = {}
     for index, layer in enumerate(model.layers):
-        names = [variable.name for variable in layer.variables]
-        if len(set(names)) < len(names):
-            raise Unknown(f"duplicate variable names in {layer.name}")
         if not places.keys().isdisjoint(map(id, layer.variables)):
             raise Unknown(f"a variable of {layer.name} shared with another layer")
-        for v in layer.variables:
-            places[id(v)] = [index, v.name, describe(v.regularizer), describe(v.constraint)]
+        for name, v in named_variables(layer):
+            places[id(v)] = [index, name, describe(v.regularizer), describe(v.constraint)]
     groups = model.trainable_variables, model.non_trainable_variables
     if not all(id(v) in places for group in groups for v in group):
         raise Unknown("a variable outside the layers")
     return [[[*places[id(v)], list(v.shape), v.dtype] for v in group] for group in groups]
+
+
+def named_variables(layer):
+    """Return pairs of a name and a variable; those of the networks of an `AverageOf` have paths."""
+    if isinstance(layer, AverageOf):
+        parts = [
+            (f"{i}/{j}", inner)
+            for i, network in enumerate(layer.networks)
+            for j, inner in enumerate(network.layers)
+        ]
+        found = [(f"{at}/{n}", v) for at, inner in parts for n, v in named_variables(inner)]
+    else:
+        found = [(v.name, v) for v in layer.variables]
+    if len({name for name, _ in found}) < len(found) or len({id(v) for _, v in found}) < len(found):
+        raise Unknown(f"duplicate variable names in {layer.name}")
+    return found
 
 
 def describe_scores(model):

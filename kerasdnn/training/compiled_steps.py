@@ -109,6 +109,7 @@ class Training:
     """
 
     function, depends_on = "train_function", {"scores": True, "optimizer": True}
+    takes_inputs = True
 
     def __init__(self, model, specs, rows, known):
         self.specs, self.programs, self.names = specs, {}, ()
@@ -124,7 +125,7 @@ class Training:
         self.padded = self.flat and compile_cache.allows_padding(model)
         if self.flat:
             try:
-                self.trace_flat(model, tensor_specs(specs, None))
+                self.trace_flat(model)
             except NotFlat:
                 self.flat = self.padded = False
         if not self.flat:
@@ -135,16 +136,36 @@ class Training:
         self.step = concrete(lambda *data: model.train_step(data), *tensor_specs(specs, rows))
 
     def state_of(self, model):
-        """Return the variables of `model` that a function reads and writes, as `tf.Variable`s."""
-        optimizer, metrics = model.optimizer.variables, model.metrics_variables
-        return state_of(model, optimizer, metrics) if self.flat else ()
+        """Return the variables of `model` that a function reads and writes, as `tf.Variable`s.
+
+        The inputs of the model are one more, the last of those that do not train.
+        """
+        if not self.flat:
+            return ()
+        state = state_of(model, model.optimizer.variables, model.metrics_variables)
+        values = [getattr(*place) for places in self.places(model) for place in places]
+        inputs = [tf.Variable(values, dtype="float32", trainable=False)] if values else []
+        return state._replace(non_trainable=[*state.non_trainable, *inputs])
+
+    def places(self, model):
+        """Return the places of the inputs in the layers of `model`, and in its optimizer."""
+        if not self.takes_inputs:
+            return [], []
+        parts = list(model.layers), model.optimizer
+        return tuple(map(compile_cache.input_places, parts))
 
     def make_step(self, model):
         """Return the step, a function of the values of weights, other variables and a batch."""
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
+        places, _ = self.places(model)
 
         def step(weights, others, x, y, *weight):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
+            others, inputs = others[: len(fixed)], others[len(fixed) :]
+            values = [inputs[0][i] for i in range(len(places))]
+            with (
+                compile_cache.replaced(places, values),
+                tf.GradientTape(watch_accessed_variables=False) as tape,
+            ):
                 tape.watch(weights)
                 mapping = mapping_of(model, weights, others)
                 with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
@@ -160,7 +181,8 @@ class Training:
                 raise NotFlat
             if any(a is not b for a, b in zip(before, after, strict=True)):
                 raise NotFlat
-            return y_pred, loss, gradients, [scope.get_current_value(v) for v in fixed]
+            others = [scope.get_current_value(v) for v in fixed]
+            return y_pred, loss, gradients, [*others, *inputs]
 
         return step
 
@@ -168,12 +190,26 @@ class Training:
         """Return the loss of which the gradient is computed."""
         return loss
 
-    def trace_flat(self, model, specs):
+    def step_specs(self):
+        """Return the specs of the rows of a flat step, whose weights, if any, are float32."""
+        x, y, *weight = tensor_specs(self.specs, None)
+        given = weight or self.padded
+        return [x, y, tf.TensorSpec((None,), "float32")] if given else [x, y]
+
+    def weights_of_rows(self, weight, mask=None):
+        """Return a list of the weights that `step` takes: of the data, times those of padding."""
+        weight = [tf.cast(w, "float32") for w in weight]
+        if mask is None:
+            return weight
+        return [weight[0] * mask if weight else mask]
+
+    def trace_flat(self, model):
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
         self.optimizer = PackedOptimizer(model.optimizer, trainable)
-        step = self.make_step(model)
-        weight = [tf.TensorSpec((None,), "float32")] if self.padded and len(specs) == 2 else []
-        self.step = concrete(step, spec_of(trainable), spec_of(fixed), *specs, *weight)
+        step, count = self.make_step(model), sum(map(len, self.places(model)))
+        inputs = [tf.TensorSpec((count,), "float32")] if count else []
+        others = [*spec_of(fixed), *inputs]
+        self.step = concrete(step, spec_of(trainable), others, *self.step_specs())
         y_pred = self.step.structured_outputs[0]
         self.y_pred = tf.TensorSpec((None, *y_pred.shape[1:]), y_pred.dtype)
         if not self.y_pred.shape[1:].is_fully_defined():
@@ -192,7 +228,7 @@ class Training:
             return metrics, tf.stack([tf.cast(r, "float32") for r in results.values()])
 
         vector = tf.TensorSpec((None,), "float32")
-        any_rows = [tf.TensorSpec((None, *s.shape[1:]), s.dtype) for s in specs[1:]]
+        any_rows = tensor_specs(self.specs[1:], None)
         self.score = concrete(
             score, spec_of(model.metrics_variables), vector, vector, vector, self.y_pred, *any_rows
         )
@@ -220,12 +256,12 @@ class Training:
 
         def step(t, e, rows, data, others):
             x, y, *weight = [rows_of(part, e * chunk + t * batch, batch) for part in data]
-            if layout.padded:
-                mask = self.mask(t, rows, batch)
-                weight = [mask if not weight else weight[0] * mask]
+            weight = self.weights_of_rows(
+                weight, self.mask(t, rows, batch) if layout.padded else None
+            )
             weights = optimizer.weights()
             y_pred, loss, gradients, others = self.step(weights, others, x, y, *weight)
-            optimizer.apply(gradients)
+            self.apply(optimizer, gradients, others)
             return tf.ensure_shape(y_pred, (batch, *self.y_pred.shape[1:])), loss, others
 
         def epoch(e, rows, data, reset_metrics, others, metrics):
@@ -279,6 +315,13 @@ class Training:
         one, rows = tf.TensorSpec((), "int32"), tf.TensorSpec(self.rows_shape, "int32")
         flag = tf.TensorSpec((), "bool")
         return Program(concrete(run, state, data, one, rows, flag, compiled=layout.compiled))
+
+    def apply(self, optimizer, gradients, others):
+        """Update the weights of a `PackedOptimizer`; its inputs are the last of `others`."""
+        places = compile_cache.input_places(optimizer.twin) if self.takes_inputs else []
+        values = [others[-1][i - len(places)] for i in range(len(places))]
+        with compile_cache.replaced(places, values):
+            optimizer.apply(gradients)
 
     def results(self, model, scope):
         """Return loss and metrics from the values in `scope`."""

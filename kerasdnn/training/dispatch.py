@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from ..core import keras_internals
+from ..core.messages import invalid
 from . import compile_cache
 from . import metrics as scoring
 from .device_data import arrays, to_array
@@ -139,8 +140,10 @@ def validation_arrays(validation_data):
 
 def prediction_array(x):
     array = to_array(x)
-    if array is None or len(array) == 0:
+    if array is None:
         raise UseStockKeras(f"data of type {type(x).__name__}")
+    if len(array) == 0:  # where stock Keras breaks off with an UnboundLocalError
+        raise invalid("x", "must have rows", received=f"an array of shape {array.shape}")
     return array
 
 

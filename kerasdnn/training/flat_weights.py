@@ -38,8 +38,7 @@ def can_pack(optimizer, variables):
         and not optimizer.gradient_accumulation_steps
         and not optimizer.ema_overwrite_frequency
         and not optimizer.loss_scale_factor
-        and not getattr(optimizer, "_exclude_from_weight_decay", None)
-        and not getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+        and not keras_internals.decay_exclusions(optimizer)
         and all(v.dtype == "float32" and v.constraint is None for v in variables)
         and not any(getattr(v, "overwrite_with_gradient", False) for v in variables)
     )

@@ -8,6 +8,7 @@ function that computes a mean over the batch itself are not.
 
 import functools
 
+import keras
 from keras import losses as kl
 from keras import metrics as km
 
@@ -110,7 +111,8 @@ def only_sums_over_rows(model):
 def update(model, y, y_pred, sample_weight=None, mask=None):
     """Update the model's compiled metrics as Keras does, without the rows where `mask` is 0."""
     if mask is not None:
-        sample_weight = mask if sample_weight is None else sample_weight * mask
+        given = sample_weight is not None
+        sample_weight = keras.ops.cast(sample_weight, mask.dtype) * mask if given else mask
     plain, weighted = keras_internals.metrics_of(model)
     for metric in plain:
         metric.update_state(y, y_pred, sample_weight=mask)

@@ -20,6 +20,7 @@ from ..checks.divergence import warn_of_divergence
 from ..checks.fit import check_data, check_fit, check_rows, column_names, match_columns
 from ..checks.named_array import as_numbers
 from ..core import keras_internals
+from ..core.arguments import check_fraction, check_integer
 from ..core.atomic_files import atomic_write
 from ..core.messages import invalid, to_python, unknown_name, warn
 from ..nn import schedules
@@ -226,10 +227,13 @@ class Network(keras.Sequential):
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
         if isinstance(validation_data, (list, tuple)):
             validation_data = tuple(map(as_numbers, validation_data))
-        batch_size, epochs, initial_epoch = map(to_python, (batch_size, epochs, initial_epoch))
-        validation_batch_size, validation_freq = map(
-            to_python, (validation_batch_size, validation_freq)
-        )
+        if not isinstance(batch_size, str):
+            batch_size = rows_per_step(batch_size)
+        validation_batch_size = rows_per_step(validation_batch_size, "validation_batch_size")
+        epochs = check_integer("epochs", epochs, at_least=0)
+        initial_epoch = check_integer("initial_epoch", initial_epoch, at_least=0)
+        validation_freq = to_python(validation_freq)
+        validation_split = check_fraction("validation_split", validation_split or 0.0)
         # Without None: a patch of `fit` may add to the callbacks, or pass its own.
         stock_arguments = {
             k: v for k, v in locals().items() if k not in ("self", "__class__") and v is not None
@@ -285,7 +289,7 @@ class Network(keras.Sequential):
         self.last_path = "compiled"
         table = DeviceData(parts)
         validation_batch = int(validation_batch_size or batch_size or 32)
-        epochs, initial_epoch = int(epochs), keras_internals.first_epoch(self, int(initial_epoch))
+        initial_epoch = keras_internals.first_epoch(self, initial_epoch)
         merge_epochs = not (verbose or callbacks or validation)
         callbacks = self._callbacks(callbacks, verbose, epochs, math.ceil(table.rows / batch))
         steps = self.steps_per_call
@@ -481,7 +485,7 @@ class Network(keras.Sequential):
             ValueError: invalid data; see `kerasdnn.check_fit`.
         """
         x, y, sample_weight = map(as_numbers, (x, y, sample_weight))
-        batch_size = to_python(batch_size)
+        batch_size = rows_per_step(batch_size)
         if not kwargs:  # not from within stock `fit`, which has checked
             x = match_columns(x, self.column_names)
             check_data(self, x, y, sample_weight, training=False)
@@ -551,9 +555,10 @@ class Network(keras.Sequential):
         """
         predictor = self._predictor
         known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
-        known = known and not (self.run_eagerly or is_patched("predict"))
+        known = known and not (self.run_eagerly or is_patched("predict") or "call" in vars(self))
         if known and x.size <= MAX_NUMBERS_FAST and np.isfinite(x).all():
-            return predictor(x, batch_size)  # a few rows, in microseconds
+            return predictor(x, rows_per_step(batch_size))  # a few rows, in microseconds
+        batch_size = rows_per_step(batch_size)
         x = check_rows(self, as_numbers(x), self.column_names)
         if not COMPILED or is_patched("predict"):
             return super().predict(x, batch_size, verbose, steps, callbacks)
@@ -651,6 +656,11 @@ class Network(keras.Sequential):
             return
         with atomic_write(filepath) as temporary:
             super().save_weights(temporary)
+
+
+def rows_per_step(batch_size, name="batch_size"):
+    """Return `batch_size` as an int; None and 0 mean the default, as in Keras."""
+    return check_integer(name, batch_size) if batch_size else None
 
 
 def full_batch(batch_size, x, validation_split):

@@ -147,6 +147,9 @@ class Stack:
         for variables in others:
             if any(variables[i].numpy() != first[i].numpy() for i in places):
                 raise error("optimizers with different learning rates, or steps taken")
+        inputs = [self.trace.places(self.networks[i])[1] for i in self.members]
+        if len({tuple(getattr(*place) for place in places) for places in inputs}) > 1:
+            raise error("optimizers with different schedules")
 
     def keep(self, members):
         """Train only some of the networks from here on, by their positions."""
@@ -273,16 +276,17 @@ class StackedTraining:
         """One step of all networks: predictions, losses, and new variables that do not train."""
         batch = self.batch
         x, y, *weight = [part_of(part, t * batch, batch) for part in data]
+        mask = None
         if self.trace.padded:
             real = tf.clip_by_value(rows - t * batch, 1, batch)[:, None]
             mask = tf.cast(tf.range(batch)[None] < real, "float32")
             mask *= batch / tf.cast(real, "float32")
-            weight = [mask if not weight else weight[0] * mask]
+        weight = self.trace.weights_of_rows(weight, mask)
         arguments = self.optimizer.weights(), others, x, y, *weight
         y_pred, loss, gradients, others = tf.vectorized_map(
             lambda one: self.trace.step(*one), arguments, fallback_to_while_loop=False
         )
-        self.optimizer.apply(gradients)
+        self.trace.apply(self.optimizer, gradients, [part[0] for part in others])
         return y_pred, loss, others
 
     def score(self, m, state, y_pred, losses, rows, data, reset_metrics):

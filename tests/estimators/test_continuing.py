@@ -54,6 +54,19 @@ def test_the_first_call_may_lack_classes_and_categories_and_fixes_the_encoder():
     assert model.predict_proba(X).shape == (400, 3)
 
 
+def test_two_classes_are_decided_without_validation_rows(tmp_path):
+    yes, classes = SIGNAL > 0, [False, True]
+    model = DNNClassifier("standard", threshold=0.3, **QUICK).partial_fit(X, yes, classes)
+    p = model.predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(model.predict(X), p > 0.3)
+    model.calibrate(X, yes)
+    assert model.partial_fit(X, yes).temperature_ != 1  # it is kept
+    model.save(tmp_path / "m.kerasdnn")
+    np.testing.assert_array_equal(load(tmp_path / "m.kerasdnn").predict(X), model.predict(X))
+    with pytest.raises(ValueError, match=r"`threshold` needs validation rows.*'f1'"):
+        DNNClassifier("standard", threshold="f1", **QUICK).partial_fit(X, yes, classes)
+
+
 def test_a_pass_is_an_epoch_of_the_network():
     """The same steps as `fit` of the network on the encoded rows."""
     part = PARTS[0]

@@ -770,3 +770,38 @@ def test_a_series_is_a_row_to_predict_and_no_table_to_fit():
     np.testing.assert_array_equal(model.predict_proba(ROWS.iloc[3]), model.predict_proba(ROWS)[[3]])
     with pytest.raises(ValueError, match=r"must be a table. Received: a Series"):
         model.fit(ROWS["a"], LABELS)
+
+
+def test_a_structured_array_is_a_table_of_its_fields():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60), "city": ["Oslo", "Bonn", "Rome"] * 20})
+    y = (frame["a"] > 0).to_numpy()
+    model = DNNClassifier(**QUICK).fit(frame.to_records(index=False), y)
+    assert list(model.feature_names_in_) == ["a", "city"]
+    for rows in (frame, frame.iloc[:1]):
+        expected = DNNClassifier(**QUICK).fit(frame, y).predict_proba(rows)
+        np.testing.assert_allclose(
+            model.predict_proba(rows.to_records(index=False)), expected, 1e-5, 1e-7
+        )
+
+
+def test_an_integer_of_any_size_is_an_error_that_names_it():
+    X, y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20.0)
+    model = DNNRegressor(**QUICK).fit(pd.DataFrame(X, columns=["a", "b"]), y)
+    huge = 10**400
+    for call, words in (
+        (lambda: model.predict({"a": huge, "b": 1.0}), "Column 'a'"),
+        (lambda: model.predict(pd.DataFrame({"a": [huge], "b": [1.0]})), "too large"),
+        (lambda: model.fit(X, [huge, *y[1:].tolist()]), "`y` must contain finite numbers"),
+        (lambda: model.fit(X, y, sample_weight=[huge] * 20), "sample_weight"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+
+
+def test_a_constant_target_is_told_in_its_own_units():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.warns(DataWarning) as caught:
+        DNNRegressor(**QUICK).fit(X, np.full(40, 7.5))
+    [words] = [str(w.message) for w in caught if "one value only" in str(w.message)]
+    assert "7.5 in all 40 rows" in words

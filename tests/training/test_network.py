@@ -164,6 +164,11 @@ OPTIONS = {
     "batch norm": ({"layers": [keras.layers.BatchNormalization]}, {}),
     "layer norm": ({"layers": [keras.layers.LayerNormalization]}, {}),
     "sample weight": ({}, {"sample_weight": np.linspace(0, 2, ROWS)}),
+    "integer weights": (
+        {"compiling": {"weighted_metrics": ["accuracy"]}},
+        {"sample_weight": np.arange(ROWS) % 3},
+    ),
+    "boolean weights": ({}, {"sample_weight": np.arange(ROWS) % 3 > 0}),
     "class weight": ({}, {"class_weight": {0: 1.0, 1: 3.0}}),
     "weighted metrics": (
         {"compiling": {"weighted_metrics": ["accuracy"]}},

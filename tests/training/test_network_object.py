@@ -285,6 +285,44 @@ def test_numpy_numbers_are_settings(whole):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"batch_size": -1},
+        {"batch_size": 2.5},
+        {"validation_batch_size": -1},
+        {"epochs": "3"},
+        {"initial_epoch": 1.5},
+        {"validation_split": -0.2},
+        {"validation_split": 1.0},
+    ],
+    ids=str,
+)
+def test_a_setting_out_of_range_is_named_with_its_value(setting):
+    network = build_regressor(3, hidden_units=(4,), seed=0)
+    [(name, value)] = setting.items()
+    with pytest.raises(ValueError, match=f"`{name}` must be .*{name}={value!r}"):
+        network.fit(X, Y, verbose=0, **setting)
+    if name == "batch_size":
+        for call in (network.evaluate, network.predict):
+            rows = (X, Y) if call == network.evaluate else (X,)
+            with pytest.raises(ValueError, match=f"{name}={value!r}"):
+                call(*rows, batch_size=value)
+
+
+def test_no_rows_to_predict_is_an_error_that_says_so():
+    network = build_regressor(3, hidden_units=(4,), seed=0)
+    with pytest.raises(ValueError, match=r"`x` must have rows.*\(0, 3\)"):
+        network.predict(X[:0])
+
+
+def test_a_call_replaced_after_a_prediction_is_called():
+    network = build_regressor(3, hidden_units=(4,), seed=0)
+    network.predict(X[:1])
+    network.call = lambda x, training=None, mask=None: 0 * x[:, :1] + 5
+    assert (network.predict(X[:3]) == 5).all()
+
+
 # Tables of any make
 
 MIXED = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5], "b": [True, False, True, True], "c": [1, 2, 3, 4]})

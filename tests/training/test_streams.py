@@ -117,6 +117,8 @@ def test_a_step_that_is_no_function_of_the_weights_trains_on_a_dataset():
 def test_row_weights_and_class_weights_of_a_dataset_count():
     weighted = tf.data.Dataset.from_tensor_slices((X, Y, W)).batch(16)
     both(lambda: weighted, epochs=2)
+    counts = tf.data.Dataset.from_tensor_slices((X, Y, np.arange(len(X)) % 3)).batch(16)
+    both(lambda: counts, epochs=2)
     both(dataset, class_weight={0: 0.5, 1: 2.0}, epochs=2)
 
 

@@ -1,5 +1,7 @@
 """Networks that are trained as one compiled function, against the same networks trained alone."""
 
+import collections
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from kerasdnn.nn import realmlp_layers as rl
 from kerasdnn.nn.embedding import EmbedCategories
 from kerasdnn.nn.group_adam import GroupAdam
 from kerasdnn.nn.numeric_embeddings import PiecewiseLinearEmbedding
-from kerasdnn.nn.schedules import CosLog
+from kerasdnn.nn.schedules import CosLog, FlatCos
+from kerasdnn.training import compile_cache, fit_loop
 from kerasdnn.training.network import Network
 from kerasdnn.training.together import NotStackable, fit_together
 
@@ -35,6 +38,47 @@ def realmlp(seed):
     optimizer = GroupAdam(CosLog(0.02, 100), 0.02, {"scale": (6.0, 36.0), "bias": (0.1, 0.0)})
     network.compile(optimizer, "binary_crossentropy", weighted_metrics=["accuracy"])
     return network
+
+
+def scheduled(rate, steps, decay, dropout):
+    layers = [rl.NTKDense(6, seed=1), rl.ScheduledDropout(dropout, steps, seed=2)]
+    layers = [*layers, rl.NTKDense(1, "sigmoid", seed=3)]
+    network = Network([keras.Input((5,)), *layers], seed=1)
+    optimizer = GroupAdam(CosLog(rate, steps), decay and FlatCos(decay, steps))
+    network.compile(optimizer, "binary_crossentropy", weighted_metrics=["accuracy"])
+    return network
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_networks_of_other_schedules_share_a_function_and_train_as_they_do_alone(
+    compiled, monkeypatch
+):
+    if compiled:
+        monkeypatch.setattr(fit_loop, "MIN_STEPS_XLA", 0)
+    settings = [(0.02, 32, 0.1, 0.2), (0.1, 64, 0.3, 0.5), (0.1, 64, 0.0, 0.5)]
+    traces, weights = collections.OrderedDict(), []
+    for shared in (True, False):
+        for own in settings:
+            if not shared:
+                traces = collections.OrderedDict()
+            monkeypatch.setattr(compile_cache, "traces", traces)
+            network = scheduled(*own)
+            network.fit(X, Y, batch_size=16, epochs=4, verbose=0)
+            weights.append(network.get_weights())
+            # No decay is another computation. What was an input is a number again.
+            if shared:
+                assert len(traces) == (2 if own == settings[2] else 1)
+            assert network.optimizer.get_config()["learning_rate"]["config"]["peak"] == own[0]
+    for one, alone in zip(weights[:3], weights[3:], strict=True):
+        for a, b in zip(one, alone, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert any((a != b).any() for a, b in zip(weights[0], weights[1], strict=True))
+
+
+def test_networks_of_other_schedules_are_not_stacked():
+    networks = [scheduled(rate, 32, 0.1, 0.2) for rate in (0.02, 0.1)]
+    with pytest.raises(NotStackable, match="schedules"):
+        fit_together(networks, [(X, Y)] * 2, 16, 4)
 
 
 def tabm(seed):

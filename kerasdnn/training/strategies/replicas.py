@@ -21,7 +21,7 @@ Per replica, and therefore not as on one device, are
 import tensorflow as tf
 
 from ...core import keras_internals
-from ..compiled_steps import Training, bind, concrete, spec_of, tensor_specs
+from ..compiled_steps import Training, bind, concrete, spec_of
 from ..device_data import specs_of
 from ..dispatch import UseStockKeras, reason_for_batches
 
@@ -37,6 +37,8 @@ class ReplicaTraining(Training):
     Raises:
         UseStockKeras: the step is not a sum over rows, or the optimizer works on each variable.
     """
+
+    takes_inputs = False  # it is not shared
 
     def __init__(self, model, specs, rows, known):
         self.strategy = keras_internals.strategy_of(model)
@@ -66,9 +68,7 @@ class ReplicaTraining(Training):
         if not all(s or v.dtype.startswith("float") for s, v in zip(seeds, fixed, strict=True)):
             raise UseStockKeras("a layer that counts")
         if not self.synchronized:  # traced once for all
-            specs = tensor_specs(self.specs, None)
-            weight = [tf.TensorSpec((None,), "float32")] if self.padded and len(specs) == 2 else []
-            alone = concrete(alone, spec_of(trainable), spec_of(fixed), *specs, *weight)
+            alone = concrete(alone, spec_of(trainable), spec_of(fixed), *self.step_specs())
         shapes = [tuple(v.shape) for v in trainable]
         averaged = [tuple(v.shape) for v, seed in zip(fixed, seeds, strict=True) if not seed]
 

@@ -28,6 +28,7 @@ def atomic_write(path):
         path: str or path of the file to write.
 
     Raises:
+        FileNotFoundError: the folder of `path` is not there; the message names it.
         PermissionError: the existing file is not writable.
     """
     path = Path(os.path.realpath(path))
@@ -37,6 +38,10 @@ def atomic_write(path):
         return
     if old is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "The folder to write to is not there; create it", str(path.parent)
+        )
     start = temporary_start(path)
     remove_leftovers(path.parent, start)
     ending = re.search(r"(\.weights)?(\.\w{1,12})?$", path.name, re.ASCII)[0]

@@ -204,6 +204,17 @@ class Decisions(Spread):
             return self._uncalibrated(self._output(X))
         return self.calibrator_.probabilities(self._scores(X), self._labels)
 
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict the natural logarithms of the probabilities of `predict_proba`.
+
+        Args:
+            X: table, array or path of a Parquet file, with the columns of `fit`.
+
+        Returns:
+            float64, in the shape of `predict_proba`.
+        """
+        return np.log(self.predict_proba(X))
+
     @property
     def _labels(self):
         return self.target_.head.kind == "labels"

@@ -112,8 +112,8 @@ def parse(body: bytes) -> Any:
 def _no_key_twice(pairs):
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         message = f"The key {shortened(repr(twice))} is there twice in one object."
         raise Invalid(422, [problem(message, kind="duplicate")])
     return found
@@ -160,6 +160,8 @@ def _problems_of_row(row, position, known, required):
             message = f"Column {name!r} is missing in row {position}."
             found.append(problem(message, "rows", position, name, kind="missing"))
     for name, value in row.items():
+        if len(found) >= MAX_PROBLEMS:
+            break
         if name not in known:
             message = f"Row {position} has an unknown column {shortened(repr(name))}. The columns "
             message += f"are {quoted_list(known, 30)}."

@@ -232,6 +232,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: columns other than those of `fit`, by name or by type; infinite numbers.
         """
+        return self.encode(X, warn_unseen)
+
+    def encode(self, X: Any, warn_unseen: bool = False) -> np.ndarray:
+        """Encode X as `transform`, also where `set_output` asks for a DataFrame.
+
+        Args:
+            X: table, as in `fit`.
+            warn_unseen: as in `transform`.
+
+        Returns:
+            float32 `(rows, n_dense_ + len(cardinalities_))`.
+        """
         if "states_" not in self.__dict__:
             check_is_fitted(self, "states_")
         plan = self._the_plan()
@@ -294,7 +306,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Args:
             frame: `Frame`, a table that was read.
         """
-        self.transform(frame, warn_unseen=True)
+        self.encode(frame, warn_unseen=True)
         self._told = set()  # a later table has other rows than the validation set
 
     def _write_numbers(self, plan, frame, order, columns, out):

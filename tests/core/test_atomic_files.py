@@ -154,3 +154,10 @@ def test_a_picture_is_written_in_the_same_way(tmp_path):
     assert write_bytes(link, b"1") == link
     assert link.is_symlink()
     assert path.read_bytes() == b"1"
+
+
+def test_a_missing_folder_is_named_instead_of_a_temporary_file(tmp_path):
+    path = tmp_path / "none" / "a.bin"
+    with pytest.raises(FileNotFoundError, match="create it") as error, atomic_write(path):
+        pass
+    assert error.value.filename == str(path.parent)

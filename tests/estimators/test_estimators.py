@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import sklearn
 import sklearn.exceptions
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -805,3 +806,16 @@ def test_a_constant_target_is_told_in_its_own_units():
         DNNRegressor(**QUICK).fit(X, np.full(40, 7.5))
     [words] = [str(w.message) for w in caught if "one value only" in str(w.message)]
     assert "7.5 in all 40 rows" in words
+
+
+def test_a_global_wish_for_dataframes_leaves_training_as_it_is():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60), "city": ["Oslo", "Bonn", "Rome"] * 20})
+    y = (X["a"] > 0).to_numpy()
+    expected = DNNClassifier(**QUICK).fit(X, y).predict_proba(X)
+    with sklearn.config_context(transform_output="pandas"):
+        model = DNNClassifier(**QUICK).fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+        np.testing.assert_allclose(model.predict_proba(X.head(1)), expected[:1], 1e-5)
+        assert isinstance(model.encoder_.transform(X), pd.DataFrame)
+    np.testing.assert_array_equal(model.predict_log_proba(X), np.log(expected))

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import time
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,17 @@ def test_a_body_that_is_no_request_gets_a_reason(service, body, status, words):
     found = service.answer(body)
     assert found[0] == status
     assert words in found[1]["detail"][0]["msg"]
+
+
+def test_a_body_of_many_keys_is_rejected_in_a_moment(service):
+    keys = [f'"{i}": 1' for i in range(60_000)]
+    start = time.perf_counter()
+    for more, words in ((keys[-1:], "'59999' is there twice"), ([], "is missing in row 0")):
+        status, found = service.answer(f'{{"rows": [{{{",".join(keys + more)}}}]}}'.encode())
+        assert status == 422
+        assert words in found["detail"][0]["msg"]
+        assert len(found["detail"]) <= 20
+    assert time.perf_counter() - start < 10  # minutes, where time grows with the square
 
 
 def test_all_problems_are_reported_up_to_twenty(service):

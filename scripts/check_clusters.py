@@ -2,7 +2,7 @@
 
     scripts/run --cluster scripts/check_clusters.py                     # about 20 minutes
     scripts/run --cluster scripts/check_clusters.py --engines dask --workers 4 --leaders 1
-    scripts/run --cluster scripts/check_clusters.py --folds --trials 12 --workers 6 --leaders 2
+    scripts/run --cluster scripts/check_clusters.py --folds --trials 8 --workers 6 --leaders 2
     scripts/run --cluster scripts/check_clusters.py --pretend           # about 5 minutes
     scripts/run scripts/check_clusters.py --leader 1000   # what a trial costs its leader, 10 s
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -119,4 +120,5 @@ def described(value):
     if hasattr(value, "get_config"):
         config = {k: v for k, v in value.get_config().items() if k != "name"}  # it counts up
         return f"{type(value).__name__} {config}"
-    return getattr(value, "__qualname__", str(value))
+    text = getattr(value, "__qualname__", str(value))
+    return re.sub(" at 0x[0-9a-fA-F]+", "", text)  # where objects are in memory

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from kerasdnn.search.settings import SearchSettings
+from kerasdnn.search.settings import SearchSettings, described
 
 
 def test_checked_settings_are_plain_python():
@@ -43,6 +43,15 @@ def test_index_pairs_are_read_once():
 def test_a_setting_out_of_range_is_rejected_by_its_name(settings, message):
     with pytest.raises(ValueError, match=message):
         SearchSettings(**settings).checked()
+
+
+def test_where_objects_are_in_memory_does_not_matter_to_a_resumed_search():
+    callbacks = [[keras.callbacks.Callback(), print, lambda: None] for _ in range(2)]
+    first, second = map(described, callbacks)
+    assert first == second
+    assert first.startswith("[<keras.src.callbacks.callback.Callback object>")
+    assert described(keras.callbacks.Callback()) != described(keras.callbacks.CallbackList())
+    assert described((64, 32)) == "(64, 32)"
 
 
 def test_what_a_resumed_search_must_agree_in_is_the_same_in_every_process():

@@ -84,7 +84,7 @@ def search(folder, trials):
         import keras
 
         callbacks = [keras.callbacks.LambdaCallback(on_train_begin=wait)]
-        estimator = kerasdnn.DNNRegressor("standard", hidden_units=(8,), callbacks=callbacks)
+        estimator = kerasdnn.DNNRegressor("realmlp", hidden_units=(8,), callbacks=callbacks)
         return estimator.tune(*rows(), cv=3, **settings)
     if "PRETEND" in os.environ:
         pretend()

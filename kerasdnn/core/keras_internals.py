@@ -24,7 +24,7 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import python_utils
 from tensorflow.python.eager import context, execute
-from tensorflow.python.framework import ops
+from tensorflow.python.framework import errors, ops
 
 
 @contextlib.contextmanager
@@ -404,15 +404,18 @@ def no_pending_variables():
 class ArrayCall:
     """A concrete function with one output, called with an array; no gradient is recorded.
 
-    What TensorFlow does around a call, matching arguments and looking for tapes, takes longer than
-    the computation for a few rows.
+    What TensorFlow does around a call, matching arguments, looking for tapes and waking threads,
+    takes longer than the computation for a few rows.
     """
+
+    few_rows = 16  # up to which one thread is faster than several
 
     def __init__(self, concrete):
         self.concrete = concrete  # keeps the function alive
         self.name = concrete._inference_function.name.decode()
         self.captured = [*concrete.captured_inputs]
-        self.options = self.attributes = None
+        self.options, self.attributes = None, ((), ())
+        self.one_thread = context.num_gpus() == 0
 
     def __call__(self, handles, x):
         """Return the output for `handles` of variables and the array `x`, as an array."""
@@ -420,6 +423,15 @@ class ArrayCall:
         inputs = [*handles, ops.EagerTensor(x, runtime.device_name, None), *self.captured]
         if runtime.function_call_options is not self.options:
             self.options = runtime.function_call_options
-            self.attributes = tuple(v for pair in self.options.as_attrs().items() for v in pair)
-        [output] = execute.quick_execute(self.name, 1, inputs, self.attributes, runtime)
+            given = self.options.as_attrs()
+            few = given | {"executor_type": "SINGLE_THREADED_EXECUTOR"}
+            self.attributes = [tuple(v for p in a.items() for v in p) for a in (given, few)]
+        few = self.one_thread and len(x) <= self.few_rows
+        try:
+            [output] = execute.quick_execute(self.name, 1, inputs, self.attributes[few], runtime)
+        except (errors.FailedPreconditionError, errors.UnimplementedError):
+            if not few:
+                raise
+            self.one_thread = False  # a loop or a branch, of which one thread is not capable
+            return self(handles, x)
         return output.numpy()

@@ -32,7 +32,7 @@ from .fit import fit_table
 from .network_file import network_from_bytes, network_to_bytes
 from .saved_state import target_to_state
 
-PREDICTION_ROWS = 16  # a prediction is for a multiple of so many rows
+PREDICTION_ROWS = 8  # a prediction is for a multiple of so many rows
 OF_DECISIONS = ("accuracy", "precision", "recall")  # metrics of the predicted classes
 
 
@@ -165,7 +165,7 @@ class TableEstimator(Explained, BaseEstimator):
 
     def _matrix(self, X):
         """The matrix of a table that the network takes, float32 `(rows, columns)`."""
-        return self.encoder_.to_matrix(X, warn_unseen=True)
+        return self.encoder_.encode(X, warn_unseen=True)
 
     def _held_out(self, X, y, sample_weight):
         """The matrix of held-out rows, and their `Rows` with y encoded."""
@@ -195,9 +195,9 @@ class TableEstimator(Explained, BaseEstimator):
         """The output of a network for a matrix, float64 `(rows, outputs)`."""
         if len(matrix) == 0:
             return np.empty((0, self.network_.output_shape[-1]))
-        # Matrix products sum the last rows of a table in another order. In full chunks the
-        # prediction for a row is the same bit for bit, whatever the other rows are. (One row alone
-        # would take 0.2 ms less, and most of its predictions would differ in the last bits.)
+        # The product of one row sums in another order, and activations of numbers left over by
+        # vectors of up to eight differ in the last bit. In full chunks the prediction for a row is
+        # the same bit for bit, whatever the other rows are.
         padding = -len(matrix) % PREDICTION_ROWS
         full = np.zeros((len(matrix) + padding, matrix.shape[1]), matrix.dtype)
         full[: len(matrix)] = matrix

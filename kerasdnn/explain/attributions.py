@@ -238,7 +238,7 @@ def explain(estimator, X, output=None, scale=None, baseline=None):
     if twin is None:
         outputs = estimator._output(frame)
     else:
-        network, outputs = twin, outputs_of(twin, encoder.to_matrix(frame))
+        network, outputs = twin, outputs_of(twin, encoder.encode(frame))
     link, unit, what = chosen_output(estimator, outputs, output, scale)
     if head.kind != "number":
         link = replace(link, temperature=estimator.temperature_, odds=twin is not None)
@@ -247,7 +247,7 @@ def explain(estimator, X, output=None, scale=None, baseline=None):
     stage = stage_of(network, len(encoder.cardinalities_))
     begin = neutral_row(encoder)
     if baseline is not None:
-        begin = encoder.to_matrix(read_frame(baseline, "baseline"))
+        begin = encoder.encode(read_frame(baseline, "baseline"))
         if not len(begin):
             raise invalid("baseline", "must have rows", received="0 rows")
     origin = [s.mean(axis=0, keepdims=True, dtype="float64") for s in stage.starts(begin)]
@@ -263,7 +263,7 @@ def explain(estimator, X, output=None, scale=None, baseline=None):
     )  # fmt: skip
     start_values = np.array([at_origin[u] for u in unit])
     totals = link(outputs, unit)[0] - start_values
-    ends = [s.astype("float64") for s in stage.starts(encoder.to_matrix(frame))]
+    ends = [s.astype("float64") for s in stage.starts(encoder.encode(frame))]
     fold = stage.fold(fold_matrix(encoder))
     found, left = integrate(Line(stage, origin, ends, fold), unit, link)
     missing = totals - found.sum(axis=1)

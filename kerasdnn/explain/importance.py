@@ -222,8 +222,10 @@ class Scorer:
 class Encoded:
     """An encoder of tables that are encoded already."""
 
-    def transform(self, X, warn_unseen=False):
+    def encode(self, X, warn_unseen=False):
         return X
+
+    transform = encode
 
 
 class Permuted:
@@ -231,7 +233,7 @@ class Permuted:
 
     def __init__(self, estimator, frame):
         self.encoder, self.frame = estimator.encoder_, frame
-        self.matrix = self.encoder.to_matrix(frame)
+        self.matrix = self.encoder.encode(frame)
         self.owned = fold_matrix(self.encoder) > 0
         self.crossed = {j for sources, _ in self.encoder.crosses_ for j in sources}
         self.estimator = copy.copy(estimator)
@@ -250,7 +252,7 @@ class Permuted:
             frame, place = self.frame, self.encoder._order(self.frame)[j]
             columns = [frame.column(k) for k in range(frame.width)]
             columns[place] = columns[place].take(order)
-            return self.encoder.to_matrix(Frame(columns, frame.rows, frame.names))
+            return self.encoder.encode(Frame(columns, frame.rows, frame.names))
         matrix = self.matrix.copy()
         matrix[:, self.owned[:, j]] = self.matrix[order][:, self.owned[:, j]]
         return matrix

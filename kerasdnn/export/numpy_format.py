@@ -17,7 +17,7 @@ from . import numpy_reader
 from .description import need_steps
 
 PARSERS = ("parse_number", "tidy_date", "parse_time", "parse_boolean", "parse_serial",
-           "is_missing")  # fmt: skip
+           "is_missing", "common_era")  # fmt: skip
 RUNTIME = """
 import json, sys
 for name in ("kerasdnn", "tensorflow", "keras", "pandas", "scipy", "sklearn"):

@@ -948,7 +948,9 @@ FUNCTIONS = {
 
 # --------------------------------------------------------------------------------- text formats
 # `numpy_format` appends the source of these functions from `tables/texts/parsing.py`.
-parse_number = tidy_date = parse_time = parse_boolean = parse_serial = is_missing = None
+parse_number = tidy_date = parse_time = parse_boolean = parse_serial = is_missing = common_era = (
+    None
+)
 
 
 def parse(text, reading):
@@ -963,6 +965,7 @@ def parse(text, reading):
                 pass
         return parse_number(text, *marks, reading.get("factors", {}))
     if kind == "date":
+        text = common_era(text) if reading.get("era") else text
         found = parse_formats(text, reading["formats"])
         return parse_serial(text) if found is None and reading.get("serials") else found
     return parse_time(text) if kind == "time" else parse_boolean(text)

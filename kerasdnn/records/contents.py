@@ -142,7 +142,7 @@ class Recorder:
         validation, target = self.validation, estimator.target_
         if validation is None or not len(validation):
             return {}
-        matrix = estimator.encoder_.to_matrix(validation.x)
+        matrix = estimator.encoder_.encode(validation.x)
         output = estimator.network_.predict(matrix, verbose=0)
         if hasattr(target, "in_units"):
             output = target.in_units(output)

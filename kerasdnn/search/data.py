@@ -87,7 +87,7 @@ class TableData:
             y = part.y
             if for_network and hasattr(self.target, "to_network"):
                 y = self.target.to_network(y)
-            parts.append(part.replace(x=encoder.to_matrix(part.x), y=y))
+            parts.append(part.replace(x=encoder.encode(part.x), y=y))
         return as_float32(parts[0].concatenate(*parts[1:]))
 
 

@@ -402,7 +402,7 @@ class Encode:
         y = self.target.to_network(rows.y) if hasattr(self.target, "to_network") else rows.y
         if self.column and self.target.head.units == "1":
             y = y.reshape(-1, 1)
-        x = self.encoder.to_matrix(rows.x)
+        x = self.encoder.encode(rows.x)
         if self.factors is None and rows.weights is None:
             return x, y
         weights = 1.0 if rows.weights is None else rows.weights / rows.weights.mean()

@@ -26,6 +26,7 @@ from .frame import as_text
 DAY = 86_400.0
 MAX_DICT_ROWS = 64  # below it a dict looks categories up faster than a hash table of pandas
 BUCKETS = 1024  # of a hashed column
+PERIODS = "year", "week", "day"
 
 
 @dataclass
@@ -278,16 +279,14 @@ def parts_of(column):
     if missing.any():
         seconds[missing] = of_year[missing] = np.nan
     elapsed = seconds / DAY
-    turns = {
-        "year": of_year / 365.25,
-        "week": (np.floor(elapsed) + 3) % 7 / 7,  # 1970-01-01 was a Thursday
-        "day": elapsed % 1,
-    }
+    angles = np.empty((3, len(moments)))
+    angles[0] = of_year / 365.25
+    angles[1] = (np.floor(elapsed) + 3) % 7 / 7  # 1970-01-01 was a Thursday
+    angles[2] = elapsed % 1
+    angles *= 2 * np.pi
     parts = {" elapsed days": elapsed}
-    for period, turn in turns.items():
-        angle = 2 * np.pi * turn
-        parts[f" sine of {period}"] = np.sin(angle)
-        parts[f" cosine of {period}"] = np.cos(angle)
+    for period, sine, cosine in zip(PERIODS, np.sin(angles), np.cos(angles), strict=True):
+        parts[f" sine of {period}"], parts[f" cosine of {period}"] = sine, cosine
     return parts
 
 

@@ -232,9 +232,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: columns other than those of `fit`, by name or by type; infinite numbers.
         """
-        return self.to_matrix(X, warn_unseen)
+        return self.encode(X, warn_unseen)
 
-    def to_matrix(self, X: Any, warn_unseen: bool = False) -> np.ndarray:
+    def encode(self, X: Any, warn_unseen: bool = False) -> np.ndarray:
         """Encode X as `transform`, also where `set_output` asks for a DataFrame.
 
         Args:
@@ -306,7 +306,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Args:
             frame: `Frame`, a table that was read.
         """
-        self.to_matrix(frame, warn_unseen=True)
+        self.encode(frame, warn_unseen=True)
         self._told = set()  # a later table has other rows than the validation set
 
     def _write_numbers(self, plan, frame, order, columns, out):

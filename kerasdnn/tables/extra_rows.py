@@ -20,7 +20,7 @@ TOTAL = re.compile(
 NOTE = re.compile(
     r"\(?\d[\d., ]* (rows?|records?|zeilen|lignes|filas)( affected)?\)?|"
     r"(sources?|quelle|fuente|fonte|notes?|anmerkung(en)?|hinweis|end of (file|report)|"
-    r"generated|exported|stand)\b.*",
+    r"generated|exported|stand|copyright)\b.*|©.*",
     re.IGNORECASE,
 )
 
@@ -42,6 +42,12 @@ def without_extra_rows(table: pd.DataFrame, file: str, blank: bool = True) -> pd
         found["empty rows"] = table.index[empty]
         table = table[~empty]
     texts = [j for j, dtype in enumerate(table.dtypes) if is_text(dtype)]
+    if len(texts) == table.shape[1] > 1:  # as when files are joined
+        names = [str(name) for name in table]
+        same = [i for i, value in enumerate(table.iloc[:, 0]) if value == names[0]]
+        same = [i for i in same if table.iloc[i].tolist() == names]
+        found["repeated headers"] = table.index[same]
+        table = table.drop(index=table.index[same])
     if texts and len(table) > MIN_ROWS:
         rules = [i for i in (0, len(table) - 1) if is_rule(table.iloc[i])]
         found["rules"] = table.index[rules]
@@ -121,6 +127,8 @@ def is_note(table, position):
     if not isinstance(value, str) or (table.iloc[:-MAX_NOTES, first] == value).any():
         return False
     alone = row.notna().sum() == 1
+    if first == 0 and NOTE.fullmatch(value.strip()) and row.isna().mean() >= 0.5:
+        return True  # with a comma in it
     if alone and first == 0 and (table.shape[1] > 2 or NOTE.fullmatch(value.strip())):
         before = table.iloc[:-MAX_NOTES] if len(table) > 2 * MAX_NOTES else table.iloc[:MIN_ROWS]
         return not (before.notna().sum(axis=1) == 1).any()

@@ -27,6 +27,7 @@ SAMPLE_BYTES = 1 << 20
 SAMPLE_RECORDS = 1000
 MAX_PREAMBLE = 30  # records before the header
 SEPARATORS = ";\t|,"  # of equally good ones the first
+RARE_SEPARATORS = "\x01", "^", "~", r"\s{2,}", r"\s+"  # where none of the others fits
 BYTE_ORDER_MARKS = {  # the longer ones first, which begin like the shorter ones
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",
@@ -48,6 +49,7 @@ GUESSED = ("cp1252", "latin-1")  # for what is not Unicode; the second has a let
 NUMBER = r"[+-]?(?:[0-9]*|[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+){d}[0-9]+(?:[eE][+-]?[0-9]+)?"
 GROUPED = r"[+-]?[1-9][0-9]{{0,2}}(?:{t}[0-9]{{3}})+"
 WHOLE = r"[+-]?[0-9]+"
+DIGITS = r"-?[0-9]+(?:\.[0-9]+)?"
 CODE = r"0[0-9]{2,}"  # a zip code or a part number, whose zeros pandas would drop
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?"
 
@@ -60,20 +62,20 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a table from a file; the format follows from its extension.
 
-    `.parquet`, `.feather`, `.arrow`, `.xlsx`, `.xlsm`, `.xls`, `.ods` (the first sheet), `.jsonl`
-    and `.ndjson` are read by pandas. Every other file is taken for delimited text with a header, in
-    the clear or compressed (gzip, bz2, xz, or a zip archive of one file). In text, columns of ISO
-    dates become dates, and columns whose numbers are all written with thousands separators become
-    numbers. Columns of digits with leading zeros, such as zip codes, stay text. Columns without a
-    name and without a value, which spreadsheets export, are dropped. Rows that hold no data are
-    skipped with a warning: titles before the header, questions or units below it, lines of comments
-    that begin with #, rules, blank rows, totals and notes at the end. `\\N`, as databases write it,
-    is a missing value.
+    `.parquet`, `.feather`, `.arrow`, `.xlsx`, `.xlsm`, `.xls`, `.ods` (the first sheet), `.json`
+    (records), `.jsonl` and `.ndjson` are read by pandas. Every other file is taken for delimited
+    text with a header, in the clear or compressed (gzip, bz2, xz, or a zip archive of one file). In
+    text, columns of ISO dates become dates, and columns whose numbers are all written with
+    thousands separators become numbers. Columns of digits with leading zeros, such as zip codes,
+    stay text. Columns without a name and without a value, which spreadsheets export, are dropped.
+    Rows that hold no data are skipped with a warning: titles before the header, questions or units
+    below it, lines of comments that begin with #, rules, blank rows, totals and notes at the end.
+    `\\N`, as databases write it, is a missing value.
 
     Args:
         path: str or Path.
         sep: str, what separates the columns of a text file. None means detected out of comma,
-            semicolon, tab and vertical bar.
+            semicolon, tab, vertical bar and, with a warning, blanks.
         decimal: str, "." or ",", the decimal mark of a text file. None means detected.
         encoding: str, the encoding of a text file, such as "cp1252". None means detected: a byte
             order mark, UTF-8, UTF-16, else cp1252 if the text looks Western European.
@@ -105,7 +107,7 @@ def read_table(
         endings.pop()
     ending = endings[-1] if endings else ""
     try:
-        if ending in READERS:
+        if ending in READERS and not (ending == ".xls" and _is_text(path)):
             table = READERS[ending](path)
         else:
             table = _read_text(path, sep, decimal, encoding)
@@ -119,6 +121,10 @@ def read_table(
         ) from error
     except LookupError as error:  # pandas has no such encoding, and ValueErrors pass
         raise ValueError(f"{path} cannot be read: {_one_line(error)}") from error
+    except pd.errors.ParserError as error:
+        raise ValueError(
+            f"{path} is not a readable table: {_one_line(error)}. Correct this line, or pass `sep`."
+        ) from error
     except (ValueError, zipfile.BadZipFile, lzma.LZMAError, EOFError, csv.Error) as error:
         raise ValueError(f"{path} is not a readable table: {_one_line(error)}") from error
     if table.shape[1] == 0:
@@ -171,6 +177,11 @@ def _first_sheet(path):
     return without_extra_rows(_without_unnamed(table), path.name)
 
 
+def _read_json(path, lines):
+    """Records; text stays text, because pandas would drop the zeros of a zip code."""
+    return pd.read_json(path, lines=lines, dtype=False)
+
+
 READERS = {
     ".parquet": pd.read_parquet,
     ".pq": pd.read_parquet,
@@ -180,17 +191,26 @@ READERS = {
     ".xlsm": _first_sheet,
     ".xls": _first_sheet,
     ".ods": _first_sheet,
-    ".jsonl": lambda path: pd.read_json(path, lines=True),
-    ".ndjson": lambda path: pd.read_json(path, lines=True),
+    ".jsonl": lambda path: _read_json(path, lines=True),
+    ".ndjson": lambda path: _read_json(path, lines=True),
+    ".json": lambda path: _read_json(path, lines=False),
 }
 INSTALL = dict.fromkeys([".parquet", ".pq", ".feather", ".arrow"], "pyarrow")
 INSTALL |= {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd", ".ods": "odfpy"}
+
+
+def _is_text(path):
+    """Whether a file that is named like a workbook is text: many programs export such files."""
+    compression, content = _first_bytes(path, 8)
+    return compression is None and not content.startswith(b"\xd0\xcf\x11\xe0")
 
 
 def _read_text(path, sep, decimal, encoding):
     compression, content = _first_bytes(path)
     if not content.strip():
         raise ValueError("it is empty")
+    if re.match(rb"\s*<(?:!doctype|html|table|\?xml)", content, re.IGNORECASE):
+        raise ValueError("it is a web page or XML. pd.read_html(path)[0] reads the table of a page")
     complete = len(content) < SAMPLE_BYTES
     candidates = [encoding] if encoding else _encodings(content, complete)
     for candidate in candidates:
@@ -213,6 +233,7 @@ def _parse(path, text, complete, settings):
     sep, decimal, encoding, compression = settings
     text, skipped, sep = _without_separator_line(text, sep)
     sep, quote, preamble, records = _layout(text, sep, complete)
+    _check_header(path, records)
     header, rows = records[0], _without_comment_rows(records[1:], len(records[0]))
     if decimal is None:
         decimal = _decimal_mark([field for row in rows for field in row], sep)
@@ -221,6 +242,12 @@ def _parse(path, text, complete, settings):
     escaped = '\\"' in text and '""' not in text
     codes = _columns_of_codes(rows, len(header))
     source, encoded = path, {"encoding": encoding, "compression": compression}
+    if sep in RARE_SEPARATORS[-2:]:
+        source, encoded = _with_tabs(path, encoding, sep, skipped + preamble), {}
+        sep = "\t"
+        warn(f"The columns of {path.name} are separated by blanks. Pass `sep` if they are not.")
+    elif compression == "zip":
+        source, encoded["compression"] = io.BytesIO(_first_bytes(path, -1)[1]), None
     if len(rows) < len(records) - 1:
         source, encoded = _without_comments(path, encoding, skipped + preamble), {}
         warn(f"Lines of comments in {path.name}, which begin with #, are skipped.")
@@ -248,6 +275,44 @@ def _parse(path, text, complete, settings):
     return table
 
 
+def _check_header(path, records):
+    """Reject a header that is too short, and warn of one that is a row of data or repeats names."""
+    header, *rows = records
+    longer = [row for row in rows if any(row[len(header) :])]
+    if len(rows) / 2 < len(longer) < len(rows):
+        raise ValueError(
+            f"its header has {len(header)} names, and most rows have "
+            f"{max(map(len, longer))} values. Correct the header"
+        )
+    numbers = [
+        j for j in range(len(header))
+        if rows and all(j < len(row) and re.fullmatch(DIGITS, row[j].strip()) for row in rows)
+    ]  # fmt: skip
+    named = [float(header[j]) for j in numbers if re.fullmatch(DIGITS, header[j].strip())]
+    if (
+        len(numbers) > 1
+        and len(named) == len(numbers)
+        and (named != sorted(set(named)) or any(value % 1 for value in named))
+    ):
+        warn(
+            f"The first line of {path.name} looks like data, and is read as the names of the "
+            f"columns: {', '.join(header[:4])}. Insert a line of names."
+        )
+    repeated = [name for name, count in Counter(header).items() if count > 1 and name.strip()]
+    if repeated:
+        warn(
+            f"{path.name} has several columns {repeated[0]!r}. The later ones are called "
+            f"{repeated[0] + '.1'!r} and so on."
+        )
+
+
+def _with_tabs(path, encoding, sep, skipped):
+    """The text of a file from the header on, with a tab between the columns."""
+    _, content = _first_bytes(path, size=-1)
+    lines = _decode(content, encoding, complete=True).split("\n")[skipped:]
+    return io.StringIO("\n".join("\t".join(re.split(sep, line.strip())) for line in lines))
+
+
 def _without_unnamed(table):
     """A table without its columns that have neither a name nor a value."""
     unnamed = [c for c in table if str(c).startswith("Unnamed: ") and table[c].isna().all()]
@@ -265,7 +330,12 @@ def _first_bytes(path, size=SAMPLE_BYTES):
     compression = next((name for name, (first, _) in OPEN.items() if magic.startswith(first)), None)
     if compression == "zip":
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
+            names = [
+                name for name in archive.namelist()
+                if not name.endswith("/") and not name.startswith("__MACOSX/")
+            ]  # fmt: skip
+            tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
+            names = tables if len(tables) == 1 else names
             if len(names) != 1:
                 listed = ", ".join(names[:5])
                 raise ValueError(
@@ -343,6 +413,13 @@ def _layout(text, sep, complete):
                 fits = 0.0  # a separator that splits the header is better than none
             if (fits, width) > best[0]:
                 best = (fits, width), candidate, quote, preamble, records
+    if not sep and len(best[-1][0]) == 1:
+        for candidate in RARE_SEPARATORS:
+            records = _records(text, candidate, '"')
+            preamble, records = _without_preamble(records if complete else records[:-1])
+            widths = {len(record) for record in records[:SAMPLE_RECORDS]}
+            if len(records) > 2 and len(widths) == 1 and widths != {1}:
+                return candidate, '"', preamble, records
     return best[1:]
 
 
@@ -350,7 +427,7 @@ def _records(text, sep, quote):
     """`(line number, fields)` of the first records."""
     if len(sep) > 1:  # a regular expression, which pandas accepts
         lines = enumerate(text.split("\n")[: SAMPLE_RECORDS + 2], start=1)
-        return [(number, re.split(sep, line)) for number, line in lines if line]
+        return [(number, re.split(sep, line.strip())) for number, line in lines if line.strip()]
     records = []
     reader = csv.reader(io.StringIO(text), delimiter=sep, quotechar=quote, skipinitialspace=True)
     with suppress(csv.Error):  # a quote that is never closed: another separator fits better
@@ -444,6 +521,11 @@ def _decimal_mark(fields, sep):
 def _typed(column, decimal):
     """A column of text as dates or as numbers, if every value is written as one."""
     words = column.dropna()
+    if not words.map(type).eq(str).all():
+        return column
+    if len(words) and words.str.fullmatch(r'="[^"]*"').all():  # a formula, so that it stays text
+        column = column.str[2:-1]
+        words = column.dropna()
 
     def all_match(pattern):  # most columns are decided by their first values
         return len(words) > 0 and all(

@@ -16,8 +16,8 @@ from .columns import parts_of, scaled
 from .frame import Column, without_zone
 from .texts.reading import parse
 
-FLOATS = {float, np.float64, np.float32}
-NUMBERS = {float, int, np.float64, np.float32, np.int64, np.int32}
+FLOATS = {float, np.float64, np.float32, np.float16}
+NUMBERS = {*FLOATS, int, np.int64, np.int32, np.int16, np.int8, np.uint32, np.uint16, np.uint8}
 BOOLEANS = {bool, np.bool_}
 MOMENTS = {datetime, pd.Timestamp}
 
@@ -139,7 +139,7 @@ def one_row_dict(frame):
             allowed = isinstance(dtype, (pd.StringDtype, pd.Int64Dtype, pd.BooleanDtype))
         if not allowed:
             return None
-    return dict(zip(frame.columns, frame.to_numpy(dtype=object)[0].tolist(), strict=True))
+    return dict(zip(frame.columns, frame.iloc[0].tolist(), strict=True))
 
 
 def code_of(state, value, told):

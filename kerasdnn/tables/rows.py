@@ -213,7 +213,7 @@ def read_weights(sample_weight):
 def encode_rows(rows, encoder, target):
     """Rows as the network takes them: a float32 matrix, encoded targets, weights of mean 1."""
     y = target.to_network(rows.y) if hasattr(target, "to_network") else rows.y
-    return rows.replace(x=encoder.to_matrix(rows.x), y=y).unit_weights()
+    return rows.replace(x=encoder.encode(rows.x), y=y).unit_weights()
 
 
 def repeat_by_weight(rows):

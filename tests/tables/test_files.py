@@ -117,6 +117,13 @@ MESSY = {
     "missing values of a database": ("a\tb\n1\t\\N\n\\N\tx\n", {"a": [1, None], "b": [None, "x"]}),
     "one column of phrases": ("a\nx, y\nz\nu, v, w\n", None),
     "blank lines": ("\n\na,b\n1,2\n\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
+    "control characters": ("a\x01b\n1\x01x\n3\x01y\n", {"a": [1, 3], "b": ["x", "y"]}),
+    "carets": ("a^b\n1^x\n3^y\n", {"a": [1, 3], "b": ["x", "y"]}),
+    "text for a spreadsheet": (
+        'a,b,c\n="007",="1.5",="x"\n="012",="2.5",="y"\n',
+        {"a": ["007", "012"], "b": [1.5, 2.5], "c": ["x", "y"]},
+    ),
+    "line ends of several computers": ("a,b\r\n1,2\n3,4\r\n", {"a": [1, 3], "b": [2, 4]}),
     "line ends of old computers": ("a;b\r1;2\r3;4\r", {"a": [1, 3], "b": [2, 4]}),
 }
 
@@ -218,7 +225,8 @@ def test_of_a_workbook_with_several_sheets_the_first_is_read_and_named(tmp_path)
 UNREADABLE = {
     "empty":     (b"",                                "it is empty"),
     "binary":    (bytes(range(256)) * 20,             "it is a binary file"),
-    "ragged":    (b"a,b\n1,2\n1,2,3,4,5\n",           "line 3"),
+    "ragged":    (b"a,b\n1,2\n1,2,3,4,5\n",           "line 3.*Correct this line"),
+    "no name":   (b"a,b\n1,2,3\n1,2,3\n1,2\n",        "header has 2 names.* 3 values"),
     "truncated": (gzip.compress(b"a,b\n1,2\n" * 999)[:40], "end-of-stream|end of file|ended"),
 }
 # fmt: on
@@ -231,6 +239,63 @@ def test_a_file_that_is_not_a_table_is_refused_in_one_line(tmp_path, name):
     with pytest.raises(ValueError, match=rf"t\.csv is not a readable table: .*({words})") as caught:
         read_table(tmp_path / "t.csv")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gap", [" ", "   "])
+def test_columns_that_blanks_separate_are_read_with_a_warning(tmp_path, gap):
+    rows = [["when", "place", "value"], ["2020-01-31", "Bonn", "1.5"], ["2020-02-01", "Ulm", "12"]]
+    if len(gap) > 1:
+        rows[1][1] = "New York"
+    lines = [gap.join(f"{v:>9}" if len(gap) > 1 else v for v in row) for row in rows]
+    (tmp_path / "t.txt").write_text("\n".join(lines) + "\n")
+    with pytest.warns(DataWarning, match=r"columns of t\.txt are separated by blanks"):
+        found = read_table(tmp_path / "t.txt")
+    assert list(found) == rows[0]
+    assert found["value"].tolist() == [1.5, 12]
+    assert found["place"].tolist() == [rows[1][1], "Ulm"]
+
+
+WARNED = {
+    "no header": ("0.5,1365,x\n7.25,12,y\n1.5,8,z\n", "first line of t.csv looks like data"),
+    "equal names": ("a,a,b\n1,2,3\n4,5,6\n", "several columns 'a'.*'a.1'"),
+}
+HONEST = ["country,2019,2020\nx,1.5,2\ny,3.5,4\n", "0,1,2\n5,6,x\n7,8,y\n"]
+
+
+def test_a_header_that_is_a_row_of_data_or_repeats_a_name_is_warned_of(tmp_path):
+    for text, words in WARNED.values():
+        (tmp_path / "t.csv").write_text(text)
+        with pytest.warns(DataWarning, match=words):
+            read_table(tmp_path / "t.csv")
+    for text in HONEST:
+        (tmp_path / "t.csv").write_text(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read_table(tmp_path / "t.csv")
+
+
+def test_a_workbook_that_is_text_is_read_and_one_that_is_a_page_is_refused(tmp_path):
+    path = tmp_path / "t.xls"
+    path.write_text("a\tb\n1\t2\n3\t4\n")
+    assert read_table(path)["b"].tolist() == [2, 4]
+    path.write_text("<html><table><tr><td>a</td></tr></table></html>")
+    with pytest.raises(ValueError, match=r"pd\.read_html"):
+        read_table(path)
+
+
+def test_what_an_archive_holds_next_to_its_only_table_is_ignored(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("data.csv", "a,b\n1,2\n")
+        archive.writestr("__MACOSX/._data.csv", "x")
+        archive.writestr("README.txt", "Read me")
+    assert read_table(tmp_path / "t.zip").to_dict("list") == {"a": [1], "b": [2]}
+
+
+def test_codes_in_json_keep_their_zeros(tmp_path):
+    table = pd.DataFrame({"zip": ["01067", "80331"], "n": [1, 2], "when": ["2020-01-31", "x"]})
+    for name, lines in (("t.json", False), ("t.jsonl", True)):
+        table.to_json(tmp_path / name, orient="records", lines=lines)
+        assert_is_the_table(read_table(tmp_path / name), table)
 
 
 def test_an_archive_of_several_files_is_refused_by_their_names(tmp_path):
@@ -265,6 +330,7 @@ EXTRA = {
     "a header in a comment": "# Q1,Q2\n{rows}",
     "blank rows": "Q1,Q2\n,\n{rows},\n\n,\n",
     "a total": 'Q1,Q2\n{rows}Total,"1,234.5"\n',
+    "headers of joined files": "Q1,Q2\n{rows}Q1,Q2\n",
     "a note": "Q1,Q2\n{rows}(40 rows),\n",
     "psql": " Q1 | Q2 \n----+------\n{piped}(40 rows)\n",
     "mysql": "+----+------+\n| Q1 | Q2   |\n+----+------+\n{boxed}+----+------+\n",
@@ -289,6 +355,16 @@ def test_rows_that_hold_no_data_are_skipped_with_a_warning(tmp_path, name):
     pd.testing.assert_frame_equal(table, expected, check_dtype=False)
     assert table.dtypes.map(lambda dtype: dtype.kind in "if").all()
     assert len(caught) >= 1 or name == "a header in a comment"
+
+
+def test_a_note_with_a_comma_in_it_is_skipped_too(tmp_path):
+    lines = [f"{i},{i / 8},{i % 2 == 0},x" for i in range(40)]
+    notes = ["Source: Statistics Office, 2021,,", "\u00a9 2024 The Office. All rights reserved.,,,"]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,c,d", *lines, *notes]) + "\n", "utf-8")
+    with pytest.warns(DataWarning, match="2 totals and notes"):
+        found = read_table(tmp_path / "t.csv")
+    assert len(found) == 40
+    assert found["c"].dtype == bool
 
 
 def test_rows_of_data_that_resemble_notes_and_headers_stay(tmp_path):

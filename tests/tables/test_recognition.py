@@ -42,6 +42,18 @@ def national(write, decimal=",", thousands="."):
     return lambda v: write(v, decimal=decimal, thousands=thousands)
 
 
+def wide(text):
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+def quarters(value, *parts):
+    """A number of quarters with `parts` for 1, 2 and 3 of them."""
+    whole, part = int(value), ("", *parts)[round(value * 4) % 4]
+    return f"{whole or ''} {part}".strip() or "0"
+
+
+ARABIC = str.maketrans("0123456789.,", "٠١٢٣٤٥٦٧٨٩٫٬")
+DEVANAGARI = str.maketrans("0123456789", "०१२३४५६७८९")
 WHOLE = np.floor(np.abs(AMOUNTS)) + 1000
 # What numbers are written as: the numbers, and a writer of one of them.
 NUMBERS = {
@@ -78,6 +90,34 @@ NUMBERS = {
     "sizes of files": (COUNTS * 512.0, lambda v: f"{v:.0f} B" if v < 9e3 else f"{v / 1024} KB"),
     "terms": (COUNTS * 365.25 / 12, lambda v: f"{round(v / 365.25 * 12)} months"
               if v < 400 else f"{v / 365.25:.9f} years"),
+    "no zero before the point": (COUNTS / 100, lambda v: f"{v:.3f}".lstrip("0")),
+    "Swedish prices": (WHOLE, lambda v: f"{v:,.0f}:-".replace(",", "\xa0")),
+    "thousands of won": (COUNTS * 1e3,
+                         lambda v: f"{v // 1e3:.0f}천원" if v % 2e3 else f"{v:,.0f}원"),
+    "milliseconds": (COUNTS / 864e5,
+                     lambda v: f"{v * 864e5:.0f} ms" if v < 4e-7 else f"{v * 86400:.9f} s"),
+    "wide digits": (AMOUNTS, lambda v: wide(f"{v:,.2f}")),
+    "wide digits with a currency": (WHOLE, lambda v: wide(f"¥{v:,.0f}").replace("\xa5", "￥")),
+    "Arabic digits": (AMOUNTS, lambda v: f"{v:,.2f}".translate(ARABIC)),
+    "Devanagari digits": (WHOLE, lambda v: f"{v:.0f}".translate(DEVANAGARI)),
+    "Japanese triangles": (AMOUNTS, signed("▲", "", "{}")),
+    "Japanese triangles before a currency": (AMOUNTS, signed("△¥", "", "¥{}")),
+    "triangles up and down": (AMOUNTS, lambda v: f"{'▼' if v < 0 else '▲'} {abs(v):.2f}%"),
+    "ten thousands": (WHOLE, lambda v: f"{v // 1e4:.0f}万{v % 1e4:.0f}円" if v >= 1e4
+                      else f"{v:.0f}円"),
+    "powers of ten thousand": (COUNTS * 5e6,
+                               lambda v: f"{v // 1e8:.0f}억 {v % 1e8 / 1e4:,.0f}만원"),
+    "thousands of ten thousands": (COUNTS * 1e7, lambda v: f"{v / 1e7:.0f}천만 원"),
+    "fractions": (COUNTS / 4, lambda v: quarters(v, "1/4", "1/2", "3/4")),
+    "signs of fractions": (COUNTS / 4, lambda v: quarters(v, "¼", "½", "¾")),
+    "percent first": (COUNTS / 10, lambda v: f"%{v}"),
+    "degrees in one sign": (COUNTS / 10, lambda v: f"{v}℃"),
+    "volts": (COUNTS / 10, lambda v: f"{v} V" if v < 5 else f"{v * 1e3:.0f} mV"),
+    "basis points": (COUNTS / 100, lambda v: f"{v}%" if v < 0.5 else f"{v * 100:.0f} bp"),
+    "angles": (COUNTS - 45 + 0.5125, lambda v: f"{abs(v) // 1:.0f}°{abs(v) % 1 * 3600 // 60:02.0f}'"
+               f'{abs(v) * 3600 % 60:04.1f}"{"S" if v < 0 else "N"}'),
+    "hexadecimal": (COUNTS, lambda v: f"0x{v:02X}"),
+    "estimates": (WHOLE, lambda v: f"{v:,.0f} (est.)" if v % 2 else f"{v:,.0f}"),
     "crores": (COUNTS * 1e5, lambda v: f"{v / 1e5:.0f} lakh" if v < 3e6 else f"{v / 1e7} crore"),
 }  # fmt: skip
 
@@ -97,6 +137,9 @@ POLISH += "listopada grudnia"
 TURKISH = "Ocak Şubat Mart Nisan Mayıs Haziran Temmuz Ağustos Eylül Ekim Kasım Aralık"
 RUSSIAN = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря"
 FRENCH = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
+THAI = "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค."
+HINDI = "जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्तूबर नवंबर दिसंबर"
+GREEK = "Ιαν Φεβ Μαρ Απρ Μαΐ Ιουν Ιουλ Αυγ Σεπ Οκτ Νοε Δεκ"
 DAYS = "lun. mar. mer. jeu. ven. sam. dim."
 
 
@@ -128,6 +171,23 @@ DATES = {
     "digits with T and Z": ("s", lambda v: f"{v:%Y%m%dT%H%M%SZ}"),
     "Korean halves of a day": ("s", lambda v: half(v, "오전", "오후")),
     "Japanese halves of a day": ("s", lambda v: half(v, "午前", "午後")),
+    "Korean short halves of a day": ("min", lambda v: f"{v.year}. {v.month}. {v.day}. "
+                                     + half(v, "오전", "오후")[11:-3]),
+    "some zones": ("s", lambda v: f"{v:%Y-%m-%dT%H:%M:%S}" + "Z" * (v.second % 2)),
+    "wide digits": ("D", lambda v: wide(f"{v:%Y/%m/%d}")),
+    "Arabic digits": ("D", lambda v: f"{v:%d/%m/%Y}".translate(ARABIC)),
+    "Japanese eras": ("D", lambda v: f"平成{v.year - 1988}年{v.month}月{v.day}日"),
+    "first years of eras": ("D", lambda v: f"令和{v.year - 2018 if v.year > 2019 else '元'}年"
+                            f"{v.month}月{v.day}日"),
+    "Japanese weekdays": ("D", lambda v: f"{v:%Y年%m月%d日}（{'月火水木金土日'[v.weekday()]}）"),
+    "Taiwan": ("D", lambda v: f"民國{v.year - 1911}年{v.month}月{v.day}日"),
+    "Thailand": ("D", lambda v: f"{v.day}/{v.month}/{v.year + 543}"),
+    "years of two digits first": ("D", lambda v: f"{v:%y.%m.%d}"),
+    "Hindi": ("D", named(HINDI)),
+    "Thai months": ("D", lambda v: named(THAI)(v + pd.DateOffset(years=543))),
+    "Greek": ("D", named(GREEK)),
+    "Vietnamese": ("D", lambda v: f"ngày {v.day} tháng {v.month} năm {v.year}"),
+    "XML": ("D", lambda v: f"{v:%Y-%m-%d}Z"),
     "day of the year": ("D", lambda v: f"{v:%Y-%j}"),
     "six digits": ("D", lambda v: f"{v:%y%m%d}"),
     "Polish": ("D", named(POLISH)),
@@ -150,7 +210,7 @@ def test_dates_are_read_from_what_programs_write(unit, write):
     values = MOMENTS.dt.to_period(unit).dt.start_time if unit in ("M", "Q", "W-MON") else MOMENTS
     if unit == "W-MON":
         values = MOMENTS.dt.floor("D") - pd.to_timedelta(MOMENTS.dt.day_of_week, "D")
-    values = values.dt.floor("D") if unit == "D" else values
+    values = values.dt.floor(unit) if unit in ("D", "min") else values
     texts = [write(value) for value in MOMENTS]
     reading, _, _ = recognize(Column("text", np.array(texts, dtype=object)))
     found, stray = parse(texts, reading)
@@ -165,7 +225,13 @@ def test_dates_are_read_from_what_programs_write(unit, write):
 DURATIONS = {
     "hours and minutes": (lambda s: f"{s // 3600}h {s % 3600 // 60}m", 60),
     "words": (lambda s: f"{s // 3600} hrs, {s % 3600 // 60} mins", 60),
+    "Korean": (lambda s: f"{s // 3600}시간 {s % 3600 // 60}분", 60),
+    "Chinese": (lambda s: f"{s // 3600}小时{s % 3600 // 60}分{s % 60}秒", 1),
     "ISO 8601": (lambda s: f"P{s // 86400}DT{s % 86400 // 3600}H{s % 3600 // 60}M{s % 60}S", 1),
+    "Korean halves of a day": (
+        lambda s: f"{'오전' if s < 43_200 else '오후'} {s // 3600 % 12 or 12}:{s % 3600 // 60:02d}",
+        60,
+    ),
     "digits": (lambda s: f"{s // 3600 % 24:02d}{s % 3600 // 60:02d}", 60),
 }
 
@@ -237,6 +303,7 @@ OTHERS = {
     "ranges": [f"{i}–{i + 9}" for i in range(0, 400, 10)],
     "order numbers": [f"2021-{i:04d}" for i in range(40)],
     "zip codes of four digits": [f"{i:04d}" for i in range(120, 9000, 137)],
+    "phone numbers": [f"+8210{10_000_000 + 31 * i}" for i in range(40)],
     "paragraphs": [f"§ {i}" for i in range(40)],
 }
 

@@ -26,11 +26,11 @@ MISSING = words(
      "bad input", "no sabe", "ns/nc", "non disponible", "no disponible"}
 TRUE = words(
     "yes y true t ja j oui o si sí sì s sim tak ano da on wahr vrai verdadero verdadeiro vero waar "
-    "kyllä evet да 是 はい 예 ✓ ✔ ☑"
+    "kyllä evet да 是 有 はい 예 네 có ✓ ✔ ☑ ✅"
 )
 FALSE = words(
     "no n false f nein non não nao nie ne nee nej nei off falsch faux falso onwaar ei hayır нет 否 "
-    "いいえ 아니오 ✗ ✘ ☐"
+    "無 无 いいえ 아니오 아니요 không ✗ ✘ ☐ ❌"
 )
 CURRENCIES = words(
     "usd eur gbp chf jpy inr sek nok dkk pln czk huf brl cad aud nzd cny rmb krw mxn zar sgd hkd "
@@ -81,19 +81,65 @@ for _names in (
     "december",
     "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie "
     "decembrie",
+    "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου "
+    "οκτωβρίου νοεμβρίου δεκεμβρίου",
+    "januar februar marec april maj junij julij avgust september oktober november december",
+    "јануар фебруар март април мај јун јул август септембар октобар новембар децембар",
+    "jaanuar veebruar märts aprill mai juuni juuli august september oktoober november detsember",
+    "janvāris februāris marts aprīlis maijs jūnijs jūlijs augusts septembris oktobris novembris "
+    "decembris",
+    "gener febrer març abril maig juny juliol agost setembre octubre novembre desembre",
+    "ιαν φεβ μαρ απρ μαΐ ιουν ιουλ αυγ σεπ οκτ νοε δεκ",
+    "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta "
+    "syyskuuta lokakuuta marraskuuta joulukuuta",
+    "януари февруари март април май юни юли август септември октомври ноември декември",
+    "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+    "ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר",
+    "בינואר בפברואר במרץ באפריל במאי ביוני ביולי באוגוסט בספטמבר באוקטובר בנובמבר בדצמבר",
 ):
     MONTHS |= {name: i for i, name in enumerate(_names.split(), 1)}
+MARKED_MONTHS = {  # of Thai and Hindi, whose vowels are marks and no letters
+    name: i
+    for names in (
+        "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม",
+        "ม.ค. ก.พ. มี.ค. เม.ย. พ.ค. มิ.ย. ก.ค. ส.ค. ก.ย. ต.ค. พ.ย. ธ.ค.",
+        "जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
+        "जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितम्बर अक्तूबर नवम्बर दिसम्बर",
+    )
+    for i, name in enumerate(unicodedata.normalize("NFC", names).split(), 1)
+}
 
+# Of the scripts that write numbers with digits of their own: Arabic, Persian, ..., Thai, Khmer.
+ZEROS = (
+    0x660,
+    0x6F0,
+    0x966,
+    0x9E6,
+    0xA66,
+    0xAE6,
+    0xBE6,
+    0xC66,
+    0xCE6,
+    0xD66,
+    0xE50,
+    0x1040,
+    0x17E0,
+)
 # fmt: off
 BLANKS = str.maketrans({
     **dict.fromkeys("\xa0\u2002\u2003\u2007\u2008\u2009\u202f\u3000", " "),
     **dict.fromkeys("\u200b\u200e\u200f\u2060\ufeff", ""),
     **dict.fromkeys("−–‒", "-"), **dict.fromkeys("’‘´`′٬", "'"), "″": '"', "”": '"', "٫": ".",
+    "٪": "%", "℃": "°C", "℉": "°F", "￥": "¥", "￦": "₩", "。": ".",
+    **{chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)},  # as wide as an ideograph
+    **{chr(zero + i): str(i) for zero in ZEROS for i in range(10)},
 })
 # fmt: on
 NUMBER = re.compile(
     r"(?P<bound>[<>≤≥~≈]=?)? ?(?P<sign>[+-]?) ?(?P<open>\(?) ?"
-    r"(?P<before>[^\W\d_]{0,3}[^\w\s.,()+<>'-]?\.?) ?(?P<open_too>\(?)(?P<sign_too>[+-]?) ?"
+    r"(?P<mark>[▲△▼▽]?) ?"
+    r"(?P<before>(?:(?!\.)[^\W\d_]{0,3}[^\w\s.,()+<>'-]?\.?)?) ?"
+    r"(?P<open_too>\(?)(?P<sign_too>[+-]?) ?"
     r"(?P<inner>[^\w\s.,()+<>'-]?) ?(?P<digits>\d(?:[\d., ']*\d)?|[.,]\d+)"
     r"(?:(?:e|d(?=[+-])| ?[x×*] ?10\^)(?P<power>[+-]?\d+))?(?P<plus>\+?) ?"
     r"(?P<after>(?:/|(?:out )?of|von|sur) ?\d{1,3}(?!\d)[^\d()+]{0,14}|"
@@ -102,9 +148,23 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 WRAPPING = re.compile(r"=?(?P<quote>[\"'])(?P<text>.*?)(?P=quote)?")
-NOTE = re.compile(r" ?(\*{1,3}|[†‡]|\[\w{1,3}\]|\([a-z]\))$", re.IGNORECASE)
+NOTE = re.compile(r" ?(\*{1,3}|[†‡]|\[\w{1,3}\]|\([a-z]{1,4}\.?\))$", re.IGNORECASE)
+HEXADECIMAL = re.compile(r"0x[0-9a-f]{1,16}", re.IGNORECASE)
+ANGLE = re.compile(
+    r"(\d{1,3}) ?[°º] ?([0-5]?\d) ?'(?: ?([0-5]?\d(?:[.,]\d+)?) ?(?:\"|''))?(?: ?([NSEWO]))?",
+    re.IGNORECASE,
+)
+FRACTION = re.compile(
+    r"(?<![\d.,/])(?:(\d{1,3})(?: |-|(?=[¼-¾⅐-⅞])))?"
+    r"(?:(?<=[ -])(\d{1,2})/(2|3|4|5|6|8|10|12|16|32|64)(?![\d/])|([¼-¾⅐-⅞]))"
+)
+MYRIADS = re.compile(
+    r"(?<![\d.,])(?=\d[\d,.]* ?(?:[千천]?[兆조億亿억万萬만]|[千천](?=[円元원\d]|$)))"
+    r"(?:(\d[\d,.]*) ?[兆조])? ?(?:(\d[\d,.]*) ?[億亿억])? ?"
+    r"(?:(\d[\d,.]*) ?([千천])?[万萬만])? ?(?:(\d[\d,.]*) ?[千천])? ?(\d[\d,]*)?"
+)
 TOLERANCE = re.compile(r" ?(?:±|\+/-) ?\d[\d.,]*")
-DASH_OF_PRICE = re.compile(r"(?<=\d)[.,](?:--?|—|=)(?!\d)|(?<=\d)/-")
+DASH_OF_PRICE = re.compile(r"(?<=\d)[.,:](?:--?|—|=)(?!\d)|(?<=\d)/-")
 DASH_FOR_ZERO = re.compile(r"([^\w\s.,()+<>'-]) ?-")
 ABOUT = re.compile(r"(?:ca|circa|c|approx|about|around|etwa|env|environ)\b\.? ?", re.IGNORECASE)
 LIMIT = re.compile(
@@ -140,7 +200,24 @@ SHAPES = {marks: shape_of(*marks) for marks in MARKS}
 def split_number(text):
     """`(bound, unit, sign, digits, power)` of a text, or None if it is not a number."""
     text = " ".join(text.translate(BLANKS).split())
+    if not text.isascii() or "/" in text:
+        text = MYRIADS.sub(myriads, FRACTION.sub(fraction, text, count=1), count=1)
     return parts_of_number(text) or parts_of_number(bare_number(text))
+
+
+def fraction(match):
+    """1 1/2 and 1½ as 1.5."""
+    whole, above, below, sign = match.groups()
+    part = unicodedata.numeric(sign) if sign else int(above) / int(below)
+    return f"{int(whole or 0) + part:.6f}".rstrip("0").rstrip(".")
+
+
+def myriads(match):
+    """Ten thousands and their powers in East Asia as a number: 1億2345万 is 123450000."""
+    parts = [float((part or "0").replace(",", "")) for part in match.group(1, 2, 3, 5, 6)]
+    parts[2] *= 1e3 if match[4] else 1
+    total = sum(p * f for p, f in zip(parts, (1e12, 1e8, 1e4, 1e3, 1), strict=True))
+    return f"{total:.15g}" if total < 1e15 else f"{total:.0f}"
 
 
 def parts_of_number(text):
@@ -153,9 +230,9 @@ def parts_of_number(text):
         return None  # a phone number
     minus = "-" if part["open"] or part["open_too"] or "-" in (signs, part["minus"]) else ""
     before, after = (part["before"] + part["inner"]).casefold(), part["after"].strip().casefold()
-    if (before and not is_currency(before)) or FEET.fullmatch(text):
+    if (before and not is_currency(before) and before != "%") or FEET.fullmatch(text):
         return None
-    unit = before + after if after in MULTIPLES else before or after
+    unit = part["mark"] + (before + after if after in MULTIPLES else before or after)
     return part["bound"] + part["plus"], unit, minus, part["digits"], part["power"]
 
 
@@ -163,6 +240,12 @@ def bare_number(text):
     """A text without what may stand around a number: quotes, notes, tolerances, words of limits."""
     if wrapping := WRAPPING.fullmatch(text):
         text = wrapping["text"].strip()
+    if HEXADECIMAL.fullmatch(text):
+        return str(int(text, 16))
+    if angle := ANGLE.fullmatch(text):
+        degrees, minutes, seconds, hemisphere = angle.groups("")
+        degrees = int(degrees) + int(minutes) / 60 + float(seconds.replace(",", ".") or 0) / 3600
+        return f"{degrees:.10f}°{hemisphere}"
     if feet := FEET.fullmatch(text):
         inches = float(feet[2])
         return f'{12 * int(feet[1]) + inches:g}"' if inches < 12 else text
@@ -228,6 +311,31 @@ YEAR_LAST = re.compile(r"(m\d\d \d{1,2}) (\d{1,2}:\d\d(?::\d\d)?(?: ?(?:z|[+-]\d
 CLOCK_OF_POINTS = re.compile(r"(?<= )(\d\d?)\.(\d\d)\.(\d\d)(?=(?:\.\d+)?(?: ?[ap]m)?$)")
 
 
+WEEKDAY_IN_PARENTHESES = re.compile(r" ?\([月火水木金土日월화수목금토일]\)")
+ERA = re.compile(r"(令和|平成|昭和|大正|民國|民国) ?(\d{1,3}|元) ?年")
+ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "民國": 1911, "民国": 1911}
+MARKED_MONTH = re.compile("|".join(re.escape(name) for name in MARKED_MONTHS))
+THAI_YEAR = re.compile(r"(?<!\d)2[45]\d\d(?!\d)")
+
+
+def common_era(text):
+    """A date whose year is one of the Buddhist calendar of Thailand, 543 years ahead."""
+    text = text.translate(BLANKS)
+    return THAI_YEAR.sub(lambda match: str(int(match[0]) - 543), text, count=1)
+
+
+def foreign_date(text):
+    """A date in letters outside ASCII with the digits, the years and the months of others."""
+    text = unicodedata.normalize("NFC", text)  # of Greek, whose accents `casefold` splits off
+    text = WEEKDAY_IN_PARENTHESES.sub("", text)
+    text = ERA.sub(lambda m: f"{ERAS[m[1]] + (1 if m[2] == '元' else int(m[2]))}年", text, count=1)
+    text = text.replace("พ.ศ.", " ")
+    text = MARKED_MONTH.sub(lambda m: f" m{MARKED_MONTHS[m[0]]:02d} ", text, count=1)
+    text = re.sub(r"(?:ngày |, )?(\d{1,2}) tháng (\d{1,2})(?: năm |, ?)(\d{4})",
+                  lambda m: f"{m[1]} m{int(m[2]):02d} {m[3]}", text)  # fmt: skip
+    return " ".join(text.split())
+
+
 def tidy_date(text):
     """A date as written, in one spelling: month names as m01 to m12, no weekday, no ordinals.
 
@@ -236,6 +344,7 @@ def tidy_date(text):
     text = " ".join(text.translate(BLANKS).casefold().split()).strip("'\"")
     if not text:
         return text
+    text = text if text.isascii() else foreign_date(text)
     if week := WEEK.fullmatch(text):
         year, number = (week[name] or week[f"{name}_too"] for name in ("year", "week"))
         try:
@@ -256,9 +365,9 @@ def tidy_date(text):
     text = IDEOGRAPHIC_TIME.sub(
         lambda m: ":".join(f"{int(part):02d}" for part in m.groups() if part), text
     )
-    text = IDEOGRAPHIC_HALF.sub(
-        lambda m: f"{int(m[2]) or 12}{m[3]} " + ("am" if m[1] in "午前上午오전" else "pm"), text
-    )
+    text = IDEOGRAPHIC_HALF.sub(half_of_day, text)
+    text = re.sub(r"(?<=\d)\. (?=\d\d?:\d\d)", " ", text)
+    text = re.sub(r"^(\d{4}-\d\d-\d\d)(?:z|[+-]\d\d:\d\d)$", r"\1", text)  # of XML
     text = re.sub(r"(?<=\S) ?(\[[^\]]*\]|\([^)]*\))$", "", text).strip("[]")  # of a zone, or a log
     text = re.sub(r"(?<=\d)\.$", "", text)
 
@@ -282,6 +391,12 @@ def tidy_date(text):
     return text
 
 
+def half_of_day(match):
+    """오전 9:30 as 9:30 am."""
+    half = "am" if match[1] in "午前上午오전" else "pm"
+    return f"{int(match[2]) or 12}{match[3]} {half}"
+
+
 SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 
 
@@ -295,6 +410,7 @@ def parse_serial(text):
 # -------------------------------------------------------------------------- times and booleans
 
 TIME = re.compile(r"(\d{1,3})[:h]([0-5]\d)(?::([0-5]\d(?:[.,]\d+)?))? ?([ap])?\.?(?:m\.?)?")
+LAP = re.compile(r"(\d{1,3}):([0-5]\d[.,]\d+)")  # minutes and seconds
 CLOCK_OF_DIGITS = re.compile(r"([01]\d|2[0-3])([0-5]\d)")  # 0517
 SPAN = re.compile(r"(-?\d+) days?,? ?(?:([+-]?)(\d{1,2}:\d{2}:\d{2}(?:\.\d+)?))?")
 PARTS_OF_TIME = re.compile(
@@ -308,6 +424,19 @@ PARTS_OF_TIME = re.compile(
 def parse_time(text):
     """A time of the day or a duration in seconds, or None."""
     text = " ".join(text.translate(BLANKS).casefold().split())
+    if not text.isascii():
+        text = IDEOGRAPHIC_TIME.sub(
+            lambda m: ":".join(f"{int(part):02d}" for part in m.groups() if part), text
+        )
+        text = IDEOGRAPHIC_HALF.sub(half_of_day, text)
+        for letter, names in (
+            ("h", "時間|小時|小时|시간"),
+            ("m", "分鐘|分钟|分|분"),
+            ("s", "秒|초"),
+        ):
+            text = re.sub(rf"(?<=\d) ?(?:{names}) ?", f"{letter} ", text).strip()
+    if lap := LAP.fullmatch(text):
+        return int(lap[1]) * 60.0 + float(lap[2].replace(",", "."))
     match = SPAN.fullmatch(text)
     if match:
         seconds = parse_time(match[3]) if match[3] else 0.0

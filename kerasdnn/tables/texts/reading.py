@@ -7,7 +7,15 @@ import pandas as pd
 
 from ..columns import texts_of
 from ..frame import Column
-from .parsing import is_missing, parse_boolean, parse_number, parse_serial, parse_time, tidy_date
+from .parsing import (
+    common_era,
+    is_missing,
+    parse_boolean,
+    parse_number,
+    parse_serial,
+    parse_time,
+    tidy_date,
+)
 
 ISO_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f"]
 FEW_VALUES = 64  # up to here one call per value is faster than one of pandas for all
@@ -63,6 +71,7 @@ def parse(texts, reading):
     """
     kind = reading["as"]
     if kind == "date":
+        texts = [common_era(text) for text in texts] if reading.get("era") else texts
         values = parse_dates(texts, reading["formats"])
         bad = np.isnat(values)
         if reading.get("serials"):

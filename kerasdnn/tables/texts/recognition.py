@@ -22,12 +22,16 @@ import re
 import numpy as np
 
 from .parsing import (
+    BLANKS,
     CURRENCIES,
     FALSE,
+    FRACTION,
     MARKS,
     MULTIPLES,
     SHAPES,
+    THAI_YEAR,
     TRUE,
+    common_era,
     is_currency,
     is_missing,
     parse_serial,
@@ -55,7 +59,8 @@ NAMES_OF_TIME = {
     "year": "y yr yrs year years jahr jahre",
 }  # fmt: skip
 QUANTITIES = (  # units of one quantity: what each multiplies by
-    {name: DAYS[unit] for unit, names in NAMES_OF_TIME.items() for name in names.split()},
+    {name: DAYS[unit] for unit, names in NAMES_OF_TIME.items() for name in names.split()}
+    | {"ms": 1e-3 / 86_400, "msec": 1e-3 / 86_400, "µs": 1e-6 / 86_400},
     {"µg": 1e-9, "mg": 1e-6, "g": 1e-3, "gr": 1e-3, "kg": 1.0, "t": 1e3, "oz": 0.028349523125,
      "lb": 0.45359237, "lbs": 0.45359237},
     {"µm": 1e-6, "mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0, "km": 1e3, "in": 0.0254,
@@ -63,10 +68,19 @@ QUANTITIES = (  # units of one quantity: what each multiplies by
     {"ml": 1e-3, "cl": 1e-2, "dl": 0.1, "l": 1.0, "hl": 100.0},
     {"b": 1.0, "byte": 1.0, "bytes": 1.0, "kb": 2.0**10, "kib": 2.0**10, "mb": 2.0**20,
      "mib": 2.0**20, "gb": 2.0**30, "gib": 2.0**30, "tb": 2.0**40, "tib": 2.0**40},
+    {"mv": 1e-3, "v": 1.0, "kv": 1e3},
+    {"ma": 1e-3, "a": 1.0},
+    {"pa": 1.0, "hpa": 1e2, "mbar": 1e2, "kpa": 1e3, "bar": 1e5, "psi": 6894.757293168},
+    {"mmhg": 1.0, "kpa": 7.500615758},
+    {"mg/l": 1.0, "µg/l": 1e-3, "ng/l": 1e-6, "g/l": 1e3},
+    {"m/s": 1.0, "km/h": 1 / 3.6, "mph": 0.44704, "kn": 1852 / 3600, "kt": 1852 / 3600},
+    {"%": 1.0, "‰": 0.1, "bp": 0.01, "bps": 0.01},
+    {"ppm": 1.0, "ppb": 1e-3},
     {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9},
     {"w": 1.0, "kw": 1e3, "gw": 1e9},
     {"wh": 1.0, "kwh": 1e3, "gwh": 1e9},
 )  # fmt: skip
+DENOMINATORS = {"": 1.0, **{f"/{n}": 1 / n for n in (2, 3, 4, 5, 6, 8, 10, 12, 16, 32, 64)}}
 SIGNS = (  # words for plus and minus: credit and debit, points of the compass
     ("cr", "dr"), ("c", "d"), ("credit", "debit"), ("haben", "soll"), ("h", "s"), ("n", "s"),
     ("e", "w"),
@@ -194,6 +208,11 @@ def factors_of(texts, parts):
     if signs := signs_of(parts):
         return signs
     units = {part[1] for part in parts}
+    below = {unit[1:] for unit in units if unit}
+    if units <= DENOMINATORS.keys() and (
+        len(below) > 1 or (below and any(map(FRACTION.search, texts)))
+    ):
+        return {unit: DENOMINATORS[unit] for unit in units}
     factors = {unit: factor for unit in units if (factor := factor_of(unit))}
     clear = any(unit not in ("m", "b") for unit in factors)
     if clear or any(re.search(r"\d[.,]\d+[MB]$", text) for text in texts):
@@ -209,6 +228,12 @@ def factors_of(texts, parts):
 def signs_of(parts):
     """1 and -1 for words of `SIGNS`; single letters need a fraction or a sign of degrees."""
     names = {part[1]: part[1].strip("°'\". ") for part in parts}
+    marks = {unit[0] for unit in names if unit[:1] in tuple("▲△▼▽")}
+    if marks:  # triangles up and down; up alone marks a negative amount in Japanese accounts
+        negative = {"▼", "▽"} if marks & {"▼", "▽"} else marks
+        others = {unit[unit[:1] in marks :] for unit in names}
+        if len(others - {""}) <= 1:
+            return {unit: -1.0 if unit[:1] in tuple(negative) else 1.0 for unit in names}
     for pair in SIGNS:
         if set(names.values()) == set(pair) and (
             len(pair[0]) > 1 or all(re.search("[.,]", p[3]) or "°" in p[1] for p in parts)
@@ -255,13 +280,12 @@ def are_codes(digits):
     """Whether digits stand for codes: leading zeros, or many digits of equal length."""
     if any(d[0] == "0" and d[1:2].isdecimal() for d in digits):
         return True
-    length = len(re.sub(r"[ ']", "", digits[0]))
+    digits = [re.sub(r"^\+|[ ']", "", d) for d in digits]
+    length = len(digits[0])
     return (
         length >= CODE_DIGITS
         and len(digits) > 1
-        and all(
-            len(d) == length and d.isdecimal() for d in (re.sub(r"[ ']", "", d) for d in digits)
-        )
+        and all(len(d) == length and d.isdecimal() for d in digits)
     )
 
 
@@ -295,7 +319,12 @@ CLOCK = re.compile(
 
 
 def date_format(text, dayfirst):
-    """The format of a tidied date for `strptime`, or None if it does not look like one."""
+    """The format of a tidied date for `strptime`, or None if it does not look like one.
+
+    Args:
+        text: such as 03/05/2019.
+        dayfirst: bool, whether the day comes before the month. None: after a year of two digits.
+    """
     date, clock = text, ""
     match = re.search(r"(?:,? |, ?)(\d{1,2}[:.h]\d{2}.*)$", text)
     if match and CLOCK.fullmatch(match[1]):
@@ -312,7 +341,9 @@ def date_format(text, dayfirst):
             form = None  # a version number has parts of one digit
         else:
             order = ("%d", "%m") if dayfirst else ("%m", "%d")
-            form = f"{sep}{blank}".join([*order, "%Y" if len(c) == 4 else "%y"])
+            order = (*order, "%Y" if len(c) == 4 else "%y")
+            order = ("%y", "%m", "%d") if dayfirst is None and order[-1] == "%y" else order
+            form = f"{sep}{blank}".join(order)
     elif COMPACT_DATE.fullmatch(date):
         form = "%Y%m%d"
     elif re.fullmatch(r"\d{4}[-/]\d{2}", date):
@@ -350,10 +381,17 @@ def date_format(text, dayfirst):
 def infer_date(texts, counts, forced, hints):
     """`(reading, remarks, ambiguous)` if the values of a column are dates, else None."""
     step = max(1, len(texts) // MAX_SNIFFED)
+    if all(THAI_YEAR.search(text.translate(BLANKS)) for text in texts):
+        years = list(texts), [common_era(text) for text in texts]
+        if found := infer_date(np.array(years[1], dtype=object), counts, forced, hints):
+            remark = (
+                f"the year in {years[0][0]!r} is of the Buddhist calendar, {years[1][0]!r} here"
+            )
+            return {**found[0], "era": "buddhist"}, [*found[1], remark], found[2]
     sample = [tidy_date(text) for text in texts[::step] if text]
     serials = sum(parse_serial(text) is not None for text in sample)
     serials, best = 0 if 2 * serials > len(sample) else serials, {}
-    for dayfirst in (True, False):
+    for dayfirst in (True, False, None):
         formats = {}
         for text in sample:
             form = date_format(text, dayfirst)
@@ -366,12 +404,18 @@ def infer_date(texts, counts, forced, hints):
         if not formats:
             return None
         if not dayfirst and formats == best[True][0]:
-            best[False] = best[True]
+            best[False] = best[None] = best[True]
+            break
+        if dayfirst is None and not formats[0].startswith("%y"):
+            best[None] = best[False]
             break
         moments = parse_dates(texts, formats)
         best[dayfirst] = formats, int(counts[~np.isnat(moments)].sum()), moments
     dayfirst, remark = best[True][1] >= best[False][1], []
-    if best[True][1] == best[False][1] and not np.array_equal(best[True][2], best[False][2],
+    if starts_with_year(best):
+        dayfirst = None
+        remark = [f"{texts[0]!r} begins with the year, because few years are more likely than many"]
+    elif best[True][1] == best[False][1] and not np.array_equal(best[True][2], best[False][2],
                                                               equal_nan=True):  # fmt: skip
         dotted = any("%d.%m" in form for form in best[True][0])
         dayfirst = dotted or hints.get("dayfirst", False)
@@ -396,8 +440,17 @@ def infer_date(texts, counts, forced, hints):
         return None
     zones = ["%z" in form for form in formats]
     if any(zones) and not all(zones):
-        return None
-    return {**reading, "zone": all(zones)}, remark, ambiguous
+        remark.append("times without a time zone are taken as UTC, because others have one")
+    return {**reading, "zone": any(zones)}, remark, ambiguous
+
+
+def starts_with_year(best):
+    """Whether dates such as 19.03.05 begin with the year: more of them fit, or far fewer years."""
+    (_, fits, moments), others = best[None], max(best[True], best[False], key=lambda b: b[1])
+    if fits != others[1] or moments is others[2]:
+        return fits > others[1]
+    years = [len(np.unique(m[~np.isnat(m)].astype("datetime64[Y]"))) for m in (moments, others[2])]
+    return 2 * years[0] < years[1]
 
 
 # --------------------------------------------------------------------------------------- times

@@ -126,7 +126,7 @@ def without_sharing():
 def search(args):
     from kerasdnn.estimators.presets import PRESETS
 
-    row = "{:16}{:>7}{:>24}{:>9}{:>9}{:>7}{:>13}"
+    row = "{:16}{:>7}{:>24}{:>9}{:>9}{:>7}{:>16}"
     print(row.format("table", "rows", "space", "apart", "shared", "ratio", "best scores"))
     ratios = []
     for name, kind, X, y in read(args):

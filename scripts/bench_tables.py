@@ -87,6 +87,9 @@ def time_encoders(options):
     for name, one in (("one-row frame", row), ("dict", as_dict)):
         assert model.predict(one)[0] == answers[17]
         show(f"classifier: predict, {name}", timed(lambda one=one: model.predict(one), 300))
+    default = kerasdnn.DNNClassifier(epochs=1, random_state=0).fit(frame[:5000], labels[:5000])
+    assert default.predict(as_dict)[0] == default.predict(frame[:100])[17]
+    show("default preset: predict, dict", timed(lambda: default.predict(as_dict), 300))
     show("encoder: transform, dict", timed(lambda: model.encoder_.transform(as_dict), 300))
 
     with tempfile.TemporaryDirectory() as folder:

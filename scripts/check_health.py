@@ -30,7 +30,7 @@ def read_options(argv=None):
     )
     add("--first", type=int, default=0, help="skip this number of fits (default: %(default)s)")
     add("--rows", type=int, default=MAX_ROWS, help="maximum rows of a table (default: %(default)s)")
-    add("--presets", default="realmlp", help="presets of the fits, separated by commas")
+    add("--presets", default="compact", help="presets of the fits, separated by commas")
     add("--tables", help="tables, separated by commas (default: all)")
     return parser.parse_args(argv)
 

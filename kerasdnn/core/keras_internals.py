@@ -406,16 +406,21 @@ class ArrayCall:
 
     What TensorFlow does around a call, matching arguments, looking for tapes and waking threads,
     takes longer than the computation for a few rows.
+
+    Args:
+        concrete: the function.
+        one_thread: bool, whether a few rows are computed by one thread, which is faster unless the
+            function has branches that run at the same time.
     """
 
     few_rows = 16  # up to which one thread is faster than several
 
-    def __init__(self, concrete):
+    def __init__(self, concrete, one_thread=True):
         self.concrete = concrete  # keeps the function alive
         self.name = concrete._inference_function.name.decode()
         self.captured = [*concrete.captured_inputs]
         self.options, self.attributes = None, ((), ())
-        self.one_thread = context.num_gpus() == 0
+        self.one_thread = one_thread and context.num_gpus() == 0
 
     def __call__(self, handles, x):
         """Return the output for `handles` of variables and the array `x`, as an array."""

@@ -25,6 +25,7 @@ class AverageOf(keras.layers.Layer):
     """
 
     row_by_row = True  # if its networks are
+    branched = True  # its networks may run at the same time
 
     def __init__(self, networks: list[keras.Sequential], **kwargs: Any):
         super().__init__(**kwargs)

@@ -402,6 +402,7 @@ class Prediction:
     def __init__(self, model, specs, rows, known):
         self.shared = known
         self.row_by_row = compile_cache.is_row_by_row(model, training=False)
+        self.branched = any(getattr(layer, "branched", False) for layer in model.layers)
         [self.spec] = tensor_specs(specs, None if self.row_by_row or known else rows)
         trainable, fixed = model.trainable_variables, model.non_trainable_variables
 
@@ -433,7 +434,8 @@ class Prediction:
                 return self.forward(x)
             return self.forward(reads(state.trainable), reads(state.non_trainable), x)
 
-        return keras_internals.ArrayCall(concrete(run, self.state, spec, compiled=compiled))
+        function = concrete(run, self.state, spec, compiled=compiled)
+        return keras_internals.ArrayCall(function, one_thread=not self.branched)
 
     def __call__(self, handles, x):
         program = self.for_one_row if self.shared and len(x) == 1 else self.for_any_rows

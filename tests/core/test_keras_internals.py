@@ -236,3 +236,18 @@ def test_a_call_with_an_array_gives_what_the_function_gives():
         np.testing.assert_array_equal(call([weight.value()], x[:0]), np.empty((0, 1)))
     with pytest.raises(tf.errors.InvalidArgumentError):
         call([weight.value()], np.zeros((2, 3), "float32"))
+
+
+@pytest.mark.parametrize("looped", [False, True])
+def test_few_rows_run_on_one_thread_unless_the_function_has_a_loop(looped):
+    def function(x):
+        step = lambda i, x: (i + 1, 2 * x)
+        return keras.ops.while_loop(lambda i, x: i < 3, step, (0, x))[1] if looped else 8 * x
+
+    spec = tf.TensorSpec((None, 3), "float32")
+    call = internals.ArrayCall(tf.function(function).get_concrete_function(spec))
+    for rows in (1, 2, call.few_rows + 1, 2):
+        np.testing.assert_array_equal(
+            call([], np.ones((rows, 3), "float32")), np.full((rows, 3), 8)
+        )
+    assert call.one_thread != looped

@@ -167,6 +167,12 @@ def test_one_row_has_the_prediction_that_it_has_in_the_table(model, table):
         np.testing.assert_array_equal(model.predict_proba(X.iloc[row].to_dict())[0], p[row])
 
 
+def test_the_output_that_scikit_learn_is_set_to_changes_no_prediction(model, table):
+    expected = model.predict_proba(table[0])
+    with sklearn.config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(model.predict_proba(table[0]), expected)
+
+
 def test_no_rows_give_no_predictions(model, table):
     assert model.predict(table[0].iloc[:0]).shape == (0,)
     assert model.predict_proba(table[0].iloc[:0]).shape == (0, 3)

@@ -28,7 +28,7 @@ OWN = {"heads": HEADS, "loss_weights": {"spend": 0.5}, "random_state": 0}
 
 @pytest.fixture(scope="module")
 def model():
-    return DNNMultiOutput(hidden_units=(16,), epochs=12, **OWN).fit(X, Y)
+    return DNNMultiOutput(hidden_units=(16,), epochs=30, **OWN).fit(X, Y)
 
 
 def test_predictions_have_the_columns_types_and_index_of_y(model):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import warnings
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -468,6 +469,12 @@ CELLS = {
     "comma": st.floats(0, 1e4).map(lambda v: f"{v:.2f}".replace(".", ",")) | st.just(""),
     "date": st.dates().map(str) | st.datetimes().map(str) | st.none(),
     "national date": st.dates().map(lambda d: d.strftime("%d.%m.%Y")) | st.just("k.A."),
+    "Asian number": st.integers(0, 10**9).map(lambda v: f"{v // 10**4}万{v % 10**4}円")
+    | st.sampled_from(["１，２３４", "▲5", "٣٫٥", "3억", "0x1F", "1 1/2", "½", "3/4"]),
+    "Thai date": st.dates(date(1990, 1, 1), date(2030, 1, 1)).map(
+        lambda d: f"{d.day}/{d.month}/{d.year + 543}"
+    )
+    | st.sampled_from(["令和元年5月1日", "2019-03-01Z", "19.03.05", "2019. 3. 19. 오전 9:30"]),
     "word": st.sampled_from(["yes", "no", "Ja", "n/a", " ", "maybe"]) | st.none(),
     "sentence": st.lists(st.sampled_from(["a", "bb", "ccc", "dddd", "eee"]), min_size=2).map(
         " ".join

@@ -105,8 +105,11 @@ def write(table: pd.DataFrame, path: str, form: str | None = None) -> None:
         raise ImportError(f"Writing {ending[1:]} needs {package}: pip install {package}") from error
     if path == STDIO:
         sys.stdout.flush()
-        sys.stdout.buffer.write(out.getvalue())
-        sys.stdout.buffer.flush()
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(out.getvalue())
+            sys.stdout.buffer.flush()
+        else:  # in a notebook, stdout takes text only
+            sys.stdout.write(out.getvalue().decode())
     else:
         write_bytes(path, out.getvalue())
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..checks.fit import check_data, column_names, match_columns
+from ..checks.named_array import as_numbers
 from ..checks.weights import check_sample_weight
 from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
@@ -73,6 +74,7 @@ def read_member_rows(
     """
     if validation_data is not None and validation_rows is not None:
         raise ValueError("Pass either `validation_rows` or `validation_data`, not both.")
+    data = checkable(data)
     X, weights, n = data.x, data.weights, len(data.x)
     per_row = None if own_weights(weights, count, n) else weights
     check_data(network, X, data.y, per_row, what=data.names)
@@ -94,7 +96,7 @@ def read_member_rows(
                     "`validation_rows` must leave rows for training. Received: all rows."
                 )
     elif validation_data is not None:
-        held = unpack_validation_data(validation_data)
+        held = checkable(unpack_validation_data(validation_data))
         held = held.replace(x=match_columns(held.x, column_names(X), held.names[0]))
         check_data(network, held.x, held.y, held.weights, what=held.names, training=False)
         m = len(held.x)
@@ -118,6 +120,16 @@ def read_member_rows(
         )
     table = tf.constant(x), tf.constant(y), tf.constant(weights.reshape(-1))
     return MemberRows(table, weights_from, train, validation, tf.constant(center))
+
+
+def checkable(rows):
+    """The rows with arrays instead of lists, which no check would look into."""
+    parts = {name: as_checkable(getattr(rows, name)) for name in ("x", "y", "weights")}
+    return rows.replace(**parts)
+
+
+def as_checkable(data):
+    return np.asarray(data) if isinstance(data, (list, tuple)) else as_numbers(data)
 
 
 def own_weights(sample_weight, count, n):

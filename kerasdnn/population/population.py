@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ..checks.fit import check_rows
+from ..checks.fit import check_rows, column_names
 from ..core.arguments import check_choice, check_integer, check_interval, is_number
 from ..core.messages import invalid
 from ..core.readable import Description, Readable
@@ -27,7 +27,7 @@ from ..training.device_data import MEMORY_FRACTION, available_cores, device_memo
 from ..training.network import Network
 from . import member_state as files
 from .history import STATUS, TrainingHistory, check_monitor
-from .member_rows import as_x, read_member_rows
+from .member_rows import as_checkable, as_x, read_member_rows
 from .member_state import initial_progress
 from .members import initial_weights, read_members
 from .optimizer_rules import slots_of
@@ -206,6 +206,7 @@ class Population(Readable):
         table = read_member_rows(
             self._blank, self.problem, len(self), data, rows, validation_rows, validation_data
         )
+        self._blank.column_names = column_names(X)
         monitor = check_monitor(monitor, self.problem, table.validation is not None)
         self._monitor = monitor
         history = self._history
@@ -271,7 +272,8 @@ class Population(Readable):
         """Predict with every member.
 
         Args:
-            X: float array `(rows, n_features)`.
+            X: float array or DataFrame `(rows, n_features)`; columns are matched by the names that
+                `fit` has seen last, if it has seen any.
             best: bool, True uses the weights of each member's best epoch. Default: False.
             members: list of int, positions of the members that predict. None means all of them.
 
@@ -279,7 +281,8 @@ class Population(Readable):
             float32 `(members, rows, outputs)`.
         """
         members = range(len(self)) if members is None else [self._number(i) for i in members]
-        return self._stacks.predict(as_x(check_rows(self._blank, X)), best, list(members))
+        X = check_rows(self._blank, as_checkable(X), self._blank.column_names)
+        return self._stacks.predict(as_x(X), best, list(members))
 
     def member(self, i: int, best: bool = False) -> Network:
         """Return member `i` as a compiled `Network`, optimizer state included.
@@ -304,6 +307,7 @@ class Population(Readable):
             raise invalid("member", rule, i, "`status` and `best_epochs` show which have one.")
         network = build_for(self.problem, **settings)
         network.set_weights(weights)
+        network.column_names = self._blank.column_names
         optimizer = network.optimizer
         optimizer.build(network.trainable_variables)
         optimizer.iterations.assign(progress.steps)

@@ -5,6 +5,7 @@ import os
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from hypothesis import example, given, settings
@@ -666,3 +667,29 @@ def test_a_best_member_has_finite_weights_or_is_refused():
     population.fit(X, Y)
     with pytest.raises(ValueError, match="diverged before any"):
         population.member(0, best=True)
+
+
+def test_columns_of_a_population_are_matched_by_name():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(40, 3)), columns=["a", "b", "c"])
+    population = Population([{"hidden_units": (4,)}] * 2, 3, problem="regression", seed=0)
+    population.fit(X, np.sin(X.sum(axis=1)), epochs=2)
+    expected = population.predict(X)
+    np.testing.assert_array_equal(population.predict(X[["c", "a", "b"]]), expected)
+    member = population.member(1)
+    np.testing.assert_allclose(member.predict(X[["c", "a", "b"]]), expected[1], 1e-5, 1e-7)
+    np.testing.assert_allclose(population.predict(X.to_numpy().tolist()), expected, 1e-5, 1e-7)
+    with pytest.raises(ValueError, match="Missing: 'c'"):
+        population.predict(X.rename(columns={"c": "d"}))
+
+
+def test_lists_are_checked_like_arrays():
+    population = Population([{"hidden_units": (4,)}], 2, problem="regression", seed=0)
+    for X, y, words in (
+        ([[1.0, float("nan")]] * 4, [1.0] * 4, "contains NaN"),
+        ([[1.0, 2.0]] * 4, ["a"] * 4, "not numeric"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            population.fit(X, y)
+    with pytest.raises(ValueError, match="contains NaN"):
+        population.predict([[1.0, float("nan")]])

@@ -456,13 +456,15 @@ def test_what_an_optimizer_excludes_from_weight_decay_stays_excluded_in_its_copi
     x = np.random.default_rng(0).normal(size=(40, 3))
     found = []
     for optimizer in (decaying(["bias", "kernel"]), decaying()):
+        keras.utils.set_random_seed(0)  # the order of the rows, on backends without `Network.fit`
         model = train(optimizer)
         fit = {"epochs": 2, "verbose": 0} if isinstance(model, keras.Model) else {}
         model.fit(x, x.sum(1), **fit)
         found.append(getattr(model, "network_", model).get_weights())
     for ours, expected in zip(*found, strict=True):
         np.testing.assert_allclose(ours, expected, 1e-5, 1e-7)
-    with pytest.raises(ValueError, match="exclude variables from weight decay"):
-        kerasdnn.Population(
-            [{"hidden_units": (4,), "optimizer": decaying(["bias"])}], 3, problem="regression"
-        )
+    if TENSORFLOW:
+        with pytest.raises(ValueError, match="exclude variables from weight decay"):
+            kerasdnn.Population(
+                [{"hidden_units": (4,), "optimizer": decaying(["bias"])}], 3, problem="regression"
+            )

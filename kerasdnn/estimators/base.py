@@ -259,11 +259,15 @@ class TableEstimator(Explained, BaseEstimator):
         prints the same prediction, and what it took, without training twice.
 
         Args:
-            X, y: as of `fit`.
+            X: table `(rows, columns)`, as in `fit`.
+            y: labels or numbers `(rows,)`, as in `fit`.
             **fit: other arguments of `fit`.
 
         Returns:
             float, seconds.
+
+        Raises:
+            ValueError: whatever `fit` rejects.
 
         Example:
             from kerasdnn import DNNRegressor

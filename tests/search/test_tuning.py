@@ -384,7 +384,7 @@ def test_what_an_estimator_was_given_is_that_of_every_trial():
     other = DNNClassifier(weight_decay=0.01, hidden_units=(5,)).tune(
         frame, Y, max_trials=1, epochs=1, seed=0, verbose=0
     )
-    assert other.preset == "realmlp"
+    assert other.preset == "compact"
 
 
 def test_resume_false_deletes_a_search_and_nothing_else(tmp_path):

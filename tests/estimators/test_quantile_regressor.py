@@ -56,7 +56,9 @@ def test_an_interval_is_two_of_the_quantiles_moved_by_one_number(model):
     np.testing.assert_allclose(moved[:, 0], -moved[:, 1], atol=1e-9)
     np.testing.assert_allclose(moved, moved[:1].repeat(len(p), axis=0), atol=1e-9)
     covered = (found[:, 0] <= Y[TEST]) & (Y[TEST] <= found[:, 1])
-    assert covered.mean() == pytest.approx(0.8, abs=0.06)
+    held, rows = 200, len(p)  # of validation and of test: their numbers leave so much to chance
+    chance = np.sqrt(0.8 * 0.2 * (1 / (held + 2) + 1 / rows))
+    assert covered.mean() == pytest.approx(0.8, abs=2.5 * chance)
     with pytest.raises(ValueError, match=r"`coverage` must be a number in \(0, 1\)"):
         model.predict_interval(TABLE[TEST], coverage=80)
 

@@ -1,5 +1,6 @@
 """Settings of all tests: quiet, without accelerator, and the two sizes of hypothesis."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,3 +12,9 @@ from hypothesis import settings
 settings.register_profile("normal", max_examples=15, deadline=None, derandomize=True)
 settings.register_profile("nightly", max_examples=2_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+def pytest_collection_finish(session):
+    """Keep the garbage collector from visiting all imported modules in every collection."""
+    gc.collect()
+    gc.freeze()

@@ -1,6 +1,5 @@
 """Train one trial of a search of any Keras model, in whichever process it is called."""
 
-import gc
 import math
 import os
 import threading
@@ -33,7 +32,6 @@ def train_trial(trial_id, shared, hp, start=None):
         weights are (build config, list of arrays); or a str, why the trial failed.
     """
     keras.utils.clear_session()
-    gc.collect()
     seed = np.random.SeedSequence([shared.seed, int(trial_id)]).generate_state(1)[0]
     try:
         with keras_internals.fixed_random_seed(int(seed)):

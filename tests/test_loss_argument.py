@@ -313,7 +313,9 @@ def test_targets_of_the_table_go_through_every_entry_point(target, preset, tmp_p
     np.testing.assert_array_equal(kerasdnn.load(tmp_path / "model.kerasdnn").predict(TABLE), p)
 
 
-@pytest.mark.parametrize("target", ["huber", "log_cosh", "positive"])
+@pytest.mark.parametrize(
+    "target", ["huber", pytest.param("log_cosh", marks=pytest.mark.nightly), "positive"]
+)
 def test_targets_of_the_table_are_searched_and_stacked(target):
     y = (POSITIVE / POSITIVE.mean()).astype("float32") if target == "positive" else Y
     member = {"hidden_units": (6,), "learning_rate": 0.02, "seed": 1}
@@ -370,7 +372,7 @@ def test_losses_of_rare_classes_keep_labels_weights_and_files(loss, outputs, pre
     assert loaded.loss == loss
 
 
-@pytest.mark.parametrize("loss", RARE)
+@pytest.mark.parametrize("loss", [pytest.param("focal", marks=pytest.mark.nightly), "asymmetric"])
 def test_losses_of_rare_classes_are_stacked_and_searched(loss):
     for problem, outputs, y in (
         ("binary", 1, (Y > 2) * 1),

@@ -182,9 +182,8 @@ def train_in_threads(training, members, epochs, threads):
                 for member, future in zip(members, futures, strict=True):
                     future.cancel()
                     member.network.stop_training = True  # which `fit` resets when it begins
-    for future in futures:
-        if not future.cancelled():
-            future.result()
+    for future in futures:  # they began in this order: what was left out is behind the error
+        future.result()
     told = {(w.category, str(w.message)): w for w in seen}
     for (category, message), w in told.items():
         if issubclass(category, DataWarning):

@@ -714,6 +714,8 @@ def loss_named(name: str):
 def check_loss(name: str, value: Any) -> Any:
     """Return `value`, what `loss=` accepts: a name, an instance or a function.
 
+    Keras's Huber is returned as ours, whose config has `delta`.
+
     Raises:
         ValueError: an unknown name, or something else.
     """
@@ -730,12 +732,13 @@ def check_loss(name: str, value: Any) -> Any:
     elif not callable(value):
         raise invalid(name, rule, value, "Such as 'huber'.")
     elif isinstance(value, keras.losses.Loss):
+        value = losses.complete(value)
         check_config_of_loss(name, value)
     return value
 
 
 def check_config_of_loss(name, loss):
-    """Reject a loss with settings that its config lacks, such as the `delta` of `Huber`.
+    """Reject a loss with settings that its config lacks, such as the `axis` of some.
 
     A copy, as scikit-learn makes, and a file have the config alone.
     """

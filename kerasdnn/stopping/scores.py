@@ -8,6 +8,7 @@ A scorer asks an estimator for predictions. Here it asks a stand-in, which has t
 arguments of the estimator and returns predictions for the validation rows that are already there.
 """
 
+import copy
 import functools
 import inspect
 import warnings
@@ -170,6 +171,12 @@ class Scored:
                 self.argument, f"must return a number, unlike {name!r}", received=repr(value)
             )
         return float(value)
+
+    def of_rows(self, rows):
+        """The same for some of the rows, which a bool mask or positions select."""
+        found = copy.copy(self)
+        found.X = None if self.X is None else self.X[rows]
+        return found
 
     def labels(self, y):
         """y as scorers take it: labels, or numbers."""

@@ -223,8 +223,9 @@ class Head:
         Returns:
             list of str.
         """
-        if self.parts:  # the loss of each head, and the first metric
-            return [name for part in self.parts for name in part.metric_names[:2]]
+        if self.parts:  # the loss of each head, the first metric, and the objective of a search
+            found = [name for part in self.parts for name in part.metric_names[:2]]
+            return found + [name for name, metric in self.metrics.items() if metric.scorer]
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
     def __reduce__(self):
@@ -683,7 +684,7 @@ def snake_case(name):
 
 
 # What Keras itself takes as the name of a metric.
-KERAS_METRICS = {"accuracy", "acc", "crossentropy", "ce"} | {
+KERAS_METRICS = {"accuracy", "acc", "crossentropy", "ce", "mse", "mape", "msle", "bce"} | {
     name
     for key in vars(km)
     if not key.startswith("_") and key not in ("get", "serialize", "deserialize", "Metric")

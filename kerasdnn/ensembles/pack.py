@@ -125,14 +125,14 @@ def crossed(epochs: list, score_of: Callable) -> np.ndarray | None:
         score_of: function of a bool mask of rows that returns a function as `greedy.scorer`.
 
     Returns:
-        float64 `(rows, outputs)`, or None where nothing was selected.
+        float64 `(rows, outputs)`, or None where nothing was selected, or there is a single row.
     """
     every = {entry.key: entry for latest in epochs for entry in latest}
-    if not every:
+    shape = next(iter(every.values())).prediction.shape if every else (0,)
+    if shape[0] < 2:
         return None
-    first = next(iter(every.values())).prediction
-    found = np.empty(first.shape)
-    for half in halves(len(first)):
+    found = np.empty(shape)
+    for half in halves(shape[0]):
         score, best = score_of(~half), np.inf
         entries: list[Entry] = []
         peaks: dict = {}  # member to (score, `Entry`) of its best epoch

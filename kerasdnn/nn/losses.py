@@ -219,9 +219,13 @@ class GammaDeviance(keras.losses.Loss):
 class Huber(keras.losses.Huber):
     """Keras's Huber loss, with its `delta` in its config.
 
-    With e = y - p, the loss of an output is e^2 / 2 where |e| <= delta, else
-    delta (|e| - delta / 2), averaged over the outputs. The config of Keras's class lacks `delta`,
-    and a copy or a file would have 1 instead. An estimator replaces that class by this one.
+    With e the absolute difference of y and the prediction, the loss of an output is
+
+        e^2 / 2                  where e <= delta
+        delta (e - delta / 2)    elsewhere
+
+    averaged over the outputs. The config of Keras's class lacks `delta`, and a copy or a file would
+    have 1 instead. An estimator replaces that class by this one.
 
     Args:
         delta: positive float, the error at which the loss becomes linear. Default: 1.

@@ -129,6 +129,9 @@ class Scored:
         if hasattr(target, "classes"):
             classes = np.arange(target.n) if self.positions else target.classes
             self.fitted["classes_"] = classes
+        if target.head.kind == "mixed":
+            self.fitted |= self.kind._columns_of(target)
+            self.fitted |= self.bare()._decide_by_outputs(target, None, None)
         scorer = monitor.scorer
         if monitor.name == "neg_log_loss" and self.positions:  # validation rows may lack a class
             scorer = make_scorer(
@@ -189,10 +192,15 @@ class Scored:
             return y.astype("int64")
         return self.fitted["classes_"][y.astype("int64")]
 
-    def stand_in(self, output):
-        """An estimator that predicts `output` for the validation rows."""
+    def bare(self):
+        """An estimator with the arguments and what is known before training."""
         found = object.__new__(self.kind)
         vars(found).update(self.arguments | self.fitted)
+        return found
+
+    def stand_in(self, output):
+        """An estimator that predicts `output` for the validation rows."""
+        found = self.bare()
         output = np.asarray(output, "float64")
 
         def predicted(X):

@@ -1,5 +1,7 @@
 """compare() of estimators: the same folds for all, preparation that is said, and a verdict."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from kerasdnn import DNNClassifier, DNNMultiOutput, DNNRegressor, compare
+from kerasdnn import DataWarning, DNNClassifier, DNNMultiOutput, DNNRegressor, compare
 from kerasdnn.core.rows import Rows
 from kerasdnn.search.comparisons.models import plain_columns, seeded
 from kerasdnn.tables.splits import split
@@ -227,3 +229,14 @@ def test_estimators_of_several_columns_are_compared_by_their_score():
         compare({"ours": ours, "b": DNNClassifier()}, X, y)
     with pytest.raises(ValueError, match=r"`scoring` must be a function.*'accuracy'"):
         compare({"ours": ours, "b": ours}, X, y, scoring="accuracy")
+
+
+def test_a_matter_is_told_once_for_all_folds_and_models():
+    table = X.assign(copied=Y, place=np.arange(ROWS))
+    ours = DNNClassifier("standard", hidden_units=(2,), epochs=1, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compare({"a": ours, "b": ours}, table, Y, cv=KFold(2), verbose=0)
+    told = [str(w.message) for w in caught if w.category is DataWarning]
+    for words in ("'copied' of `X` determines", "'place' of `X` numbers the rows"):
+        assert sum(words in message for message in told) == 1, told

@@ -72,14 +72,15 @@ def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1, n
     shared = Shared(table=table, rows=rows.replace(x=None), pairs=pairs, scorers=scorers)
     folds = range(len(pairs))
     calls = {(k, name): (seeded(model, seed + k),) for k in folds for name, model in models.items()}
-    found, began = {}, time_now()
-    with contextlib.closing(run_calls(fit_and_score, shared, calls, n_jobs)) as results:
+    found, total, began = {}, len(calls), time_now()
+    calls = run_calls(fit_and_score, shared, calls, n_jobs)
+    with told_once(), contextlib.closing(calls) as results:
         for (fold, name), result in results:
             if isinstance(result, Died):
                 raise RuntimeError(f"Model {name!r} failed in fold {fold}: {result}.")
             found[fold, name] = result
             if verbose:
-                line = f"{len(found)} of {len(calls)} fits: fold {fold + 1} of {name}"
+                line = f"{len(found)} of {total} fits: fold {fold + 1} of {name}"
                 print(f"\r{line:<60}", end="", flush=True)
     if verbose:
         print()

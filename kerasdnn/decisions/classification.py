@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from ..core.messages import invalid
 from .calibration import (
     LARGEST,
+    METHODS,
     SMALLEST,
     Temperature,
     calibrator_from_state,
@@ -104,7 +105,7 @@ class Decisions(Spread):
             model = DNNClassifier("standard", epochs=2, random_state=0).fit(X[:400], y[:400])
             model.calibrate(X[400:], y[400:], method="isotonic")
         """
-        if check_calibrate("method", method) is False:
+        if not (isinstance(method, str) and method in METHODS):
             raise invalid("method", 'must be "temperature" or "isotonic"', method)
         x, rows = self._held_out(X, y, sample_weight)
         scores = partial(scores_of, self.network_, x, self.target_.head)

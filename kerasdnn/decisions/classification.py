@@ -312,7 +312,9 @@ class Decisions(Spread):
         return self.classes_[(p[:, 0] > threshold).astype("int64")]
 
     def _is_decided(self, p):
-        """Whether no rounding difference can change the classes, see `_chosen`."""
+        """Whether no rounding difference can change the classes, see `_chosen`; never of NaN."""
+        if p.size == 1:
+            return abs(p.item() - self._network_threshold()) > UNDECIDED
         if self.target_.head.per_class:
             second, first = np.sort(p, axis=1)[:, -2:].T
             return bool((first - second > UNDECIDED).all())

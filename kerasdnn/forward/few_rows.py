@@ -46,7 +46,7 @@ def predict(network: Network, x: np.ndarray) -> np.ndarray | None:
         x: float32 `(rows, features)`, at most `MAX_ROWS` rows.
 
     Returns:
-        float array `(rows, outputs)`, finite; None if TensorFlow has to predict.
+        float array `(rows, outputs)`; None if TensorFlow has to predict.
     """
     if (
         not COMPILED
@@ -102,9 +102,7 @@ class FewRows:
     def __call__(self, x):
         """The output for float32 `(rows, features)`, or None."""
         read, numbers = self.read, x[:, : x.shape[1] - self.codes]
-        if read is None or not (
-            numbers.min(initial=0) >= -FARTHEST and numbers.max(initial=0) <= FARTHEST
-        ):
+        if read is None or not np.maximum.reduce(np.abs(numbers), None, initial=0) <= FARTHEST:
             return None
         (memory, run), current = self.state, read()
         try:
@@ -121,7 +119,7 @@ class FewRows:
         except NotSound:
             self.read = None  # nothing of what prevents it comes and goes
             return None
-        return output if np.isfinite(output).all() else None
+        return output
 
     def derive(self, memory, read):
         """The function from rows to outputs with the weights in memory.

@@ -94,7 +94,7 @@ class RowEncoder:
                 raise UseTablePath
             value = row[name]
             kind = type(value)
-            if is_plain and kind is float and -LARGEST <= value <= LARGEST:  # most columns
+            if is_plain and kind in (float, np.float64) and -LARGEST <= value <= LARGEST:  # most columns
                 numbers[where] = value
                 if flags is not None:
                     cells[flags[0] : flags[1]] = table[0]
@@ -148,7 +148,7 @@ class RowEncoder:
 
 def one_row_dict(frame):
     """The only row of a DataFrame as a dict, or None if its dtypes carry meaning of their own."""
-    for dtype in frame.dtypes:
+    for dtype in {id(dtype): dtype for dtype in frame.dtypes.tolist()}.values():
         if isinstance(dtype, pd.CategoricalDtype):
             dtype = dtype.categories.dtype
             allowed = dtype.kind == "O"
@@ -158,7 +158,7 @@ def one_row_dict(frame):
             allowed = isinstance(dtype, (pd.StringDtype, pd.Int64Dtype, pd.BooleanDtype))
         if not allowed:
             return None
-    return dict(zip(frame.columns, frame.iloc[0].tolist(), strict=True))
+    return dict(zip(frame.columns.tolist(), frame.iloc[0].tolist(), strict=True))
 
 
 def code_of(state, value, told):

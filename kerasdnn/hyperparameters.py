@@ -528,12 +528,12 @@ ROWS = (
         '"loss", a metric of the problem type ("accuracy", "auc", "mae", ...), the name of a '
         'scikit-learn scorer ("average_precision", "neg_log_loss", ...), or a scorer, a function '
         "of (estimator, X, y) to a number that is to be large: selects the best epoch on the "
-        "validation set; among equal epochs the last, of equal losses the first. For "
-        'well-calibrated probabilities use "loss" with label_smoothing=0.', check_monitor,
+        "validation set; among equal epochs the last, of equal losses the first.", check_monitor,
         refused={FACTORY: "Pass a callback to `fit`.", MANY: "Pass `objective`."}),
     Row("n_members", 1, ESTIMATOR,
-        "int, at least 1: number of networks trained from different seeds and averaged, three or "
-        "more as one compiled function where nothing needs to see one network at a time. "
+        "int, at least 1: number of networks trained from different seeds and averaged. They are "
+        "trained at the same time, one per core, on a GPU as one compiled function; in turn where "
+        "`callbacks`, `verbose`, `time_limit`, a scorer or a function of your own takes part. "
         "`history_` and `best_epoch_` are those of the first.", check_integer,
         in_estimators='With `bagging` None means 5. In "pack" it is the number of networks that '
                       "are drawn and trained; those selected are averaged, and the history is "

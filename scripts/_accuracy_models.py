@@ -25,7 +25,12 @@ def metric_of(task):
 
 
 def fit_and_judge(model, data, seed, part, changes, members=None):
-    """Train on the train part. Returns `(value on part, seconds of fit)`."""
+    """Train on the train part.
+
+    Returns:
+        dict of the columns `value` and `log_loss` (None for a regression), on `part`, and
+        `fit_seconds`.
+    """
     if model in LIBRARIES:
         estimator = LibraryPeer(model, data, seed)
     elif model in PEERS:
@@ -40,7 +45,9 @@ def fit_and_judge(model, data, seed, part, changes, members=None):
         estimator.fit(*data.part("train"), **given)
         seconds = time.perf_counter() - began
         X, y = data.part(part)
-        return judge(data.task, y, estimator.predict(X)), seconds
+        value = judge(data.task, y, estimator.predict(X))
+        loss = None if data.task == "regression" else log_loss_of(estimator, X, y)
+    return {"value": value, "log_loss": loss, "fit_seconds": round(seconds, 3)}
 
 
 def judge(task, truth, answers):
@@ -50,6 +57,12 @@ def judge(task, truth, answers):
     if task == "regression":
         return math.sqrt(1 - r2_score(truth, answers))
     return 1 - accuracy_score(truth, answers)
+
+
+def log_loss_of(classifier, X, y):
+    from sklearn.metrics import log_loss
+
+    return log_loss(y, classifier.predict_proba(X), labels=classifier.classes_)
 
 
 def make_network(model, data, seed, changes, members):

@@ -135,3 +135,10 @@ class LibraryPeer:
 
     def predict(self, X):
         return self.fitted.predict(self.prepare(X)).ravel()
+
+    @property
+    def classes_(self):
+        return self.fitted.classes_
+
+    def predict_proba(self, X):
+        return self.fitted.predict_proba(self.prepare(X))

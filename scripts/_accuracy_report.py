@@ -97,11 +97,11 @@ def named(rows):
 
 
 def summary(errors, rows, is_regression, reference):
-    """A row per model: ratios to the reference, wins, average rank, seconds per fit.
+    """A row per model: ratios to the reference, also of log loss, wins, rank, seconds per fit.
 
     Args:
         errors: see `_accuracy_results.py`.
-        rows: rows of results, for their seconds.
+        rows: rows of results, for their log loss and seconds.
         is_regression: bool per table.
         reference: column of `errors`.
     """
@@ -115,6 +115,10 @@ def summary(errors, rows, is_regression, reference):
     for name, chosen in groups.items():
         peer = errors[reference][chosen]
         found[name] = [shifted_ratio(errors[model][chosen], peer) for model in errors]
+    losses = mean_errors(rows, errors.index[~is_regression], "log_loss").reindex(
+        columns=found.index
+    )
+    found["log loss"] = [shifted_ratio(losses[model], losses[reference]) for model in errors]
     for rival in RIVALS:
         if rival in errors:
             share = [beats(errors[model], errors[rival]) for model in errors]
@@ -145,9 +149,9 @@ def show(rows, tables, regression, part, references):
     print(text(errors.T, "{:.4f}"))
     print(
         f"\nratio: shifted geometric mean relative to {reference}, under 1 is better; of classes, "
-        "of numbers.\nwins: tables, a tie is half. rank: average, of models with all tables. "
-        "s/fit: seconds per fit, the first\nof a table with compilation; s/all: of one fit of each "
-        "table. Those of peers.csv were taken elsewhere."
+        "of numbers, of\nthe log loss of classes. wins: tables, a tie is half. rank: average, of "
+        "models with all tables.\ns/fit: seconds per fit, the first of a table with compilation; "
+        "s/all: of one fit of each table. Those\nof peers.csv were taken elsewhere."
     )
     print(text(found, "{:.3f}", {"s/fit": "{:.1f}", "s/all": "{:.0f}", "tables": "{:.0f}"}))
     return errors, found

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 KEY = ["model", "table", "seed", "part", "settings"]
-COLUMNS = ["model", "table", "seed", "part", "metric", "value", "fit_seconds", "settings"]
+COLUMNS = [*KEY[:4], "metric", "value", "log_loss", "fit_seconds", "settings"]
 DIGITS = 5
 SHIFT = 0.01  # an error of 0 would decide a geometric mean alone
 
@@ -59,16 +59,20 @@ def read_peers(folder, tables):
             "part": "test",
             "metric": np.where(numbers, "nrmse", "error"),
             "value": np.where(numbers, np.sqrt(1 - peers["r2"]), 1 - peers["accuracy"]),
+            "log_loss": np.where(numbers, np.nan, peers["logloss"]),
             "fit_seconds": peers["fit_seconds"],
             "settings": settings_of({}),
         }
     ).dropna(subset="value")
 
 
-def mean_errors(rows, tables):
-    """The table of errors: means over seeds, rounded as peers.csv is so that ties are ties."""
-    rows = rows.assign(value=rows["value"].round(DIGITS))
-    means = rows.pivot_table(index="table", columns="model", values="value", sort=False)
+def mean_errors(rows, tables, column="value"):
+    """The table of errors: means over seeds, rounded as peers.csv is so that ties are ties.
+
+    `column` is "value" or "log_loss", which regressions do not have.
+    """
+    rows = rows.assign(**{column: rows[column].astype(float).round(DIGITS)})
+    means = rows.pivot_table(index="table", columns="model", values=column, sort=False)
     return means.reindex(tables).round(DIGITS)
 
 

@@ -63,7 +63,7 @@ def fit(job, data, options, path, clock):
     what += f", holes {job['holes']:g}" if job["holes"] else ""
     began = time.perf_counter()
     try:
-        value, seconds = fit_and_judge(
+        found = fit_and_judge(
             job["model"], data, job["seed"], job["part"], options.changes, options.members
         )
     except Exception as error:
@@ -71,10 +71,11 @@ def fit(job, data, options, path, clock):
         print(f"{what}: FAILED, {type(error).__name__}: {error}", flush=True)
         return 1
     metric = metric_of(data.task)
-    row = {"metric": metric, "value": value, "fit_seconds": round(seconds, 3)}
-    add_result(path, job | row)
+    add_result(path, job | {"metric": metric} | found)
     clock.done(time.perf_counter() - began)
-    print(f"{what}: {metric} {value:.4f} in {seconds:.1f} s, {clock}", flush=True)
+    also = "" if found["log_loss"] is None else f", log loss {found['log_loss']:.4f}"
+    seconds = found["fit_seconds"]
+    print(f"{what}: {metric} {found['value']:.4f}{also} in {seconds:.1f} s, {clock}", flush=True)
     return 0
 
 

@@ -1,9 +1,10 @@
-"""Measure predicted and actual durations of fits, folds next to a single fit, and a search.
+"""Measure predicted and actual durations of fits, threads, folds next to a single fit, a search.
 
-    scripts/run scripts/bench_duration.py --data DIR                  # all three, about 10 minutes
+    scripts/run scripts/bench_duration.py --data DIR                  # all, about 10 minutes
     scripts/run scripts/bench_duration.py --data DIR --rows 1000 predict folds
 
     predict   seconds that the first epochs of `fit` predict, and those that it takes, per table
+    threads   the networks of an average trained in turn, and at the same time; equal weights
     folds     `bagging="folds"` (5 folds) and 5 separate fits to 4/5 of the rows, in single fits
     search    20 random trials around the preset, with and without sharing compiled functions
               between networks with other schedules
@@ -27,7 +28,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", help="of: predict folds search")
+    parser.add_argument("parts", nargs="*", help="of: predict threads folds search")
     parser.add_argument("--data", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--tables", nargs="*", default=TABLES, help=f"default {' '.join(TABLES)}")
     parser.add_argument("--rows", type=int, default=2_000, help="most rows of a table")
@@ -35,10 +36,10 @@ def main(argv=None):
     parser.add_argument("--trials", type=int, default=20, help="of the search")
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    parts = {"predict": predict, "folds": folds, "search": search}
+    parts = {"predict": predict, "threads": threads, "folds": folds, "search": search}
     for name in args.parts or parts:
         if name not in parts:
-            parser.error(f"parts are predict, folds and search. Received: {name}")
+            parser.error(f"parts are predict, threads, folds and search. Received: {name}")
         parts[name](args)
 
 
@@ -84,6 +85,28 @@ def predict(args):
         print(row, flush=True)
     error = statistics.median(max(ratio, 1 / ratio) for ratio in ratios)
     print(f"median ratio {statistics.median(ratios):.2f}, median factor of the error {error:.2f}")
+
+
+def threads(args):
+    import joblib
+    import numpy as np
+
+    print(f"{'table':16}{'rows':>7}{'in turn':>9}{'at once':>9}{'ratio':>7}{'CPU':>7}{'CPU':>7}")
+    ratios = []
+    for name, kind, X, y in read(args):
+        model = lambda kind=kind, X=X, y=y: kind(args.preset, random_state=0).fit(X, y)
+        warm_up(kind, X, y)
+        with joblib.parallel_config("sequential"):
+            one, (turn, cpu) = timed(model)
+        both, (once, cpu_once) = timed(model)
+        for ours, theirs in zip(both.network_.weights, one.network_.weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        ratios.append(turn / once)
+        row = (
+            f"{name:16}{len(X):7,}{turn:9.1f}{once:9.1f}{ratios[-1]:7.2f}{cpu:7.1f}{cpu_once:7.1f}"
+        )
+        print(row, flush=True)
+    print(f"median ratio {statistics.median(ratios):.2f}; the weights are equal")
 
 
 def folds(args):

@@ -207,7 +207,8 @@ def test_results_are_found_again_and_settings_tell_them_apart(tmp_path):
 def result(seed, changes):
     return {
         "model": "standard", "table": "t", "seed": seed, "part": "valid", "metric": "error",
-        "value": 1 / 3, "fit_seconds": 1.0, "settings": _accuracy_results.settings_of(changes),
+        "value": 1 / 3, "log_loss": 0.5, "fit_seconds": 1.0,
+        "settings": _accuracy_results.settings_of(changes),
     }  # fmt: skip
 
 
@@ -230,8 +231,10 @@ def test_the_summary_is_relative_to_the_reference_and_split_by_kind_of_table():
     errors = pd.DataFrame({"a": [0.09, 0.19], "sk_mlp": [0.19, 0.09]}, ["classes", "numbers"])
     rows = pd.DataFrame({"model": ["a", "a", "sk_mlp"], "fit_seconds": [1.0, 3.0, 0.5]})
     rows["table"] = ["classes", "numbers", "classes"]
+    rows["log_loss"] = [0.29, None, 0.14]
     found = _accuracy_report.summary(errors, rows, np.array([False, True]), "sk_mlp").loc["a"]
-    assert found[["ratio", "classes", "numbers"]].tolist() == pytest.approx([1.0, 0.5, 2.0])
+    ratios = found[["ratio", "classes", "numbers", "log loss"]].tolist()
+    assert ratios == pytest.approx([1.0, 0.5, 2.0, 2.0])
     assert found[["wins/sk_mlp", "rank", "s/fit", "s/all"]].tolist() == ["1/2", 1.5, 2.0, 4.0]
 
 

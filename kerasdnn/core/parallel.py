@@ -171,6 +171,16 @@ def is_local(engine):
     return type(engine).__module__ == "joblib._parallel_backends"
 
 
+def runs_here():
+    """Whether `joblib.parallel_config` leaves it to this process how it uses its cores."""
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    engine = get_active_backend()[0]
+    sequential = type(engine).__name__ == "SequentialBackend"
+    return is_local(engine) and not sequential and joblib.effective_n_jobs(None) == 1
+
+
 def prepared_engine():
     """The engine that `joblib.parallel_config` has chosen, made to report results and errors.
 

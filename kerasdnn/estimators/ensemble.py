@@ -6,6 +6,8 @@ bagging="bootstrap"    each trains on rows drawn with replacement, validates on 
 """
 
 import math
+import warnings
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import keras
 import numpy as np
@@ -13,17 +15,21 @@ import tensorflow as tf
 
 from ..core import keras_internals
 from ..core.arguments import check_integer
-from ..core.messages import invalid
-from ..core.parallel import Died, Shared, for_workers, run_calls
+from ..core.messages import DataWarning, invalid, warn
+from ..core.parallel import Died, Shared, for_workers, run_calls, runs_here
 from ..nn.average import AverageOf
 from ..nn.realmlp_layers import ScheduledDropout
 from ..nn.schedules import Schedule
 from ..tables.rows import check_exclusive
 from ..tables.splits import folds
+from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
+from ..training.dispatch import may_share_process
 from ..training.network import Network
 from ..training.together import NotStackable, fit_together
 from .presets import reject_joint
 
+FIRST = slice(0, 1)
+SECONDS_TO_STOP = 0.1  # between attempts to stop threads
 N_FOLDS = 5  # members where `n_members` is None
 
 
@@ -77,12 +83,33 @@ def equal_steps(batch_size, sizes):
 
 
 def together_pays():
-    """Whether training members as one function takes less time than in turn with a shared one.
+    """Whether training members as one function takes less time than with a shared one.
 
-    A processor is as busy with one network as with several, and compiling for several takes longer;
-    docs/log.md has the measurements. Cores that idle are used by `joblib.parallel_config`.
+    A core is as busy with one network as with several, and compiling for several takes longer;
+    docs/log.md has the measurements.
     """
     return bool(tf.config.list_logical_devices("GPU"))
+
+
+def threads_for(training, members):
+    """How many members are trained at a time in this process, each in a thread.
+
+    More than one only if nobody watches, if training uses nothing of Python but what is known, and
+    if `joblib.parallel_config` does not ask for workers or for "sequential".
+
+    Args:
+        training: `fit.Training`.
+        members: list of `fit.Member`, which are not trained.
+    """
+    estimator, limit = training.estimator, training.limit
+    seen = estimator.callbacks or estimator.verbose or training.monitor.scorer is not None
+    seen = seen or (limit and limit.seconds is not None)  # the first one decides on the others
+    if len(members) < 2 or seen or together_pays() or not runs_here():
+        return 1
+    if not all(may_share_process(m.network, *arguments_of(m.rows.take(FIRST))) for m in members):
+        return 1
+    fits = int(MEMORY_FRACTION * device_memory() // max(1, training.rows.x.nbytes))
+    return max(1, min(len(members), available_cores(), fits))
 
 
 def train_together(members, settings):
@@ -105,15 +132,19 @@ def train_together(members, settings):
     return True
 
 
-def train_each(training, members, epochs):
-    """Train members that are not trained together: in this process, one after the other, or in
-    workers where `joblib.parallel_config` says so.
+def train_each(training, members, epochs, threads):
+    """Train members that are not trained together: in this process, or in workers where
+    `joblib.parallel_config` says so.
 
     Args:
         training: `fit.Training`.
         members: list of `fit.Member`, which are not trained.
         epochs: list of int, the last epoch of each.
+        threads: int, members at a time in this process.
     """
+    if threads > 1:
+        train_in_threads(training, members, epochs, threads)
+        return
     shared = Shared(training=training)
     calls = {i: (member, epochs[i]) for i, member in enumerate(members)}
     limit = training.limit
@@ -131,6 +162,34 @@ def train_each(training, members, epochs):
                 vars(member.best).update(best)
             if outputs is not None:
                 member.outputs.outputs = outputs
+
+
+def train_in_threads(training, members, epochs, threads):
+    """Train members, some at a time. Where one fails, the others stop, and its error is raised.
+
+    Warnings belong to a process: those of the threads are collected, and issued once at the end.
+    """
+    with (
+        training.silenced(),
+        warnings.catch_warnings(record=True) as seen,
+        ThreadPoolExecutor(threads, "kerasdnn-member") as pool,
+    ):
+        futures = [pool.submit(training.train, *pair) for pair in zip(members, epochs, strict=True)]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:  # one may have failed, or this thread may be interrupted
+            while wait(futures, SECONDS_TO_STOP).not_done:
+                for member, future in zip(members, futures, strict=True):
+                    future.cancel()
+                    member.network.stop_training = True  # which `fit` resets when it begins
+    for future in futures:  # they began in this order: what was left out is behind the error
+        future.result()
+    told = {(w.category, str(w.message)): w for w in seen}
+    for (category, message), w in told.items():
+        if issubclass(category, DataWarning):
+            warn(message)
+        else:
+            warnings.warn_explicit(w.message, category, w.filename, w.lineno)
 
 
 @for_workers

@@ -52,6 +52,7 @@ from .ensemble import (
     out_of_fold,
     own_history,
     split_members,
+    threads_for,
     together_pays,
     train_each,
     train_together,
@@ -199,7 +200,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         training = Training(estimator, training.given, every, None, target, start)
         epochs = [member.epoch for member in members]
         members = training.begin(seeds, begin)
-        train_each(training, members, epochs)
+        train_each(training, members, epochs, threads_for(training, members))
         predictor = training.predictor(members)
         report += f" Trained again on all {len(every):,} rows for {members[0].epoch} epochs."
     return {
@@ -426,8 +427,9 @@ class Training:
                 for member in members:
                     reject_divergence(member.network, self.settings["learning_rate"])
                 return members
-        self.measure(members[0], runs * len(members), len(members))
-        train_each(self, members, [self.settings["epochs"]] * len(members))
+        threads = threads_for(self, members)
+        self.measure(members[0], runs * math.ceil(len(members) / threads), len(members))
+        train_each(self, members, [self.settings["epochs"]] * len(members), threads)
         return members
 
     def measure(self, member, runs, members=1):
@@ -453,18 +455,22 @@ class Training:
 
     def run(self, member, epochs):
         """Train a member alone."""
-        rows, held = member.rows, member.validation
         with self.silenced():
-            member.network.fit(
-                rows.x,
-                rows.y,
-                sample_weight=rows.weights,
-                batch_size=self.settings["batch_size"],
-                epochs=epochs,
-                verbose=self.estimator.verbose,
-                callbacks=member.callbacks or None,
-                validation_data=held and (held.x, held.y, held.weights),
-            )
+            self.train(member, epochs)
+
+    def train(self, member, epochs):
+        """Train a member; other threads may train others."""
+        rows, held = member.rows, member.validation
+        member.network.fit(
+            rows.x,
+            rows.y,
+            sample_weight=rows.weights,
+            batch_size=self.settings["batch_size"],
+            epochs=epochs,
+            verbose=self.estimator.verbose,
+            callbacks=member.callbacks or None,
+            validation_data=held and (held.x, held.y, held.weights),
+        )
         if member.network.history in member.callbacks:  # of the user, and of all members
             member.network.history = own_history(member.network.history)
         if member.clock is None or member.clock.plan is None:

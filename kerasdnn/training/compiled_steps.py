@@ -39,14 +39,40 @@ class NotFlat(Exception):
 
 
 class Program:
-    """A concrete function, called without matching arguments by name, which takes longer."""
+    """A concrete function, called without matching arguments by name, which takes longer.
 
-    def __init__(self, concrete):
-        self.concrete = concrete
+    Args:
+        concrete: concrete function.
+        scratch: list of `tf.Variable`, the captured ones that hold nothing between calls. Threads
+            that call at the same time use copies of them.
+    """
+
+    def __init__(self, concrete, scratch=()):
+        self.concrete, self.scratch = concrete, {id(v.handle): v for v in scratch}
+        self.unused = [(concrete.captured_inputs, scratch)]
 
     def __call__(self, handles, *tensors):
         """Call with `handles` of variables, then the tensors of the other arguments, flattened."""
-        return self.concrete._call_flat([*handles, *tensors], self.concrete.captured_inputs)
+        if not self.scratch:
+            return self.concrete._call_flat([*handles, *tensors], self.concrete.captured_inputs)
+        try:
+            captured = self.unused.pop()
+        except IndexError:  # other threads use all of them
+            captured = self.copy_of_captured()
+        try:
+            return self.concrete._call_flat([*handles, *tensors], captured[0])
+        finally:
+            self.unused.append(captured)
+
+    def copy_of_captured(self):
+        """Return the captured tensors, those of scratch variables copied, and these variables."""
+        copies = {}
+        for key, variable in self.scratch.items():
+            with tf.device(variable.device):
+                copies[key] = tf.Variable(tf.zeros(variable.shape, variable.dtype))
+        handles = {key: copy.handle for key, copy in copies.items()}
+        captured = [handles.get(id(tensor), tensor) for tensor in self.concrete.captured_inputs]
+        return captured, [*copies.values()]
 
 
 class Bound:
@@ -117,8 +143,7 @@ class Training:
 
     def __init__(self, model, specs, rows, known):
         self.specs, self.programs, self.names = specs, {}, ()
-        # The packed optimizer holds weights and state during a call, those of one network.
-        self.running = threading.Lock()
+        self.running = threading.Lock()  # for functions that hold the state of one network
         self.flat = (
             known
             and bool(model.trainable_variables)
@@ -318,7 +343,8 @@ class Training:
         data = tensor_specs(self.specs, layout.epochs * chunk)
         one, rows = tf.TensorSpec((), "int32"), tf.TensorSpec(self.rows_shape, "int32")
         flag = tf.TensorSpec((), "bool")
-        return Program(concrete(run, state, data, one, rows, flag, compiled=layout.compiled))
+        function = concrete(run, state, data, one, rows, flag, compiled=layout.compiled)
+        return Program(function, optimizer.variables)
 
     def apply(self, optimizer, gradients, others):
         """Update the weights of a `PackedOptimizer`; its inputs are the last of `others`."""

@@ -76,6 +76,22 @@ def need_one_device(network):
         raise UseStockKeras("distribution strategy")
 
 
+def may_share_process(network, x, y, sample_weight=None):
+    """Return whether other threads may train other networks meanwhile: all it runs is known.
+
+    Args:
+        network: compiled `Network`.
+        x, y, sample_weight: rows like those it is trained on.
+    """
+    try:
+        need_plain_training(network)
+        need_one_device(network)
+        prepare(network, training_arrays(x, y, sample_weight))
+    except UseStockKeras:
+        return False
+    return compile_cache.cache_key(network) is not None
+
+
 def is_distributed(network):
     return tf.distribute.has_strategy() or keras_internals.strategy_of(network) is not None
 

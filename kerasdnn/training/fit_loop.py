@@ -201,6 +201,9 @@ class Fit:
         try:
             with self.trace.running:
                 program = self.trace.program(layout, self.bound.state)
+                if not self.trace.flat:
+                    program(self.bound.handles, *data, *arguments)
+            if self.trace.flat:
                 results = program(self.bound.handles, *data, *arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
             if not layout.compiled or layout in self.tried:

@@ -118,6 +118,11 @@ class PackedOptimizer:
         twin_rest = [v for v in self.twin.variables if id(v) not in in_twin_states]
         self.scalars = list(zip(rest, twin_rest, strict=True))  # iteration, learning rate, ...
 
+    @property
+    def variables(self):
+        """The packed variables, as `tf.Variable`s. They hold nothing between `store` and `load`."""
+        return [v.value for v in (*self.parameters, *self.twin.variables)]
+
     def load(self, weights, state):
         assign(self.parameters, self.packing.pack(weights))
         for where, twins in self.states:

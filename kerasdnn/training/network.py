@@ -390,6 +390,8 @@ class Network(keras.Sequential):
                     callbacks.on_epoch_begin(epoch)
                     callbacks.on_epoch_end(epoch, logs)
                     epoch += 1
+                if fit.stopped():  # by another thread
+                    epochs = epoch
         while epoch < epochs:
             if not fit.resets_metrics:
                 self.reset_metrics()

@@ -1,0 +1,48 @@
+"""Compiled functions that equal networks share, also in several threads at a time."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasdnn
+from kerasdnn.training import compile_cache
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(64, 3)).astype("float32"), RNG.normal(size=(64, 1)).astype("float32")
+
+
+def trained(optimizer):
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    network = kerasdnn.Network(
+        [keras.Input((3,)), layers.Dense(5, "relu"), layers.BatchNormalization(),
+         layers.Dropout(0.2, seed=1), layers.Dense(1)], seed=2,
+    )  # fmt: skip
+    network.compile(optimizer=optimizer(), loss="mse", jit_compile=True)
+    network.fit(X, Y, epochs=3, batch_size=16, verbose=0)
+    return network
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [keras.optimizers.Adam, lambda: kerasdnn.optimizers.NAG(0.01, momentum=0.9)],
+    ids=["adam", "nag"],
+)
+def test_a_thread_computes_the_same_while_others_use_the_function(optimizer):
+    compile_cache.traces.clear()
+    alone = trained(optimizer)
+    programs = [p for trace in compile_cache.traces.values() for p in trace.programs.values()]
+    assert programs
+    for program in programs:
+        captured = {id(t) for t in program.concrete.captured_inputs if t.dtype == tf.resource}
+        assert captured == set(program.scratch)  # nothing else that threads would share
+        assert len(program.unused) == 1
+        [in_use] = program.unused
+        program.unused.clear()
+    busy = trained(optimizer)
+    for ours, theirs in zip(busy.weights, alone.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert busy.history.history == alone.history.history
+    for program in programs:
+        assert program.unused[0] is not in_use

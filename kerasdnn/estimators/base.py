@@ -212,7 +212,7 @@ class TableEstimator(Explained, BaseEstimator):
             return np.empty((0, self.network_.output_shape[-1]))
         # The product of one row sums in another order, and activations of numbers left over by
         # vectors of up to eight differ in the last bit. In full chunks the prediction for a row is
-        # the same bit for bit, whatever the other rows are.
+        # the same bit for bit, whatever the other rows are. Classes need not be: see `few_rows`.
         padding = -len(matrix) % PREDICTION_ROWS
         full = np.zeros((len(matrix) + padding, matrix.shape[1]), matrix.dtype)
         full[: len(matrix)] = matrix

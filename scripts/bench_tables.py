@@ -80,16 +80,18 @@ def time_encoders(options):
     model = kerasdnn.DNNClassifier("standard", epochs=1, batch_size=256, random_state=0)
     show("classifier: fit, 1 epoch, first time", timed(lambda: model.fit(frame, labels), 1))
     show("classifier: fit, 1 epoch, again", timed(lambda: model.fit(frame, labels), 3))
-    answers = model.predict(frame)
     show("classifier: predict, all rows", timed(lambda: model.predict(frame), repeats))
     row = frame.iloc[[17]]
     as_dict = row.iloc[0].to_dict()
-    for name, one in (("one-row frame", row), ("dict", as_dict)):
-        assert model.predict(one)[0] == answers[17]
-        show(f"classifier: predict, {name}", timed(lambda one=one: model.predict(one), 300))
     default = kerasdnn.DNNClassifier(epochs=1, random_state=0).fit(frame[:5000], labels[:5000])
-    assert default.predict(as_dict)[0] == default.predict(frame[:100])[17]
-    show("default preset: predict, dict", timed(lambda: default.predict(as_dict), 300))
+    for what, one_model in (("classifier", model), ("default preset", default)):
+        expected = one_model.predict(frame[:100])[17]
+        for name, one in (("dict", as_dict), ("one-row frame", row)):
+            assert one_model.predict(one)[0] == expected
+            call = lambda one=one, one_model=one_model: one_model.predict(one)
+            show(f"{what}: predict, {name}", timed(call, 300))
+        call = lambda one_model=one_model: one_model.predict_proba(as_dict)
+        show(f"{what}: predict_proba, dict", timed(call, 300))
     show("encoder: transform, dict", timed(lambda: model.encoder_.transform(as_dict), 300))
 
     with tempfile.TemporaryDirectory() as folder:

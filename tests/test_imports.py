@@ -29,16 +29,17 @@ ROOMS = {
     "diagnostics": "core nn heads activations checks",
     "stopping": "core heads training",
     "factories": "core nn activations optimizers heads hyperparameters training",
-    "ensembles": "core nn heads hyperparameters factories population",
+    "ensembles": "core nn heads hyperparameters factories population stopping",
     "records": "core heads plots",
-    "decisions": "core nn training",
+    "forward": "core nn activations training",
+    "decisions": "core nn training forward",
     "explain": "core nn tables decisions",
     "estimators": "core nn activations optimizers heads hyperparameters checks training tables "
     "diagnostics factories ensembles records stopping explain decisions",
     "multi_output": "core nn heads hyperparameters training tables diagnostics explain decisions "
     "estimators",
     "streaming": "core heads checks tables estimators stopping",
-    "export": "core nn activations checks training tables estimators decisions",
+    "export": "core nn activations checks training tables forward estimators decisions",
     "files": "estimators",  # the earlier place of a module
     "serving": "core nn tables estimators records",
     "command": "core nn hyperparameters tables estimators records search serving streaming plots",

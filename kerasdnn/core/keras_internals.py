@@ -440,3 +440,40 @@ class ArrayCall:
             self.one_thread = False  # a loop or a branch, of which one thread is not capable
             return self(handles, x)
         return output.numpy()
+
+
+def layers_within(model):
+    """Return all layers of a model, those inside other layers included."""
+    return model._flatten_layers(include_self=False, recursive=True)
+
+
+class Reading:
+    """Read several variables in one call, as arrays that share their memory.
+
+    TensorFlow never writes to memory to which anybody else has a reference: it writes to a copy,
+    which becomes the value of the variable. While an array is kept, a variable that has the same
+    memory therefore has the same value.
+
+    Args:
+        variables: list of `keras.Variable` of dtype float32 on a CPU.
+    """
+
+    def __init__(self, variables):
+        own = [tensor_of(v) for v in variables]
+        self.variables = own  # keeps them alive
+        self.handles = [v.handle for v in own]
+        types = [v.dtype.as_datatype_enum for v in own]
+        self.attributes = "N", len(own), "dtypes", types
+
+    def __call__(self):
+        """Return the arrays, which must not be written to."""
+        count, runtime = len(self.handles), context.context()
+        found = execute.quick_execute(
+            "_ReadVariablesOp", count, self.handles, self.attributes, runtime
+        )
+        return [tensor._numpy_internal() for tensor in found]
+
+
+def num_gpus():
+    """Return the number of GPUs that TensorFlow uses."""
+    return context.num_gpus()

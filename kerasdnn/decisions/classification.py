@@ -8,8 +8,10 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ..core.messages import invalid
+from ..forward import few_rows
 from .calibration import (
     LARGEST,
+    METHODS,
     SMALLEST,
     Temperature,
     calibrator_from_state,
@@ -19,6 +21,8 @@ from .calibration import (
 from .outputs import class_scores, outputs_of, scores_of_outputs
 from .thresholds import check_threshold, choose_threshold, needs_rows
 from .uncertainty import Spread
+
+UNDECIDED = 1e-4  # distance of probabilities, far more than a rounding difference
 
 
 class ArgumentAndMethod:
@@ -104,7 +108,7 @@ class Decisions(Spread):
             model = DNNClassifier("standard", epochs=2, random_state=0).fit(X[:400], y[:400])
             model.calibrate(X[400:], y[400:], method="isotonic")
         """
-        if check_calibrate("method", method) is False:
+        if not (isinstance(method, str) and method in METHODS):
             raise invalid("method", 'must be "temperature" or "isotonic"', method)
         x, rows = self._held_out(X, y, sample_weight)
         scores = partial(scores_of, self.network_, x, self.target_.head)
@@ -200,9 +204,13 @@ class Decisions(Spread):
         Returns:
             float64 `(rows, classes)`, columns as `classes_`; for several labels `(rows, labels)`.
         """
+        return self._calibrated(lambda: self._output(X), lambda: self._scores(X))
+
+    def _calibrated(self, output, scores):
+        """The probabilities of an output of the network, or of `class_scores`: two functions."""
         if getattr(self, "calibrator_", None) is None:
-            return self._uncalibrated(self._output(X))
-        return self.calibrator_.probabilities(self._scores(X), self._labels)
+            return self._uncalibrated(output())
+        return self.calibrator_.probabilities(scores(), self._labels)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict the natural logarithms of the probabilities of `predict_proba`.
@@ -228,14 +236,12 @@ class Decisions(Spread):
 
     def _scores(self, X):
         """Log-odds or log-probabilities before calibration, see `outputs.class_scores`."""
+        return self._in_parts(X, lambda table: self._scores_of(self._matrix(table)))
 
-        def scores(table):
-            matrix = self._matrix(table)
-            return class_scores(
-                self.network_, lambda network: self._output_of(network, matrix), self.target_.head
-            )
-
-        return self._in_parts(X, scores)
+    def _scores_of(self, matrix):
+        return class_scores(
+            self.network_, lambda network: self._output_of(network, matrix), self.target_.head
+        )
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Compute decision values: those above 0, or the largest one of a row, are predicted.
@@ -269,24 +275,56 @@ class Decisions(Spread):
         Returns:
             Labels `(rows,)` of the type of y, or int `(rows, labels)`.
         """
+        if "_output" in vars(self):  # of rows whose outputs are known
+            return self._classes(lambda: self._output(X), lambda: self._scores(X))
+        return self._in_parts(X, self._classes_of)
+
+    def _classes_of(self, table):
+        """The predicted classes of a table. Those of a few rows may not need TensorFlow."""
+        matrix = self._matrix(table)
+        if 0 < len(matrix) <= few_rows.MAX_ROWS and self._keeps_order:
+            output = few_rows.predict(self.network_, matrix)
+            if output is not None and self._is_decided(output):
+                return self._chosen(output, self._network_threshold())
+        return self._classes(
+            lambda: self._output_of(self.network_, matrix), lambda: self._scores_of(matrix)
+        )
+
+    def _classes(self, output, scores):
+        """The predicted classes of what `_calibrated` takes."""
+        binary = self.target_.head.units == "1"
+        if self._keeps_order and not (binary and self.threshold_ != 0.5):
+            return self._chosen(output(), 0.5)
+        p = self._calibrated(output, scores)
+        return self._chosen(p[:, 1:] if binary else p, self.threshold_)
+
+    @property
+    def _keeps_order(self):
+        """Whether the most probable class is that of the network."""
         calibrator = getattr(self, "calibrator_", None)
-        if calibrator is None or calibrator.keeps_order:
-            p = self._output(X)
-        else:
-            p = self.predict_proba(X)
-            p = p[:, 1:] if self.target_.head.units == "1" else p
+        return calibrator is None or calibrator.keeps_order
+
+    def _chosen(self, p, threshold):
+        """The classes that probabilities in the shape of the network's output stand for."""
         if self._labels:
             return (p > 0.5).astype("int64")
         if self.target_.head.units != "1":
             return self.classes_[p.argmax(axis=1)]
-        if self.threshold_ != 0.5:
-            p = self.predict_proba(X)[:, 1:]
-        return self.classes_[(p[:, 0] > self.threshold_).astype("int64")]
+        return self.classes_[(p[:, 0] > threshold).astype("int64")]
+
+    def _is_decided(self, p):
+        """Whether no rounding difference can change the classes, see `_chosen`; never of NaN."""
+        if p.size == 1:
+            return abs(p.item() - self._network_threshold()) > UNDECIDED
+        if self.target_.head.per_class:
+            second, first = np.sort(p, axis=1)[:, -2:].T
+            return bool((first - second > UNDECIDED).all())
+        return bool((abs(p - self._network_threshold()) > UNDECIDED).all())
 
     def _network_threshold(self):
         """The output of the network that `threshold_` stands for."""
         threshold = getattr(self, "threshold_", None) or 0.5
-        return float(expit(logit(threshold) * self.temperature_))
+        return 0.5 if threshold == 0.5 else float(expit(logit(threshold) * self.temperature_))
 
     def _evaluated(self, X):
         """What `evaluate` compares with y: calibrated, in the shape of the network's output."""

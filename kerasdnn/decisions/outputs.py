@@ -19,7 +19,7 @@ from ..training.network import Network
 from .calibration import to_scores
 
 ROWS_AT_ONCE = 8_192
-TWINS: Any = weakref.WeakKeyDictionary()  # network to `before_activation(network)`
+TWINS: Any = weakref.WeakKeyDictionary()  # network to its twin, and for which function
 
 
 class BeforeActivation(keras.layers.Layer):
@@ -78,12 +78,15 @@ def before_activation(network: Network) -> Network | None:
     Returns:
         None if the last layer is not a plain dense one with a sigmoid, in float32.
     """
-    if network not in TWINS:
+    network.make_predict_function()  # a new one after `compile`
+    twin, function = TWINS.get(network, (None, None))
+    if function is not network.predict_function:
         layers = log_odds_layers(network)
         if layers is None:
             return None
-        TWINS[network] = Network([keras.Input(network.input_shape[1:]), *layers], seed=network.seed)
-    return TWINS[network]
+        twin = Network([keras.Input(network.input_shape[1:]), *layers], seed=network.seed)
+        TWINS[network] = twin, network.predict_function
+    return twin
 
 
 def log_odds_layers(network):

@@ -7,17 +7,17 @@ The description has no object of kerasdnn, pandas or Keras:
     columns    list of dicts, one per used column, see `describe_column`
     scaling    "standard" or "robust"; centers, scales: float64 of all scaled parts
     width      int, columns of the matrix that the network takes; dense: those that are not codes
-    steps      the layers, see `layers`, and the temperature; None where they have no description
+    steps      the layers, see `forward/layers.py`, and the temperature; None where they have none
     target     labels, temperature and threshold, or how an output becomes a number in units of y
 """
 
 import numpy as np
 
 from ..core.messages import quoted_list, to_python
+from ..forward.layers import NotDescribed, describe_layers, supported, with_temperature
 from ..tables.encoder import READINGS
 from ..tables.frame import Column
 from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
-from .layers import NotDescribed, describe_layers, supported, with_temperature
 
 KINDS = {ClassTarget: "classifier", LabelTarget: "labels", NumberTarget: "regressor"}
 

@@ -1,7 +1,8 @@
 """Write `model.npz` and `predict.py`, which reads it with NumPy alone.
 
-`predict.py` is `numpy_reader`, followed by the functions of `tables/texts/parsing.py` that read
-numbers, dates and times from text: copied, so that there is one source of how text is read.
+`predict.py` is `numpy_reader`, followed by what it needs of `forward/numpy_steps.py`, which
+computes the layers, and of `tables/texts/parsing.py`, which reads numbers, dates and times from
+text: copied, so that there is one source of both.
 """
 
 import ast
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..forward import numpy_steps
 from ..tables.texts import parsing
 from . import numpy_reader
 from .description import need_steps
 
+FROM_STEPS = ("compile_steps", "LARGEST_P", "SMALLEST_P")
 PARSERS = ("parse_number", "tidy_date", "parse_time", "parse_boolean", "parse_serial",
            "is_missing", "common_era")  # fmt: skip
 RUNTIME = """
@@ -88,8 +91,13 @@ def packed(value, arrays):
 
 def reader_source():
     """The text of `predict.py`."""
+    source = inspect.getsource(numpy_reader)
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and node.level:  # what is copied below
+            source = source.replace(f"{ast.get_source_segment(source, node)}\n\n", "")
+    steps = "\n\n\n".join(definitions(inspect.getsource(numpy_steps), FROM_STEPS))
     parsers = "\n\n".join(definitions(inspect.getsource(parsing), PARSERS))
-    return f"{inspect.getsource(numpy_reader)}\n\nimport unicodedata  # noqa: E402\n\n{parsers}\n"
+    return f"{source}\n\n{steps}\n\n\nimport unicodedata  # noqa: E402\n\n{parsers}\n"
 
 
 def definitions(source, wanted):

@@ -283,11 +283,18 @@ def parts_of(column):
     angles[0] = of_year / 365.25
     angles[1] = (np.floor(elapsed) + 3) % 7 / 7  # 1970-01-01 was a Thursday
     angles[2] = elapsed % 1
+    return {" elapsed days": elapsed} | waves_of(angles)
+
+
+def waves_of(angles):
+    """Return sine and cosine of the periods by suffix, of float64 `(3, rows)` that is overwritten.
+
+    Args:
+        angles: fractions of the year, the week and the day.
+    """
     angles *= 2 * np.pi
-    parts = {" elapsed days": elapsed}
-    for period, sine, cosine in zip(PERIODS, np.sin(angles), np.cos(angles), strict=True):
-        parts[f" sine of {period}"], parts[f" cosine of {period}"] = sine, cosine
-    return parts
+    waves = zip(PERIODS, np.sin(angles), np.cos(angles), strict=True)
+    return {f" {f} of {p}": v for p, s, c in waves for f, v in (("sine", s), ("cosine", c))}
 
 
 # Scaling of numeric columns: two statistics each, weighted, and what to do with them.

@@ -5,14 +5,15 @@ the encoder falls back to the path of complete tables. Both give the same number
 lookup tables here are written by the column states themselves.
 """
 
+import math
 import zlib
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
 
 from ..checks.table_columns import LARGEST
-from .columns import parts_of, scaled
+from .columns import DAY, scaled, waves_of
 from .frame import Column, without_zone
 from .texts.reading import parse
 
@@ -20,6 +21,8 @@ FLOATS = {float, np.float64, np.float32, np.float16}
 NUMBERS = {*FLOATS, int, np.int64, np.int32, np.int16, np.int8, np.uint32, np.uint16, np.uint8}
 BOOLEANS = {bool, np.bool_}
 MOMENTS = {datetime, pd.Timestamp}
+EPOCH = date(1970, 1, 1).toordinal()
+MICROSECONDS = 86_400_000_000  # of a day
 
 
 class UseTablePath(Exception):
@@ -65,8 +68,10 @@ class RowEncoder:
             if j in flags:
                 table = np.empty((len(sample.values), flags[j][1] - flags[j][0]), "float32")
                 state.write(sample, table)
+            is_plain = state.kind == "numeric" and not state.reading and bool(state.parts)
+            codes = state.codes_of if state.kind == "text" and not state.buckets else None
             self.steps.append((self.names[j], state, where, flags.get(j),
-                               table, codes_at.get(j)))  # fmt: skip
+                               table, codes_at.get(j), is_plain, codes))  # fmt: skip
 
     def __call__(self, row, told):
         """`row`, a dict with every column, as float32 `(1, columns)`.
@@ -84,15 +89,28 @@ class RowEncoder:
         out = np.empty((1, plan.width), dtype="float32")
         cells = out[0]
         numbers, moments = [np.nan] * len(plan.parts), []
-        for name, state, where, flags, table, code_at in self.steps:
+        for name, state, where, flags, table, code_at, is_plain, codes in self.steps:
             if name not in row:
                 raise UseTablePath
             value = row[name]
+            kind = type(value)
+            if is_plain and kind in (float, np.float64) and -LARGEST <= value <= LARGEST:  # most columns
+                numbers[where] = value
+                if flags is not None:
+                    cells[flags[0] : flags[1]] = table[0]
+                continue
+            if codes is not None and kind is str and value in codes:
+                code = codes[value] + 1
+                if code_at is not None:
+                    cells[code_at] = code
+                if flags is not None:
+                    cells[flags[0] : flags[1]] = table[code]
+                continue
             missing = (
                 value is None
                 or value is pd.NA
                 or value is pd.NaT
-                or (type(value) in FLOATS and value != value)
+                or (kind in FLOATS and value != value)
             )
             if state.role == "categorical":
                 code = -1 if missing else code_of(state, value, told)
@@ -105,8 +123,8 @@ class RowEncoder:
                     cells[flags[0] : flags[1]] = table[-1 if missing else known]
                 continue
             if state.kind in ("datetime", "instant"):
-                value = np.datetime64("NaT") if missing else moment_of(state, value)
-                missing = missing or value != value
+                value = None if missing else moment_of(state, value)
+                missing = value is None
                 moments.append(value)
             else:
                 value = np.nan if missing else number_of(state, value)
@@ -116,7 +134,8 @@ class RowEncoder:
             if flags is not None:
                 cells[flags[0] : flags[1]] = table[1 if missing else 0]
         if moments:
-            parts = parts_of(Column("datetime", np.array(moments, dtype="datetime64[us]")))
+            elapsed, *angles = zip(*map(calendar_of, moments), strict=True)
+            parts = {" elapsed days": elapsed} | waves_of(np.array(angles))
             for i, (where, suffixes) in enumerate(self.dates):
                 for k, suffix in enumerate(suffixes):
                     numbers[where + k] = parts[suffix][i]
@@ -129,7 +148,7 @@ class RowEncoder:
 
 def one_row_dict(frame):
     """The only row of a DataFrame as a dict, or None if its dtypes carry meaning of their own."""
-    for dtype in frame.dtypes:
+    for dtype in {id(dtype): dtype for dtype in frame.dtypes.tolist()}.values():
         if isinstance(dtype, pd.CategoricalDtype):
             dtype = dtype.categories.dtype
             allowed = dtype.kind == "O"
@@ -139,7 +158,7 @@ def one_row_dict(frame):
             allowed = isinstance(dtype, (pd.StringDtype, pd.Int64Dtype, pd.BooleanDtype))
         if not allowed:
             return None
-    return dict(zip(frame.columns, frame.iloc[0].tolist(), strict=True))
+    return dict(zip(frame.columns.tolist(), frame.iloc[0].tolist(), strict=True))
 
 
 def code_of(state, value, told):
@@ -174,13 +193,34 @@ def number_of(state, value):
 
 
 def moment_of(state, value):
+    """Microseconds since 1970, or None for a sentinel."""
     if type(value) not in MOMENTS:
         value = parse_one(state, value)
-    elif (value.tzinfo is None) != (state.kind == "datetime"):
-        raise UseTablePath
-    value = np.array(without_zone(value), dtype="datetime64[us]")[()]
+        if np.isnat(value):
+            return None
+        value = int(value.astype("datetime64[us]").astype("int64"))
+    else:
+        if (value.tzinfo is None) != (state.kind == "datetime"):
+            raise UseTablePath
+        value = without_zone(value)
+        seconds = (value.hour * 60 + value.minute) * 60 + value.second
+        days = value.toordinal() - EPOCH
+        value = days * MICROSECONDS + seconds * 1_000_000 + value.microsecond
     sentinels = state.reading.get("sentinels") if state.reading else None
-    return np.datetime64("NaT") if sentinels and str(value) in sentinels else value
+    return None if sentinels and str(np.datetime64(value, "us")) in sentinels else value
+
+
+def calendar_of(moment):
+    """Elapsed days and fractions of the year, the week and the day; see `columns.parts_of`."""
+    if moment is None:
+        return np.nan, np.nan, np.nan, np.nan
+    try:
+        day = date.fromordinal(moment // MICROSECONDS + EPOCH)
+    except (OverflowError, ValueError) as error:
+        raise UseTablePath from error
+    of_year = day.toordinal() - date(day.year, 1, 1).toordinal()
+    elapsed = moment / 1e6 / DAY
+    return elapsed, of_year / 365.25, (math.floor(elapsed) + 3) % 7 / 7, elapsed % 1
 
 
 def parse_one(state, text):

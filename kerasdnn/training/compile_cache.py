@@ -85,6 +85,7 @@ IGNORED = set(vars(kl.Layer())) - COMPUTES | {
     "_build_shapes_dict", "_build_input_shape", "_auto_config", "_convert_input_args", "_dtype",
     "_input_spec", "backend", "_initial_seed",
 }  # fmt: skip
+QUANTIZATION = {"is_awq_calibrated", "is_gptq_calibrated"}  # False once weights were loaded
 
 
 class Unknown(Exception):
@@ -145,6 +146,7 @@ def attributes_of(thing):
         name: value
         for name, value in vars(thing).items()
         if name not in IGNORED
+        and not (name in QUANTIZATION and value is False)
         and not name.startswith("_self_")
         and not name.endswith("_initializer")
     }

@@ -78,11 +78,15 @@ class Program:
 class Bound:
     """A trace and the variables of the network that uses it.
 
-    After a call that changes variables, `settle` sets their copies on other devices.
+    After a call that changes variables, `settle` sets their copies on other devices. `key` is the
+    cache key of the network when it was traced, `few_rows` a prediction without TensorFlow, see
+    `forward/few_rows.py`.
     """
 
-    def __init__(self, trace, state, settle=nothing):
-        self.trace, self.settle = trace, settle
+    few_rows = None
+
+    def __init__(self, trace, state, settle=nothing, key=None):
+        self.trace, self.settle, self.key = trace, settle, key
         self.state = state  # keeps the variables alive
         self.handles = [variable.handle for group in state for variable in group]
 
@@ -98,11 +102,11 @@ def bind(network, kind, specs, rows):
     """
 
     def trace(rows):
-        key = compile_cache.cache_key(network, **kind.depends_on)
-        make = functools.partial(kind, network, specs, rows, known=key is not None)
-        key = key and (kind, specs, key, keras_internals.runtime())
+        described = compile_cache.cache_key(network, **kind.depends_on)
+        make = functools.partial(kind, network, specs, rows, known=described is not None)
+        key = described and (kind, specs, described, keras_internals.runtime())
         found = make() if key is None else compile_cache.get_or_trace(key, make)
-        return Bound(found, found.state_of(network), settle_of(network))
+        return Bound(found, found.state_of(network), settle_of(network), described)
 
     getattr(network, f"make_{kind.function}")()
     function = getattr(network, kind.function)

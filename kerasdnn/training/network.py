@@ -555,11 +555,13 @@ class Network(keras.Sequential):
         Raises:
             ValueError: invalid data; see `kerasdnn.check_fit`.
         """
-        predictor = self._predictor
-        known = predictor is not None and predictor.takes(x) and not (steps or callbacks)
-        known = known and not (self.run_eagerly or is_patched("predict") or "call" in vars(self))
-        if known and x.size <= MAX_NUMBERS_FAST and np.isfinite(x).all():
-            return predictor(x, rows_per_step(batch_size))  # a few rows, in microseconds
+        if (
+            self.has_compiled_prediction(x)
+            and not (steps or callbacks)
+            and x.size <= MAX_NUMBERS_FAST
+            and np.isfinite(x).all()
+        ):
+            return self._predictor(x, rows_per_step(batch_size))  # a few rows, in microseconds
         batch_size = rows_per_step(batch_size)
         x = check_rows(self, as_numbers(x), self.column_names)
         if not COMPILED or is_patched("predict"):
@@ -580,6 +582,19 @@ class Network(keras.Sequential):
         if self._predictor is None or not self._predictor.takes(array):
             self._predictor = Prediction(self, array)
         return self._predictor(array, batch_size)
+
+    def has_compiled_prediction(self, x: Any) -> bool:
+        """Return whether an earlier `predict` has compiled what `predict` would compute for `x`.
+
+        Args:
+            x: float array `(rows, features)`.
+
+        Returns:
+            bool.
+        """
+        predictor = self._predictor
+        known = predictor is not None and predictor.takes(x)
+        return known and not (self.run_eagerly or is_patched("predict") or "call" in vars(self))
 
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any

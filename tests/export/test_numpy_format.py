@@ -17,7 +17,8 @@ from scipy.special import expit, softmax
 
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor, nn
-from kerasdnn.export import exporting, layers, numpy_format, numpy_reader, proof
+from kerasdnn.export import exporting, numpy_format, numpy_reader, proof
+from kerasdnn.forward import layers, numpy_steps
 
 
 def reader(folder):
@@ -96,7 +97,7 @@ def test_a_forged_file_is_rejected_and_nothing_in_it_is_executed(mixed, tmp_path
     assert not capsys.readouterr().out
     steps = [{"op": "activation", "f": {"name": "__import__('os')"}}]
     with pytest.raises(KeyError, match="import"):
-        numpy_reader.compile_steps(steps, {})
+        numpy_steps.compile_steps(steps, {})
 
 
 def test_a_temperature_divides_scores_and_not_weights():
@@ -106,7 +107,7 @@ def test_a_temperature_divides_scores_and_not_weights():
     for name, sigmoid, f in [("softmax", False, softmax), ("sigmoid", True, expit)]:
         last, arrays = {"op": "dense", "w": w, "b": b, "f": {"name": name}}, {}
         steps = layers.with_temperature([last], 0.7, sigmoid)
-        network = numpy_reader.compile_steps(numpy_format.packed(steps, arrays), arrays)
+        network = numpy_steps.compile_steps(numpy_format.packed(steps, arrays), arrays)
         z = (x @ w + b).astype("float64") / 0.7
         expected = f(z, axis=1) if f is softmax else f(z)
         np.testing.assert_allclose(network(x), expected, rtol=1e-9, atol=1e-12)
@@ -236,7 +237,7 @@ def test_every_activation_that_is_described_is_that_of_keras(name):
     x = np.concatenate([np.linspace(-30, 30, 301), [1e-4, -1e-4, 90, -90]]).astype("float32")
     f = layers.FUNCTIONS[getattr(keras.activations, name)]
     with np.errstate(over="ignore"):
-        found = numpy_reader.function_of(f)(x[None])[0]
+        found = numpy_steps.function_of(f)(x[None])[0]
     expected = keras.ops.convert_to_numpy(getattr(keras.activations, name)(x[None]))[0]
     np.testing.assert_allclose(found, expected, rtol=3e-6, atol=3e-7)
 

@@ -12,8 +12,8 @@ from _export_models import LABELS, fitted, mixed_table
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
 from kerasdnn.export import exporting, onnx_graph
-from kerasdnn.export.layers import FUNCTIONS
 from kerasdnn.export.onnx_format import boolean_position, date_parts
+from kerasdnn.forward.layers import FUNCTIONS
 from kerasdnn.nn import PiecewiseLinearEmbedding
 from kerasdnn.nn.batch_ensemble import (
     BatchEnsembleDense,

@@ -240,6 +240,22 @@ def test_one_row_is_encoded_as_it_is_in_the_table(frame, row):
         )
 
 
+@pytest.mark.parametrize("unit", ["ns", "us", "s"])
+@pytest.mark.parametrize("zone", [None, "Europe/Paris"])
+def test_a_date_of_any_year_is_encoded_as_in_the_table(unit, zone):
+    rng = np.random.default_rng(0)
+    years = (1700, 2200) if unit == "ns" else (2, 9998)
+    ends = [np.datetime64(f"{year:04}-01-01", "us").astype("int64") for year in years]
+    moments = pd.to_datetime(rng.integers(*ends, 300).astype("datetime64[us]")).as_unit(unit)
+    table = pd.DataFrame({"when": moments, "x": rng.normal(size=300)})
+    table["when"] = table["when"].dt.tz_localize("UTC").dt.tz_convert(zone) if zone else moments
+    table.loc[7, "when"] = pd.NaT
+    for scaling in ("standard", "robust"):
+        encoder = TableEncoder(scaling).fit(table)
+        rows = [encoder.transform(row) for row in table.to_dict("records")]
+        np.testing.assert_array_equal(np.concatenate(rows), encoder.transform(table))
+
+
 def test_columns_in_another_order_are_put_right(frame):
     encoder = TableEncoder().fit(frame)
     np.testing.assert_array_equal(

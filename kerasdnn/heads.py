@@ -223,8 +223,9 @@ class Head:
         Returns:
             list of str.
         """
-        if self.parts:  # the loss of each head, and the first metric
-            return [name for part in self.parts for name in part.metric_names[:2]]
+        if self.parts:  # the loss of each head, the first metric, and the objective of a search
+            found = [name for part in self.parts for name in part.metric_names[:2]]
+            return found + [name for name, metric in self.metrics.items() if metric.scorer]
         return [name for name, metric in self.metrics.items() if n > metric.above]
 
     def __reduce__(self):
@@ -683,7 +684,7 @@ def snake_case(name):
 
 
 # What Keras itself takes as the name of a metric.
-KERAS_METRICS = {"accuracy", "acc", "crossentropy", "ce"} | {
+KERAS_METRICS = {"accuracy", "acc", "crossentropy", "ce", "mse", "mape", "msle", "bce"} | {
     name
     for key in vars(km)
     if not key.startswith("_") and key not in ("get", "serialize", "deserialize", "Metric")
@@ -714,6 +715,8 @@ def loss_named(name: str):
 def check_loss(name: str, value: Any) -> Any:
     """Return `value`, what `loss=` accepts: a name, an instance or a function.
 
+    Keras's Huber is returned as ours, whose config has `delta`.
+
     Raises:
         ValueError: an unknown name, or something else.
     """
@@ -730,12 +733,13 @@ def check_loss(name: str, value: Any) -> Any:
     elif not callable(value):
         raise invalid(name, rule, value, "Such as 'huber'.")
     elif isinstance(value, keras.losses.Loss):
+        value = losses.complete(value)
         check_config_of_loss(name, value)
     return value
 
 
 def check_config_of_loss(name, loss):
-    """Reject a loss with settings that its config lacks, such as the `delta` of `Huber`.
+    """Reject a loss with settings that its config lacks, such as the `axis` of some.
 
     A copy, as scikit-learn makes, and a file have the config alone.
     """

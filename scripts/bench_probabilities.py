@@ -7,8 +7,10 @@ A network trains on the train part of a table, its epochs are evaluated and its 
 calibrated on the valid part, and log loss and error are those of the test part. Tables for
 regression become tasks of two classes: above the median of the training rows, or not. `--rows`
 limits the training rows; a third as many validation rows are used, and up to 5,000 test rows. The
-last column is isotonic calibration on the same rows. `--dev` leaves the test part alone and divides
-the training and validation rows anew with each seed, to decide something.
+last column is isotonic calibration on the same rows. With several `--seeds`, each of which draws
+the networks and the rows of large tables, the mean of the difference is printed with its standard
+error. `--dev` leaves the test part alone and divides the training and validation rows again with
+each seed, to decide something.
 """
 
 import argparse
@@ -79,9 +81,9 @@ def measure(name, variant, seed, options):
         error = 1 - model.score(X_test, y_test)
         model.calibrate(*valid, method="isotonic")
         isotonic = log_loss(model, X_test, y_test)
-    return {"variant": variant, "table": name, "seed": seed, "error": round(error, 4),
-            "uncalibrated": round(before, 4), "calibrated": round(after, 4),
-            "temperature": round(temperature, 2), "isotonic": round(isotonic, 4)}  # fmt: skip
+    return {"variant": variant, "table": name, "seed": seed, "error": round(error, 5),
+            "uncalibrated": round(before, 5), "calibrated": round(after, 5),
+            "temperature": round(temperature, 3), "isotonic": round(isotonic, 5)}  # fmt: skip
 
 
 def divided(data, seed):
@@ -114,14 +116,18 @@ def log_loss(model, X, y):
 
 
 def report(variant, part):
-    means = part.groupby("table", sort=False).mean(numeric_only=True).drop(columns="seed")
-    ratio = means["calibrated"] / means["uncalibrated"]
-    print(f"\n{variant}\n{means.assign(ratio=ratio).round(3).to_string()}")
+    by_table = part.groupby("table", sort=False)
+    means = by_table.mean(numeric_only=True).drop(columns="seed")
+    change = part["calibrated"] / part["uncalibrated"] - 1
+    percent = 100 * change.groupby(part["table"], sort=False).agg(["mean", "sem"])
+    means = means.assign(**{"change (%)": percent["mean"], "± (%)": percent["sem"]})
+    print(f"\n{variant}\n{means.round(3).to_string()}")
     gmean = {name: np.exp(np.log(means[name]).mean()) for name in ("uncalibrated", "calibrated")}
     print(
-        f"Calibrated is better on {int((ratio < 1).sum())} of {len(means)} tables. Geometric mean "
-        f"of the log loss: {gmean['uncalibrated']:.4f} uncalibrated, {gmean['calibrated']:.4f} "
-        f"calibrated; mean error {means['error'].mean():.4f}."
+        f"Calibrated is better on {int((percent['mean'] < 0).sum())} of {len(means)} tables, in "
+        f"{int((change < 0).sum())} of {len(change)} fits; worst fit {100 * change.max():+.1f}%. "
+        f"Geometric mean of the log loss: {gmean['uncalibrated']:.4f} uncalibrated, "
+        f"{gmean['calibrated']:.4f} calibrated; mean error {means['error'].mean():.4f}."
     )
 
 

@@ -3,6 +3,8 @@
 import gc
 import os
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -11,7 +13,16 @@ from hypothesis import settings
 
 settings.register_profile("normal", max_examples=15, deadline=None, derandomize=True)
 settings.register_profile("nightly", max_examples=2_000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "normal")
+settings.load_profile(PROFILE)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave what takes long and repeats a path of the code to the nightly run."""
+    skip = pytest.mark.skip(reason="runs with HYPOTHESIS_PROFILE=nightly")
+    for item in items if PROFILE != "nightly" else ():
+        if item.get_closest_marker("nightly"):
+            item.add_marker(skip)
 
 
 def pytest_collection_finish(session):

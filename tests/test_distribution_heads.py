@@ -250,7 +250,9 @@ def test_a_population_trains_as_single_networks_do(name, tmp_path):
     np.testing.assert_array_equal(again.predict(X), population.predict(X))
 
 
-@pytest.mark.parametrize("name", ["ordinal", *TARGETS])
+@pytest.mark.parametrize(
+    "name", ["ordinal", "normal", pytest.param("negative_binomial", marks=pytest.mark.nightly)]
+)
 def test_a_search_finds_networks_and_estimators(name):
     settings = {"max_trials": 2, "epochs": 2, "seed": 0, "verbose": 0}
     y = RANKS if name == "ordinal" else TARGETS[name]

@@ -29,7 +29,7 @@ ROOMS = {
     "diagnostics": "core nn heads activations checks",
     "stopping": "core heads training",
     "factories": "core nn activations optimizers heads hyperparameters training",
-    "ensembles": "core nn heads hyperparameters factories population",
+    "ensembles": "core nn heads hyperparameters factories population stopping",
     "records": "core heads plots",
     "forward": "core nn activations training",
     "decisions": "core nn training forward",

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from ..core.messages import DataWarning, warn
-from .table_columns import is_identifier_name
+from ..core.messages import DataWarning
+from .table_columns import is_identifier_name, warn_once
 
 SCREENED_ROWS = 256
 MIN_ROWS = 20  # with fewer a feature may equal the target by chance
@@ -42,10 +42,11 @@ def check_copies(features, targets):
 
 def _warn_of_copy(labels, what, target):
     columns = f"Column{'s'[: len(labels) > 1]} {', '.join(labels)} of `{what}`"
-    warn(
+    message = (
         f"{columns} determine{'s'[: len(labels) == 1]} {target} in every row, so the network will "
         "learn to copy it. Drop what is not known at prediction time."
     )
+    warn_once(message, message)
 
 
 def _copies_of(target, x, seen):
@@ -108,12 +109,13 @@ def warn_of_row_numbers(frame):
         if column.kind == "numeric" and column.values.max() - column.values.min() == frame.rows - 1:
             values = np.sort(column.values)
             if (np.diff(values) == 1).all():
-                warn(
+                warn_once(
                     f"Column {frame.label(j)} of `X` numbers the rows, from {values[0]:.0f} to "
                     f"{values[-1]:.0f}: what is learned from it does not apply to other rows. Drop "
                     "it, or read the file with pd.read_csv(..., index_col=0), unless it is a "
-                    "quantity such as a time."
-                )
+                    "quantity such as a time.",
+                    "numbers of rows", frame.label(j),
+                )  # fmt: skip
 
 
 def is_copy(column, target, classes):

@@ -1,14 +1,20 @@
-"""Atomic file writes: write to a temporary file in the same folder, then rename it."""
+"""Atomic file writes: write to a temporary file in the same folder, then rename it.
+
+Also folders that are deleted with the object that needs them.
+"""
 
 import contextlib
 import errno
 import hashlib
 import os
 import re
+import shutil
 import socket
 import stat
+import tempfile
 import time
 import uuid
+import weakref
 from pathlib import Path
 
 PROCESS_MARK = uuid.uuid4().hex[:8]  # a process id may be reused
@@ -98,3 +104,17 @@ def write_bytes(path, content):
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+class TemporaryFolder:
+    """A folder that is deleted with this object, or at the end of the program.
+
+    `tempfile.TemporaryDirectory` warns unless it is closed, and results of a search are not closed.
+
+    Args:
+        prefix: str, how the name of the folder begins.
+    """
+
+    def __init__(self, prefix):
+        self.name = tempfile.mkdtemp(prefix=prefix)
+        weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)

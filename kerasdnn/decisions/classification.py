@@ -11,6 +11,7 @@ from ..core.messages import invalid
 from ..forward import few_rows
 from .calibration import (
     LARGEST,
+    METHODS,
     SMALLEST,
     Temperature,
     calibrator_from_state,
@@ -107,7 +108,7 @@ class Decisions(Spread):
             model = DNNClassifier("standard", epochs=2, random_state=0).fit(X[:400], y[:400])
             model.calibrate(X[400:], y[400:], method="isotonic")
         """
-        if check_calibrate("method", method) is False:
+        if not (isinstance(method, str) and method in METHODS):
             raise invalid("method", 'must be "temperature" or "isotonic"', method)
         x, rows = self._held_out(X, y, sample_weight)
         scores = partial(scores_of, self.network_, x, self.target_.head)

@@ -6,6 +6,7 @@ network may be selected at an epoch that it has long left behind. Training ends 
 have stopped, or when the ensemble has not improved for twice the patience.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..hyperparameters import Range
 from ..nn.embedding import EmbedCategories
 from ..nn.numeric_embeddings import PiecewiseLinearEmbedding, quantile_edges
 from ..population.population import Population
+from ..stopping.cross_selection import halves
 from .duration import Plan
 from .greedy import Entry, scorer, select
 from .sampling import draw_members
@@ -44,6 +46,7 @@ class Selection:
         best: its score. Less is better.
         best_epoch: int, the epoch of its last improvement.
         history: list of dicts, one per epoch.
+        kept: list of lists of `Entry`, those of each epoch, for `crossed`. None: not kept.
     """
 
     x: np.ndarray
@@ -57,6 +60,7 @@ class Selection:
     best_epoch: int = 0
     history: list = field(default_factory=list)
     peaks: dict = field(default_factory=dict)  # member to the `Entry` of its best epoch
+    kept: list | None = None
 
     def __call__(self, population: Population, epoch: int, logs: dict) -> None:
         trained = np.flatnonzero(np.isfinite(logs["val_loss"])).tolist()
@@ -64,6 +68,8 @@ class Selection:
         if trained:
             predictions = population.predict(self.x, members=trained)
             latest = [Entry(i, epoch, p) for i, p in zip(trained, predictions, strict=True)]
+        if self.kept is not None:
+            self.kept.append(latest)
         for entry in latest:
             if population.best_epochs[entry.member] == epoch:
                 self.peaks[entry.member] = entry
@@ -87,21 +93,63 @@ class Selection:
 
     def update(self, population, latest, epoch):
         """Select from the present ensemble, the best epochs and the latest one."""
-        pool = {entry.key: entry for entry in [*self.entries, *self.peaks.values(), *latest]}
-        if not pool:
-            return
-        pool = list(pool.values())
-        chosen, score = select(np.stack([e.prediction for e in pool]), self.score, LIMIT)
+        entries, score = reselect([*self.entries, *self.peaks.values(), *latest], self.score)
         if not score < self.best:
             return
-        self.best, self.best_epoch = score, epoch
-        self.entries = [pool[k] for k in chosen]
+        self.best, self.best_epoch, self.entries = score, epoch, entries
         for entry in self.entries:
             if entry.key not in self.weights:
                 now = entry.epoch == epoch
                 self.weights[entry.key] = population.get_weights(entry.member, best=not now)
         keys = {entry.key for entry in self.entries}
         self.weights = {key: w for key, w in self.weights.items() if key in keys}
+
+
+def reselect(pool, score):
+    """The ensemble of some entries, and its score."""
+    pool = list({entry.key: entry for entry in pool}.values())
+    if not pool:
+        return [], np.inf
+    chosen, found = select(np.stack([entry.prediction for entry in pool]), score, LIMIT)
+    return [pool[k] for k in chosen], found
+
+
+def crossed(epochs: list, score_of: Callable) -> np.ndarray | None:
+    """Predict each row of the validation set by the ensemble that the other half of them selects.
+
+    The residuals of the rows that select the ensemble are too small, see
+    `stopping.cross_selection`.
+
+    Args:
+        epochs: list of lists of `Entry`, the networks that trained in each epoch.
+        score_of: function of a bool mask of rows that returns a function as `greedy.scorer`.
+
+    Returns:
+        float64 `(rows, outputs)`, or None where nothing was selected, or there is a single row.
+    """
+    every = {entry.key: entry for latest in epochs for entry in latest}
+    shape = next(iter(every.values())).prediction.shape if every else (0,)
+    if shape[0] < 2:
+        return None
+    found = np.empty(shape)
+    for half in halves(shape[0]):
+        score, best = score_of(~half), np.inf
+        entries: list[Entry] = []
+        peaks: dict = {}  # member to (score, `Entry`) of its best epoch
+        for latest in epochs:
+            part = [entry._replace(prediction=entry.prediction[~half]) for entry in latest]
+            for entry in part:
+                value = float(score(entry.prediction[None])[0])
+                if entry.member not in peaks or value < peaks[entry.member][0]:
+                    peaks[entry.member] = value, entry
+            pool = [*entries, *(entry for _, entry in peaks.values()), *part]
+            chosen, value = reselect(pool, score)
+            if value < best:
+                entries, best = chosen, value
+        if not entries:
+            return None
+        found[half] = np.mean([every[entry.key].prediction[half] for entry in entries], axis=0)
+    return found
 
 
 @dataclass
@@ -126,6 +174,7 @@ class Pack:
         best_epoch: int, the epoch of the last change of the ensemble, 1-based.
         drawn: dict from a hyperparameter that was drawn to a tuple, its value in each network.
         text: what was trained and selected, for a report.
+        crossed: what `crossed` returns for the validation set, or None.
     """
 
     networks: list
@@ -134,6 +183,7 @@ class Pack:
     best_epoch: int
     drawn: dict
     text: str = ""
+    crossed: np.ndarray | None = None
 
 
 def fixed_layers(encoder: Any, settings: dict, x: np.ndarray, seed: int) -> list:
@@ -175,8 +225,8 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
         rows: `Rows` with the matrix x, y and weights to train on.
         validation: (x, y, weights), or None: all networks are trained for all epochs and averaged.
         rng: `numpy.random.Generator` that draws members and seeds.
-        report: dict with "monitor", the metric that selects (None means the loss), "verbose", and
-            "limit", a `TimeLimit` or None.
+        report: dict with "monitor", the metric that selects (None means the loss), "verbose",
+            "limit", a `TimeLimit` or None, and "crosses", whether `Pack.crossed` is wanted.
 
     Raises:
         ValueError: all networks diverged, or a loss that cannot be stacked.
@@ -197,6 +247,7 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
         score = scorer(problem.head, y_held, weights, report["monitor"])
         loss = scorer(problem.head, y_held, weights, None)
         selection = Selection(x_held, score, loss, plan, patience and 2 * patience)
+        selection.kept = [] if report["crosses"] else None
     monitored = report["monitor"] and f"val_{report['monitor']}"
     population.fit(
         x, rows.y, epochs=settings["epochs"], batch_size=settings["batch_size"],
@@ -206,8 +257,15 @@ def train_pack(problem: Problem, encoder: Any, settings: dict, rows: Any, valida
         verbose=min(1, int(report["verbose"])),
     )  # fmt: skip
     pack = collect(population, selection, settings, first, members)
+    if selection is not None and selection.kept:
+        pack.crossed = crossed(selection.kept, lambda rows: scorer(
+            problem.head, y_held[rows], None if weights is None else weights[rows],
+            report["monitor"],
+        ))  # fmt: skip
     done, epochs = len(pack.history["loss"]), settings["epochs"]
-    pack.text = f"Selected {len(pack.networks)} networks of {len(members)} in {done} epochs; "
+    chosen = len(pack.networks)
+    pack.text = f"Selected {chosen} network{'s' * (chosen > 1)}, of {len(members)} that trained in "
+    pack.text += f"{done} epochs; "
     pack.text += f"the last change was in epoch {pack.best_epoch}."
     if plan.limit is not None and plan.shortened:
         pack.text += f" time_limit={plan.limit.seconds:g} left time for {done} of {epochs} epochs"

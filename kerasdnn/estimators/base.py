@@ -21,6 +21,7 @@ from ..explain.columns import original_columns
 from ..explain.methods import Explained
 from ..explain.summary import Summary, summarize
 from ..heads import check_loss, check_metrics, make_metrics, mean_loss
+from ..nn.losses import complete
 from ..records.contents import Recorder
 from ..stopping.time_limit import Predicted
 from ..tables.rows import encode_rows, read_rows, read_table
@@ -58,8 +59,22 @@ class ScoredByRow:
         return super().score(X, rows.y, rows.weights)  # type: ignore[misc] # of a mixin
 
 
+class CompleteLoss:
+    """The argument `loss`, which a copy and a file make from its config: `losses.complete`."""
+
+    def __get__(self, estimator, owner=None):
+        if estimator is not None and "loss" not in vars(estimator):
+            raise AttributeError("loss")
+        return self if estimator is None else vars(estimator)["loss"]
+
+    def __set__(self, estimator, value):
+        vars(estimator)["loss"] = complete(value)
+
+
 class TableEstimator(Explained, BaseEstimator):
     """What both estimators share; see `DNNClassifier`."""
+
+    loss = CompleteLoss()
 
     def _keep(self, arguments):
         """Set the arguments of `__init__` as attributes, as scikit-learn requires."""

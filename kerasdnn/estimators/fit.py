@@ -27,7 +27,15 @@ from ..core.rows import unpack_validation_data
 from ..heads import check_shapes, make_problem, with_loss
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import BestEpoch as BestEpoch
-from ..stopping.best_epoch import EpochOutputs, best_epoch_callback, cross_selected
+from ..stopping.best_epoch import best_epoch_callback
+from ..stopping.cross_selection import (
+    EpochOutputs,
+    by_loss,
+    by_metric,
+    by_scorer,
+    cross_selected,
+    crosses,
+)
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
 from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
@@ -61,7 +69,6 @@ from .presets import PRESETS, has_end
 
 FEW = 2  # networks that take less time in turn, with a shared function, than as one on a GPU
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
-MAX_CROSSED_ROWS = 1_000  # of more validation rows, selecting an epoch changes no residuals
 
 
 def fit_table(estimator, given, validation_data, make_target, recorder):
@@ -251,9 +258,9 @@ def fit_bags(estimator, rows, class_weight, target, rng, limit):
     predicted, held = outputs[known], training.in_units.take(known)
     if training.corrects:
         target.learn_bias(predicted, held.y, held.weights)
-    crossed = training.crossed(members)
-    if crossed is not None:
-        predicted = out_of_fold(crossed, len(rows), pairs)[known]
+    others = crossed(members, training.monitor, target)
+    if others is not None:
+        predicted = out_of_fold(others, len(rows), pairs)[known]
     in_order = np.empty_like(outputs)
     in_order[places] = outputs
     return {
@@ -301,12 +308,15 @@ def fit_as_one(training, rng, limit, start, every):
             training.problem, training.encoder, settings, rows,
             held and (held.x, held.y, held.weights), rng,
             {"monitor": monitor.name if monitor.name in errors else None,
-             "verbose": estimator.verbose, "limit": limit},
+             "verbose": estimator.verbose, "limit": limit,
+             "crosses": held is not None and crosses(estimator, held)},
         )  # fmt: skip
     predictor = average(pack.networks, pack.first, rows.x.shape[1:])
     training.learn_bias(predictor)
+    decisions = training.decide(predictor) if pack.crossed is None else (
+        training.decide_by(pack.crossed))  # fmt: skip
     return {
-        **training.decide(predictor),
+        **decisions,
         "encoder_": training.encoder,
         "target_": training.target,
         "network_": predictor,
@@ -379,28 +389,21 @@ class Training:
         if held is None:
             held, in_units = self.validation, self.in_units
         network = self.preset.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
-        member = Member(network, rows, held)
+        member = Member(network, rows, held, in_units)
         member.callbacks = list(self.estimator.callbacks or ())
         if held is not None:
             if self.monitor.scorer is not None:
                 X, fitted = as_table(in_units.x), {"encoder_": self.encoder}
-                score = Scored(self.monitor, self.estimator, self.target, X, fitted)
-                member.callbacks.insert(0, EpochScore(score, held.x, in_units.y, held.weights))
+                member.score = Scored(self.monitor, self.estimator, self.target, X, fitted)
+                callback = EpochScore(member.score, held.x, in_units.y, held.weights)
+                member.callbacks.insert(0, callback)
             patience = settings["patience"] if settings["early_stopping"] else settings["epochs"]
             member.best = best_epoch_callback(self.monitor, patience)
             member.callbacks.append(member.best)
-            if self.crosses(held):
+            if crosses(self.estimator, held):
                 member.outputs = EpochOutputs(held.x)
                 member.callbacks.append(member.outputs)
         return member
-
-    def crosses(self, held):
-        """Whether the residuals of a row are to be of an epoch that other rows select."""
-        return (
-            getattr(self.estimator, "crosses_epochs", False)
-            and self.monitor.name == "loss"
-            and len(held) <= MAX_CROSSED_ROWS
-        )
 
     def begin(self, seeds, layers):
         """Members that are not trained; those that have layers begin with their weights."""
@@ -508,23 +511,17 @@ class Training:
         networks = [member.network for member in members]
         return networks[0] if len(networks) == 1 else average(networks)
 
-    def crossed(self, members):
-        """What each member predicts for its validation rows at epochs that other rows selected.
-
-        Returns:
-            list of float64 `(rows, outputs)`; None unless all members kept their outputs.
-        """
-        found = [member.crossed(self.target.head) for member in members]
-        return None if not found or any(one is None for one in found) else found
-
     def decide(self, predictor, members=()):
         """The attributes that are learned from the validation rows after training."""
-        found = self.crossed(members)
+        found = crossed(members, self.monitor, self.target)
         if found is not None:
-            mean = np.mean(found, axis=0)
-            return self.estimator._decide_by_outputs(self.target, mean, self.in_units)
+            return self.decide_by(np.mean(found, axis=0))
         held = (None, None) if self.validation is None else (self.validation.x, self.in_units)
         return self.estimator._decide(self.target, predictor, *held)
+
+    def decide_by(self, outputs):
+        """The same from what is predicted for each row at epochs that others selected."""
+        return self.estimator._decide_by_outputs(self.target, outputs, self.in_units)
 
     def learn_bias(self, predictor):
         """Learn the correction of a target that is trained on its logarithm."""
@@ -575,10 +572,17 @@ def report_of(members, training, limit):
 
 
 class Member:
-    """A network with the callbacks that decide on its epochs, and its encoded rows."""
+    """A network with the callbacks that decide on its epochs, and its rows.
 
-    def __init__(self, network, rows=None, validation=None):
+    Args:
+        network: `Network`.
+        rows, validation: encoded `Rows`.
+        in_units: `validation` before it was encoded.
+    """
+
+    def __init__(self, network, rows=None, validation=None, in_units=None):
         self.network, self.rows, self.validation = network, rows, validation
+        self.in_units, self.score = in_units, None
         self.callbacks, self.best, self.clock, self.outputs = [], None, None, None
 
     @property
@@ -586,16 +590,32 @@ class Member:
         """The number of the epoch whose weights the network has."""
         return self.best.best_epoch + 1 if self.best else len(self.network.history.epoch)
 
-    def crossed(self, head):
+    def crossed(self, monitor, target):
         """`cross_selected` of its validation rows; None where their outputs were not kept."""
         if self.outputs is None or not self.outputs.outputs:
             return None
-        held = self.validation
-        return cross_selected(head, self.outputs.outputs, held.y, held.weights)
+        found, y, weights = self.outputs.outputs, self.validation.y, self.validation.weights
+        if self.score is not None:
+            score = by_scorer(self.score, found, self.in_units.y, weights)
+        elif monitor.name == "loss":
+            score = by_loss(target.head, found, y, weights)
+        else:
+            score = by_metric(monitor, target.head, target.n, found, y, weights)
+        return cross_selected(found, score)
 
     def history(self):
         found = self.network.history
         return history_frame(found.history, found.epoch)
+
+
+def crossed(members, monitor, target):
+    """What each member predicts for its validation rows at epochs that other rows selected.
+
+    Returns:
+        list of float64 `(rows, outputs)`; None unless all members kept their outputs.
+    """
+    found = [member.crossed(monitor, target) for member in members]
+    return None if not found or any(one is None for one in found) else found
 
 
 def make_encoder(estimator, settings, rows):

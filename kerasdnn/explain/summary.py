@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..core.messages import quoted_list
 from ..core.readable import Description, Readable
+from ..decisions.outputs import members_of
 
 KINDS = {"class": "classes", "number": "numbers"}  # of one of several columns
 
@@ -75,7 +76,7 @@ def summarize(estimator: Any) -> Summary:
         )
     else:
         sentences.append(f"Trained for {len(history)} epochs without validation rows.")
-    members = estimator.hyperparameters_.get("n_members", 1)
+    members = len(members_of(network)) or 1  # "pack" selects among those that it trains
     seed = estimator.random_state
     sentences.append(
         f"random_state={seed!r}" + ("." if members == 1 else f", {members} members averaged.")

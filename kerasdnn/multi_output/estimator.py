@@ -286,9 +286,14 @@ class DNNMultiOutput(TableEstimator):
     def _set_fitted(self, fitted):
         self.__dict__.pop("columns_", None)
         super()._set_fitted(fitted)
-        self.columns_ = list(self.target_.names)
-        pairs = zip(self.columns_, self.target_.targets, strict=True)
-        self.classes_ = {name: one.classes for name, one in pairs if hasattr(one, "classes")}
+        vars(self).update(self._columns_of(self.target_))
+
+    @staticmethod
+    def _columns_of(target):
+        """The attributes that name the columns of y and their classes."""
+        named = zip(target.names, target.targets, strict=True)
+        classes = {name: one.classes for name, one in named if hasattr(one, "classes")}
+        return {"columns_": list(target.names), "classes_": classes}
 
     def _parts(self):
         """For each column an estimator of outputs of the network, and where these are."""

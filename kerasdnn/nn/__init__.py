@@ -3,11 +3,11 @@
 `average` averages networks, `batch_ensemble` contains the layers of TabM, `embedding` embeds
 categories, `numeric_embeddings` embeds numbers by piecewise-linear functions and cosines,
 `realmlp_layers` contains the layers of RealMLP, `losses` cross-entropy of class indices with label
-smoothing, the asymmetric loss, the Gamma deviance and what several heads need, `quantiles` the
-pinball loss of quantiles that never cross, `distributions` ordered classes, normal and negative
-binomial outputs, `skip` residual layers and wide & deep networks, `schedules` learning-rate
-schedules, `group_adam` an optimizer with groups of variables, and `update_rules` the update rules
-as pure functions.
+smoothing, the asymmetric loss, the Gamma deviance, Huber's loss and what several heads need,
+`quantiles` the pinball loss of quantiles that never cross, `distributions` ordered classes, normal
+and negative binomial outputs, `skip` residual layers and wide & deep networks, `schedules`
+learning-rate schedules, `group_adam` an optimizer with groups of variables, and `update_rules` the
+update rules as pure functions.
 """
 
 from .average import AverageOf as AverageOf
@@ -24,6 +24,7 @@ from .embedding import EmbedCategories as EmbedCategories
 from .group_adam import GroupAdam as GroupAdam
 from .losses import AsymmetricLoss as AsymmetricLoss
 from .losses import GammaDeviance as GammaDeviance
+from .losses import Huber as Huber
 from .losses import MixedActivation as MixedActivation
 from .losses import MixedLoss as MixedLoss
 from .losses import OneHotLoss as OneHotLoss

@@ -1,6 +1,7 @@
 """Losses that Keras lacks: of class indices, rare classes, positive numbers, from logits, and the
 weighted sum of the losses of several heads, with the activation and the metrics of such heads."""
 
+import copyreg
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..core.arguments import check_fraction, check_interval
+from ..core import keras_internals
+from ..core.arguments import check_fraction, check_interval, check_positive
 
 register = keras.saving.register_keras_serializable(package="kerasdnn")
 
@@ -211,6 +213,71 @@ class GammaDeviance(keras.losses.Loss):
         y_pred = ops.maximum(y_pred, SMALLEST)
         ratio = y_true / y_pred
         return ops.mean(2 * (ratio - 1 - ops.log(ops.maximum(ratio, SMALLEST))), axis=-1)
+
+
+@register
+class Huber(keras.losses.Huber):
+    """Keras's Huber loss, with its `delta` in its config.
+
+    With e the absolute difference of y and the prediction, the loss of an output is
+
+        e^2 / 2                  where e <= delta
+        delta (e - delta / 2)    elsewhere
+
+    averaged over the outputs. The config of Keras's class lacks `delta`, and a copy or a file would
+    have 1 instead. An estimator replaces that class by this one.
+
+    Args:
+        delta: positive float, the error at which the loss becomes linear. Default: 1.
+        reduction: str or None, as for every Keras loss. Default: "sum_over_batch_size".
+        name: str. Default: "huber_loss".
+        dtype: dtype of the computation, or a Keras dtype policy. None means Keras's default,
+            float32.
+
+    Call arguments:
+        y_true: numbers, shape `(rows,)` or `(rows, outputs)`.
+        y_pred: numbers, shape `(rows, outputs)`.
+
+    Example:
+        from kerasdnn import build_regressor
+        from kerasdnn.nn import Huber
+
+        network = build_regressor(20, loss=Huber(delta=0.5))
+    """
+
+    row_by_row = True
+    takes_y_of = "huber"  # read by `checks/output_layer.py`
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "huber_loss",
+        dtype: Any = None,
+    ):
+        self.delta = check_positive("delta", delta)
+        super().__init__(self.delta, reduction, name, dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "delta": self.delta}
+
+    def __repr__(self):
+        return f"Huber(delta={self.delta:g})"
+
+
+def complete(loss: Any) -> Any:
+    """Return a loss whose config has its settings, where that of Keras's own lacks the `delta`."""
+    lacks = type(loss) is keras.losses.Huber and keras_internals.settings_of(loss)["delta"] != 1
+    return Huber(*settings_of_huber(loss)) if lacks else loss
+
+
+def settings_of_huber(loss):
+    """The arguments of Keras's Huber in their order."""
+    return keras_internals.settings_of(loss)["delta"], loss.reduction, loss.name, loss.dtype
+
+
+# scikit-learn copies the values of a grid before an estimator sees them.
+copyreg.pickle(keras.losses.Huber, lambda loss: (keras.losses.Huber, settings_of_huber(loss)))
 
 
 SMALLEST = 1e-30  # a normal number of float32, as is its inverse

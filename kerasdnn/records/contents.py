@@ -244,20 +244,43 @@ def as_json(value):
     return json.dumps(plain(value), sort_keys=True).encode()
 
 
-def plain(value):
+def named(value):
+    """An object as its class and its name."""
+    name = getattr(value, "__name__", None) or getattr(value, "name", None)
+    kind = type(value).__name__
+    return f"{kind} {name}" if isinstance(name, str) and name else shortened(kind)
+
+
+def described(value):
+    """An object as its class and its settings, where it has a config, or its name."""
+    settings = settings_of(value)
+    given = ", ".join(f"{name}={each!r}" for name, each in settings.items())
+    return f"{type(value).__name__}({given})" if settings else named(value)
+
+
+def plain(value, as_text=described):
     """A value as JSON; an object that JSON cannot hold as its text."""
     value = to_python(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
-        return {str(to_python(key)): plain(item) for key, item in value.items()}
+        return {str(to_python(key)): plain(item, as_text) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        return plain(value.tolist(), as_text)
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    name = getattr(value, "__name__", None) or getattr(value, "name", None)
-    kind = type(value).__name__
-    return f"{kind} {name}" if isinstance(name, str) and name else shortened(kind)
+        return [plain(item, as_text) for item in value]
+    return as_text(value)
+
+
+def settings_of(value):
+    """The plain values in the config of a Keras object, such as a loss or an optimizer."""
+    if isinstance(value, type) or not hasattr(value, "get_config"):
+        return {}
+    try:
+        config = value.get_config()
+    except Exception:  # of the user's own class
+        return {}
+    return {k: v for k, v in config.items() if isinstance(v, (bool, int, float, str))}
 
 
 def name_of(values):

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..core.messages import invalid
-from .contents import plain
+from .contents import named, plain
 
 WHY = {
     "data": "values or their type are not those of the first training",
@@ -155,10 +155,12 @@ def check_arguments(model, record):
         remedy = "The weights that its training began with are not in the record."
         raise invalid("warm_start", "must be False to train again", True, remedy)
     for name, value in record["arguments"].items():
-        if name not in ("verbose", "random_state") and plain(present.get(name)) != value:
+        given = present.get(name)
+        known = plain(given), plain(given, named)  # the latter in records of earlier versions
+        if name not in ("verbose", "random_state") and value not in known:
             raise invalid(
                 name, f"must be {value!r}, as in the training that the record describes",
-                present.get(name), "A file cannot hold custom objects: set_params sets it.",
+                given, "A file cannot hold custom objects: set_params sets it.",
             )  # fmt: skip
 
 

@@ -71,8 +71,8 @@ def compare(
             deviations of the target.
         options: dict from a hyperparameter's name to the values to cross, or a list of dicts, one
             per option: `{"optimizer": ["nag", "adam"], "learning_rate": [0.001, 0.01]}`. Or dict
-            from the name of a model to an estimator, all of them classifiers or all regressors; a
-            text next to one is the name of a preset.
+            from the name of a model to an estimator, all of them classifiers, all regressors or all
+            `DNNMultiOutput`; a text next to one is the name of a preset.
         seeds: int, runs per combination. A run draws validation rows, initial weights, dropout and
             the order of the rows; it draws the same for every combination. Default: 20.
         epochs: int, training epochs of each run, unless they are among the options. Default: 50.
@@ -82,7 +82,7 @@ def compare(
             Default: "val_loss". For hyperparameters.
         scoring: name of a scikit-learn score, or a function of (estimator, X, y), by which
             estimators are compared; larger is better. None means accuracy for classifiers, R2 for
-            regressors.
+            regressors, and for `DNNMultiOutput` its `score`, the mean of both.
         judge: "last" evaluates the last epoch of each run; "best" its best epoch, as early stopping
             would choose it (on the validation rows, which flatters all of them a little). Default:
             "last".

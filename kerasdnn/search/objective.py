@@ -69,6 +69,12 @@ def with_objective(data, monitor, estimator, target=None):
 
 
 def decoded(target, y):
+    """Numbers as the network takes them, in their own units; classes of several columns stay."""
+    if target.head.kind == "mixed":
+        found = y.astype("float64")
+        for k, own in target.numbers:
+            found[:, k] = np.ravel(own.from_network(y[:, k : k + 1]))
+        return found
     return target.from_network(y).reshape(len(y), -1)
 
 

@@ -38,8 +38,12 @@ def settings(space, hp, known=None):
         dict of hyperparameters by their names.
 
     Raises:
-        ValueError: it returned something other than a dict, or an unknown name.
+        ValueError: it is not a function, it returned something other than a dict, or an unknown
+            name.
     """
+    if not callable(space):
+        remedy = "Such as lambda hp: {'optimizer': hp.Choice('optimizer', ['nag', 'adam'])}."
+        raise invalid("space", "must be a function from `hp` to a dict", space, remedy)
     returned = space(hp)
     if not isinstance(returned, dict):
         remedy = "Such as {'hidden_units': (64, 32), 'optimizer': 'nag'}."

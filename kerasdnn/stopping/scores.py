@@ -8,6 +8,7 @@ A scorer asks an estimator for predictions. Here it asks a stand-in, which has t
 arguments of the estimator and returns predictions for the validation rows that are already there.
 """
 
+import copy
 import functools
 import inspect
 import warnings
@@ -128,6 +129,9 @@ class Scored:
         if hasattr(target, "classes"):
             classes = np.arange(target.n) if self.positions else target.classes
             self.fitted["classes_"] = classes
+        if target.head.kind == "mixed":
+            self.fitted |= self.kind._columns_of(target)
+            self.fitted |= self.bare()._decide_by_outputs(target, None, None)
         scorer = monitor.scorer
         if monitor.name == "neg_log_loss" and self.positions:  # validation rows may lack a class
             scorer = make_scorer(
@@ -171,6 +175,12 @@ class Scored:
             )
         return float(value)
 
+    def of_rows(self, rows):
+        """The same for some of the rows, which a bool mask or positions select."""
+        found = copy.copy(self)
+        found.X = None if self.X is None else self.X[rows]
+        return found
+
     def labels(self, y):
         """y as scorers take it: labels, or numbers."""
         target = self.target
@@ -182,10 +192,15 @@ class Scored:
             return y.astype("int64")
         return self.fitted["classes_"][y.astype("int64")]
 
-    def stand_in(self, output):
-        """An estimator that predicts `output` for the validation rows."""
+    def bare(self):
+        """An estimator with the arguments and what is known before training."""
         found = object.__new__(self.kind)
         vars(found).update(self.arguments | self.fitted)
+        return found
+
+    def stand_in(self, output):
+        """An estimator that predicts `output` for the validation rows."""
+        found = self.bare()
         output = np.asarray(output, "float64")
 
         def predicted(X):

@@ -11,7 +11,6 @@ a split it belongs, so that no pass has to remember the rows of another one.
 """
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.atomic_files import TemporaryFolder
 from ..core.messages import invalid, quoted_list
 from ..core.sources import is_source
 
@@ -33,7 +33,7 @@ class Source:
 
     Args:
         dataset: `pyarrow.dataset.Dataset`.
-        folder: `tempfile.TemporaryDirectory` of the dataset, deleted with the source, or None.
+        folder: `TemporaryFolder` of the dataset, deleted with the source, or None.
         names: list of the columns that count. None means all but the index of a DataFrame.
 
     Attributes:
@@ -150,7 +150,7 @@ def open_source(X: Any) -> Source:
         return Source(X)
     import narwhals as nw
 
-    folder = tempfile.TemporaryDirectory(prefix="kerasdnn-")
+    folder = TemporaryFolder("kerasdnn-")
     file = Path(folder.name) / "table.parquet"
     lazy = nw.from_native(X)
     lazy.sink_parquet(file)

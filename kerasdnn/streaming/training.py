@@ -30,6 +30,7 @@ from ..estimators.fit import (
     MIN_ROWS_TO_SPLIT,
     Member,
     check_settings,
+    crossed,
     names_of,
     report_of,
     rows_per_step,
@@ -38,6 +39,7 @@ from ..estimators.fit import (
 from ..estimators.presets import PRESETS, has_end, reject_joint
 from ..heads import make_problem, with_loss
 from ..stopping.best_epoch import best_epoch_callback
+from ..stopping.cross_selection import EpochOutputs, crosses
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
 from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
@@ -289,6 +291,7 @@ class Run:
         self.problem = make_problem(target.head, self.sample[0].shape[1], target.n)
         settings["batch_size"] = rows_per_step(settings["batch_size"], survey.n_train)
         self.held = None if validation is None else self.encode.rows(validation)
+        self.encoded = self.held and Rows(*self.held)
         self.score = None
         if validation is not None and self.monitor.scorer is not None:
             X = as_table(validation.x)
@@ -312,12 +315,8 @@ class Run:
             if self.validation is not None:
                 inputs, y = self.held[0], self.validation.y
             target.learn_bias(predictor.predict(inputs, verbose=0), y)
-        held = (None, None)
-        if self.held is not None:
-            weights = self.held[2] if len(self.held) == 3 else None
-            held = self.held[0], self.validation.replace(weights=weights)
         return {
-            **self.estimator._decide(target, predictor, *held),
+            **self.decide(predictor, members),
             "encoder_": self.encoder,
             "target_": target,
             "network_": predictor,
@@ -326,6 +325,16 @@ class Run:
             "best_epoch_": members[0].epoch,
             "fit_report_": report_of(members, self, self.limit) + self.limit.report(),
         }
+
+    def decide(self, predictor, members):
+        """The attributes that are learned from the validation rows after training."""
+        if self.held is None:
+            return self.estimator._decide(self.target, predictor, None, None)
+        rows = self.validation.replace(weights=self.encoded.weights)
+        found = crossed(members, self.monitor, self.target)
+        if found is None:
+            return self.estimator._decide(self.target, predictor, self.held[0], rows)
+        return self.estimator._decide_by_outputs(self.target, np.mean(found, axis=0), rows)
 
     def train(self, seed, runs):
         """Train a network; `runs`: how many are still to come before the limit."""
@@ -337,12 +346,16 @@ class Run:
         build = PRESETS[self.estimator._chosen_preset()].build
         network = build(self.problem, self.encoder, settings | as_sampled, seed, *self.sample[:2])
         rows.network = network
-        member = Member(network)
+        member = Member(network, None, self.encoded, self.validation)
+        member.score = self.score
         callbacks = list(self.estimator.callbacks or ())
         if held is not None:
             if self.score is not None:
-                weights = held[2] if len(held) > 2 else None
+                weights = self.encoded.weights
                 callbacks.insert(0, EpochScore(self.score, held[0], self.validation.y, weights))
+            if crosses(self.estimator, self.encoded):
+                member.outputs = EpochOutputs(held[0])
+                callbacks.append(member.outputs)
             patience = settings["patience"] if settings["early_stopping"] else epochs
             member.best = best_epoch_callback(self.monitor, patience)
             callbacks.append(member.best)

@@ -1,16 +1,24 @@
 """Atomic writes: what stays of an older file, what a killed program leaves, names of any length."""
 
+import gc
 import os
 import signal
 import stat
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 from kerasdnn import Population, build_classifier, plots
-from kerasdnn.core.atomic_files import ABANDONED_SECONDS, atomic_write, temporary_start, write_bytes
+from kerasdnn.core.atomic_files import (
+    ABANDONED_SECONDS,
+    TemporaryFolder,
+    atomic_write,
+    temporary_start,
+    write_bytes,
+)
 from kerasdnn.plots.styles import figure
 
 SAVING = Path(__file__).parents[2] / "kerasdnn" / "core/atomic_files.py"
@@ -161,3 +169,15 @@ def test_a_missing_folder_is_named_instead_of_a_temporary_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="create it") as error, atomic_write(path):
         pass
     assert error.value.filename == str(path.parent)
+
+
+def test_a_temporary_folder_is_deleted_with_its_object_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        folder = TemporaryFolder("kerasdnn-test-")
+        path = Path(folder.name)
+        (path / "file").write_text("x")
+        del folder
+        gc.collect()
+    assert path.name.startswith("kerasdnn-test-")
+    assert not path.exists()

@@ -62,7 +62,7 @@ HEALTHY = {
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 def test_nothing_fires_on_a_healthy_network(name, seed):
     data, build = HEALTHY[name]
     assert watched(build(seed), *data(), validation_split=0.0) == {}
@@ -255,7 +255,9 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "name", ["churn", pytest.param("cancer", marks=pytest.mark.nightly), "wine", "diabetes"]
+)
 def test_nothing_is_found_in_an_estimator_with_default_settings(name):
     estimator, data = TABLES[name]
     X, y = data()

@@ -11,8 +11,9 @@ import pytest
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
 from kerasdnn.ensembles.duration import Plan
-from kerasdnn.ensembles.pack import Selection
+from kerasdnn.ensembles.pack import Selection, crossed
 from kerasdnn.nn.average import AverageOf
+from kerasdnn.stopping.cross_selection import halves
 
 RNG = np.random.default_rng(0)
 N = 240
@@ -72,6 +73,50 @@ def test_the_score_of_the_selection_is_that_of_the_fitted_estimator_on_the_valid
     assert best == model.history_["val_loss"].min()
     assert model.history_["val_loss"].idxmin() == model.best_epoch_
     assert model.score(TABLE, SIGNAL) > 0.9
+
+
+def greedy(pool, y):
+    """Forward selection without replacement: the keys, and the squared error of their mean."""
+    chosen, best = [], np.inf
+    while len(chosen) < len(pool):
+        left = [key for key in pool if key not in chosen]
+        means = [np.mean([pool[key] for key in [*chosen, one]], axis=0) for one in left]
+        errors = [np.mean((mean - y) ** 2) for mean in means]
+        if min(errors) >= best:
+            break
+        best = min(errors)
+        chosen.append(left[int(np.argmin(errors))])
+    return chosen, best
+
+
+def test_residuals_are_of_the_ensemble_that_the_other_half_of_the_rows_selects(monkeypatch):
+    seen = {}
+
+    def spy(epochs, score_of):
+        seen["epochs"], seen["found"] = epochs, crossed(epochs, score_of)
+        return seen["found"]
+
+    monkeypatch.setattr("kerasdnn.ensembles.pack.crossed", spy)
+    y = SIGNAL + RNG.normal(size=N)
+    held = TABLE[180:], y[180:]
+    model = DNNRegressor(**QUICK).fit(TABLE[:180], y[:180], validation_data=held)
+    residuals = held[1] - model.target_.from_network(seen["found"])
+    np.testing.assert_allclose(np.sort(model.conformal_.residuals[:, 0]), np.sort(residuals),
+                               rtol=1e-5, atol=1e-6)  # fmt: skip
+    truth = model.target_.to_network(held[1][:, None])
+    every = {entry.key: entry.prediction for latest in seen["epochs"] for entry in latest}
+    for half in halves(60):
+        chosen, best, peaks = [], np.inf, {}
+        for latest in seen["epochs"]:
+            for entry in latest:
+                error = np.mean((entry.prediction - truth)[~half] ** 2)
+                if error < peaks.get(entry.member, (np.inf,))[0]:
+                    peaks[entry.member] = error, entry.key
+            keys = [*chosen, *(key for _, key in peaks.values()), *(e.key for e in latest)]
+            found, error = greedy({key: every[key][~half] for key in keys}, truth[~half])
+            chosen, best = (found, error) if error < best * (1 - 1e-9) else (chosen, best)
+        mean = np.mean([every[key] for key in chosen], axis=0)
+        np.testing.assert_allclose(seen["found"][half], mean[half], rtol=1e-4, atol=1e-5)
 
 
 def test_equal_seeds_give_equal_packs_and_other_seeds_others(classifier):

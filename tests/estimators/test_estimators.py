@@ -49,11 +49,14 @@ QUICK = {
 
 # Both presets and both kinds; the nightly run also checks the defaults of the regressor.
 CHECKED = [DNNClassifier(), DNNRegressor("standard")]
-CHECKED += [DNNRegressor()] if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else []
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+CHECKED += [DNNRegressor()] if NIGHTLY else []
 
 
 @parametrize_with_checks(CHECKED)
 def test_scikit_learns_checks_pass(estimator, check):
+    if getattr(check, "keywords", {}) == {"readonly_memmap": True} and not NIGHTLY:
+        pytest.skip("another check is of read-only memory, too, in float32")
     check(estimator)
 
 

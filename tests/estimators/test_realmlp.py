@@ -170,7 +170,9 @@ def test_the_best_epoch_is_found_whatever_metrics_are_asked_for(mixed):
     assert "val_auc" in model.history_
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(i, marks=pytest.mark.nightly) for i in (1, 2, 3))]
+)
 def test_counts_are_learned_from_any_seed(seed):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1000, 4))

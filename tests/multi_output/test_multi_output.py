@@ -206,3 +206,26 @@ def test_a_table_that_is_read_in_parts_is_rejected_with_a_way_out(tmp_path):
     for call in (DNNMultiOutput(**OWN).fit, DNNMultiOutput(**OWN).partial_fit):
         with pytest.raises(ValueError, match=r"`X` must be a table in memory.*each column of y"):
             call(tmp_path / "table.parquet", ["churn", "spend"])
+
+
+def churn_accuracy(model, X, y):
+    return accuracy_score(y["churn"], model.predict(X)["churn"])
+
+
+def spend_error(model, X, y):
+    return -np.abs(y["spend"].to_numpy() - model.predict(X)["spend"].to_numpy()).mean()
+
+
+@pytest.mark.parametrize("scorer", [churn_accuracy, spend_error])
+def test_a_scorer_of_all_columns_selects_epochs_and_trials(scorer):
+    held = X[200:], Y[["churn", "spend"]][200:]
+    model = DNNMultiOutput("standard", hidden_units=(6,), epochs=4, monitor=scorer, random_state=0)
+    model.fit(X[:200], Y[["churn", "spend"]][:200], validation_data=held)
+    best = model.history_[f"val_{scorer.__name__}"].max()
+    assert scorer(model, *held) == pytest.approx(best, rel=1e-5)
+    assert np.isfinite(model.predict_interval(X)["spend"]).all()
+    search = {"max_trials": 1, "verbose": 0, "seed": 0, "objective": scorer}
+    plain = DNNMultiOutput("standard", hidden_units=(6,), epochs=4, random_state=0)
+    found = plain.tune(X[:200], Y[["churn", "spend"]][:200], validation_data=held, **search)
+    worst = {"churn_accuracy": 0.3, "spend_error": -75.0}[scorer.__name__]  # in the units of y
+    assert worst < found.best_score < worst + 65

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor, load
 from kerasdnn.records.card import html_card, markdown_card, write_card
 from kerasdnn.records.contents import hash_of_column, validation_rows
-from kerasdnn.records.refitting import differences, refit
+from kerasdnn.records.refitting import check_arguments, differences, refit
 from kerasdnn.records.text import text_of
 from kerasdnn.tables.frame import read_frame
 
@@ -203,3 +204,17 @@ def test_a_refit_without_a_record_or_with_other_arguments_is_rejected(model):
             refit(model, X, Y)
     finally:
         model.set_params(epochs=3)
+
+
+def test_the_settings_of_a_loss_are_in_the_record_and_a_refit_needs_them():
+    given = {"hidden_units": (3,), "epochs": 1, "random_state": 0}
+    model = DNNRegressor("standard", loss=keras.losses.Huber(delta=0.5), **given)
+    model.fit(X, np.arange(len(X)))
+    for part in ("arguments", "hyperparameters"):
+        assert model.record_[part]["loss"].startswith("Huber(")
+        assert "delta=0.5" in model.record_[part]["loss"]
+    check_arguments(model, model.record_)
+    earlier = {"arguments": {**model.record_["arguments"], "loss": "Huber huber_loss"}}
+    check_arguments(model, earlier)  # a record of an earlier version
+    with pytest.raises(ValueError, match=r"`loss` must be .*delta=0\.5.*Huber\(delta=0\.2\)"):
+        check_arguments(model.set_params(loss=keras.losses.Huber(delta=0.2)), model.record_)

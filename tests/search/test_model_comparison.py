@@ -1,9 +1,12 @@
 """compare() of estimators: the same folds for all, preparation that is said, and a verdict."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -12,8 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from kerasdnn import DNNClassifier, DNNRegressor, compare
+from kerasdnn import DataWarning, DNNClassifier, DNNMultiOutput, DNNRegressor, compare
+from kerasdnn.core.rows import Rows
 from kerasdnn.search.comparisons.models import plain_columns, seeded
+from kerasdnn.tables.splits import split
 
 RNG = np.random.default_rng(0)
 ROWS = 120
@@ -205,3 +210,33 @@ def test_columns_for_trees_are_numbers_or_text():
     assert plain["when"].iloc[1] - plain["when"].iloc[0] == 1
     assert set(plain["city"]) == {"Oslo", "Bonn", "(missing)"}
     assert plain["age"].isna().sum() == X["age"].isna().sum()
+
+
+def test_estimators_of_several_columns_are_compared_by_their_score():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(40, 9, 90), "city": rng.choice(["Oslo", "Rome"], 90)})
+    y = pd.DataFrame({"churn": np.where(X["age"] < 40, "yes", "no"), "spend": rng.normal(X["age"])})
+    ours = DNNMultiOutput("standard", hidden_units=(4,), epochs=2, random_state=0)
+    found = compare({"ours": ours, "preset": "standard"}, X, y, cv=2, verbose=0)
+    assert found.objective == "mean of accuracy and R2"
+    runs = found.runs[found.runs["model"] == "ours"]
+    strata = np.zeros(90, "int64")
+    [(train, held), _] = split(Rows(X, y), strata, cv=2, seed=0)
+    alone = clone(ours).fit(X.iloc[train], y.iloc[train])
+    expected = alone.score(X.iloc[held], y.iloc[held])
+    assert runs["score"].iloc[0] == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(ValueError, match=r"'ours' is an estimator of several columns, 'b' is a cl"):
+        compare({"ours": ours, "b": DNNClassifier()}, X, y)
+    with pytest.raises(ValueError, match=r"`scoring` must be a function.*'accuracy'"):
+        compare({"ours": ours, "b": ours}, X, y, scoring="accuracy")
+
+
+def test_a_matter_is_told_once_for_all_folds_and_models():
+    table = X.assign(copied=Y, place=np.arange(ROWS))
+    ours = DNNClassifier("standard", hidden_units=(2,), epochs=1, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        compare({"a": ours, "b": ours}, table, Y, cv=KFold(2), verbose=0)
+    told = [str(w.message) for w in caught if w.category is DataWarning]
+    for words in ("'copied' of `X` determines", "'place' of `X` numbers the rows"):
+        assert sum(words in message for message in told) == 1, told

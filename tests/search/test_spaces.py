@@ -90,6 +90,11 @@ def test_a_name_outside_the_vocabulary_is_refused_with_the_nearest_one():
         settings(lambda hp: {"hidden_unit": (3,)}, keras_tuner.HyperParameters())
 
 
+def test_a_space_must_be_a_function():
+    with pytest.raises(ValueError, match=r"`space` must be a function.*\['mse'\].*lambda hp"):
+        settings({"loss": ["mse"]}, keras_tuner.HyperParameters())
+
+
 def test_a_space_must_return_a_dict():
     with pytest.raises(ValueError, match=r"must return a dict.*Received: space.*None"):
         settings(lambda hp: None, keras_tuner.HyperParameters())

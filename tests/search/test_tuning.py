@@ -32,7 +32,7 @@ Y = (X[:, 0] * X[:, 1] + 0.2 * RNG.normal(size=90) > 0).astype(int)
 
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-KILLED = ["random", "grid", "bayesian", "hyperband"] if NIGHTLY else ["random", "hyperband"]
+KILLED = ["random", "grid", "bayesian", "hyperband"] if NIGHTLY else ["hyperband"]
 KILLS = 20 if NIGHTLY else 1
 
 

@@ -501,7 +501,7 @@ class LikeKerasToo(LikeKeras):
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TestLikeKeras, TestLikeKerasToo = LikeKeras.TestCase, LikeKerasToo.TestCase
 TestLikeKeras.settings = TestLikeKerasToo.settings = settings(
-    max_examples=10_000 if NIGHTLY else 60,
+    max_examples=10_000 if NIGHTLY else 45,
     stateful_step_count=5,
     deadline=None,
     derandomize=not NIGHTLY,

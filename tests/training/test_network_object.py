@@ -158,13 +158,16 @@ def test_every_file_of_save_opens_where_kerasdnn_is_not_installed(tmp_path):
         for name in ("network.keras", "network.h5", "folder", "new.keras"):
             model = keras.saving.load_model(name)
             assert type(model) is keras.Sequential
+            if name == "network.keras":
+                assert int(model.optimizer.iterations) == int(sys.argv[1])
             np.testing.assert_allclose(model.predict(x, verbose=0), right, rtol=1e-5)
             if not name.endswith("h5"):  # Keras cannot train on from any such file
                 model.fit(x, right, verbose=0)
     """
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "right.npy", network.predict(FRAME))
-    command = [sys.executable, "-c", textwrap.dedent(code)]
+    steps = str(int(network.optimizer.iterations))
+    command = [sys.executable, "-c", textwrap.dedent(code), steps]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -29,6 +29,7 @@ from ...tables.splits import split
 from .result import Comparison, summarize
 
 FOLDS = 10
+SEVERAL = "an estimator of several columns"
 MAX_SMALL_ROWS = 50_000  # up to here the threads of scikit-learn wait longer than they work
 
 
@@ -51,8 +52,15 @@ def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1, n
     """
     check_integer("seed", seed, 0)
     check_n_jobs(n_jobs)
-    rows, _ = read_table(given)
     models = read_models(models, given.y)
+    several = kind_of(next(iter(models.values()))) == SEVERAL
+    if several:
+        given = given.replace(y=next(iter(models.values()))._as_y(given.y))
+        if scoring is not None and not callable(scoring):
+            rule = "must be a function of (estimator, X, y) for several columns of y"
+            raise invalid("scoring", rule, scoring, "None means `score` of the estimators.")
+    rows, _ = read_table(given)
+    rows = rows.replace(y=given.y) if several else rows
     scorers = {name: check_scoring(model, scoring) for name, model in models.items()}
     classes = is_classifier(next(iter(models.values())))
     table = features(given)
@@ -64,14 +72,15 @@ def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1, n
     shared = Shared(table=table, rows=rows.replace(x=None), pairs=pairs, scorers=scorers)
     folds = range(len(pairs))
     calls = {(k, name): (seeded(model, seed + k),) for k in folds for name, model in models.items()}
-    found, began = {}, time_now()
-    with contextlib.closing(run_calls(fit_and_score, shared, calls, n_jobs)) as results:
+    found, total, began = {}, len(calls), time_now()
+    calls = run_calls(fit_and_score, shared, calls, n_jobs)
+    with told_once(), contextlib.closing(calls) as results:
         for (fold, name), result in results:
             if isinstance(result, Died):
                 raise RuntimeError(f"Model {name!r} failed in fold {fold}: {result}.")
             found[fold, name] = result
             if verbose:
-                line = f"{len(found)} of {len(calls)} fits: fold {fold + 1} of {name}"
+                line = f"{len(found)} of {total} fits: fold {fold + 1} of {name}"
                 print(f"\r{line:<60}", end="", flush=True)
     if verbose:
         print()
@@ -92,7 +101,7 @@ def compare_models(models, given, *, scoring=None, cv=None, seed=0, verbose=1, n
         table=summary.iloc[order].reset_index(drop=True),
         runs=runs,
         curves=[],
-        objective=score_name(scoring, classes),
+        objective=score_name(scoring, classes, several),
         minimize=False,
         names=["model"],
         seconds=time_now() - began,
@@ -121,29 +130,34 @@ def fit_and_score(key, shared, model):
         fitted = fit(model, shared.table, rows, train)
         seconds = time_now() - began
         own = {} if rows.weights is None else {"sample_weight": rows.weights[held]}
-        score = shared.scorers[name](fitted, take_rows(shared.table, held), rows.y[held], **own)
-        return float(score), seconds
+        X, y = take_rows(shared.table, held), take_rows(rows.y, held)
+        return float(shared.scorers[name](fitted, X, y, **own)), seconds
     except Exception as error:
         raise ValueError(f"Model {name!r} failed in fold {fold}: {error}") from error
 
 
-def score_name(scoring, classes):
+def score_name(scoring, classes, several):
+    if scoring is None and several:
+        return "mean of accuracy and R2"
     if scoring is None:
         return "accuracy" if classes else "R2"
     return scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
 
 
 def read_models(models, y):
-    """The models as estimators, all classifiers or all regressors.
+    """The models as estimators of one kind.
 
     Raises:
-        ValueError: fewer than two, something else than an estimator or a preset, or both kinds.
+        ValueError: fewer than two, something else than an estimator or a preset, or several kinds.
     """
     if len(models) < 2:
         raise invalid("options", "must contain at least two models", list(models))
     found = {}
     for name, model in models.items():
-        if isinstance(model, str) and model in PRESETS:
+        others = [one for one in models.values() if is_estimator(one) and kind_of(one) == SEVERAL]
+        if isinstance(model, str) and model in PRESETS and others:
+            model = type(others[0])(model)
+        elif isinstance(model, str) and model in PRESETS:
             target = infer_target(y)
             model = DNNClassifier(model) if target is None else DNNRegressor(model, target=target)
         if not is_estimator(model):
@@ -151,12 +165,19 @@ def read_models(models, y):
             rule = "must be an estimator or the name of a preset"
             raise invalid(f"options[{name!r}]", rule, model, remedy)
         found[str(name)] = model
-    kinds = [is_classifier(model) - is_regressor(model) for model in found.values()]
-    if len(set(kinds)) > 1 or kinds[0] == 0:
-        words = {1: "a classifier", -1: "a regressor", 0: "neither"}
-        text = ", ".join(f"{n!r} is {words[k]}" for n, k in zip(found, kinds, strict=True))
-        raise invalid("options", "must contain only classifiers or only regressors", received=text)
+    kinds = [kind_of(model) for model in found.values()]
+    if len(set(kinds)) > 1 or kinds[0] is None:
+        text = ", ".join(f"{n!r} is {k or 'neither'}" for n, k in zip(found, kinds, strict=True))
+        rule = "must contain only classifiers, only regressors or only `DNNMultiOutput`"
+        raise invalid("options", rule, received=text)
     return found
+
+
+def kind_of(model):
+    """What an estimator predicts, as text, or None."""
+    if is_classifier(model) or is_regressor(model):
+        return "a classifier" if is_classifier(model) else "a regressor"
+    return SEVERAL if isinstance(model, TableEstimator) else None
 
 
 def features(given):
@@ -255,4 +276,4 @@ def fit(model, table, rows, train):
         given[f"{prefix}sample_weight"] = rows.weights[train]
     threads = 1 if len(train) <= MAX_SMALL_ROWS else None
     with told_once(), threadpool_limits(threads):
-        return model.fit(take_rows(table, train), rows.y[train], **given)
+        return model.fit(take_rows(table, train), take_rows(rows.y, train), **given)

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import keras_tuner
 import numpy as np
 
+from ...core.atomic_files import TemporaryFolder
 from ...core.messages import invalid
 from ...core.state_files import read_json, write_json
 from .tuner_internals import hyperband_trials
@@ -31,8 +31,7 @@ class Project:
 
     Attributes:
         path: `Path` of the folder.
-        temporary: the `TemporaryDirectory` around it, deleted with the last reference to it, or
-            None.
+        temporary: the `TemporaryFolder` around it, deleted with the last reference to it, or None.
     """
 
     path: Path
@@ -55,7 +54,7 @@ def open_project(directory, resume):
         ValueError: the folder holds something other than a search.
     """
     if directory is None:
-        temporary = tempfile.TemporaryDirectory(prefix="kerasdnn-search-")
+        temporary = TemporaryFolder("kerasdnn-search-")
         project = Project(Path(temporary.name) / "search", temporary)
     else:
         project = Project(Path(directory) / "search")

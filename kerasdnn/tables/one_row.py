@@ -94,7 +94,8 @@ class RowEncoder:
                 raise UseTablePath
             value = row[name]
             kind = type(value)
-            if is_plain and kind in (float, np.float64) and -LARGEST <= value <= LARGEST:  # most columns
+            # Most columns need no more than one of the next two.
+            if is_plain and kind in (float, np.float64) and -LARGEST <= value <= LARGEST:
                 numbers[where] = value
                 if flags is not None:
                     cells[flags[0] : flags[1]] = table[0]

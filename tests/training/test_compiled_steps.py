@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kerasdnn
-from kerasdnn.training import compile_cache
+from kerasdnn.training import compile_cache, evaluation
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(64, 3)).astype("float32"), RNG.normal(size=(64, 1)).astype("float32")
@@ -46,3 +46,19 @@ def test_a_thread_computes_the_same_while_others_use_the_function(optimizer):
     assert busy.history.history == alone.history.history
     for program in programs:
         assert program.unused[0] is not in_use
+
+
+@pytest.mark.parametrize("at_once", [16, 16_384], ids=["chunks", "one call"])
+def test_an_evaluation_weighs_rows_as_the_equation_says(at_once, monkeypatch):
+    monkeypatch.setattr(evaluation, "ROWS_AT_ONCE", at_once)
+    network = kerasdnn.Network([keras.Input((3,)), keras.layers.Dense(1)], seed=0)
+    network.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mae"])
+    weights = RNG.uniform(0.1, 2, len(X)).astype("float32")
+    found = network.evaluate(X, Y, batch_size=8, sample_weight=weights, verbose=0, return_dict=True)
+    errors = (Y - network.predict(X, verbose=0))[:, 0].astype("float64")
+    assert network.last_path == "compiled"
+    assert found["loss"] == pytest.approx(np.mean(weights * errors**2), rel=1e-5)
+    assert found["mae"] == pytest.approx(np.mean(abs(errors)), rel=1e-5)
+    assert found["weighted_mae"] == pytest.approx(
+        np.average(abs(errors), weights=weights), rel=1e-5
+    )

@@ -32,6 +32,7 @@ MAX_WEIGHTS = 2**20  # with more, the product takes longer than waking a thread
 FARTHEST = 100.0  # sums of larger numbers are rounded more
 RTOL, ATOL = 1e-4, 1e-5  # of the first row
 PREDICT = Network.predict
+LATER = object()  # in place of a function that is not derived yet
 
 
 class NotSound(Exception):
@@ -82,7 +83,7 @@ class FewRows:
 
     def __init__(self, network, bound):
         self.network, self.bound = network, bound
-        self.state = Memory([]), None  # of the weights, and the function derived from them
+        self.state = Memory([]), None  # the weights of the last call, and the function of them
         self.proved = False
         layers = list(keras_internals.layers_within(network))
         unused = {id(v) for one in layers if type(one) in ONLY_IN_TRAINING for v in one.variables}
@@ -106,10 +107,12 @@ class FewRows:
             return None
         (memory, run), current = self.state, read()
         try:
-            if not memory.holds(current):
-                memory = Memory(current)
+            if not memory.holds(current):  # deriving takes longer than TensorFlow: not before twice
+                self.state = Memory(current), LATER  # at once: other threads may predict
+                return None
+            if run is LATER:
                 run = self.derive(memory, read)
-                self.state = memory, run  # at once: other threads may predict
+                self.state = memory, run
             if run is None:
                 return None
             with np.errstate(all="ignore"):

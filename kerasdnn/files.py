@@ -1,4 +1,4 @@
-"""The earlier place of `kerasdnn.estimators.archive`."""
+"""The earlier place of `kerasdnn.estimators.files.archive`."""
 
-from .estimators.archive import load as load
-from .estimators.archive import to_json as to_json
+from .estimators.files.archive import load as load
+from .estimators.files.archive import to_json as to_json

@@ -65,7 +65,7 @@ SEARCH["table_search"] = SEARCH["comparison"] + " network_search preset_search"
 SEARCH["source_search"] = SEARCH["table_search"] + " table_search"
 SEARCH["tuning"] = SEARCH["source_search"] + " source_search any_model"
 UPWARDS = {  # methods that import what they do where they are called
-    ("estimators/archive.py", "multi_output/estimator.py"),
+    ("estimators/files/archive.py", "multi_output/estimator.py"),
     ("estimators/base.py", "search/tuning.py"),
     ("estimators/base.py", "export/exporting.py"),
     ("estimators/base.py", "streaming/training.py"),

@@ -12,8 +12,8 @@ import pandas as pd
 
 from ..core.messages import quoted_list
 from ..core.rows import Rows
-from ..estimators.archive import load
 from ..estimators.estimators import DNNClassifier, DNNRegressor
+from ..estimators.files.archive import load
 from ..records.card import write_card
 from ..records.refitting import record_of
 from ..records.refitting import refit as train_again

@@ -1,12 +1,11 @@
 """`DNNClassifier` and `DNNRegressor`: a table in, labels out, as scikit-learn estimators.
 
-`estimators` has the two, `base` what they share, `fit` what fitting is, `continuing` further
-passes over new rows, `presets` named sets of hyperparameters, `realmlp` the network of RealMLP,
-`tabm` that of TabM, `preset_parts` what both have in common, `ensemble` the members of an
-estimator and their average, `archive` the file of an estimator, `saved_state` its state as JSON,
-`network_file` a network as bytes.
+`estimators` has the two, `base` what they share, `fit` what fitting is, `training` how its networks
+are trained, `continuing` further passes over new rows, `presets` named sets of hyperparameters,
+`realmlp` the network of RealMLP, `tabm` that of TabM, `preset_parts` what both have in common,
+`ensemble` the members of an estimator and their average, `files` the file of an estimator.
 """
 
-from .archive import load as load
 from .estimators import DNNClassifier as DNNClassifier
 from .estimators import DNNRegressor as DNNRegressor
+from .files.archive import load as load

@@ -26,12 +26,12 @@ from ..records.contents import Recorder
 from ..stopping.time_limit import Predicted
 from ..tables.rows import encode_rows, read_rows, read_table
 from . import presets
-from .archive import save_estimator
 from .continuing import fit_partially
 from .ensemble import first_of
+from .files.archive import save_estimator
+from .files.network_file import network_from_bytes, network_to_bytes
+from .files.saved_state import target_to_state
 from .fit import fit_table
-from .network_file import network_from_bytes, network_to_bytes
-from .saved_state import target_to_state
 
 PREDICTION_ROWS = 8  # a prediction is for a multiple of so many rows
 OF_DECISIONS = ("accuracy", "precision", "recall")  # metrics of the predicted classes

@@ -98,8 +98,8 @@ def threads_for(training, members):
     if `joblib.parallel_config` does not ask for workers or for "sequential".
 
     Args:
-        training: `fit.Training`.
-        members: list of `fit.Member`, which are not trained.
+        training: `training.Training`.
+        members: list of `training.Member`, which are not trained.
     """
     estimator, limit = training.estimator, training.limit
     seen = estimator.callbacks or estimator.verbose or training.monitor.scorer is not None
@@ -116,7 +116,7 @@ def train_together(members, settings):
     """Train members as one compiled function; returns whether that was possible.
 
     Args:
-        members: list of `fit.Member`, which are not trained.
+        members: list of `training.Member`, which are not trained.
         settings: the hyperparameters.
     """
     fits = [arguments_of(member.rows) for member in members]
@@ -137,8 +137,8 @@ def train_each(training, members, epochs, threads):
     `joblib.parallel_config` says so.
 
     Args:
-        training: `fit.Training`.
-        members: list of `fit.Member`, which are not trained.
+        training: `training.Training`.
+        members: list of `training.Member`, which are not trained.
         epochs: list of int, the last epoch of each.
         threads: int, members at a time in this process.
     """

@@ -30,8 +30,8 @@ from ..tables.targets import (
     order_of,
     read_target,
 )
-from .archive import ESTIMATORS
 from .base import ScoredByRow, TableEstimator, mean_d2
+from .files.archive import ESTIMATORS
 from .presets import by_name
 
 

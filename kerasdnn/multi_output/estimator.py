@@ -15,7 +15,7 @@ from ..decisions.outputs import outputs_of, scores_of_outputs
 from ..diagnostics.report import Health
 from ..estimators.base import TableEstimator, own_functions
 from ..estimators.estimators import DNNClassifier, DNNRegressor
-from ..estimators.network_file import network_from_bytes, network_to_bytes
+from ..estimators.files.network_file import network_from_bytes, network_to_bytes
 from ..estimators.presets import by_name
 from ..explain.importance import Importance
 from ..hyperparameters import DNN_MULTI_OUTPUT, check_labels, documented

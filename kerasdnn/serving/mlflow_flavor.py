@@ -23,8 +23,8 @@ from typing import Any
 import pandas as pd
 
 from ..core.messages import to_python
-from ..estimators.archive import load
 from ..estimators.base import TableEstimator
+from ..estimators.files.archive import load
 from ..records.card import html_card
 from ..records.contents import versions
 from ..records.refitting import record_of

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.messages import to_python
-from ..estimators.archive import library_versions, load
+from ..estimators.files.archive import library_versions, load
 from .openapi import openapi
 from .requests import Invalid, columns_of, parse, problem, read_rows
 

@@ -26,17 +26,16 @@ from ..core.messages import invalid, warn
 from ..core.rows import Rows, unpack_validation_data
 from ..core.sources import is_source
 from ..estimators.ensemble import average
-from ..estimators.fit import (
-    MIN_ROWS_TO_SPLIT,
+from ..estimators.fit import MIN_ROWS_TO_SPLIT, check_settings
+from ..estimators.presets import PRESETS, has_end, reject_joint
+from ..estimators.training import (
     Member,
-    check_settings,
     crossed,
     names_of,
     report_of,
     rows_per_step,
     with_metric,
 )
-from ..estimators.presets import PRESETS, has_end, reject_joint
 from ..heads import make_problem, with_loss
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.cross_selection import EpochOutputs, crosses

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "estimators"))
 from test_archive import table
 
 from kerasdnn import DNNClassifier
-from kerasdnn.estimators.archive import VERSION
+from kerasdnn.estimators.files.archive import VERSION
 
 here = Path(__file__).parent
 frame, y = table()

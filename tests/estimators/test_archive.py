@@ -20,7 +20,7 @@ from keras.src.backend.common import global_state
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, Network, build_classifier, load
-from kerasdnn.estimators.archive import PARTS, to_json, zipped
+from kerasdnn.estimators.files.archive import PARTS, to_json, zipped
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 DATA = Path(__file__).parents[1] / "data"

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
 from kerasdnn.core.rows import Rows
-from kerasdnn.estimators import ensemble, fit
+from kerasdnn.estimators import ensemble, training
 
 RNG = np.random.default_rng(0)
 N = 203
@@ -118,7 +118,7 @@ def test_members_are_trained_together_and_equal_members_trained_one_by_one(prese
     settings = {**QUICK, "preset": preset, "epochs": 3, "n_members": 3, **few}
     calls = []
     whole = ensemble.fit_together
-    monkeypatch.setattr(fit, "together_pays", lambda: True)  # as on a GPU
+    monkeypatch.setattr(training, "together_pays", lambda: True)  # as on a GPU
     monkeypatch.setattr(ensemble, "fit_together", lambda *a: calls.append(1) or whole(*a))
     together = DNNClassifier(**settings).fit(TABLE, CLASSES)
     assert calls == [1]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasdnn.estimators.fit import BestEpoch
+from kerasdnn.stopping.best_epoch import BestEpoch
 
 
 def course(monitor, values, patience=100):

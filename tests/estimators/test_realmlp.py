@@ -8,8 +8,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.metrics import mean_poisson_deviance
 
 from kerasdnn import DNNClassifier, DNNRegressor, load
-from kerasdnn.estimators.fit import rows_per_step
 from kerasdnn.estimators.realmlp import GROUPS
+from kerasdnn.estimators.training import rows_per_step
 
 QUICK = dict(epochs=20, random_state=0)
 

@@ -20,8 +20,8 @@ import h5py
 import keras
 import numpy as np
 
-from ..core import keras_internals
-from ..training.network import Network
+from ...core import keras_internals
+from ...training.network import Network
 
 # Modules of Keras whose classes a file may name, and the base classes these must have.
 MODULES = {"keras", *(f"keras.{name}" for name in (

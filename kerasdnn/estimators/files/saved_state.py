@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ..core.messages import to_python, warn
-from ..heads import HEADS, Head, key_of, quantile_head, row_of, with_loss
-from ..nn.quantiles import check_quantiles
-from ..tables.encoder import TableEncoder
-from ..tables.targets import ClassTarget, LabelTarget, MixedTarget, NumberTarget
+from ...core.messages import to_python, warn
+from ...heads import HEADS, Head, key_of, quantile_head, row_of, with_loss
+from ...nn.quantiles import check_quantiles
+from ...tables.encoder import TableEncoder
+from ...tables.targets import ClassTarget, LabelTarget, MixedTarget, NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
 
 

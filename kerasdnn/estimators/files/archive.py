@@ -7,7 +7,7 @@
 There is no pickle, and no code from a file is run. The parts are stored without compression, so
 that no file grows when it is read. Before Keras reads the network's configuration, every name in it
 must be that of a class or function of Keras or kerasdnn that runs no code of its own
-(`estimators/network_file.py`), or be passed in `custom_objects`.
+(`estimators/files/network_file.py`), or be passed in `custom_objects`.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 
-from ..core.atomic_files import atomic_write
+from ...core.atomic_files import atomic_write
 from .network_file import (
     BadFile,
     Forbidden,
@@ -147,7 +147,7 @@ def load(path: str | Path, custom_objects: dict[str, Any] | None = None) -> Any:
 
 def estimators():
     """The classes of estimators that a file may name."""
-    from ..multi_output.estimator import DNNMultiOutput  # which imports this room
+    from ...multi_output.estimator import DNNMultiOutput  # which imports this room
 
     return ESTIMATORS | {DNNMultiOutput.__name__: DNNMultiOutput}
 

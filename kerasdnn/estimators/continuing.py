@@ -21,9 +21,8 @@ from ..nn.schedules import Schedule
 from ..tables.rows import encode_rows, read_rows, weigh_classes
 from ..tables.targets import drop_missing_targets
 from .ensemble import average, copy_weights, first_of, layers_of
-from .fit import check_settings
 from .presets import PRESETS, has_end, reject_joint
-from .training import as_column, make_encoder, rows_per_step
+from .training import as_column, check_settings, make_encoder, rows_per_step
 
 RATE = 0.25  # of a preset whose schedule ends with the last epoch, relative to its peak
 ENDLESS = 10**6  # epochs, after which dropout and weight decay would have decayed

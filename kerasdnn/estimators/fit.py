@@ -20,7 +20,6 @@ from ..checks.targets import CONSTANT, warn_of_constants
 from ..core.arguments import check_fraction
 from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
-from ..hyperparameters import ESTIMATOR, PRESET, check, names
 from ..stopping.cross_selection import crosses
 from ..stopping.time_limit import TimeLimit
 from ..tables.rows import (
@@ -43,7 +42,14 @@ from .ensemble import (
     threads_for,
     train_each,
 )
-from .training import Training, crossed, history_frame, report_of, rows_per_step
+from .training import (
+    Training,
+    check_settings,
+    crossed,
+    history_frame,
+    report_of,
+    rows_per_step,
+)
 
 MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
@@ -127,18 +133,6 @@ def check_positions(splitter, total, count):
             f"{total:,} rows, of which {total - count:,} weigh 0 or lack a target. Drop them from "
             "X and y, and count the positions without them."
         )
-
-
-def check_settings(estimator):
-    """Check the arguments of an estimator; returns the hyperparameters that they resolve to.
-
-    Raises:
-        ValueError: an argument is out of range, or the preset does not accept it.
-    """
-    settings = estimator._hyperparameters()
-    given = estimator.get_params(deep=False)
-    check({name: given[name] for name in names(ESTIMATOR) if name in given}, ESTIMATOR)
-    return check(settings, ESTIMATOR | PRESET)
 
 
 def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, every=None):

@@ -9,7 +9,7 @@ from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced
 from ..checks.targets import ABSENT
 from ..heads import check_shapes, make_problem, with_loss
-from ..hyperparameters import Range
+from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.cross_selection import (
     EpochOutputs,
@@ -327,6 +327,18 @@ def crossed(members, monitor, target):
     """
     found = [member.crossed(monitor, target) for member in members]
     return None if not found or any(one is None for one in found) else found
+
+
+def check_settings(estimator):
+    """Check the arguments of an estimator; returns the hyperparameters that they resolve to.
+
+    Raises:
+        ValueError: an argument is out of range, or the preset does not accept it.
+    """
+    settings = estimator._hyperparameters()
+    given = estimator.get_params(deep=False)
+    check({name: given[name] for name in names(ESTIMATOR) if name in given}, ESTIMATOR)
+    return check(settings, ESTIMATOR | PRESET)
 
 
 def make_encoder(estimator, settings, rows):

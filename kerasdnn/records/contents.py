@@ -278,7 +278,7 @@ def settings_of(value):
         return {}
     try:
         config = value.get_config()
-    except Exception:  # of the user's own class
+    except Exception:  # of a custom class
         return {}
     return {k: v for k, v in config.items() if isinstance(v, (bool, int, float, str))}
 

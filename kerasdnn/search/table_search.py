@@ -12,9 +12,8 @@ from sklearn.base import clone
 
 from ..core.messages import unknown_name, warn
 from ..decisions.thresholds import needs_rows
-from ..estimators.fit import check_settings
 from ..estimators.presets import PRESETS
-from ..estimators.training import rows_per_step
+from ..estimators.training import check_settings, rows_per_step
 from ..heads import make_problem
 from ..hyperparameters import ESTIMATOR, FIT, SEARCH, names, why_refused
 from ..tables.rows import check_exclusive

@@ -26,10 +26,11 @@ from ..core.messages import invalid, warn
 from ..core.rows import Rows, unpack_validation_data
 from ..core.sources import is_source
 from ..estimators.ensemble import average
-from ..estimators.fit import MIN_ROWS_TO_SPLIT, check_settings
+from ..estimators.fit import MIN_ROWS_TO_SPLIT
 from ..estimators.presets import PRESETS, has_end, reject_joint
 from ..estimators.training import (
     Member,
+    check_settings,
     crossed,
     names_of,
     report_of,

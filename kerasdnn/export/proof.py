@@ -355,7 +355,7 @@ def run(program, folder, tables):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, paths))}
         environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         done = subprocess.run(
-            [sys.executable, "-c", program, str(folder), str(given), str(taken)],
+            [sys.executable, "-B", "-c", program, str(folder), str(given), str(taken)],
             capture_output=True,
             text=True,
             cwd=scratch,

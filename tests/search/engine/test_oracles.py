@@ -100,7 +100,7 @@ def test_a_bayesian_wave_has_no_trial_twice_and_beats_random_on_a_bowl(tmp_path)
 
     best = {}
     for name, kind in (("bayesian", oracles.BayesianOracle), ("random", oracles.RandomOracle)):
-        oracle = kind("val_loss", max_trials=40, seed=0)
+        oracle = kind("val_loss", max_trials=40, seed=1)  # keras-tuner draws one for 0
         oracle._set_project_dir(str(tmp_path), name)
         oracle.verbose = 0
         hp = oracle.get_space()

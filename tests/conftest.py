@@ -25,7 +25,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(skip)
 
 
-def pytest_collection_finish(session):
-    """Keep the garbage collector from visiting all imported modules in every collection."""
+@pytest.fixture(scope="module", autouse=True)
+def without_objects_of_earlier_files():
+    """Keep the garbage collector from visiting imported modules and what earlier tests left.
+
+    Keras collects whenever it clears a session, which took longer than the tests that do it.
+    """
     gc.collect()
     gc.freeze()

@@ -116,6 +116,11 @@ class Row:
     in_estimators: str = ""
 
 
+def check_bagging(name: str, value: Any) -> str | bool:
+    """`bagging` as one of its names, or False."""
+    return False if value is False else check_choice(name, value, ("folds", "bootstrap"))
+
+
 def check_hidden_units(name: str, value: Any) -> tuple[int, ...]:
     """`hidden_units` as a tuple of ints."""
     remedy = "For two layers of 64 and 32 units write hidden_units=(64, 32), for one (64,), for a "
@@ -267,9 +272,9 @@ ROWS = (
         'str, the named set of hyperparameters to start from: "compact" (the average of two small '
         'networks after RealMLP, designed to work well without tuning), "realmlp" (RealMLP of '
         '"Better by Default", 2024), "realmlp-s" (its simplified variant), "tabm" (TabM, 2025, '
-        'many networks that share their kernels), "pack" (an ensemble selected from many '
-        'different networks that train as one) or "standard" (the plain network of the `build_*` '
-        "functions).",
+        'many networks that share their kernels), "pack" (the average of eight different '
+        'networks, each of which validates on a fold of its own) or "standard" (the plain network '
+        "of the `build_*` functions).",
         none='"compact", or "standard" if a hyperparameter is given that only "standard" has: '
              "`kernel_initializer`, `optimizer`, `momentum`, `clipnorm`, `l2`, `l1`, "
              "`batch_norm`, `layer_norm`, `residual` or `wide`"),
@@ -535,17 +540,17 @@ ROWS = (
         "trained at the same time, one per core, on a GPU as one compiled function; in turn where "
         "`callbacks`, `verbose`, `time_limit`, a scorer or a function of your own takes part. "
         "`history_` and `best_epoch_` are those of the first.", check_integer,
-        in_estimators='With `bagging` None means 5. In "pack" it is the number of networks that '
-                      "are drawn and trained; those selected are averaged, and the history is "
-                      "that of the ensemble.",
+        in_estimators="With `bagging` None means 5, in \"pack\" 8.",
         refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("bagging", None, ESTIMATOR,
-        'str, the rows of each of the `n_members`: "folds" (each validates its epochs on one fold '
-        "and trains on the others, so that every row is trained on; `oof_predict_` and "
+        'str or False, the rows of each of the `n_members`: "folds" (each validates its epochs on '
+        "one fold and trains on the others, so that every row is trained on; `oof_predict_` and "
         '`oof_score_` then tell how new rows are predicted) or "bootstrap" (each trains on rows '
-        "drawn with replacement and validates on those that were not drawn).",
-        partial(check_choice, valid=("folds", "bootstrap")),
-        none="all members share one validation set",
+        "drawn with replacement and validates on those that were not drawn). False: all members "
+        "share one validation set.", check_bagging,
+        none='False, but "folds" in preset "pack" if nothing is given that excludes it (validation '
+             "rows, `validation_split`, `time`, `time_limit`, `refit`, `warm_start`), and with "
+             "at least 50 rows",
         refused={FACTORY | MANY: "Only estimators average networks."}),
     Row("k", 16, ESTIMATOR,
         "int, at least 1: number of members that share the kernels of one network, see "

@@ -25,7 +25,7 @@ def metric_of(task):
 
 
 def fit_and_judge(model, data, seed, part, changes, members=None):
-    """Train on the train part.
+    """Train on the train part; a table without a valid part leaves the holding out to the model.
 
     Returns:
         dict of the columns `value` and `log_loss` (None for a regression), on `part`, and
@@ -37,7 +37,9 @@ def fit_and_judge(model, data, seed, part, changes, members=None):
         estimator = make_peer(model, data, seed)
     else:
         estimator = make_network(model, data, seed, changes, members)
-    given = {} if model in PEERS else {"validation_data": data.part("valid")}
+    given = {}
+    if model not in PEERS and "valid" in data.rows:
+        given["validation_data"] = data.part("valid")
     with warnings.catch_warnings():
         # Constant columns, no convergence: here it is the accuracy that is asked for.
         warnings.simplefilter("ignore")

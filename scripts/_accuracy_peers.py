@@ -79,14 +79,31 @@ class LibraryPeer:
         self.model, self.data, self.seed = model, data, seed
         self.numbers = data.task == "regression"
 
-    def fit(self, X, y, validation_data):
-        """Train on X and y; `validation_data` is `(X, y)` of the valid part."""
+    def fit(self, X, y, validation_data=None):
+        """Train on X and y; `validation_data` is `(X, y)` of the valid part.
+
+        None holds out a fifth of the rows, as pytabkit does by itself.
+        """
         threads = len(os.sched_getaffinity(0))
-        learn = getattr(self, LIBRARIES[self.model])
+        library = LIBRARIES[self.model]
+        learn = getattr(self, library)
+        if validation_data is None and library != "pytabkit":
+            X, y, *validation_data = self.hold_out(X, y)
         self.medians = X[self.data.numeric].median()
         self.known = {c: sorted(set(X[c].astype(str))) for c in self.data.categorical}
-        valid, valid_y = validation_data
-        self.fitted = learn(self.prepare(X), y, self.prepare(valid), valid_y, threads)
+        valid, valid_y = validation_data or (None, None)
+        valid = valid if valid is None else self.prepare(valid)
+        self.fitted = learn(self.prepare(X), y, valid, valid_y, threads)
+
+    def hold_out(self, X, y):
+        """X and y without a fifth of the rows, and that fifth."""
+        from sklearn.model_selection import train_test_split
+
+        by = None if self.numbers else y
+        X, held, y, held_y = train_test_split(
+            X, y, test_size=0.2, random_state=self.seed, stratify=by
+        )
+        return X, y, held, held_y
 
     def prepare(self, X):
         """Categories of pandas, or text for CatBoost; pytabkit takes no missing numbers."""
@@ -130,7 +147,8 @@ class LibraryPeer:
             device="cpu", random_state=self.seed, n_threads=threads, verbosity=0
         )
         names = list(self.data.categorical)
-        fitted.fit(X, y.to_numpy(), valid, valid_y.to_numpy(), cat_col_names=names)
+        held = {} if valid is None else {"X_val": valid, "y_val": valid_y.to_numpy()}
+        fitted.fit(X, y.to_numpy(), **held, cat_col_names=names)
         return fitted
 
     def predict(self, X):

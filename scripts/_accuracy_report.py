@@ -18,7 +18,7 @@ from _accuracy_runs import FILE, PICTURE, SHIPPED_SOURCE
 
 REFERENCE = "realmlp_td_s"
 RIVALS = ("sk_mlp", "lgbm")
-NOT_OF_MODEL = ("data", "holes")  # settings that say what was learned from
+NOT_OF_MODEL = ("data", "holes", "holdout")  # settings that say what was learned from
 
 
 def report(options, regression):
@@ -34,7 +34,7 @@ def report(options, regression):
     holed = complete(rows, options, options.holes)
     if len(full):
         beside = full
-        if options.data and options.part == "test":
+        if options.data and options.part == "test" and not options.own_holdout:
             beside = with_peers(full, named(read_peers(options.data, options.tables)))
         errors, found = show(beside, options.tables, regression, options.part, first_of(options))
         picture = options.out / PICTURE.format(options.part)
@@ -60,6 +60,7 @@ def complete(rows, options, share):
     """Rows of the tables, seeds and part asked for, of models that have all of them."""
     source = {} if options.data else {"data": SHIPPED_SOURCE}
     source |= {"holes": share} if share else {}
+    source |= {"holdout": "own"} if options.own_holdout else {}
     same_data = np.array([learned_from(given) == source for given in rows["settings"]], bool)
     rows = rows[
         rows["table"].isin(options.tables)

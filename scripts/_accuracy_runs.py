@@ -5,7 +5,7 @@ import time
 from _accuracy_models import fit_and_judge, metric_of
 from _accuracy_peers import LIBRARIES, PEERS
 from _accuracy_results import KEY, add_result, read_results, settings_of
-from _accuracy_tables import read_table, with_holes
+from _accuracy_tables import pooled, read_table, with_holes
 
 FILE, PICTURE = "results.csv", "accuracy_{}.png"
 FIXED = 2_000  # rows that what a fit costs at any size would pay for, roughly
@@ -22,6 +22,8 @@ def run(options):
     there = set(read_results(path)[KEY].itertuples(index=False, name=None))
     jobs = make_jobs(options)
     tables = {name: read_table(name, options.data) for name in options.tables}
+    if options.own_holdout:
+        tables = {name: pooled(data) for name, data in tables.items()}
     clock = Clock([(job, tables[job["table"]]) for job in jobs if key(job) not in there])
     print(f"{len(jobs)} fits, {len(jobs) - len(clock.waiting)} of them in {path}", flush=True)
     failed = 0
@@ -40,13 +42,16 @@ def key(job):
 def make_jobs(options):
     """Every fit of a run: the cells of its row in the file, and the share of holes."""
     source = None if options.data else SHIPPED_SOURCE
+    holdout = "own" if options.own_holdout else None
     jobs = []
     for table in options.tables:
         for model in [*options.models, *(PEERS if options.peers else ())]:
             ours = model not in PEERS and model not in LIBRARIES
             changes, members = (options.changes, options.members) if ours else ({}, None)
             for holes in sorted({0.0, options.holes}):
-                settings = settings_of(changes, n_members=members, holes=holes, data=source)
+                settings = settings_of(
+                    changes, n_members=members, holes=holes, data=source, holdout=holdout
+                )
                 jobs += [
                     {
                         "model": model, "table": table, "seed": seed, "part": options.part,

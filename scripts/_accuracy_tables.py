@@ -36,6 +36,12 @@ class Data:
         return self.X.iloc[rows].reset_index(drop=True), self.y.iloc[rows].reset_index(drop=True)
 
 
+def pooled(data):
+    """The same table with the rows of train and valid as the train part, without a valid part."""
+    train = np.concatenate([data.rows["train"], data.rows["valid"]])
+    return replace(data, rows={"train": train, "test": data.rows["test"]})
+
+
 def names_in(folder):
     """The tables of a folder, or of scikit-learn where it is None."""
     return list(SHIPPED if folder is None else read_meta(folder))

@@ -60,7 +60,8 @@ def test_the_docstring_of_an_estimator_has_the_values_of_every_preset(numbers):
     assert f'None means {rate} for "realmlp"' in text
     assert '(256, 256, 256) for "realmlp" and "realmlp-s"; (128, 128, 128) for "compact"; ' in text
     assert '(128, 128) for "tabm"; ' in text
-    assert '2/3 layers of 128/192 units in each network for "pack"; (64, 32) for "stand' in text
+    units = "one of (128, 128, 128), (192, 192, 192), (128, 128, 128, 128) in each network"
+    assert f'{units} for "pack"; (64, 32) for "standard"' in text
     assert "l2 * sum(kernel ** 2)" in text
     assert '"realmlp", "realmlp-s", "compact", "tabm" and "pack" reject it.' in text
     several = '"realmlp", "compact", "tabm", "pack" and "standard"'
@@ -143,8 +144,7 @@ def test_early_stopping_has_an_effect_in_every_preset():
         assert resolve(preset, {"patience": 2})["early_stopping"] is True
         model = DNNClassifier(preset, **common).fit(X, y)
         assert len(model.history_) < 30, preset
-        if preset != "pack":  # whose networks stop one by one
-            assert len(model.history_) == model.best_epoch_ + 2, preset
+        assert len(model.history_) == model.best_epoch_ + 2, preset
         assert model.hyperparameters_["early_stopping"] is True
 
 

@@ -29,13 +29,12 @@ ROOMS = {
     "diagnostics": "core nn heads activations checks",
     "stopping": "core heads training",
     "factories": "core nn activations optimizers heads hyperparameters training",
-    "ensembles": "core nn heads hyperparameters factories population stopping",
     "records": "core heads plots",
     "forward": "core nn activations training",
     "decisions": "core nn training forward",
     "explain": "core nn tables decisions",
     "estimators": "core nn activations optimizers heads hyperparameters checks training tables "
-    "diagnostics factories ensembles records stopping explain decisions",
+    "diagnostics factories records stopping explain decisions",
     "multi_output": "core nn heads hyperparameters training tables diagnostics explain decisions "
     "estimators",
     "streaming": "core heads checks tables estimators stopping",

@@ -189,6 +189,15 @@ def test_a_split_has_every_row_once_and_the_classes_in_each_part():
     assert [labels[rows[part]].sum() for part in ("train", "valid", "test")] == [12, 4, 4]
 
 
+def test_a_pooled_table_has_the_rows_of_train_and_valid_to_train_on():
+    data = _accuracy_tables.read_table("wine")
+    both = _accuracy_tables.pooled(data)
+    rows = [*data.rows["train"], *data.rows["valid"]]
+    assert both.rows["train"].tolist() == rows
+    assert both.rows.keys() == {"train", "test"}
+    assert both.rows["test"].tolist() == data.rows["test"].tolist()
+
+
 def test_results_are_found_again_and_settings_tell_them_apart(tmp_path):
     path = tmp_path / "new" / "results.csv"
     for seed in (0, 1):
@@ -259,6 +268,7 @@ def test_preset_names_are_those_of_the_package():
         (["--tables", "nothing"], "--tables nothing: is none of breast_cancer"),
         (["--set", "activation=relu"], "text in quotes"),
         (["--holes", "1"], "a share from 0 to under 1"),
+        (["--own-holdout"], "needs --part test"),
     ],
 )
 def test_wrong_arguments_of_the_accuracy_are_said_at_once(arguments, message, capsys):

@@ -2,8 +2,9 @@
 
 `estimators` has the two, `base` what they share, `fit` what fitting is, `training` how its networks
 are trained, `continuing` further passes over new rows, `presets` named sets of hyperparameters,
-`realmlp` the network of RealMLP, `tabm` that of TabM, `preset_parts` what both have in common,
-`ensemble` the members of an estimator and their average, `files` the file of an estimator.
+`ranges` those that are drawn for each network of an average, `realmlp` the network of RealMLP,
+`tabm` that of TabM, `preset_parts` what both have in common, `ensemble` the members of an estimator
+and their average, `files` the file of an estimator.
 """
 
 from .estimators import DNNClassifier as DNNClassifier

@@ -21,7 +21,8 @@ from ..nn.schedules import Schedule
 from ..tables.rows import encode_rows, read_rows, weigh_classes
 from ..tables.targets import drop_missing_targets
 from .ensemble import average, copy_weights, first_of, layers_of
-from .presets import PRESETS, has_end, reject_joint
+from .presets import PRESETS, has_end
+from .ranges import drawn, report, settings_of_member
 from .training import as_column, check_settings, make_encoder, rows_per_step
 
 RATE = 0.25  # of a preset whose schedule ends with the last epoch, relative to its peak
@@ -44,7 +45,6 @@ def fit_partially(estimator, given, make_target):
     settings = check_settings(estimator)
     before = estimator if hasattr(estimator, "network_") else None
     class_weight = getattr(estimator, "class_weight", None)
-    reject_joint(estimator._chosen_preset(), "`partial_fit`")
     check_arguments(estimator, class_weight)
     if estimator.missing_target == "drop":
         given = drop_missing_targets(given)
@@ -69,12 +69,18 @@ def fit_partially(estimator, given, make_target):
     networks = [] if before is None else AVERAGED.get(before.network_, [before.network_])
     if not networks or not continues(networks[0]):
         problem = make_problem(target.head, encoded.x.shape[1], target.n)
-        endless, build = without_end(settings), PRESETS[estimator._chosen_preset()].build
+        build = PRESETS[estimator._chosen_preset()].build
         layers = [] if before is None else layers_of(before.network_)
         members = len(layers) or settings["n_members"]
         seeds = [first := estimator._draw_seed()]
         seeds += np.random.default_rng(first).integers(2**31, size=members - 1).tolist()
-        networks = [build(problem, encoder, endless, s, encoded.x, encoded.y) for s in seeds]
+        kept = before and before.hyperparameters_
+        owns = [settings_of_member(settings, s, i, kept) for i, s in enumerate(seeds)]
+        networks = [
+            build(problem, encoder, without_end(own), seed, encoded.x, encoded.y)
+            for own, seed in zip(owns, seeds, strict=True)
+        ]
+        settings = report(settings, owns)
         for own, network in zip(layers, networks, strict=False):  # none before the first call
             copy_weights(own, network.layers)
         predictor = networks[0]
@@ -83,6 +89,7 @@ def fit_partially(estimator, given, make_target):
             AVERAGED[predictor] = networks
     else:
         predictor = before.network_
+        settings |= {name: before.hyperparameters_[name] for name in drawn(settings)}
     weights = [network.get_weights() for network in networks]
     try:
         with silenced(CONSTANT, ABSENT):  # of these rows
@@ -124,7 +131,7 @@ def continues(network):
 
 def check_arguments(estimator, class_weight):
     """Reject what one pass over some rows cannot do."""
-    if estimator.bagging is not None:
+    if estimator.bagging:
         remedy = "One pass over some rows has no folds. Leave it out."
         raise invalid("bagging", "must be None for `partial_fit`", estimator.bagging, remedy)
     if isinstance(class_weight, str):

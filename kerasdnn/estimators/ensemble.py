@@ -26,22 +26,23 @@ from ..training.device_data import MEMORY_FRACTION, available_cores, device_memo
 from ..training.dispatch import may_share_process
 from ..training.network import Network
 from ..training.together import NotStackable, fit_together
-from .presets import reject_joint
+from .presets import PRESETS
 
 FIRST = slice(0, 1)
 SECONDS_TO_STOP = 0.1  # between attempts to stop threads
 N_FOLDS = 5  # members where `n_members` is None
+MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
+EXCLUDED = "validation_split", "time_limit", "refit", "warm_start"  # together with `bagging`
 
 
 def check_bagging(estimator, given, validation_data):
-    """Check what excludes `bagging`; returns whether the members have rows of their own."""
-    if estimator.bagging is None:
-        return False
+    """Check what excludes `bagging`."""
+    if not estimator.bagging:
+        return
     check_exclusive(bagging=estimator.bagging, validation_data=validation_data)
-    for name in ("validation_split", "time_limit", "refit", "warm_start"):
+    for name in EXCLUDED:
         value = getattr(estimator, name)
         check_exclusive(bagging=estimator.bagging, **{name: None if value is False else value})
-    reject_joint(estimator._chosen_preset(), "`bagging`")
     if given.time is not None:
         remedy = "Rows before the first fold would never be validated on. Leave one of them out."
         raise invalid("bagging", "must be None where `time` is given", estimator.bagging, remedy)
@@ -51,7 +52,28 @@ def check_bagging(estimator, given, validation_data):
     if estimator.n_members is not None:
         remedy = "A single member has no rows that it was not trained on."
         check_integer("n_members", estimator.n_members, 2, remedy)
-    return True
+
+
+def bags_of(estimator, rows, validation_data):
+    """How the members get rows of their own, as `(bagging, n)`; None where they share them.
+
+    Args:
+        estimator: `TableEstimator`.
+        rows: `Rows` of a `Frame`, all of them.
+        validation_data: see `fit.fit_table`.
+    """
+    preset = PRESETS[estimator._chosen_preset()]
+    if preset.bagging is None:
+        return estimator.bagging and (estimator.bagging, estimator.n_members or N_FOLDS)
+    n = estimator.n_members or preset.hyperparameters["n_members"]
+    if estimator.bagging is not None:
+        return (estimator.bagging, n) if estimator.bagging else None
+    given = [validation_data, rows.time, *(getattr(estimator, name) for name in EXCLUDED)]
+    excluded = any(value is not None and value is not False for value in given)
+    if excluded or not estimator.validation_fraction or len(rows) < MIN_ROWS_TO_SPLIT:
+        return None
+    most = len(rows) if rows.groups is None else len(np.unique(rows.groups))
+    return (preset.bagging, n) if 2 <= n <= most else None
 
 
 def split_members(bagging, rows, strata, n, rng):

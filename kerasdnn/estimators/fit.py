@@ -18,9 +18,7 @@ from ..checks.named_array import NamedArray
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
 from ..checks.targets import CONSTANT, warn_of_constants
 from ..core.arguments import check_fraction
-from ..core.messages import invalid
 from ..core.rows import unpack_validation_data
-from ..stopping.cross_selection import crosses
 from ..stopping.time_limit import TimeLimit
 from ..tables.rows import (
     check_exclusive,
@@ -32,8 +30,8 @@ from ..tables.rows import (
 from ..tables.splits import first_split, holdout, strata_of
 from ..tables.targets import drop_missing_targets
 from .ensemble import (
-    N_FOLDS,
-    average,
+    MIN_ROWS_TO_SPLIT,
+    bags_of,
     check_bagging,
     equal_steps,
     layers_of_members,
@@ -46,12 +44,9 @@ from .training import (
     Training,
     check_settings,
     crossed,
-    history_frame,
     report_of,
     rows_per_step,
 )
-
-MIN_ROWS_TO_SPLIT = 50  # fewer rows are all trained on
 
 
 def fit_table(estimator, given, validation_data, make_target, recorder):
@@ -75,7 +70,7 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     check_exclusive(groups=given.groups, time=given.time, validation_data=validation_data)
     check_exclusive(validation_split=splitter, validation_data=validation_data)
     check_exclusive(refit=refit or None, validation_data=validation_data)
-    own_rows = check_bagging(estimator, given, validation_data)
+    check_bagging(estimator, given, validation_data)
     rng = np.random.default_rng(estimator._draw_seed())
     class_weight = getattr(estimator, "class_weight", None)
     start = estimator if estimator.warm_start and hasattr(estimator, "network_") else None
@@ -92,10 +87,11 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
         told.append(CONSTANT)  # here in its own units
     warn_of_row_numbers(rows.x)
     n_rows = len(rows)
-    if own_rows:
+    bags = bags_of(estimator, rows, validation_data)
+    if bags:
         recorder.divide(rows, None, given=False)
         with silenced(*told):
-            return fit_bags(estimator, rows, class_weight, target, rng, limit)
+            return fit_bags(estimator, rows, class_weight, target, rng, limit, bags)
     rows = rows if splitter is not None else repeat_by_weight(rows)
     rows = weigh_classes(rows, class_weight, target)
     strata = strata_of(rows.y, target.head.kind == "class")
@@ -157,8 +153,6 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     every = None if validation is None else every
     training = Training(estimator, settings, rows, validation, target, start)
     training.limit = limit
-    if training.preset.train is not None:
-        return fit_as_one(training, rng, limit, start, every)
     count = settings["n_members"]
     begin = [None] * count if start is None else layers_of_members(start.network_, count)
     seeds = [int(rng.integers(2**31)) for _ in range(count)]
@@ -186,19 +180,20 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         "encoder_": training.encoder,
         "target_": target,
         "network_": predictor,
-        "hyperparameters_": training.settings,
+        "hyperparameters_": training.reported(members),
         "fit_report_": report + limit.report(),
         **found,
     }
 
 
-def fit_bags(estimator, rows, class_weight, target, rng, limit):
+def fit_bags(estimator, rows, class_weight, target, rng, limit, bags):
     """Train members each of which has rows of its own to train on and to validate on.
 
     Args:
         estimator, target, rng, limit: see `fit_rows`.
         rows: `Rows` of a `Frame`, all of them, in the order of the user.
         class_weight: of the estimator.
+        bags: see `ensemble.bags_of`.
 
     Returns:
         dict of the estimator's fitted attributes, "oof_output_", the output `(rows, outputs)` of
@@ -209,7 +204,8 @@ def fit_bags(estimator, rows, class_weight, target, rng, limit):
     mixed = sort_rows(mixed)
     places, mixed = mixed.time, mixed.replace(time=None)
     strata = strata_of(mixed.y, target.head.kind == "class")
-    pairs = split_members(estimator.bagging, mixed, strata, estimator.n_members or N_FOLDS, rng)
+    bagging, n = bags
+    pairs = split_members(bagging, mixed, strata, n, rng)
     settings = check_settings(estimator) | {"n_members": len(pairs)}
     estimator._check_decisions(target, mixed)
     training = Training(estimator, settings, mixed, None, target)
@@ -239,60 +235,11 @@ def fit_bags(estimator, rows, class_weight, target, rng, limit):
         "encoder_": training.encoder,
         "target_": target,
         "network_": training.predictor(members),
-        "hyperparameters_": training.settings,
+        "hyperparameters_": training.reported(members),
         "history_": members[0].history(),
         "best_epoch_": members[0].epoch,
         "fit_report_": report_of(members, training, limit) + limit.report(),
         "n_rows_": len(rows),
         "oof_output_": in_order,
         "oof_rows_": rows,
-    }
-
-
-def fit_as_one(training, rng, limit, start, every):
-    """Train by a preset that trains all networks itself.
-
-    Args:
-        training: `Training`.
-        rng, limit, start, every: see `fit_rows`.
-
-    Returns:
-        dict of the estimator's fitted attributes.
-    """
-    estimator, settings, monitor = training.estimator, training.settings, training.monitor
-    remedy = 'Leave it out, or use preset="realmlp".'
-    rule = "must be left out of preset 'pack', whose networks train as one"
-    for name, given in (
-        ("callbacks", estimator.callbacks),
-        ("refit", every),
-        ("warm_start", start),
-    ):
-        if given:
-            raise invalid(name, rule, getattr(estimator, name), remedy)
-    errors = ("accuracy", "binary_accuracy")
-    if monitor.scorer is not None or monitor.name not in ("loss", *errors):
-        rule = "must be 'loss' or 'accuracy' in preset 'pack'"
-        raise invalid("monitor", rule, settings["monitor"], 'Or use preset="realmlp".')
-    held, rows = training.validation, training.rows
-    with training.silenced():
-        pack = training.preset.train(
-            training.problem, training.encoder, settings, rows,
-            held and (held.x, held.y, held.weights), rng,
-            {"monitor": monitor.name if monitor.name in errors else None,
-             "verbose": estimator.verbose, "limit": limit,
-             "crosses": held is not None and crosses(estimator, held)},
-        )  # fmt: skip
-    predictor = average(pack.networks, pack.first, rows.x.shape[1:])
-    training.learn_bias(predictor)
-    decisions = training.decide(predictor) if pack.crossed is None else (
-        training.decide_by(pack.crossed))  # fmt: skip
-    return {
-        **decisions,
-        "encoder_": training.encoder,
-        "target_": training.target,
-        "network_": predictor,
-        "hyperparameters_": settings | pack.drawn,
-        "history_": history_frame(pack.history, pack.history["loss"]),
-        "best_epoch_": pack.best_epoch,
-        "fit_report_": pack.text + limit.report(),
     }

@@ -14,13 +14,12 @@ import keras
 from ..core import keras_internals
 from ..core.arguments import check_choice, is_number
 from ..core.messages import invalid
-from ..ensembles.pack import train_pack
-from ..ensembles.sampling import Layers, LogUniform, ZeroOrUniform
 from ..factories import build_for
 from ..hyperparameters import ESTIMATOR, NETWORK, default, names
 from ..nn.embedding import EmbedCategories
 from ..optimizers import layerwise
 from ..training.network import Network
+from .ranges import LogUniform, OneOf
 from .realmlp import build_realmlp
 from .tabm import build_tabm
 
@@ -32,18 +31,19 @@ class Preset:
     """A set of hyperparameters.
 
     Attributes:
-        hyperparameters: name to value.
+        hyperparameters: name to value, or to the `Range` that each network of an average draws it
+            from.
         build: `build(problem, encoder, hyperparameters, seed, x, y)` returns a compiled `Network`
-            for a `Problem` and x, the matrix that a `TableEncoder` made of the training rows.
+            for a `Problem` and x, the matrix that a `TableEncoder` made of the training rows; the
+            hyperparameters are those of `ranges.settings_of_member`.
         of_numbers: the values of a regressor that differ.
-        train: trains all networks itself, as `ensembles.pack.train_pack`, instead of `build` and
-            `Network.fit`. Its hyperparameters may be a `Range`. None: `build`.
+        bagging: the argument `bagging` where it is None and nothing that is given excludes it.
     """
 
     hyperparameters: dict[str, Any]
-    build: Callable[..., Network] | None
+    build: Callable[..., Network]
     of_numbers: dict[str, Any] = field(default_factory=dict)
-    train: Callable[..., Any] | None = None
+    bagging: str | None = None
 
     def values(self, numbers: bool = False) -> dict[str, Any]:
         """The hyperparameters of a classifier, or with `numbers` of a regressor."""
@@ -126,15 +126,11 @@ TABM = {
     "clip": True, "k": 8,  # the paper: 32. As accurate on validation rows, in a third of the time
     "sharing": "full", "n_bins": 48, "numeric_size": 8, "learning_rate_factors": None,
 }
-# Sizes for two CPU cores; docs/log.md has the measurements.
-PACK = {
-    "hidden_units": Layers((2, 3), (128, 192)), "loss": None, "activation": "mish",
-    "learning_rate": LogUniform(2e-3, 1e-2), "dropout": ZeroOrUniform(0.25),
-    "weight_decay": LogUniform(1e-3, 1e-1), "label_smoothing": 0.0, "metrics": None,
-    "batch_size": "auto", "epochs": 96, "early_stopping": True, "patience": 40,
-    "scaling": "robust", "one_hot_limit": 1_000, "embedding_size": 8,
-    "numeric_embedding": "piecewise", "n_bins": 8, "monitor": "accuracy", "n_members": 8,
-    "schedule": "coslog4", "beta_2": 0.95, "clip": True,
+# Different networks like those of "compact"; docs/log.md has the measurements.
+PACK = COMPACT | {
+    "hidden_units": OneOf(((128,) * 3, (192,) * 3, (128,) * 4)),
+    "learning_rate": LogUniform(0.024, 0.064), "dropout": OneOf((0.0, 0.15, 0.25)),
+    "numeric_embedding": OneOf(("piecewise", "piecewise", "periodic")), "n_members": 8,
 }
 NUMBERS = {"activation": "mish", "monitor": "loss", "label_smoothing": 0.0}
 PRESETS = {
@@ -143,7 +139,8 @@ PRESETS = {
     "realmlp-s": Preset(SIMPLE, build_realmlp, NUMBERS | {"learning_rate": 0.07}),
     "compact": Preset(COMPACT, build_realmlp, NUMBERS | {"learning_rate": 0.2}),
     "tabm": Preset(TABM, build_tabm),
-    "pack": Preset(PACK, None, {"monitor": "loss"}, train_pack),
+    "pack": Preset(PACK, build_realmlp, NUMBERS | {"learning_rate": LogUniform(0.12, 0.32)},
+                   bagging="folds"),
 }
 # fmt: on
 
@@ -204,15 +201,3 @@ def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[
 def has_end(settings: Mapping[str, Any]) -> bool:
     """Whether the learning rate of a preset ends with the last epoch."""
     return settings.get("schedule", "constant") not in (None, "constant")
-
-
-def reject_joint(name: str, where: str) -> None:
-    """Reject a preset that trains all networks itself where single networks are trained.
-
-    Args:
-        name: of the preset.
-        where: str, what trains single networks, for the message.
-    """
-    if PRESETS[name].train is not None:
-        rule = f"must be one that trains single networks to be used with {where}"
-        raise invalid("preset", rule, name, f"Such as preset={DEFAULT!r}.")

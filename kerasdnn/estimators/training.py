@@ -34,6 +34,7 @@ from .ensemble import (
     train_together,
 )
 from .presets import PRESETS, has_end
+from .ranges import report, settings_of_member
 
 FEW = 2  # networks that take less time in turn, with a shared function, than as one on a GPU
 
@@ -51,6 +52,7 @@ class Training:
 
     def __init__(self, estimator, settings, rows, validation, target, start=None):
         self.estimator, self.given, self.target = estimator, settings, target
+        self.before = start and start.hyperparameters_
         self.preset = PRESETS[estimator._chosen_preset()]
         self.encoder = make_encoder(estimator, settings, rows) if start is None else start.encoder_
         target.head = with_loss(target.head, settings["loss"])
@@ -83,7 +85,7 @@ class Training:
             self.rows, self.validation = map(as_column, (self.rows, self.validation))
         check_shapes(target.head, self.rows.y[:2], self.problem.units)
 
-    def member(self, seed, rows=None, held=None, in_units=None):
+    def member(self, seed, rows=None, held=None, in_units=None, number=0):
         """A network that is not trained, with the callbacks that decide on its epochs.
 
         Args:
@@ -91,16 +93,17 @@ class Training:
             rows: encoded `Rows` to train on. None means all.
             held: encoded `Rows` to evaluate each epoch on. None means those of the training.
             in_units: `held` before it was encoded.
+            number: int, position among the networks.
 
         Returns:
             `Member`.
         """
-        settings = self.settings
+        settings = settings_of_member(self.settings, seed, number, self.before)
         rows = self.rows if rows is None else rows
         if held is None:
             held, in_units = self.validation, self.in_units
         network = self.preset.build(self.problem, self.encoder, settings, seed, rows.x, rows.y)
-        member = Member(network, rows, held, in_units)
+        member = Member(network, settings, rows, held, in_units)
         member.callbacks = list(self.estimator.callbacks or ())
         if held is not None:
             if self.monitor.scorer is not None:
@@ -116,9 +119,12 @@ class Training:
                 member.callbacks.append(member.outputs)
         return member
 
-    def begin(self, seeds, layers):
-        """Members that are not trained; those that have layers begin with their weights."""
-        members = [self.member(seed) for seed in seeds]
+    def begin(self, seeds, layers, number=0):
+        """Members that are not trained; those that have layers begin with their weights.
+
+        `number` is the position of the first one among all networks.
+        """
+        members = [self.member(seed, number=number + i) for i, seed in enumerate(seeds)]
         for member, own in zip(members, layers, strict=True):
             if own is not None:
                 copy_weights(own, member.network.layers)
@@ -139,7 +145,7 @@ class Training:
                 done = train_together(members, self.settings)
             if done:
                 for member in members:
-                    reject_divergence(member.network, self.settings["learning_rate"])
+                    reject_divergence(member.network, member.settings["learning_rate"])
                 return members
         threads = threads_for(self, members)
         self.measure(members[0], runs * math.ceil(len(members) / threads), len(members))
@@ -188,7 +194,7 @@ class Training:
         if member.network.history in member.callbacks:  # of the user, and of all members
             member.network.history = own_history(member.network.history)
         if member.clock is None or member.clock.plan is None:
-            reject_divergence(member.network, self.settings["learning_rate"])
+            reject_divergence(member.network, member.settings["learning_rate"])
 
     def train_in_time(self, seeds, layers, runs):
         """Train as many members as there is time for, in turn; returns them.
@@ -201,7 +207,7 @@ class Training:
         members, count = [], len(seeds)
         while len(members) < count:
             number, left = len(members), count - len(members)
-            [member] = self.begin([seeds[number]], [layers[number]])
+            [member] = self.begin([seeds[number]], [layers[number]], number)
             self.measure(member, runs * left, left)
             self.run(member, self.settings["epochs"])
             clock = member.clock
@@ -216,6 +222,10 @@ class Training:
                 continue
             members.append(member)
         return members
+
+    def reported(self, members):
+        """The hyperparameters, of which those that were drawn have a value for each network."""
+        return report(self.settings, [member.settings for member in members])
 
     def predictor(self, members):
         """The network that predicts: the only one, or the average."""
@@ -287,12 +297,14 @@ class Member:
 
     Args:
         network: `Network`.
+        settings: dict of its hyperparameters.
         rows, validation: encoded `Rows`.
         in_units: `validation` before it was encoded.
     """
 
-    def __init__(self, network, rows=None, validation=None, in_units=None):
-        self.network, self.rows, self.validation = network, rows, validation
+    def __init__(self, network, settings, rows=None, validation=None, in_units=None):
+        self.network, self.settings = network, settings
+        self.rows, self.validation = rows, validation
         self.in_units, self.score = in_units, None
         self.callbacks, self.best, self.clock, self.outputs = [], None, None, None
 

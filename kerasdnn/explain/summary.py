@@ -76,7 +76,7 @@ def summarize(estimator: Any) -> Summary:
         )
     else:
         sentences.append(f"Trained for {len(history)} epochs without validation rows.")
-    members = len(members_of(network)) or 1  # "pack" selects among those that it trains
+    members = len(members_of(network)) or 1
     seed = estimator.random_state
     sentences.append(
         f"random_state={seed!r}" + ("." if members == 1 else f", {members} members averaged.")

@@ -116,7 +116,7 @@ class DNNMultiOutput(TableEstimator):
         weight_decay: float | None = None,
         monitor: str | Callable | None = None,
         n_members: int | None = None,
-        bagging: str | None = None,
+        bagging: str | bool | None = None,
         k: int | None = None,
         callbacks: list | None = None,
         random_state: int | np.random.RandomState | None = None,

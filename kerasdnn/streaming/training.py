@@ -25,9 +25,9 @@ from ..core.arguments import check_fraction
 from ..core.messages import invalid, warn
 from ..core.rows import Rows, unpack_validation_data
 from ..core.sources import is_source
-from ..estimators.ensemble import average
-from ..estimators.fit import MIN_ROWS_TO_SPLIT
-from ..estimators.presets import PRESETS, has_end, reject_joint
+from ..estimators.ensemble import MIN_ROWS_TO_SPLIT, average
+from ..estimators.presets import PRESETS, has_end
+from ..estimators.ranges import report, settings_of_member
 from ..estimators.training import (
     Member,
     check_settings,
@@ -144,7 +144,7 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
     Returns:
         dict of the estimator's fitted attributes.
     """
-    if estimator.bagging is not None:
+    if estimator.bagging:
         rule = "is not supported if X is read in parts"
         raise invalid("bagging", rule, estimator.bagging)
     for name, value in zip(("sample_weight", "groups", "time"),
@@ -156,7 +156,6 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
         if getattr(estimator, name):
             value = getattr(estimator, name)
             raise invalid(name, "is not supported if X is read in parts", value)
-    reject_joint(estimator._chosen_preset(), "a table that is read in parts")
     limit = TimeLimit.of(estimator)
     fraction = check_fraction("validation_fraction", estimator.validation_fraction)
     settings = check_settings(estimator)
@@ -320,7 +319,7 @@ class Run:
             "encoder_": self.encoder,
             "target_": target,
             "network_": predictor,
-            "hyperparameters_": self.settings,
+            "hyperparameters_": report(self.settings, [member.settings for member in members]),
             "history_": members[0].history(),
             "best_epoch_": members[0].epoch,
             "fit_report_": report_of(members, self, self.limit) + self.limit.report(),
@@ -344,9 +343,10 @@ class Run:
         # A preset computes the number of steps from those of its rows, here a sample.
         as_sampled = {"batch_size": len(self.sample[0]), "epochs": epochs * len(rows)}
         build = PRESETS[self.estimator._chosen_preset()].build
-        network = build(self.problem, self.encoder, settings | as_sampled, seed, *self.sample[:2])
+        own = settings_of_member(settings, seed)
+        network = build(self.problem, self.encoder, own | as_sampled, seed, *self.sample[:2])
         rows.network = network
-        member = Member(network, None, self.encoded, self.validation)
+        member = Member(network, own, None, self.encoded, self.validation)
         member.score = self.score
         callbacks = list(self.estimator.callbacks or ())
         if held is not None:
@@ -376,7 +376,7 @@ class Run:
             self.planned = (self.planned or [epochs])[0], member.clock.plan
             settings["epochs"] = member.clock.plan
             return self.train(seed, member.clock.members)
-        reject_divergence(network, settings["learning_rate"])
+        reject_divergence(network, own["learning_rate"])
         return member
 
 

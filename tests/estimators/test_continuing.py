@@ -10,8 +10,6 @@ from sklearn.base import clone
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, load
 from kerasdnn.estimators.presets import PRESETS
 
-SINGLE = [name for name, preset in PRESETS.items() if preset.train is None]
-
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(RNG.normal(size=(400, 4)), columns=list("abcd"))
 X["city"] = RNG.choice(["Oslo", "Rome", "Lima"], 400)
@@ -21,7 +19,7 @@ QUICK = {"hidden_units": (8,), "random_state": 0, "batch_size": 25, "epochs": 5}
 PARTS = np.array_split(np.arange(400), 4)
 
 
-@pytest.mark.parametrize("preset", SINGLE)
+@pytest.mark.parametrize("preset", PRESETS)
 def test_passes_over_parts_of_the_rows_learn(preset):
     classes = ["low", "middle", "high"]
     rate = {"learning_rate": 0.02} if preset in ("standard", "tabm") else {}
@@ -150,7 +148,7 @@ def test_a_pass_that_diverges_leaves_the_weights_alone():
     np.testing.assert_array_equal(model.predict(X), before)
 
 
-@pytest.mark.parametrize("preset", SINGLE)
+@pytest.mark.parametrize("preset", PRESETS)
 def test_a_warm_start_begins_with_the_weights_and_the_encoder(preset):
     members = 2 if preset == "standard" else 1
     arguments = {"preset": preset, **QUICK, "n_members": members, "warm_start": True}

@@ -12,6 +12,7 @@ SHUFFLE = (
     "Shuffle first: order = np.random.default_rng(0).permutation(len(x)); x, y = x[order], "
     "y[order] (`DNNClassifier` uses a random, stratified validation set)."
 )
+LACKING = "The training set lacks class"  # how that warning begins
 
 
 def check_same_rows(x, y):
@@ -198,10 +199,7 @@ def check_validation(head, y, validation, source):
         labels, found = distinct(class_indices(y)), distinct(class_indices(validation))
         unseen = np.setdiff1d(found, labels)
         if len(unseen):
-            warn(
-                f"The training set lacks class {quoted_list(unseen)} of the validation set "
-                f"({source}). {SHUFFLE}"
-            )
+            warn(f"{LACKING} {quoted_list(unseen)} of the validation set ({source}). {SHUFFLE}")
         elif len(found) == 1 and len(labels) > 1:
             warn(
                 f"The validation set ({source}) is of one class, {to_python(found[0])!r}, so that "

@@ -16,7 +16,8 @@ from sklearn.model_selection import PredefinedSplit
 
 from ..checks.named_array import NamedArray
 from ..checks.target_leakage import LEAKAGE, silenced, warn_of_copies, warn_of_row_numbers
-from ..checks.targets import CONSTANT, warn_of_constants
+from ..checks.targets import ABSENT, CONSTANT, warn_of_constants
+from ..checks.weights import LACKING
 from ..core.arguments import check_fraction
 from ..core.rows import unpack_validation_data
 from ..stopping.time_limit import TimeLimit
@@ -90,7 +91,7 @@ def fit_table(estimator, given, validation_data, make_target, recorder):
     bags = bags_of(estimator, rows, validation_data)
     if bags:
         recorder.divide(rows, None, given=False)
-        with silenced(*told):
+        with silenced(*told, ABSENT, LACKING):  # a member may have no rows of a rare class
             return fit_bags(estimator, rows, class_weight, target, rng, limit, bags)
     rows = rows if splitter is not None else repeat_by_weight(rows)
     rows = weigh_classes(rows, class_weight, target)

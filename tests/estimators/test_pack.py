@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -183,6 +184,14 @@ def test_a_table_that_is_read_in_parts_trains_networks_that_share_its_validation
     model = DNNRegressor(**QUICK).fit(str(tmp_path / "table.parquet"), "y")
     assert len(model.hyperparameters_["learning_rate"]) == 4
     assert model.score(TABLE, SIGNAL) > 0.5
+
+
+def test_a_class_of_one_row_is_learned_without_a_warning_from_the_networks_that_lack_it():
+    y = np.where(np.arange(N) == 7, "rare", LABELS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", kerasdnn.DataWarning)
+        model = DNNClassifier(**QUICK | {"epochs": 2}).fit(TABLE, y)
+    assert model.classes_.tolist() == ["high", "low", "mid", "rare"]
 
 
 def test_a_value_that_bagging_does_not_know_is_refused():

@@ -75,8 +75,9 @@ def drawn(settings: Mapping[str, Any]) -> list[str]:
 
 def _kept(before, value, number):
     """What a network had before: its own value, or that of all networks."""
-    units = isinstance(value, tuple)
-    several = isinstance(before, tuple) and (not units or isinstance(before[0], tuple))
+    several = isinstance(before, tuple)
+    if isinstance(value, tuple):  # which are the units of one network
+        several = any(isinstance(units, tuple) for units in before)
     return before[number] if several else before
 
 

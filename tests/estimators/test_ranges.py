@@ -46,3 +46,4 @@ def test_what_was_drawn_is_reported_by_network_and_kept_when_training_goes_on():
     again = settings_of_member(RANGES, 99, 1, fixed)
     assert (again["hidden_units"], again["dropout"]) == ((8, 8, 8), 0.1)
     assert again["learning_rate"] == members[1]["learning_rate"]
+    assert settings_of_member(RANGES, 99, 1, told | {"hidden_units": ()})["hidden_units"] == ()

@@ -142,7 +142,8 @@ def test_early_stopping_has_an_effect_in_every_preset():
     assert len(DNNClassifier("standard", early_stopping=False, **common).fit(X, y).history_) == 30
     for preset in PRESETS:
         assert resolve(preset, {"patience": 2})["early_stopping"] is True
-        model = DNNClassifier(preset, **common).fit(X, y)
+        few = {"n_members": 2} if preset == "pack" else {}
+        model = DNNClassifier(preset, **common, **few).fit(X, y)
         assert len(model.history_) < 30, preset
         assert len(model.history_) == model.best_epoch_ + 2, preset
         assert model.hyperparameters_["early_stopping"] is True

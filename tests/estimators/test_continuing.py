@@ -23,6 +23,7 @@ PARTS = np.array_split(np.arange(400), 4)
 def test_passes_over_parts_of_the_rows_learn(preset):
     classes = ["low", "middle", "high"]
     rate = {"learning_rate": 0.02} if preset in ("standard", "tabm") else {}
+    rate |= {"n_members": 2} if preset == "pack" else {}
     model = DNNClassifier(preset, **QUICK, **rate)
     for _ in range(6):
         for part in PARTS:

@@ -56,7 +56,7 @@ MODELS = {
     "standard": lambda: DNNClassifier(
         "standard", one_hot_limit=8, embedding_size=3, activation="tanh", **FAST
     ).fit(table(), targets()["binary"]),
-    "pack": lambda: DNNClassifier("pack", **FAST).fit(table(), targets()["binary"]),
+    "pack": lambda: DNNClassifier("pack", n_members=2, **FAST).fit(table(), targets()["binary"]),
     "ensemble": lambda: DNNClassifier(n_members=2, hidden_units=(16,), **FAST).fit(
         table(), targets()["binary"]
     ),

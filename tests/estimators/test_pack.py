@@ -11,6 +11,9 @@ import pytest
 
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNMultiOutput, DNNRegressor
+from kerasdnn.estimators.ranges import drawn
+from kerasdnn.estimators.realmlp import build_realmlp
+from kerasdnn.estimators.training import Training
 from kerasdnn.nn.average import AverageOf
 from kerasdnn.nn.numeric_embeddings import PiecewiseLinearEmbedding
 from kerasdnn.nn.realmlp_layers import NTKDense
@@ -63,6 +66,35 @@ def test_every_row_is_predicted_by_the_network_that_did_not_see_it():
     assert of_fold.any(axis=1).all()
     assert of_fold[of_fold.sum(axis=1) == 1].sum(axis=0).min() > 50  # of 60, folds of equal size
     assert 0.1 < model.oof_score_ < model.score(TABLE, SIGNAL)
+
+
+def test_each_network_is_the_one_that_its_rows_and_settings_give_alone(monkeypatch):
+    seen, train_all = [], Training.train_all
+
+    def spy(training, members):
+        seen.append((training, members))
+        return train_all(training, members)
+
+    monkeypatch.setattr(Training, "train_all", spy)
+    model = DNNRegressor(**QUICK | {"n_members": 3}).fit(TABLE, SIGNAL)
+    [(training, members)] = seen
+    told = model.hyperparameters_
+    for i, (member, network) in enumerate(zip(members, members_of(model), strict=True)):
+        own = told | {name: told[name][i] for name in drawn(training.settings)}
+        assert member.settings == own
+        rows, held = member.rows, member.validation
+        alone = build_realmlp(
+            training.problem, training.encoder, own, member.network.seed, rows.x, rows.y
+        )
+        best = keras.callbacks.EarlyStopping(patience=24, restore_best_weights=True)
+        alone.fit(
+            rows.x, rows.y, batch_size=own["batch_size"], epochs=own["epochs"], verbose=0,
+            validation_data=(held.x, held.y), callbacks=[best],
+        )  # fmt: skip
+        if np.argmin(alone.history.history["val_loss"]) < own["epochs"] - 1:
+            alone.set_weights(best.best_weights)
+        for ours, theirs in zip(network.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_it_equals_the_same_networks_with_bagging_asked_for():

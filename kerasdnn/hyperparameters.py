@@ -13,6 +13,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from .core.arguments import (
     MOMENTUM_REMEDY,
     check_bool,
@@ -118,7 +120,9 @@ class Row:
 
 def check_bagging(name: str, value: Any) -> str | bool:
     """`bagging` as one of its names, or False."""
-    return False if value is False else check_choice(name, value, ("folds", "bootstrap"))
+    if isinstance(value, (bool, np.bool_)) and not value:
+        return False
+    return check_choice(name, value, ("folds", "bootstrap"))
 
 
 def check_hidden_units(name: str, value: Any) -> tuple[int, ...]:

@@ -132,6 +132,7 @@ def test_equal_seeds_give_equal_packs_and_other_seeds_others(classifier):
     ("arguments", "fit"),
     [
         ({"bagging": False}, {}),
+        ({"bagging": np.False_}, {}),  # as from a grid
         ({"validation_fraction": 0}, {}),
         ({"refit": True}, {}),
         ({"time_limit": 1_000}, {}),

@@ -30,7 +30,7 @@ if _TYPE_CHECKING or not _IS_COMMAND:
     from .factories import build_multi_output as build_multi_output
     from .factories import build_multilabel_classifier as build_multilabel_classifier
     from .factories import build_regressor as build_regressor
-    from .heads import HEADS as HEADS
+    from .heads.problem_types import HEADS as HEADS
     from .optimizers import NAG as NAG
     from .optimizers import Momentum as Momentum
     from .training.network import Network as Network
@@ -40,7 +40,7 @@ __version__ = "0.1.0"
 # Public names whose module or sub-package loads when they are first used.
 _LAZY = {
     "DataWarning": "core.messages",
-    "HEADS": "heads",
+    "HEADS": "heads.problem_types",
     "LeakyReLU": "activations",
     "Momentum": "optimizers",
     "NAG": "optimizers",

@@ -19,18 +19,13 @@ from keras import layers
 from . import activations, optimizers
 from .core.arguments import check_bool, check_integer
 from .core.messages import invalid
-from .heads import (
-    Head,
-    Problem,
-    check_metrics,
-    head_of_numbers,
-    make_loss,
-    make_metrics,
-    make_problem,
-    output_bias,
-    read_heads,
-    with_loss,
-)
+from .heads.head import Head
+from .heads.loss import make_loss, with_loss
+from .heads.metrics import check_metrics, make_metrics
+from .heads.mixed import read_heads
+from .heads.numbers import head_of_numbers
+from .heads.priors import output_bias
+from .heads.problem_types import Problem, make_problem
 from .hyperparameters import (
     CLASSIFIER,
     MULTI_OUTPUT,

@@ -47,7 +47,9 @@ class Later:
         )(*args, **kwargs)
 
 
-activations, heads, optimizers = Later("activations"), Later("heads"), Later("optimizers")
+activations, optimizers = Later("activations"), Later("optimizers")
+loss_names, mixed, numbers = (Later(f"heads.{name}") for name in ("loss_names", "mixed", "numbers"))
+quantiles = Later("nn.quantiles")
 
 
 class Entry(Flag):
@@ -178,7 +180,7 @@ def check_ordered(name: str, value: Any) -> Any:
 def check_target(name: str, value: Any) -> Any:
     """What `target=` of an estimator may be; a factory rejects "log", which y is encoded by."""
     if not (isinstance(value, str) and value == "log"):
-        heads.head_of_target(value)
+        numbers.head_of_target(value)
     return value
 
 
@@ -189,7 +191,7 @@ def check_heads(name: str, value: Any) -> Any:
         raise invalid(name, "must be a dict from column of y to problem type", value, remedy)
     for column, kind in value.items():
         if kind != "log":
-            heads.head_named(column, kind)
+            mixed.head_named(column, kind)
     return value
 
 
@@ -294,7 +296,7 @@ ROWS = (
         none="text, booleans, 0 and 1, and the integers 0..K-1 are classes, other columns numbers"),
     Row("loss_weights", None, SEVERAL,
         "dict from the name of a head to a positive float: the factor of its loss in the sum that "
-        "is minimized, as in Keras. Heads that are left out have 1.", heads.check_loss_weights,
+        "is minimized, as in Keras. Heads that are left out have 1.", mixed.check_loss_weights,
         none="every head has 1", in_estimators="Numbers are in standard deviations there."),
     Row("target", "real", REGRESSOR | DNN_REGRESSOR,
         '"real" for any finite numbers (mean squared error), "huber" and "log_cosh" for the same '
@@ -312,7 +314,7 @@ ROWS = (
         'rare classes "focal" (well predicted rows count less) or "asymmetric" (well predicted '
         "negatives count less). A loss of one-hot labels gets them; a custom one of "
         "several classes gets their indices. Loading a file with a custom loss takes "
-        "`kerasdnn.load(path, custom_objects=...)`.", heads.check_loss,
+        "`kerasdnn.load(path, custom_objects=...)`.", loss_names.check_loss,
         none="the loss of the problem type",
         refused={SEVERAL: "Each head has the loss of its problem type, such as "
                           "heads={'spend': 'huber'}."},
@@ -322,7 +324,7 @@ ROWS = (
     Row("quantiles", None, REGRESSOR | DNN_REGRESSOR,
         "sequence of increasing float in (0, 1), such as `(0.1, 0.5, 0.9)`: predict these "
         "quantiles of one column (pinball loss) instead of its mean. The output has shape `(rows, "
-        "quantiles)`, and its quantiles never cross.", heads.check_quantiles,
+        "quantiles)`, and its quantiles never cross.", quantiles.check_quantiles,
         none="the mean is predicted"),
     Row("activation", "relu", ALL,
         'str, function or Keras layer: activation of the hidden layers. "relu", "sigmoid", "tanh", '

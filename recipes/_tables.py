@@ -11,7 +11,7 @@ class Table(NamedTuple):
     """Numbers to learn from: X (rows, features) float32, y (rows,), and the problem type."""
 
     name: str
-    problem: str  # "binary", "multiclass" or "regression", as in heads.py
+    problem: str  # "binary", "multiclass" or "regression", as in HEADS
     X: np.ndarray
     y: np.ndarray
 

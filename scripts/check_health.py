@@ -183,7 +183,7 @@ def planted(data, options):
     import numpy as np
 
     from kerasdnn import TableEncoder
-    from kerasdnn.tables.targets import ClassTarget
+    from kerasdnn.tables.targets.classes import ClassTarget
 
     X, y = sample(data, options.rows, 0)
     x = TableEncoder(one_hot_limit=1_000).fit_transform(X)

@@ -12,7 +12,7 @@ from kerasdnn import DNNClassifier, DNNMultiOutput, DNNRegressor
 from kerasdnn import hyperparameters as rows
 from kerasdnn.estimators.presets import PRESETS, by_name, resolve
 from kerasdnn.factories import build_for
-from kerasdnn.heads import make_problem
+from kerasdnn.heads.problem_types import make_problem
 from kerasdnn.nn.schedules import SHAPES
 
 SHAPE = {"n_features", "n_classes", "n_labels", "n_outputs"}  # and the heads of a factory

@@ -20,7 +20,9 @@ from ..diagnostics.report import Health, examine
 from ..explain.columns import original_columns
 from ..explain.methods import Explained
 from ..explain.summary import Summary, summarize
-from ..heads import check_loss, check_metrics, make_metrics, mean_loss
+from ..heads.loss import mean_loss
+from ..heads.loss_names import check_loss
+from ..heads.metrics import check_metrics, make_metrics
 from ..nn.losses import complete
 from ..records.contents import Recorder
 from ..stopping.time_limit import Predicted
@@ -96,7 +98,7 @@ class TableEstimator(Explained, BaseEstimator):
         return is_regressor(self)
 
     def _as_y(self, y):
-        """y as `tables.targets.read_target` reads it."""
+        """y as `read_target` reads it."""
         return y
 
     def _as_validation(self, validation_data):

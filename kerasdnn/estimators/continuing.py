@@ -16,10 +16,11 @@ from ..checks.targets import ABSENT, CONSTANT
 from ..core import keras_internals
 from ..core.arguments import is_number
 from ..core.messages import invalid
-from ..heads import make_problem, with_loss
+from ..heads.loss import with_loss
+from ..heads.problem_types import make_problem
 from ..nn.schedules import Schedule
 from ..tables.rows import encode_rows, read_rows, weigh_classes
-from ..tables.targets import drop_missing_targets
+from ..tables.targets.reading import drop_missing_targets
 from .ensemble import average, copy_weights, first_of, layers_of
 from .presets import PRESETS, has_end
 from .ranges import drawn, report, settings_of_member

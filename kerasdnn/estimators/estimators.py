@@ -13,7 +13,8 @@ from ..core.rows import Rows
 from ..core.sources import is_source
 from ..decisions.classification import Decisions
 from ..decisions.regression import Intervals
-from ..heads import Head, check_loss
+from ..heads.head import Head
+from ..heads.loss_names import check_loss
 from ..hyperparameters import (
     DNN_CLASSIFIER,
     DNN_REGRESSOR,
@@ -23,13 +24,9 @@ from ..hyperparameters import (
 )
 from ..nn.quantiles import check_quantiles
 from ..tables.rows import read_table
-from ..tables.targets import (
-    NumberTarget,
-    learn_classes,
-    learn_ordered_classes,
-    order_of,
-    read_target,
-)
+from ..tables.targets.classes import learn_classes, learn_ordered_classes, order_of
+from ..tables.targets.numbers import NumberTarget
+from ..tables.targets.reading import read_target
 from .base import ScoredByRow, TableEstimator, mean_d2
 from .files.archive import ESTIMATORS
 from .presets import by_name

@@ -29,7 +29,7 @@ from ..tables.rows import (
     weigh_classes,
 )
 from ..tables.splits import first_split, holdout, strata_of
-from ..tables.targets import drop_missing_targets
+from ..tables.targets.reading import drop_missing_targets
 from .ensemble import (
     MIN_ROWS_TO_SPLIT,
     bags_of,
@@ -139,7 +139,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
         estimator: `TableEstimator`.
         rows: `Rows` of a `Frame` to train on.
         validation: such `Rows` to evaluate each epoch on, or None.
-        target: target of `tables/targets.py`; it learns its units from `rows`.
+        target: target of `tables/targets/`; it learns its units from `rows`.
         rng: `numpy.random.Generator` that draws the seed of each member.
         limit: `TimeLimit`. None begins the one of the estimator.
         start: fitted estimator to begin with the weights of, or None.

@@ -19,7 +19,8 @@ import numpy as np
 from keras import ops
 
 from .. import activations
-from ..heads import check_metrics, make_loss, make_metrics
+from ..heads.loss import make_loss
+from ..heads.metrics import check_metrics, make_metrics
 from ..nn.distributions import OrdinalOutput
 from ..nn.realmlp_layers import (
     NTKDense,

@@ -17,7 +17,8 @@ import numpy as np
 
 from .. import activations
 from ..core.messages import invalid
-from ..heads import check_metrics, make_loss, make_metrics
+from ..heads.loss import make_loss
+from ..heads.metrics import check_metrics, make_metrics
 from ..nn.batch_ensemble import (
     BatchEnsembleDense,
     MeanOfMembers,

@@ -8,7 +8,8 @@ import pandas as pd
 from ..checks.divergence import reject_divergence
 from ..checks.target_leakage import silenced
 from ..checks.targets import ABSENT
-from ..heads import check_shapes, make_problem, with_loss
+from ..heads.loss import check_shapes, with_loss
+from ..heads.problem_types import make_problem
 from ..hyperparameters import ESTIMATOR, PRESET, Range, check, names
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.cross_selection import (

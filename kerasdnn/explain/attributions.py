@@ -126,7 +126,7 @@ class Link:
     """From the outputs of a network to the prediction that is explained.
 
     Attributes:
-        target: the estimator's target, see `tables/targets.py`.
+        target: the estimator's target, see `tables/targets/`.
         scale: "logit" or "probability" of classes and labels; "" for numbers.
         sign: -1 explains the first of two classes, whose output is that of the second.
         temperature: float, what log-odds are divided by, see `DNNClassifier.calibrate`.

@@ -17,7 +17,8 @@ from ..core.messages import quoted_list, to_python
 from ..forward.layers import NotDescribed, describe_layers, supported, with_temperature
 from ..tables.encoder import READINGS
 from ..tables.frame import Column
-from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
+from ..tables.targets.classes import ClassTarget, LabelTarget
+from ..tables.targets.numbers import NumberTarget
 
 KINDS = {ClassTarget: "classifier", LabelTarget: "labels", NumberTarget: "regressor"}
 

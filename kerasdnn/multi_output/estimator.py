@@ -20,7 +20,8 @@ from ..estimators.presets import by_name
 from ..explain.importance import Importance
 from ..hyperparameters import DNN_MULTI_OUTPUT, check_labels, documented
 from ..tables.rows import read_rows
-from ..tables.targets import MixedColumns, MixedTarget
+from ..tables.targets.mixed import MixedTarget
+from ..tables.targets.reading import MixedColumns
 from .single import network_of_head
 
 

@@ -11,7 +11,9 @@ their last axis, the columns of the head are kept:
 
 import keras
 
-from ..heads import Head, make_loss, make_metrics
+from ..heads.head import Head
+from ..heads.loss import make_loss
+from ..heads.metrics import make_metrics
 from ..nn.average import AverageOf
 from ..nn.batch_ensemble import MeanOfMembers
 from ..nn.skip import WideAndDeep

@@ -15,7 +15,8 @@ import tensorflow as tf
 from .. import activations
 from ..core.arguments import Unstackable
 from ..core.messages import invalid
-from ..heads import Head, make_loss
+from ..heads.head import Head
+from ..heads.loss import make_loss
 from ..training.metrics import WRAPPER, is_row_by_row_loss
 
 EPSILON, MOMENTUM = 1e-3, 0.99  # of Keras's BatchNormalization

@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..core.arguments import check_choice
 from ..core.messages import invalid
-from ..heads import better
+from ..heads.metrics import better
 
 STATUS = ("training", "stopped", "early", "diverged", "finished")
 PER_MEMBER = ("done", "status", "best_epochs", "best_scores")

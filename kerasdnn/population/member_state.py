@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.state_files import read_arrays, write_arrays
-from ..heads import Problem, row_of
+from ..heads.problem_types import Problem, row_of
 from ..hyperparameters import MEMBER, default
 from .optimizer_rules import RULES
 

@@ -13,7 +13,8 @@ from .. import optimizers
 from ..core.arguments import Unstackable, check_integer, is_number
 from ..core.keras_internals import decay_exclusions
 from ..core.messages import invalid
-from ..heads import make_loss, output_bias, with_loss
+from ..heads.loss import make_loss, with_loss
+from ..heads.priors import output_bias
 from ..hyperparameters import MEMBER, check, default
 from .forward import loss_by_row
 from .member_state import Member

@@ -21,7 +21,9 @@ from ..core.messages import invalid
 from ..core.readable import Description, Readable
 from ..core.rows import Rows
 from ..factories import build_for
-from ..heads import Head, better, key_of, make_problem
+from ..heads.head import Head
+from ..heads.metrics import better
+from ..heads.problem_types import key_of, make_problem
 from ..hyperparameters import FIT, check
 from ..training.device_data import MEMORY_FRACTION, available_cores, device_memory
 from ..training.network import Network

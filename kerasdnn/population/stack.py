@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from ..heads import Problem, with_loss
+from ..heads.loss import with_loss
+from ..heads.problem_types import Problem
 from ..training.device_data import FLOPS, SECONDS_PER_CALL, power_of_two, round_up
 from .forward import Layout, Stack, forward, output
 from .member_state import Member, Progress, align_layers, pad_and_stack, unstack

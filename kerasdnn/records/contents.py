@@ -38,7 +38,7 @@ class Recorder:
         Args:
             given: `Rows` as the user passed them, whose names are kept.
             rows: the same `Rows` of a `Frame`, y encoded, without rows of weight 0.
-            target: target of `tables/targets.py` that encoded y.
+            target: target of `tables/targets/` that encoded y.
         """
         frame = rows.x
         columns = [

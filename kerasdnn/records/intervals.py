@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from ..heads import row_losses
+from ..heads.loss import row_losses
 
 CONFIDENCE = 0.95
 
@@ -12,7 +12,7 @@ def scores_of(target, y, output, weights=None):
     """Loss, and accuracy or mean absolute error, each with its interval.
 
     Args:
-        target: target of `tables/targets.py`.
+        target: target of `tables/targets/`.
         y: array (rows,) or (rows, outputs), encoded by the target, in its own units.
         output: array (rows, outputs), the predictions in the units of y.
         weights: float array (rows,). None means 1 for every row.

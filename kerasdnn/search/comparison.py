@@ -17,7 +17,7 @@ from ..checks.table_columns import told_once
 from ..core.arguments import check_choice, check_integer
 from ..core.messages import invalid
 from ..core.rows import Rows
-from ..heads import direction_of
+from ..heads.metrics import direction_of
 from ..hyperparameters import SEARCH, check_name
 from ..tables.problem_type import is_table
 from ..tables.rows import separate_columns

@@ -13,7 +13,7 @@ from ..checks.fit import check_data, column_names, match_columns
 from ..core.messages import invalid, warn
 from ..core.rows import Rows, unpack_validation_data
 from ..factories import build_for
-from ..heads import Problem
+from ..heads.problem_types import Problem
 from ..tables.problem_type import as_numbers, check_two_dimensional, infer_problem
 from ..tables.rows import (
     check_exclusive,
@@ -22,7 +22,7 @@ from ..tables.rows import (
     weigh_classes,
 )
 from ..tables.splits import split, strata_of
-from ..tables.targets import ClassTarget
+from ..tables.targets.classes import ClassTarget
 from .objective import PRECISION_RECALL, ROC
 
 
@@ -64,7 +64,7 @@ class TableData:
 
     Attributes:
         parts: list of `Rows` of a `Frame`: those to search on, and those of `validation_data`.
-        target: target of `tables/targets.py` that encoded y.
+        target: target of `tables/targets/` that encoded y.
         pairs: list of (training rows, validation rows), positions in `parts` one below the other.
     """
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.messages import invalid
-from ..heads import mean_loss
+from ..heads.loss import mean_loss
 from ..stopping.scores import Scored, find_monitor
-from ..tables.targets import ClassTarget, LabelTarget, NumberTarget
+from ..tables.targets.classes import ClassTarget, LabelTarget
+from ..tables.targets.numbers import NumberTarget
 
 
 def check_comparable(objective, losses):
@@ -49,7 +50,7 @@ def with_objective(data, monitor, estimator, target=None):
         data: `SearchData`.
         monitor: `stopping.scores.Monitor`.
         estimator: `DNNClassifier` or `DNNRegressor`, whose like a scorer asks for predictions.
-        target: target of `tables/targets.py` that has encoded y. None makes one for numbers that
+        target: target of `tables/targets/` that has encoded y. None makes one for numbers that
             are the target of the network as they are.
     """
     head = data.problem.head

@@ -20,7 +20,8 @@ from ..core.arguments import check_integer, known_name
 from ..core.messages import invalid, unknown_name, warn
 from ..estimators.presets import PRESETS
 from ..factories import build_for
-from ..heads import head_of, make_problem, with_loss
+from ..heads.loss import with_loss
+from ..heads.problem_types import head_of, make_problem
 from ..hyperparameters import FIT, SEARCH, Range, check, names, why_refused
 
 LONG_STEPS = ("sgd", "momentum", "nag", "adagrad")  # need ten times the learning rate of Adam

@@ -6,7 +6,7 @@ import pandas as pd
 from ..core.messages import invalid, warn
 from ..core.rows import unpack_validation_data
 from ..estimators.estimators import DNNClassifier, DNNRegressor
-from ..heads import head_of, make_problem
+from ..heads.problem_types import head_of, make_problem
 from ..tables.encoder import TableEncoder
 from ..tables.frame import Column, Frame
 from ..tables.problem_type import infer_target

@@ -14,7 +14,7 @@ from ..core.messages import unknown_name, warn
 from ..decisions.thresholds import needs_rows
 from ..estimators.presets import PRESETS
 from ..estimators.training import check_settings, rows_per_step
-from ..heads import make_problem
+from ..heads.problem_types import make_problem
 from ..hyperparameters import ESTIMATOR, FIT, SEARCH, names, why_refused
 from ..tables.rows import check_exclusive
 from ..tables.splits import split, strata_of

@@ -2,7 +2,7 @@
 
 import keras
 
-from ..heads import better
+from ..heads.metrics import better
 
 
 def best_epoch_callback(monitor, patience):

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 
 from ..core import keras_internals
-from ..heads import Head, make_metrics, row_losses
+from ..heads.head import Head
+from ..heads.loss import row_losses
+from ..heads.metrics import make_metrics
 from .scores import Monitor, Scored
 
 MAX_ROWS = 1_000  # of more validation rows, selecting an epoch changes no residuals

@@ -23,7 +23,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names, log_loss, make_scorer
 
 from ..core.messages import did_you_mean, invalid, quoted_list
-from ..heads import Metric, better
+from ..heads.head import Metric
+from ..heads.metrics import better
 
 OF_CLASSES = {"_classification", "_ranking", "_scorer"}  # modules of scikit-learn's metrics
 SUITABLE: dict[str, set] = {
@@ -114,7 +115,7 @@ class Scored:
     Args:
         monitor: `Monitor` with a scorer.
         estimator: `DNNClassifier` or `DNNRegressor`; it is not changed.
-        target: target of `tables/targets.py`.
+        target: target of `tables/targets/`.
         X: what a function gets as X, such as a DataFrame of the validation rows. None in a search
             of networks that are trained together.
         fitted: dict of other attributes of the stand-in, for predictions of other rows.

@@ -7,7 +7,8 @@ from ..core import keras_internals
 from ..core.atomic_files import atomic_write
 from ..core.messages import invalid, quoted_list
 from ..core.rows import Rows
-from ..heads import check_metrics, make_metrics, mean_loss
+from ..heads.loss import mean_loss
+from ..heads.metrics import check_metrics, make_metrics
 from ..tables.rows import read_rows
 from .source import open_source, target_columns
 

@@ -37,7 +37,8 @@ from ..estimators.training import (
     rows_per_step,
     with_metric,
 )
-from ..heads import make_problem, with_loss
+from ..heads.loss import with_loss
+from ..heads.problem_types import make_problem
 from ..stopping.best_epoch import best_epoch_callback
 from ..stopping.cross_selection import EpochOutputs, crosses
 from ..stopping.scores import EpochScore, Scored, as_table, find_monitor
@@ -45,7 +46,8 @@ from ..stopping.time_limit import EndInTime, TimeLimit
 from ..tables.encoder import TableEncoder
 from ..tables.frame import read_frame
 from ..tables.rows import read_rows, weigh_classes
-from ..tables.targets import NumberTarget, read_target
+from ..tables.targets.numbers import NumberTarget
+from ..tables.targets.reading import read_target
 from .source import Source, open_source, target_columns, uniform
 from .statistics import Moments, learn_encoder
 
@@ -254,7 +256,7 @@ class Run:
         estimator: `TableEstimator`.
         settings: dict of checked hyperparameters; it is changed.
         parts, survey: `Parts`, `Survey`.
-        target: target of `tables/targets.py`.
+        target: target of `tables/targets/`.
         validation: `Rows` of a `Frame` to evaluate each epoch on, or None.
         limit: `TimeLimit`.
     """

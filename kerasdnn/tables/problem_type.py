@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 
 from ..core.messages import invalid
-from ..heads import Head, Problem, head_of, make_problem
-from .targets import MAX_AMBIGUOUS_INTEGERS, _values, read_target
+from ..heads.head import Head
+from ..heads.problem_types import Problem, head_of, make_problem
+from .targets.mixed import MAX_AMBIGUOUS_INTEGERS
+from .targets.reading import plain_values, read_target
 
 
 def as_numbers(y):
@@ -13,7 +15,7 @@ def as_numbers(y):
     array = np.asarray(y)
     if array.dtype.kind != "O" or pd.isna(array).any():
         return array
-    return _values(array)
+    return plain_values(array)
 
 
 def infer_problem(y, problem: str | Head | None = None, n_features: int = 1) -> Problem:

@@ -17,7 +17,7 @@ from ..core.messages import invalid, quoted_list, to_python
 from ..core.rows import Rows
 from .frame import Column, Frame, read_frame, unmasked
 from .inference import infer_columns
-from .targets import read_target
+from .targets.reading import read_target
 from .texts.reading import read
 from .texts.recognition import recognize
 
@@ -29,7 +29,7 @@ def read_rows(given, target=None, make_target=None):
 
     Args:
         given: `Rows` as the user passed them.
-        target: a target of `tables/targets.py`. None means the one that `make_target` makes.
+        target: a target of `tables/targets/`. None means the one that `make_target` makes.
         make_target: function of (y, column names of y) that returns such a target.
 
     Returns:

@@ -16,7 +16,7 @@ from sklearn.metrics import (
 import kerasdnn
 from kerasdnn import DNNClassifier, DNNRegressor
 from kerasdnn.estimators.presets import PRESETS
-from kerasdnn.heads import HEADS
+from kerasdnn.heads.problem_types import HEADS
 from kerasdnn.stopping.scores import find_monitor
 
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from kerasdnn.records.intervals import mean_with_interval, scores_of, share_with_interval
-from kerasdnn.tables.targets import learn_classes
+from kerasdnn.tables.targets.classes import learn_classes
 
 RNG = np.random.default_rng(0)
 

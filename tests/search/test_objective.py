@@ -6,7 +6,8 @@ from keras import losses
 from sklearn import metrics
 
 from kerasdnn import DataWarning
-from kerasdnn.heads import HEADS, check_objective, direction_of, head_of
+from kerasdnn.heads.metrics import check_objective, direction_of
+from kerasdnn.heads.problem_types import HEADS, head_of
 from kerasdnn.search.objective import score
 
 RNG = np.random.default_rng(0)

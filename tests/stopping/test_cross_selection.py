@@ -8,7 +8,7 @@ from sklearn.metrics import median_absolute_error
 
 from kerasdnn import DNNRegressor
 from kerasdnn.decisions.outputs import members_of
-from kerasdnn.heads import HEADS
+from kerasdnn.heads.problem_types import HEADS
 from kerasdnn.stopping.cross_selection import by_loss, cross_selected, halves
 
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def test_an_epoch_that_diverged_is_not_selected_and_one_loss_of_all_rows_selects
     broken = [np.full((ROWS, 1), np.nan), OUTPUTS[1]]
     found = cross_selected(broken, by_loss(HEADS["regression"], broken, Y))
     np.testing.assert_array_equal(found, OUTPUTS[1])
-    from kerasdnn.heads import with_loss
+    from kerasdnn.heads.loss import with_loss
 
     def own(y, p):
         return keras.ops.mean((y - p) ** 2)

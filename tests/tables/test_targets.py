@@ -8,7 +8,8 @@ import pytest
 
 from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, load
 from kerasdnn.core.rows import Rows
-from kerasdnn.tables.targets import NumberTarget, drop_missing_targets
+from kerasdnn.tables.targets.numbers import NumberTarget
+from kerasdnn.tables.targets.reading import drop_missing_targets
 
 
 def incomes(rows=600):

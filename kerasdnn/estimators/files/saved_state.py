@@ -7,10 +7,15 @@ import numpy as np
 import pandas as pd
 
 from ...core.messages import to_python, warn
-from ...heads import HEADS, Head, key_of, quantile_head, row_of, with_loss
+from ...heads.head import Head
+from ...heads.loss import with_loss
+from ...heads.numbers import quantile_head
+from ...heads.problem_types import HEADS, key_of, row_of
 from ...nn.quantiles import check_quantiles
 from ...tables.encoder import TableEncoder
-from ...tables.targets import ClassTarget, LabelTarget, MixedTarget, NumberTarget
+from ...tables.targets.classes import ClassTarget, LabelTarget
+from ...tables.targets.mixed import MixedTarget
+from ...tables.targets.numbers import NumberTarget
 from .network_file import BadFile, check_config, check_name, object_of
 
 

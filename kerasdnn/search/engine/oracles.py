@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ...core.arguments import check_choice
 from ...core.state_files import read_json, write_json
-from ...heads import direction_of
+from ...heads.metrics import direction_of
 from . import tuner_internals
 from .tuner_internals import MetricsTracker, Trial, TrialStatus
 

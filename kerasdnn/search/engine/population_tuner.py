@@ -22,7 +22,7 @@ from ...core.arguments import check_integer
 from ...core.messages import invalid
 from ...core.rows import Rows
 from ...core.state_files import read_json, write_json
-from ...heads import check_objective
+from ...heads.metrics import check_objective
 from ..data import defined_splits, read_data
 from ..settings import BATCH_SIZE, EPOCHS, TRIALS_PER_BATCH, SearchSettings
 from ..spaces import NetworkModel

@@ -21,7 +21,8 @@ import numpy as np
 from ...core.arguments import Unstackable
 from ...core.messages import warn
 from ...factories import build_for
-from ...heads import direction_of, with_loss
+from ...heads.loss import with_loss
+from ...heads.metrics import direction_of
 from ...nn.schedules import of_optimizer
 from ..objective import check_comparable, score
 from ..spaces import factory_settings

@@ -9,19 +9,12 @@ import pytest
 from keras import ops
 
 import kerasdnn
-from kerasdnn.heads import (
-    HEADS,
-    ONE_HOT,
-    Head,
-    Metric,
-    better,
-    head_of,
-    head_of_target,
-    make_loss,
-    make_metrics,
-    make_problem,
-    output_bias,
-)
+from kerasdnn.heads.head import Head, Metric
+from kerasdnn.heads.loss import make_loss
+from kerasdnn.heads.metrics import better, make_metrics
+from kerasdnn.heads.numbers import head_of_target
+from kerasdnn.heads.priors import output_bias
+from kerasdnn.heads.problem_types import HEADS, ONE_HOT, head_of, make_problem
 from kerasdnn.nn.losses import SmoothedSparseCategoricalCrossentropy
 
 ROWS, K, SMOOTHING = 6, 3, 0.2

@@ -12,7 +12,8 @@ import kerasdnn
 from kerasdnn import HEADS, DataWarning, DNNRegressor, Population, build_regressor, compare, tune
 from kerasdnn.core.arguments import Unstackable
 from kerasdnn.factories import build_for
-from kerasdnn.heads import BINARY, Head, Metric, Values, make_problem
+from kerasdnn.heads.head import Head, Metric, Values
+from kerasdnn.heads.problem_types import BINARY, make_problem
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4)).astype("float32")

@@ -25,7 +25,9 @@ from kerasdnn import (
 )
 from kerasdnn.core.arguments import Unstackable
 from kerasdnn.factories import build_for
-from kerasdnn.heads import LOSSES, check_loss, keras_name, key_of, make_loss, with_loss
+from kerasdnn.heads.loss import make_loss, with_loss
+from kerasdnn.heads.loss_names import LOSSES, check_loss, keras_name
+from kerasdnn.heads.problem_types import key_of
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4)).astype("float32")

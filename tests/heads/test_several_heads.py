@@ -8,7 +8,8 @@ from scipy.special import expit, log_softmax, softmax
 import kerasdnn
 from kerasdnn import Population, build_multi_output
 from kerasdnn.factories import build_for
-from kerasdnn.heads import make_problem, read_heads
+from kerasdnn.heads.mixed import read_heads
+from kerasdnn.heads.problem_types import make_problem
 from kerasdnn.nn import MixedActivation, MixedLoss
 
 RNG = np.random.default_rng(0)

@@ -27,6 +27,7 @@ TABLE = pd.DataFrame({
 SIGNAL = (TABLE.a + 2 * (TABLE.city == "Oslo") - TABLE.b).to_numpy()
 LABELS = np.array(["low", "mid", "high"])[np.digitize(SIGNAL, [-0.3, 1.0])]
 QUICK = {"preset": "pack", "n_members": 4, "epochs": 8, "random_state": 0}
+SMALL = QUICK | {"n_members": 2, "hidden_units": (16, 16)}  # few shapes are compiled
 
 
 @pytest.fixture(scope="module")
@@ -140,20 +141,20 @@ def test_equal_seeds_give_equal_packs_and_other_seeds_others(classifier):
         ({"n_members": 1}, {}),
         ({}, {"validation_data": (TABLE[:50], SIGNAL[:50])}),
         ({}, {"time": np.arange(N)}),
-        ({}, {"groups": np.arange(N) % 3}),  # fewer groups than networks
+        ({"n_members": 3}, {"groups": np.arange(N) % 2}),  # fewer groups than networks
     ],
 )
 def test_what_excludes_folds_lets_all_networks_share_one_validation_set(arguments, fit):
-    model = DNNRegressor(**QUICK | {"epochs": 2} | arguments).fit(TABLE, SIGNAL, **fit)
+    model = DNNRegressor(**SMALL | {"epochs": 2} | arguments).fit(TABLE, SIGNAL, **fit)
     assert not hasattr(model, "oof_score_")
     assert len(model.history_) == 2
 
 
 def test_groups_stay_together_and_a_small_table_is_not_divided():
     groups = np.arange(N) % 12
-    model = DNNRegressor(**QUICK | {"epochs": 2}).fit(TABLE, SIGNAL, groups=groups)
+    model = DNNRegressor(**SMALL | {"epochs": 2}).fit(TABLE, SIGNAL, groups=groups)
     assert hasattr(model, "oof_score_")
-    small = DNNRegressor(**QUICK | {"epochs": 2}).fit(TABLE[:40], SIGNAL[:40])
+    small = DNNRegressor(**SMALL | {"epochs": 2}).fit(TABLE[:40], SIGNAL[:40])
     assert not hasattr(small, "oof_score_")
     assert "without a validation set" in small.fit_report_
 
@@ -161,16 +162,16 @@ def test_groups_stay_together_and_a_small_table_is_not_divided():
 @pytest.mark.parametrize(
     ("model", "y"),
     [
-        (DNNClassifier(**QUICK), np.column_stack([SIGNAL > 0, TABLE.b > 0.5]).astype(int)),
-        (DNNRegressor(**QUICK, target="count"), np.floor(np.exp(SIGNAL.clip(-1, 3)))),
-        (DNNRegressor(**QUICK, quantiles=(0.2, 0.8)), SIGNAL),
+        (DNNClassifier(**SMALL), np.column_stack([SIGNAL > 0, TABLE.b > 0.5]).astype(int)),
+        (DNNRegressor(**SMALL, target="count"), np.floor(np.exp(SIGNAL.clip(-1, 3)))),
+        (DNNRegressor(**SMALL, quantiles=(0.2, 0.8)), SIGNAL),
         (
-            DNNRegressor(**QUICK, target="log", loss="mean_absolute_error"),
+            DNNRegressor(**SMALL, target="log", loss="mean_absolute_error"),
             np.exp(SIGNAL.clip(-1, 2)),
         ),
-        (DNNClassifier(**QUICK, one_hot_limit=2), LABELS),  # categories as vectors
-        (DNNClassifier(**QUICK, ordered=["low", "mid", "high"]), LABELS),
-        (DNNMultiOutput(**QUICK), pd.DataFrame({"kind": LABELS, "size": SIGNAL})),
+        (DNNClassifier(**SMALL, one_hot_limit=2), LABELS),  # categories as vectors
+        (DNNClassifier(**SMALL, ordered=["low", "mid", "high"]), LABELS),
+        (DNNMultiOutput(**SMALL), pd.DataFrame({"kind": LABELS, "size": SIGNAL})),
     ],
 )
 def test_every_kind_of_target_trains(model, y):
@@ -200,7 +201,7 @@ def test_callbacks_see_every_network_and_a_second_fit_goes_on_with_the_same_ones
 
 
 def test_passes_over_new_rows_train_the_networks_that_were_drawn(tmp_path):
-    settings = QUICK | {"n_members": 2}
+    settings = SMALL
     model = DNNRegressor(**settings).partial_fit(TABLE, SIGNAL)
     told, before = model.hyperparameters_, model.score(TABLE, SIGNAL)
     for _ in range(3):
@@ -214,8 +215,8 @@ def test_passes_over_new_rows_train_the_networks_that_were_drawn(tmp_path):
 
 def test_a_table_that_is_read_in_parts_trains_networks_that_share_its_validation_rows(tmp_path):
     TABLE.assign(y=SIGNAL).to_parquet(tmp_path / "table.parquet")
-    model = DNNRegressor(**QUICK).fit(str(tmp_path / "table.parquet"), "y")
-    assert len(model.hyperparameters_["learning_rate"]) == 4
+    model = DNNRegressor(**SMALL | {"epochs": 24}).fit(str(tmp_path / "table.parquet"), "y")
+    assert len(model.hyperparameters_["learning_rate"]) == 2
     assert model.score(TABLE, SIGNAL) > 0.5
 
 
@@ -223,7 +224,7 @@ def test_a_class_of_one_row_is_learned_without_a_warning_from_the_networks_that_
     y = np.where(np.arange(N) == 7, "rare", LABELS)
     with warnings.catch_warnings():
         warnings.simplefilter("error", kerasdnn.DataWarning)
-        model = DNNClassifier(**QUICK | {"epochs": 2}).fit(TABLE, y)
+        model = DNNClassifier(**SMALL | {"epochs": 2}).fit(TABLE, y)
     assert model.classes_.tolist() == ["high", "low", "mid", "rare"]
 
 

@@ -14,7 +14,7 @@ from kerasdnn import DataWarning, DNNClassifier, DNNRegressor, TableEncoder, loa
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 # A fit of a table of a new shape traces a program anew, a second of processor time.
-FITTED, ENCODED = (2_000, 2_000) if NIGHTLY else (50, 100)
+FITTED, ENCODED = (2_000, 2_000) if NIGHTLY else (32, 100)
 
 TEXT = st.text(max_size=5) | st.sampled_from(
     ["", " ", "nan", "None", "1", "\ud800", "한국어", "=1+1"]

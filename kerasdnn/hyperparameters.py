@@ -342,7 +342,8 @@ ROWS = (
         "brings its own.", check_rate,
         none='0.01 for "sgd", "momentum", "nag" and "adagrad", 0.001 for "rmsprop" and "adam", and '
              "the default of Keras for other names",
-        in_estimators="The RealMLP presets need a float."),
+        in_estimators="The RealMLP presets need a float. Those that have 0.2 for numbers have 0.05 "
+                      "for counts, positive numbers and distributions."),
     Row("schedule", "constant", ALL,
         'str, how the learning rate changes over the training: "constant", "cosine" (half a cosine '
         'down to 0), "one_cycle" (up in the first 30% of the steps, then down to 0), "exponential" '
@@ -440,7 +441,9 @@ ROWS = (
         check_integer, refused={FACTORY: TO_FIT}),
     Row("epochs", 200, ESTIMATOR,
         "int, at least 1: maximum number of passes over the rows. The schedules of the RealMLP "
-        "presets end with the last of them.", check_integer),
+        "presets end with the last of them. With compact, realmlp or pack, a regressor of a small "
+        "table has more epochs, for at least 400 steps, unless `epochs` or `batch_size` is given.",
+        check_integer),
     Row("validation_fraction", 0.2, ESTIMATOR,
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "
         "for none. Tables under 50 rows are used for training completely.", check_fraction,

@@ -61,19 +61,20 @@ def presets_page() -> str:
     return "".join(parts)
 
 
-PRESET_NOTE = """Where a regressor differs, its value comes second. A dash means that the preset
-does not have it and rejects it. What is marked with * is set by the presets and cannot be passed.
+PRESET_NOTE = """Where a regressor differs, its value comes second, and third that of a regressor
+of counts, positive numbers or a distribution. A dash means that the preset does not have it and
+rejects it. What is marked with * is set by the presets and cannot be passed.
 
 """
 
 
 def table_of_presets() -> str:
     """One row per hyperparameter that a preset has, one column per preset."""
-    classes, numbers = by_name(), by_name(numbers=True)
-    rows = [["hyperparameter", *(f'"{name}"' for name in classes)]]
-    known = {name for preset in classes.values() for name in preset}
+    kinds = by_name(), by_name(numbers=True), by_name(numbers=True, steep=True)
+    rows = [["hyperparameter", *(f'"{name}"' for name in kinds[0])]]
+    known = {name for preset in kinds[0].values() for name in preset}
     for row in {row.name: row for row in ROWS if row.name in known}.values():
-        cells = [cell(row, classes[name], numbers[name]) for name in classes]
+        cells = [cell(row, [values[name] for values in kinds]) for name in kinds[0]]
         mark = "" if row.accepted_by & ESTIMATOR else " *"
         rows.append([f"`{row.name}`{mark}", *cells])
     return markdown(rows)
@@ -93,13 +94,14 @@ def table_of_others(entry, of_presets=False) -> str:
     return markdown(rows)
 
 
-def cell(row: Row, classes: dict, numbers: dict) -> str:
-    """The value of a preset for a classifier and, where it differs, for a regressor."""
-    if row.name not in classes:
+def cell(row: Row, kinds: list[dict]) -> str:
+    """The value of a preset for a classifier and, where they differ, for each kind of regressor."""
+    if row.name not in kinds[0]:
         return "-"
-    values = [classes[row.name], numbers[row.name]]
-    texts = [row.none if value is None else code(value) for value in values]
-    return texts[0] if texts[0] == texts[1] else f"{texts[0]}; {texts[1]}"
+    texts = [row.none if values[row.name] is None else code(values[row.name]) for values in kinds]
+    while len(texts) > 1 and texts[-1] == texts[-2]:
+        texts.pop()
+    return "; ".join(texts)
 
 
 def code(value) -> str:

@@ -90,12 +90,17 @@ class TableEstimator(Explained, BaseEstimator):
     def _hyperparameters(self):
         """The hyperparameters of the preset, replaced by those that were given."""
         given = self.get_params(deep=False)
-        return presets.resolve(self._chosen_preset(), given, self._of_numbers)
+        return presets.resolve(self._chosen_preset(), given, self._of_numbers, self._steep)
 
     @property
     def _of_numbers(self):
         """Whether presets have the values for numbers."""
         return is_regressor(self)
+
+    @property
+    def _steep(self):
+        """Whether presets have the values for a head that is steep."""
+        return False
 
     def _as_y(self, y):
         """y as `read_target` reads it."""

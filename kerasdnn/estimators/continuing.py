@@ -60,7 +60,7 @@ def fit_partially(estimator, given, make_target):
     else:
         encoder = before.encoder_
         encoder.warn_of_unseen(rows.x)
-    if settings.get("clip") and target.head.standardize and not target.head.distribution:
+    if settings.get("clip") and target.bounded:
         target.keep_range(rows.y)
     count = len(rows)
     encoded = encode_rows(rows, encoder, target)

@@ -15,6 +15,7 @@ from ..decisions.classification import Decisions
 from ..decisions.regression import Intervals
 from ..heads.head import Head
 from ..heads.loss_names import check_loss
+from ..heads.numbers import head_of_target
 from ..hyperparameters import (
     DNN_CLASSIFIER,
     DNN_REGRESSOR,
@@ -391,6 +392,12 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
             ValueError: invalid data, or other columns.
         """
         return self._fit_partially(Rows(X, y, sample_weight), self._make_target(y))
+
+    @property
+    def _steep(self):
+        """Whether presets have the values for a head that is steep."""
+        log = isinstance(self.target, str) and self.target == "log"
+        return not log and head_of_target(self.target).steep
 
     def _make_target(self, y):
         """A function from y and its column names to its `NumberTarget`."""

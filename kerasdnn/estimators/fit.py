@@ -45,6 +45,7 @@ from .training import (
     Training,
     check_settings,
     crossed,
+    enough_steps,
     report_of,
     rows_per_step,
 )
@@ -148,7 +149,7 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     Returns:
         dict of the estimator's fitted attributes.
     """
-    settings = check_settings(estimator)
+    settings = enough_steps(check_settings(estimator), estimator, len(rows))
     estimator._check_decisions(target, validation)
     limit = TimeLimit.of(estimator) if limit is None else limit
     every = None if validation is None else every
@@ -207,11 +208,12 @@ def fit_bags(estimator, rows, class_weight, target, rng, limit, bags):
     strata = strata_of(mixed.y, target.head.kind == "class")
     bagging, n = bags
     pairs = split_members(bagging, mixed, strata, n, rng)
-    settings = check_settings(estimator) | {"n_members": len(pairs)}
+    sizes = [len(train) for train, _ in pairs]
+    settings = enough_steps(check_settings(estimator), estimator, max(sizes))
+    settings = settings | {"n_members": len(pairs)}
     estimator._check_decisions(target, mixed)
     training = Training(estimator, settings, mixed, None, target)
     training.limit = limit
-    sizes = [len(train) for train, _ in pairs]
     batch = rows_per_step(settings["batch_size"], max(sizes))
     training.settings["batch_size"] = equal_steps(batch, sizes)
     members = []

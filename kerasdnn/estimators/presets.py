@@ -37,17 +37,23 @@ class Preset:
             for a `Problem` and x, the matrix that a `TableEncoder` made of the training rows; the
             hyperparameters are those of `ranges.settings_of_member`.
         of_numbers: the values of a regressor that differ.
+        of_steep: the values that differ of a regressor whose head is steep, see `heads.Head`.
+        least_steps: int, steps of a regressor whose `epochs` and `batch_size` are not given; a
+            table of few rows is trained for more epochs. See docs/log.md.
         bagging: the argument `bagging` where it is None and nothing that is given excludes it.
     """
 
     hyperparameters: dict[str, Any]
     build: Callable[..., Network]
     of_numbers: dict[str, Any] = field(default_factory=dict)
+    of_steep: dict[str, Any] = field(default_factory=dict)
+    least_steps: int = 0
     bagging: str | None = None
 
-    def values(self, numbers: bool = False) -> dict[str, Any]:
-        """The hyperparameters of a classifier, or with `numbers` of a regressor."""
-        return self.hyperparameters | (self.of_numbers if numbers else {})
+    def values(self, numbers: bool = False, steep: bool = False) -> dict[str, Any]:
+        """The hyperparameters of a classifier, with `numbers` of a regressor, or of a steep one."""
+        own = self.of_numbers if numbers else {}
+        return self.hyperparameters | own | (self.of_steep if steep else {})
 
 
 def build_standard(problem, encoder, hyperparameters, seed, x, y):
@@ -133,22 +139,23 @@ PACK = COMPACT | {
     "numeric_embedding": OneOf(("piecewise", "piecewise", "periodic")), "n_members": 8,
 }
 NUMBERS = {"activation": "mish", "monitor": "loss", "label_smoothing": 0.0}
+STEEP = {"learning_rate": 0.05}
 PRESETS = {
     "standard": Preset(STANDARD, build_standard),
-    "realmlp": Preset(FULL, build_realmlp, NUMBERS | {"learning_rate": 0.2}),
+    "realmlp": Preset(FULL, build_realmlp, NUMBERS | {"learning_rate": 0.2}, STEEP, 400),
     "realmlp-s": Preset(SIMPLE, build_realmlp, NUMBERS | {"learning_rate": 0.07}),
-    "compact": Preset(COMPACT, build_realmlp, NUMBERS | {"learning_rate": 0.2}),
+    "compact": Preset(COMPACT, build_realmlp, NUMBERS | {"learning_rate": 0.2}, STEEP, 400),
     "tabm": Preset(TABM, build_tabm),
     "pack": Preset(PACK, build_realmlp, NUMBERS | {"learning_rate": LogUniform(0.12, 0.32)},
-                   bagging="folds"),
+                   {"learning_rate": LogUniform(0.03, 0.08)}, 400, bagging="folds"),
 }
 # fmt: on
 
 
-def by_name(numbers: bool = False) -> dict[str, dict[str, Any]]:
-    """The values of each preset, of a regressor with `numbers`; "standard" is the last."""
+def by_name(numbers: bool = False, steep: bool = False) -> dict[str, dict[str, Any]]:
+    """The values of each preset, see `Preset.values`; "standard" is the last."""
     order = sorted(PRESETS, key="standard".__eq__)
-    return {name: PRESETS[name].values(numbers) for name in order}
+    return {name: PRESETS[name].values(numbers, steep) for name in order}
 
 
 def choose(name: str | None, given: Mapping[str, Any]) -> str:
@@ -170,18 +177,21 @@ def choose(name: str | None, given: Mapping[str, Any]) -> str:
     return "standard" if any(given.get(key) is not None for key in plain) else DEFAULT
 
 
-def resolve(name: str, given: Mapping[str, Any], numbers: bool = False) -> dict[str, Any]:
+def resolve(
+    name: str, given: Mapping[str, Any], numbers: bool = False, steep: bool = False
+) -> dict[str, Any]:
     """Replace hyperparameters of a preset by those of `given` that are not None.
 
     Args:
         name: name of the preset, as `choose` returns it.
         given: arguments of an estimator.
         numbers: bool, whether it is a regressor.
+        steep: bool, whether its head is, see `heads.Head`.
 
     Raises:
         ValueError: a hyperparameter that another preset accepts and this one does not.
     """
-    chosen = PRESETS[name].values(numbers)
+    chosen = PRESETS[name].values(numbers, steep)
     everything = {key for other in PRESETS.values() for key in other.hyperparameters}
     given = {key: given[key] for key in everything if given.get(key) is not None}
     for key in sorted(given.keys() - chosen.keys()):

@@ -64,7 +64,7 @@ class Training:
         )
         settings = dict(settings)
         settings["metrics"] = with_metric(settings["metrics"], self.monitor, target)
-        if settings.get("clip") and target.head.standardize and not target.head.distribution:
+        if settings.get("clip") and target.bounded:
             target.range = None if start is None else target.range
             target.keep_range(rows.y)
         held = 0 if validation is None else len(validation)
@@ -352,6 +352,32 @@ def check_settings(estimator):
     given = estimator.get_params(deep=False)
     check({name: given[name] for name in names(ESTIMATOR) if name in given}, ESTIMATOR)
     return check(settings, ESTIMATOR | PRESET)
+
+
+def enough_steps(settings, estimator, rows):
+    """The hyperparameters for a table of so many rows: of few, more epochs, unless they are given.
+
+    After too few steps, the schedule of a preset ends far from the best weights.
+
+    Args:
+        settings: dict of checked hyperparameters.
+        estimator: `TableEstimator`.
+        rows: int, number of rows to train on.
+
+    Returns:
+        dict of hyperparameters.
+    """
+    least = PRESETS[estimator._chosen_preset()].least_steps
+    if not (estimator._of_numbers and estimator.epochs is estimator.batch_size is None and least):
+        return settings
+    steps = math.ceil(rows / rows_per_step(settings["batch_size"], rows))
+    longer = least / (steps * settings["epochs"])
+    if longer <= 1:
+        return settings
+    own = {"epochs": math.ceil(least / steps)}
+    if estimator.patience is None:
+        own["patience"] = round(settings["patience"] * longer)
+    return settings | own
 
 
 def make_encoder(estimator, settings, rows):

@@ -183,6 +183,15 @@ class Head:
         return self.units == "K-1"
 
     @property
+    def steep(self) -> bool:
+        """Whether the loss rises exponentially with an output, as that of counts does.
+
+        At a learning rate made for squared errors such a training diverges on a small table.
+        """
+        steep = self.activation == "exponential" or self.distribution is not None
+        return steep or any(part.head.steep for part in self.parts)
+
+    @property
     def one_column(self) -> bool:
         """Whether several outputs describe one column of y."""
         return bool(self.levels) or self.distribution is not None

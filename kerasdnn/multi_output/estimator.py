@@ -18,7 +18,8 @@ from ..estimators.estimators import DNNClassifier, DNNRegressor
 from ..estimators.files.network_file import network_from_bytes, network_to_bytes
 from ..estimators.presets import by_name
 from ..explain.importance import Importance
-from ..hyperparameters import DNN_MULTI_OUTPUT, check_labels, documented
+from ..heads.mixed import head_named
+from ..hyperparameters import DNN_MULTI_OUTPUT, check_heads, check_labels, documented
 from ..tables.rows import read_rows
 from ..tables.targets.mixed import MixedTarget
 from ..tables.targets.reading import MixedColumns
@@ -241,6 +242,12 @@ class DNNMultiOutput(TableEstimator):
     def _of_numbers(self):
         """Presets have the same values as for numbers, which are those without label smoothing."""
         return True
+
+    @property
+    def _steep(self):
+        """Whether presets have the values for a head that is steep."""
+        kinds = [kind for kind in check_heads("heads", self.heads or {}).values() if kind != "log"]
+        return any(head_named("", kind).steep for kind in kinds)
 
     # ------------------------------------------------------------------------------ decisions
 

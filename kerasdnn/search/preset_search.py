@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.base import clone
 
 from ..core.arguments import check_choice
+from ..estimators.training import enough_steps
 from ..hyperparameters import FIT, names
 from ..tables.encoder import TableEncoder
 from .engine.estimator_tuner import EstimatorModel, EstimatorTuner
@@ -38,11 +39,11 @@ def tune_preset(estimator, table, settings, fit_arguments):
         check_choice("oracle", settings.oracle, ORACLES)
     held = {n: v for n, v in estimator.get_params(deep=False).items() if v is not None}
     estimator.set_params(random_state=settings.seed)
-    settings = apply_settings(estimator, table.target.head, settings)
+    settings = apply_settings(estimator, table, settings)
     settings = settings.replace(
         epochs=estimator.epochs, batch_size=estimator.batch_size, objective=settings.measured,
         space=settings.space or preset_space(
-            estimator.preset, estimator._of_numbers, len(table.parts[0]),
+            estimator.preset, estimator._of_numbers, estimator._steep, len(table.parts[0]),
             settings.kind == "grid", held,
         ),
     )  # fmt: skip
@@ -73,19 +74,20 @@ def tune_preset(estimator, table, settings, fit_arguments):
     )  # fmt: skip
 
 
-def apply_settings(estimator, head, settings):
+def apply_settings(estimator, table, settings):
     """Set on the estimator what holds for all trials; returns settings with the objective's name.
 
     Raises:
         ValueError: an objective that no epoch is evaluated by.
     """
-    objective, settings = find_objective(settings, head)
+    objective, settings = find_objective(settings, table.target.head)
     estimator.set_params(monitor=settings.scorer or objective.name)
     if objective.name == "loss" and getattr(estimator, "label_smoothing", 0.0) is None:
         estimator.set_params(label_smoothing=0.0)
     if settings.batch_size is not None:
         estimator.set_params(batch_size=settings.batch_size)
-    estimator.set_params(epochs=settings.epochs or estimator._hyperparameters()["epochs"])
+    own = enough_steps(estimator._hyperparameters(), estimator, len(table.parts[0]))
+    estimator.set_params(epochs=settings.epochs or own["epochs"])
     return settings
 
 

@@ -128,12 +128,13 @@ def default_space(problem, rows, coarse=False, fixed=()):
     return space
 
 
-def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
+def preset_space(preset, numbers, steep=False, rows=1_000, coarse=False, fixed=()):
     """Return the space around a preset, from its own values.
 
     Args:
         preset: str; "standard" means that of plain networks, without what its loss would hold.
         numbers: bool, whether the estimator is a regressor.
+        steep: bool, whether its head is, see `heads.Head`.
         rows, coarse: of "standard", see `default_space`.
         fixed: dict of the hyperparameters that all trials share; they are not varied.
 
@@ -151,7 +152,7 @@ def preset_space(preset, numbers, rows=1_000, coarse=False, fixed=()):
     if preset == "standard":
         held = {"l2": 0.0, "label_smoothing": 0.0} | dict(fixed)
         return default_space("regression", rows, coarse, held)
-    own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
+    own = PRESETS[preset].values(numbers, steep)
     drawn = {name for name, value in own.items() if isinstance(value, Range)}
     rate = own["learning_rate"]
     activations = list(dict.fromkeys([own["activation"], "selu", "mish", "relu"]))

@@ -32,6 +32,7 @@ from ..estimators.training import (
     Member,
     check_settings,
     crossed,
+    enough_steps,
     names_of,
     report_of,
     rows_per_step,
@@ -177,6 +178,7 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
             f"`y` has missing values in {source.rows - survey.n_rows:,} of {source.rows:,} rows, "
             "which are dropped."
         )
+    settings = enough_steps(settings, estimator, survey.n_train)
     target = learn_target(survey, make_target)
     validation = None
     if validation_data is not None:
@@ -283,7 +285,7 @@ class Run:
             settings["monitor"], target.head, others=names_of(settings["metrics"])
         )
         settings["metrics"] = with_metric(settings["metrics"], self.monitor, target)
-        if settings.get("clip") and target.head.standardize:
+        if settings.get("clip") and target.bounded:
             target.keep_range(np.stack([survey.moments.low, survey.moments.high]))
         self.encode = Encode(encoder, target, settings["loss"] is not None, *class_factors(
             getattr(estimator, "class_weight", None), target, survey

@@ -16,6 +16,8 @@ class ClassTarget:
         classes: array of labels; sorted, or if they are ordered from lowest to highest.
     """
 
+    bounded = False
+
     def __init__(self, classes, ordered=False):
         self.classes = classes
         self.n = len(classes)
@@ -52,6 +54,8 @@ class ClassTarget:
 
 class LabelTarget:
     """Several yes-or-no labels per row; `classes` names them."""
+
+    bounded = False
 
     def __init__(self, classes):
         self.head = head_of("multilabel")

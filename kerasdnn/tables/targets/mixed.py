@@ -124,6 +124,11 @@ class MixedTarget:
         return any(target.log for _, target in self.numbers)
 
     @property
+    def bounded(self):
+        """Whether presets keep predictions of a column within its range."""
+        return any(target.bounded for _, target in self.numbers)
+
+    @property
     def range(self):
         """The ranges that predictions are kept in; they are those of the targets."""
         return [target.range for _, target in self.numbers]
@@ -136,7 +141,7 @@ class MixedTarget:
     def keep_range(self, y):
         """From now on predict no number outside those of y; see `NumberTarget.keep_range`."""
         for k, target in self.numbers:
-            if target.head.standardize and not target.head.distribution:
+            if target.bounded:
                 target.keep_range(self.of_column(k, y))
 
     def learn_bias(self, output, y, weights=None):

@@ -115,6 +115,14 @@ class NumberTarget:
             spread = np.sqrt(np.average((y - self.center) ** 2, axis=0, weights=weights))
             self.scale = np.where(spread > 1e-12 * np.abs(y).max(axis=0, initial=0), spread, 1.0)
 
+    @property
+    def bounded(self):
+        """Whether presets keep predictions within the range of y.
+
+        A line or an exponential may lead far beyond it in a row unlike those of training.
+        """
+        return self.head.standardize or "exponential" in (self.head.activation, self.head.like)
+
     def keep_range(self, y):
         """From now on predict no number outside those of y, and of y of earlier calls."""
         y = y if self.range is None else np.concatenate([self.range, y])
@@ -164,6 +172,8 @@ class NumberTarget:
         found = output.astype("float64")
         if self.head.distribution.scales:
             found = found * self.scale + [self.center[0], 0.0]
+        if self.range is not None:
+            found[:, 0] = np.clip(found[:, 0], *self.range[:, 0])
         return found
 
     def in_units(self, output):

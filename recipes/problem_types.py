@@ -19,7 +19,7 @@ def main(argv=None):
     device = start(args)
     import pandas as pd
 
-    from kerasdnn.heads import head_of
+    from kerasdnn.heads.problem_types import head_of
 
     epochs = min(args.epochs, 3) if args.quick else args.epochs
     report = Report(args, "One output layer and loss per problem type", device)

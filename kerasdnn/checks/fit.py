@@ -245,6 +245,26 @@ def _precision(network):
     return precision if precision == "float64" else "float32"
 
 
+def check_order(x, columns, what="x"):
+    """Reject training that goes on with the same columns in another order.
+
+    Args:
+        x: DataFrame, or anything else, which has no names.
+        columns: tuple of the names in an earlier `fit`, or None.
+        what: str, the name of the argument in messages.
+
+    Raises:
+        ValueError: with both orders.
+    """
+    names = column_names(x)
+    if names and columns and names != columns and {*names} == {*columns}:
+        raise ValueError(
+            f"`{what}` must have its columns in the order of the earlier `fit`, whose weights are "
+            f"trained further: {quoted_list(columns, 10)}. Received: {quoted_list(names, 10)}. "
+            f"Select them in that order: {what}[names]."
+        )
+
+
 def match_validation(x, columns):
     """Reject validation rows whose columns are in another order than in training.
 

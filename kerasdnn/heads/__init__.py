@@ -6,17 +6,8 @@ reads `loss=`, `loss` computes the loss of a head, `metrics` makes its metrics a
 their values are better, `priors` the initial output bias, `pickling` copies and pickles heads.
 """
 
+from . import pickling as _pickling  # noqa: F401  # tells `pickle` how to write a head
 from .head import Head as Head
-from .head import Heads as Heads
 from .head import Metric as Metric
-from .head import Metrics as Metrics
-from .head import Part as Part
 from .head import Values as Values
-from .loss import with_loss as with_loss
-from .mixed import mixed_head as mixed_head
-from .numbers import quantile_head as quantile_head
-from .pickling import made_by as made_by
 from .problem_types import HEADS as HEADS
-from .problem_types import Problem as Problem
-from .problem_types import head_of as head_of
-from .problem_types import make_problem as make_problem

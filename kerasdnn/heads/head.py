@@ -28,6 +28,12 @@ class Metric:
         above: int, the metric is left out for up to so many classes.
         scorer: bool, it is computed from the predictions for all rows at once, and networks, which
             see them batch by batch, do not report it.
+
+    Example:
+        import keras
+        from kerasdnn.heads import Metric
+
+        Metric(keras.metrics.MeanSquaredError, direction="min")
     """
 
     make: Callable
@@ -65,6 +71,11 @@ class Values:
         rule: what y must do, as text.
         accepts: function from a float array to a bool array of the same shape.
         remedy: what to do with other numbers.
+
+    Example:
+        from kerasdnn.heads import Values
+
+        Values("contain fractions", lambda y: (y >= 0) & (y <= 1), "Divide them by their maximum.")
     """
 
     rule: str

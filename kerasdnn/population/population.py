@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ..checks.fit import check_rows, column_names
+from ..checks.fit import check_order, check_rows, column_names
 from ..core.arguments import check_choice, check_integer, check_interval, is_number
 from ..core.messages import invalid
 from ..core.readable import Description, Readable
@@ -208,6 +208,7 @@ class Population(Readable):
         table = read_member_rows(
             self._blank, self.problem, len(self), data, rows, validation_rows, validation_data
         )
+        check_order(X, self._blank.column_names, "X")
         self._blank.column_names = column_names(X)
         monitor = check_monitor(monitor, self.problem, table.validation is not None)
         self._monitor = monitor

@@ -17,7 +17,14 @@ from keras.callbacks import CallbackList
 
 from ..checks.callbacks import as_list
 from ..checks.divergence import warn_of_divergence
-from ..checks.fit import check_data, check_fit, check_rows, column_names, match_columns
+from ..checks.fit import (
+    check_data,
+    check_fit,
+    check_order,
+    check_rows,
+    column_names,
+    match_columns,
+)
 from ..checks.named_array import as_numbers
 from ..core import keras_internals
 from ..core.arguments import check_fraction, check_integer
@@ -246,6 +253,7 @@ class Network(keras.Sequential):
         check_fit(
             self, x, y, sample_weight, class_weight, validation_data, validation_split, callbacks
         )
+        check_order(x, self.column_names)
         self.column_names = column_names(x)
         held_out = 0 if validation_data else validation_split
         restart_schedule(self, x, batch_size, held_out, steps_per_epoch, (initial_epoch, epochs))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from kerasdnn import build_regressor
 from kerasdnn.checks.fit import check_data, check_fit, check_rows, column_names, match_columns
 from kerasdnn.checks.named_array import as_named_array
 from kerasdnn.checks.output_layer import read_head
@@ -370,6 +371,21 @@ def test_columns_are_put_in_the_order_of_fit():
     assert list(check_rows(NETWORKS["binary"], shuffled, column_names(frame()))) == names
     assert column_names(pd.DataFrame(X)) is column_names(X) is None
     assert match_columns(shuffled, None) is shuffled
+
+
+def test_a_further_fit_rejects_the_same_columns_in_another_order():
+    network = build_regressor(3, hidden_units=(4,), seed=0)
+    y = np.arange(len(frame()), dtype="float32")
+    network.fit(frame(), y, epochs=1, verbose=0)
+    before = network.get_weights()
+    with pytest.raises(ValueError, match=r"order of the earlier `fit`.*'age', 'income', 'height'"):
+        network.fit(frame()[["height", "age", "income"]], y, epochs=1, verbose=0)
+    for ours, theirs in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    network.fit(frame(), y, epochs=1, verbose=0)
+    others = frame().set_axis(["weight", "age", "shoe"], axis=1)  # another table
+    network.fit(others, y, epochs=1, verbose=0)
+    assert network.column_names == ("weight", "age", "shoe")
 
 
 @pytest.mark.parametrize(

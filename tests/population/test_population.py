@@ -681,6 +681,9 @@ def test_columns_of_a_population_are_matched_by_name():
     np.testing.assert_allclose(population.predict(X.to_numpy().tolist()), expected, 1e-5, 1e-7)
     with pytest.raises(ValueError, match="Missing: 'c'"):
         population.predict(X.rename(columns={"c": "d"}))
+    with pytest.raises(ValueError, match=r"`X` must .* order of the earlier `fit`.*'a', 'b', 'c'"):
+        population.fit(X[["c", "a", "b"]], np.sin(X.sum(axis=1)), epochs=1)
+    np.testing.assert_array_equal(population.predict(X), expected)
 
 
 def test_lists_are_checked_like_arrays():

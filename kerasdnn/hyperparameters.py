@@ -442,7 +442,8 @@ ROWS = (
     Row("epochs", 200, ESTIMATOR,
         "int, at least 1: maximum number of passes over the rows. The schedules of the RealMLP "
         "presets end with the last of them. With compact, realmlp or pack, a regressor of a small "
-        "table has more epochs, for at least 400 steps, unless `epochs` or `batch_size` is given.",
+        "table that is validated has more epochs, for at least 400 steps, unless `epochs` or "
+        "`batch_size` is given.",
         check_integer),
     Row("validation_fraction", 0.2, ESTIMATOR,
         "float in [0, 1): fraction of the rows, drawn by class, held out to evaluate each epoch; 0 "

@@ -149,7 +149,9 @@ def fit_rows(estimator, rows, validation, target, rng, limit=None, start=None, e
     Returns:
         dict of the estimator's fitted attributes.
     """
-    settings = enough_steps(check_settings(estimator), estimator, len(rows))
+    settings = check_settings(estimator)
+    if validation is not None:
+        settings = enough_steps(settings, estimator, len(rows))
     estimator._check_decisions(target, validation)
     limit = TimeLimit.of(estimator) if limit is None else limit
     every = None if validation is None else every

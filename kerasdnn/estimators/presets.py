@@ -38,8 +38,8 @@ class Preset:
             hyperparameters are those of `ranges.settings_of_member`.
         of_numbers: the values of a regressor that differ.
         of_steep: the values that differ of a regressor whose head is steep, see `heads.Head`.
-        least_steps: int, steps of a regressor whose `epochs` and `batch_size` are not given; a
-            table of few rows is trained for more epochs. See docs/log.md.
+        least_steps: int, steps of a regressor that is validated and whose `epochs` and `batch_size`
+            are not given; a table of few rows is trained for more epochs. See docs/log.md.
         bagging: the argument `bagging` where it is None and nothing that is given excludes it.
     """
 

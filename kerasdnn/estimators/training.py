@@ -357,7 +357,8 @@ def check_settings(estimator):
 def enough_steps(settings, estimator, rows):
     """The hyperparameters for a table of so many rows: of few, more epochs, unless they are given.
 
-    After too few steps, the schedule of a preset ends far from the best weights.
+    After too few steps, the schedule of a preset ends far from the best weights. Without validation
+    rows, which choose the epoch, more steps would fit the noise of very small tables.
 
     Args:
         settings: dict of checked hyperparameters.
@@ -367,8 +368,9 @@ def enough_steps(settings, estimator, rows):
     Returns:
         dict of hyperparameters.
     """
-    least = PRESETS[estimator._chosen_preset()].least_steps
-    if not (estimator._of_numbers and estimator.epochs is estimator.batch_size is None and least):
+    least = PRESETS[estimator._chosen_preset()].least_steps if estimator._of_numbers else 0
+    given = estimator.epochs is not None or estimator.batch_size is not None
+    if given or not least:
         return settings
     steps = math.ceil(rows / rows_per_step(settings["batch_size"], rows))
     longer = least / (steps * settings["epochs"])

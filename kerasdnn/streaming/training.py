@@ -178,13 +178,14 @@ def fit_source(estimator, given, validation_data, make_target, recorder):
             f"`y` has missing values in {source.rows - survey.n_rows:,} of {source.rows:,} rows, "
             "which are dropped."
         )
-    settings = enough_steps(settings, estimator, survey.n_train)
     target = learn_target(survey, make_target)
     validation = None
     if validation_data is not None:
         validation = read_validation(validation_data, target)
     elif survey.held is not None:
         validation, _ = read_rows(Rows(*survey.held), target)
+    if validation is not None:
+        settings = enough_steps(settings, estimator, survey.n_train)
     given = validation_data is not None
     recorder.read_in_parts(parts.features, parts.target, survey.n_rows, validation, given=given)
     run = Run(estimator, settings, parts, survey, target, validation, limit)

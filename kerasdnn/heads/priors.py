@@ -15,7 +15,6 @@ from .head import Head
 from .problem_types import FREQUENCIES, head_of
 
 # fmt: off
-# fmt: off
 # Output activation: inverse, which priors it accepts, what `prior` must be.
 PRIORS: dict[str, tuple] = {
     "linear":      (lambda p: p, np.isfinite,

@@ -180,7 +180,7 @@ def check_ordered(name: str, value: Any) -> Any:
 def check_target(name: str, value: Any) -> Any:
     """What `target=` of an estimator may be; a factory rejects "log", which y is encoded by."""
     if not (isinstance(value, str) and value == "log"):
-        numbers.head_of_target(value)
+        numbers.head_of_target(value, others=["log"])
     return value
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from _accuracy_tables import names_in, read_table
+from bench_accuracy import count
 
 COLUMNS = {
     "48 epochs": {"epochs": 48},
@@ -38,13 +39,15 @@ def main(argv=None):
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="folder of tables (default: a formula)")
-    add("--rows", default="60,100,200,400", help="default: 60,100,200,400")
-    add("--seeds", type=int, default=3, help="default: 3")
+    add("--rows", type=counts, default="60,100,200,400", metavar="A,B", help="default: %(default)s")
+    add("--seeds", type=count, default=3, help="default: 3")
     add("--quick", action="store_true", help="100 rows and one seed, as a check")
     options = parser.parse_args(argv)
+    if options.data and not (options.data / "meta.json").is_file():
+        parser.error(f"--data: {options.data} has no meta.json")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.simplefilter("ignore")
-    sizes = [100] if options.quick else [int(size) for size in options.rows.split(",")]
+    sizes = [100] if options.quick else options.rows
     tables = read_tables(options.data)
     for rows in sizes:
         print(f"\n{rows} rows")
@@ -53,6 +56,10 @@ def main(argv=None):
             ([name for name in COLUMNS if "counts" in name], of_counts(tables)),
         ):
             compare(columns, chosen, rows, 1 if options.quick else options.seeds)
+
+
+def counts(text):
+    return [count(part) for part in text.split(",")]
 
 
 def read_tables(folder):
@@ -78,11 +85,11 @@ def formula(rows=4_000):
 
 
 def of_counts(tables):
-    def counts(y):
+    def possible(y):
         y = np.asarray(y, "float64")
         return (y >= 0).all() and (y == np.floor(y)).all()
 
-    return {name: table for name, table in tables.items() if counts(table[1])}
+    return {name: table for name, table in tables.items() if possible(table[1])}
 
 
 def compare(columns, tables, rows, seeds):

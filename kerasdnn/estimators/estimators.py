@@ -397,7 +397,7 @@ class DNNRegressor(Intervals, ScoredByRow, RegressorMixin, TableEstimator):
     def _steep(self):
         """Whether presets have the values for a head that is steep."""
         log = isinstance(self.target, str) and self.target == "log"
-        return not log and head_of_target(self.target).steep
+        return not log and head_of_target(self.target, others=["log"]).steep
 
     def _make_target(self, y):
         """A function from y and its column names to its `NumberTarget`."""

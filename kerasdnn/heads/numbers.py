@@ -1,6 +1,7 @@
 """The heads of a regressor: a row of `HEADS` for numbers, or quantiles of one number."""
 
 import functools
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -12,12 +13,20 @@ from .head import Head
 from .problem_types import HEADS
 
 
-def head_of_target(target: str | Head) -> Head:
-    """Return the row for numbers that `target=` selects in a regressor: "real", "count", ..."""
+def head_of_target(target: str | Head, others: Sequence[str] = ()) -> Head:
+    """Return the row for numbers that `target=` selects in a regressor: "real", "count", ...
+
+    Args:
+        target: name of a row, or a `Head`.
+        others: names that are valid where the caller has treated them, for the message.
+
+    Raises:
+        ValueError: another name.
+    """
     if isinstance(target, Head):
         return target
     rows = {head.target: head for head in HEADS.values() if head.kind == "number"}
-    return rows[check_choice("target", target, rows)]
+    return rows[check_choice("target", target, [*rows, *others])]
 
 
 def head_of_numbers(target: str | Head, quantiles=None) -> Head:

@@ -1,6 +1,7 @@
 """Few rows are trained for enough steps, counts and distributions at a rate that they bear."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import kerasdnn
@@ -55,6 +56,16 @@ def test_a_fit_says_what_it_did_and_is_trained_again_on_all_rows_for_as_long():
     assert few.hyperparameters_["epochs"] == 48
 
 
+def test_a_search_and_a_table_that_is_read_in_parts_train_as_long(tmp_path):
+    few = {"hidden_units": (8,), "n_members": 1}
+    found = DNNRegressor("compact", **few).tune(X[:60], COUNTS[:60], max_trials=1, verbose=0)
+    assert found.best_network().hyperparameters_["epochs"] == 400
+    table = pd.DataFrame(X[:60], columns=["a", "b", "c"]).assign(y=COUNTS[:60])
+    table.to_parquet(tmp_path / "few.parquet")
+    model = DNNRegressor(**few, random_state=0).fit(str(tmp_path / "few.parquet"), "y")
+    assert model.hyperparameters_["epochs"] == 400
+
+
 @pytest.mark.parametrize("target", ["count", "normal"])
 def test_160_rows_of_counts_and_distributions_are_learned(target):
     model = DNNRegressor(target=target, n_members=1, random_state=0).fit(X[:160], COUNTS[:160])
@@ -68,6 +79,8 @@ def test_the_rate_of_a_head_is_that_of_its_kind_and_a_given_one_stays():
     for other in ({}, {"target": "log"}, {"target": "huber"}, {"quantiles": (0.1, 0.9)}):
         assert rate(DNNRegressor(**other)) == 0.2, other
     assert rate(DNNRegressor(target="count", learning_rate=0.1)) == 0.1
+    with pytest.raises(ValueError, match="'log'.* Did you mean 'log'"):
+        rate(DNNRegressor(target="logs"))
     assert rate(DNNRegressor("tabm", target="count")) == rate(DNNRegressor("tabm"))
     assert rate(DNNMultiOutput(heads={"visits": "count"})) == 0.05
     assert rate(DNNMultiOutput(heads={"spend": "log", "kind": "class"})) == 0.2

@@ -48,11 +48,14 @@ def test_a_trial_is_what_a_fit_with_its_hyperparameters_is(objective):
         assert curve.tolist() == pytest.approx(scores.tolist())
 
 
-@pytest.mark.parametrize(("preset", "numbers"), [("realmlp", False), ("realmlp-s", True)])
-def test_a_search_without_a_space_starts_from_the_preset(preset, numbers):
+@pytest.mark.parametrize(
+    ("preset", "numbers", "steep"),
+    [("realmlp", False, False), ("realmlp-s", True, False), ("compact", True, True)],
+)
+def test_a_search_without_a_space_starts_from_the_preset(preset, numbers, steep):
     hp = keras_tuner.HyperParameters()
-    own = PRESETS[preset].hyperparameters | (PRESETS[preset].of_numbers if numbers else {})
-    chosen = preset_space(preset, numbers)(hp)
+    own = PRESETS[preset].values(numbers, steep)
+    chosen = preset_space(preset, numbers, steep)(hp)
     assert chosen == {name: own[name] for name in chosen}
     rate = next(one for one in hp.space if one.name == "learning_rate")
     assert (rate.min_value, rate.max_value) == (own["learning_rate"] / 3, own["learning_rate"] * 3)

@@ -79,7 +79,7 @@ def test_the_rate_of_a_head_is_that_of_its_kind_and_a_given_one_stays():
     for other in ({}, {"target": "log"}, {"target": "huber"}, {"quantiles": (0.1, 0.9)}):
         assert rate(DNNRegressor(**other)) == 0.2, other
     assert rate(DNNRegressor(target="count", learning_rate=0.1)) == 0.1
-    with pytest.raises(ValueError, match="'log'.* Did you mean 'log'"):
+    with pytest.raises(ValueError, match=r"'log'.* Did you mean 'log'"):
         rate(DNNRegressor(target="logs"))
     assert rate(DNNRegressor("tabm", target="count")) == rate(DNNRegressor("tabm"))
     assert rate(DNNMultiOutput(heads={"visits": "count"})) == 0.05
